@@ -1,0 +1,90 @@
+#include "app/setting_table.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+
+#include "app/setting_values.h"
+#include "app/startup_error.h"
+
+namespace tracker::app {
+
+namespace {
+
+std::string environment_of(const std::string& flag) {
+  std::string name = "TRACKER_";
+  for (char c : flag.substr(2)) name += c == '-' ? '_' : static_cast<char>(std::toupper(c));
+  return name;
+}
+
+}  // namespace
+
+void SettingTable::add(Setting setting) {
+  if (setting.environment.empty()) setting.environment = environment_of(setting.flag);
+  auto& entry = entries_.emplace_back(Entry{std::move(setting), ""});
+  const auto& its = entry.setting;
+  command_
+      .add_option(its.flag, entry.flag_value,
+                  its.help + "\n[" + its.environment + "; default: " + its.default_text + "]")
+      ->type_name("");
+}
+
+void SettingTable::add_address(const std::string& flag, const std::string& environment,
+                               runtime::Address& target, const std::string& help) {
+  add({flag, environment, help, to_string(target), "host:port, [v6]:port or :port",
+       [&target](std::string_view text) {
+         const auto address = runtime::parse_address(text);
+         if (address) target = *address;
+         return address.has_value();
+       }});
+}
+
+void SettingTable::add_duration(const std::string& flag, std::chrono::milliseconds& target,
+                                const std::string& help) {
+  add({flag, "", help, duration_text(target), "a duration such as 300ms, 2s or 5m",
+       [&target](std::string_view text) {
+         const auto duration = parse_duration(text);
+         if (duration) target = *duration;
+         return duration.has_value();
+       }});
+}
+
+void SettingTable::add_bytes(const std::string& flag, std::size_t& target, std::size_t min, std::size_t max,
+                             const std::string& help) {
+  add({flag, "", help, bytes_text(target),
+       "a size from " + bytes_text(min) + " to " + bytes_text(max) + ", such as 8KiB",
+       [&target, min, max](std::string_view text) {
+         const auto bytes = parse_bytes(text);
+         if (!bytes || *bytes < min || *bytes > max) return false;
+         target = *bytes;
+         return true;
+       }});
+}
+
+void SettingTable::add_count(const std::string& flag, std::size_t& target, std::size_t min, std::size_t max,
+                             const std::string& help) {
+  add({flag, "", help, std::to_string(target),
+       "a whole number from " + std::to_string(min) + " to " + std::to_string(max),
+       [&target, min, max](std::string_view text) {
+         const auto count = parse_count(text);
+         if (!count || *count < min || *count > max) return false;
+         target = *count;
+         return true;
+       }});
+}
+
+void SettingTable::read() const {
+  for (const auto& [setting, flag_value] : entries_) {
+    const char* environment_value = std::getenv(setting.environment.c_str());
+    const bool from_flag = command_.count(setting.flag) > 0;
+    const bool from_environment = !from_flag && environment_value != nullptr && *environment_value != '\0';
+    if (!from_flag && !from_environment) continue;
+    const std::string value = from_flag ? flag_value : environment_value;
+    if (!setting.parse(value)) {
+      throw StartupError(StartupError::bad_setting,
+                         (from_flag ? setting.flag : setting.flag + " (from " + setting.environment + ")") +
+                             ": \"" + value + "\" is not " + setting.wanted);
+    }
+  }
+}
+
+}  // namespace tracker::app

@@ -1,0 +1,13 @@
+#pragma once
+
+#include <cstdint>
+
+namespace tracker::domain {
+
+/// How a call failed, by what its caller may conclude.
+enum class Failure : std::uint8_t {
+  not_done,      // certainly without effect
+  perhaps_done,  // it had its effect once or not at all: the answer was lost or came too late
+};
+
+}  // namespace tracker::domain

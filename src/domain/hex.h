@@ -1,0 +1,33 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+namespace tracker::domain {
+
+inline constexpr char hex_lower[] = "0123456789abcdef";
+inline constexpr char hex_upper[] = "0123456789ABCDEF";
+
+/// What hex_value() answers for a character that is no hex digit; it has bits that no digit has, so that the
+/// values of several characters can be checked at once by or-ing them.
+inline constexpr std::uint8_t not_hex = 0xF0;
+
+namespace detail {
+consteval std::array<std::uint8_t, 256> make_hex_values() {
+  std::array<std::uint8_t, 256> values{};
+  values.fill(not_hex);
+  for (std::uint8_t i = 0; i < 16; ++i) {
+    values[static_cast<std::uint8_t>(hex_lower[i])] = i;
+    values[static_cast<std::uint8_t>(hex_upper[i])] = i;
+  }
+  return values;
+}
+inline constexpr auto hex_values = make_hex_values();
+}  // namespace detail
+
+/// The value of a hex digit in either case, or not_hex.
+constexpr std::uint8_t hex_value(char c) noexcept {
+  return detail::hex_values[static_cast<std::uint8_t>(c)];
+}
+
+}  // namespace tracker::domain

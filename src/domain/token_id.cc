@@ -1,0 +1,56 @@
+#include "domain/token_id.h"
+
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <memory>
+
+#include "domain/hex.h"
+
+namespace tracker::domain {
+
+namespace {
+/// One hashing context per thread: looking SHA-256 up and allocating a context costs more than the hash.
+class Sha256 {
+ public:
+  Sha256()
+      : algorithm_(EVP_MD_fetch(nullptr, "SHA256", nullptr), EVP_MD_free),
+        context_(EVP_MD_CTX_new(), EVP_MD_CTX_free) {
+    if (algorithm_ == nullptr || context_ == nullptr) std::abort();
+  }
+
+  std::array<std::uint8_t, 32> operator()(const std::array<std::uint8_t, 16>& bytes) noexcept {
+    std::array<std::uint8_t, 32> digest{};
+    const bool done = EVP_DigestInit_ex2(context_.get(), algorithm_.get(), nullptr) == 1 &&
+                      EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()) == 1 &&
+                      EVP_DigestFinal_ex(context_.get(), digest.data(), nullptr) == 1;
+    if (!done) std::abort();  // SHA-256 of 16 bytes in memory cannot fail; a wrong id must not be used
+    return digest;
+  }
+
+ private:
+  std::unique_ptr<EVP_MD, decltype(&EVP_MD_free)> algorithm_;
+  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_;
+};
+}  // namespace
+
+TokenId token_id(const Token& token) noexcept {
+  thread_local Sha256 sha256;
+  const auto digest = sha256(token.bytes);
+  TokenId id{};
+  std::copy_n(digest.begin(), id.bytes.size(), id.bytes.begin());
+  return id;
+}
+
+std::string to_string(const TokenId& id) {
+  std::string text;
+  text.reserve(id.bytes.size() * 2);
+  for (auto byte : id.bytes) {
+    text += hex_lower[byte >> 4U];
+    text += hex_lower[byte & 0xFU];
+  }
+  return text;
+}
+
+}  // namespace tracker::domain

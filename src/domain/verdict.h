@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+
+namespace tracker::domain {
+
+/// What became of one hit.
+struct Verdict {
+  enum class Kind : std::uint8_t {
+    counted,          // `count` is the running count of the token at the path, this hit included
+    unknown_token,    // no such token was minted; not counted
+    not_counted,      // certainly not counted: it was refused before anything could have counted it
+    perhaps_counted,  // counted once or not at all: its answer was lost or came too late
+  };
+
+  Kind kind = Kind::not_counted;
+  std::int64_t count = 0;
+
+  static Verdict counted(std::int64_t count) noexcept { return {Kind::counted, count}; }
+  static Verdict unknown_token() noexcept { return {Kind::unknown_token, 0}; }
+  static Verdict not_counted() noexcept { return {Kind::not_counted, 0}; }
+  static Verdict perhaps_counted() noexcept { return {Kind::perhaps_counted, 0}; }
+
+  bool operator==(const Verdict&) const = default;
+};
+
+/// The verdict on the hit with this index in its batch.
+struct HitVerdict {
+  std::uint32_t hit;
+  Verdict verdict;
+};
+
+}  // namespace tracker::domain

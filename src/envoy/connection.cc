@@ -1,0 +1,292 @@
+#include "envoy/connection.h"
+
+#include <sys/socket.h>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <cassert>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "envoy/envoy_worker.h"
+#include "envoy/route.h"
+
+namespace tracker::envoy {
+
+namespace {
+using WaitType = boost::asio::socket_base::wait_type;
+
+constexpr auto token =
+    boost::asio::as_tuple(boost::asio::use_awaitable_t<boost::asio::io_context::executor_type>());
+
+void release_memory(std::string& text) {
+  std::string().swap(text);
+}
+}  // namespace
+
+Connection::Connection(EnvoyWorker& worker, runtime::Socket socket)
+    : worker_(worker), socket_(std::move(socket)) {
+  set_deadline();
+}
+
+Connection::~Connection() {
+  abandon_requests();
+}
+
+Awaitable<void> Connection::run() {
+  while (!is_at_its_end()) {
+    const Wait wait = next_wait();
+    if (paused_ && wait == Wait::read) {
+      parse(std::exchange(unread_, {}));
+      set_deadline();
+      continue;
+    }
+    waits_for_ = wait;
+    const auto type = wait == Wait::read ? WaitType::wait_read
+                      : wait == Wait::write
+                          ? WaitType::wait_write
+                          : WaitType::wait_error;  // nothing but a broken connection or a cancel
+    const auto [error] = co_await socket_.async_wait(type, token);
+    waits_for_ = Wait::nothing;
+    if (error == boost::asio::error::operation_aborted || is_at_its_end() || next_wait() != wait) continue;
+    if (error || wait == Wait::answers) {
+      broken_ = true;
+    } else if (wait == Wait::read) {
+      read();
+      set_deadline();
+    } else {
+      send(std::exchange(unsent_, {}));
+      write_answers();
+    }
+  }
+  abandon_requests();
+  if (!broken_ && !client_finished_) co_await linger();
+}
+
+Connection::Wait Connection::next_wait() const noexcept {
+  if (!unsent_.empty()) return Wait::write;
+  return receiving_ && waiting_ < worker_.settings().pipeline_max ? Wait::read : Wait::answers;
+}
+
+bool Connection::is_at_its_end() const noexcept {
+  return broken_ || (!receiving_ && first_ == nullptr && unsent_.empty());
+}
+
+void Connection::wake_if_it_waits_for_the_wrong_thing() {
+  if (waits_for_ == Wait::nothing) return;
+  if (is_at_its_end() || waits_for_ != next_wait()) {
+    boost::system::error_code ignored;
+    socket_.cancel(ignored);
+  }
+}
+
+void Connection::read() {
+  auto& buffer = worker_.read_buffer();
+  const std::size_t window = buffer.size() - worker_.settings().head.head_bytes_max;
+  for (;;) {
+    const std::size_t carried = unread_.size();
+    assert(carried <= worker_.settings().head.head_bytes_max);
+    std::memcpy(buffer.data(), unread_.data(), carried);
+    const auto got = ::recv(socket_.native_handle(), buffer.data() + carried, window, MSG_DONTWAIT);
+    if (got < 0) {
+      if (errno == EINTR) continue;
+      if (errno != EAGAIN && errno != EWOULDBLOCK) broken_ = true;
+      return;
+    }
+    if (got == 0) {
+      client_finished_ = true;
+      receiving_ = false;
+      release_memory(unread_);
+      return;
+    }
+    unread_.clear();
+    parse({buffer.data(), carried + static_cast<std::size_t>(got)});
+    if (static_cast<std::size_t>(got) < window || next_wait() != Wait::read) return;
+  }
+}
+
+void Connection::parse(std::string_view input) {
+  const auto& settings = worker_.settings();
+  while (receiving_ && waiting_ < settings.pipeline_max && !input.empty()) {
+    if (!crlf_skipped_ && input.front() == '\r') {  // RFC 9112, section 2.2
+      if (input.size() == 1) break;
+      if (input[1] == '\n') {
+        input.remove_prefix(2);
+        crlf_skipped_ = true;
+        continue;
+      }
+    }
+    const auto head = parse_request_head(input, settings.head);
+    if (!head) break;
+    crlf_skipped_ = false;
+    take(*head);
+    input.remove_prefix(head->size);
+  }
+  if (!receiving_) input = {};
+  paused_ = !input.empty() && waiting_ >= settings.pipeline_max;
+  if (input.empty()) {
+    release_memory(unread_);
+  } else {
+    unread_.assign(input);
+  }
+}
+
+void Connection::take(const RequestHead& head) {
+  Exchange& exchange = enqueue();
+  exchange.with_body = head.method != "HEAD";
+  if (head.refusal) return answer_with(exchange, *head.refusal);
+  if (!head.keep_alive || head.has_body || worker_.is_draining()) {
+    exchange.persistence = Persistence::closes;
+    receiving_ = false;
+  } else if (head.http_1_0) {
+    exchange.persistence = Persistence::stays_1_0;
+  }
+
+  std::string& path = worker_.path_buffer();
+  const Route what = route(head, path);
+  if (what.kind == Route::Kind::refuse) return answer_with(exchange, what.refusal);
+  if (worker_.is_draining()) return answer_with(exchange, Refusal::draining);
+  const bool taken =
+      what.kind == Route::Kind::mint ? worker_.mint(exchange) : worker_.track(what.token, path, exchange);
+  if (!taken) answer_with(exchange, Refusal::too_many_hits);
+}
+
+Exchange& Connection::enqueue() {
+  Exchange& exchange = worker_.exchanges().take();
+  exchange.connection = this;
+  (first_ == nullptr ? first_ : last_->next) = &exchange;
+  last_ = &exchange;
+  ++waiting_;
+  return exchange;
+}
+
+void Connection::answer_with(Exchange& exchange, Refusal refusal) {
+  exchange.answer = Exchange::Answer::refusal;
+  exchange.refusal = refusal;
+  if (text_of(refusal).closes) {
+    exchange.persistence = Persistence::closes;
+    receiving_ = false;
+  }
+  worker_.answered(exchange);
+}
+
+void Connection::refuse_unasked(Refusal refusal) {
+  answer_with(enqueue(), refusal);
+}
+
+void Connection::write_answers() {
+  if (!unsent_.empty() || broken_) return;
+  const AnswerWriter& answers = worker_.answers();
+  std::string& out = worker_.write_buffer();
+  out.clear();
+  while (first_ != nullptr && first_->answer != Exchange::Answer::none_yet) {
+    Exchange& exchange = *std::exchange(first_, first_->next);
+    --waiting_;
+    switch (exchange.answer) {
+      case Exchange::Answer::count:
+        answers.append_count(exchange.count, exchange.persistence, out);
+        break;
+      case Exchange::Answer::token:
+        answers.append_token(exchange.token, exchange.persistence, out);
+        break;
+      default:
+        answers.append_refusal(exchange.refusal, exchange.persistence, exchange.with_body, out);
+        break;
+    }
+    worker_.exchanges().give_back(exchange);
+  }
+  if (!out.empty()) send(out);
+  set_deadline();
+  wake_if_it_waits_for_the_wrong_thing();
+}
+
+void Connection::send(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const auto sent =
+        ::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent < 0) {
+      if (errno == EINTR) continue;
+      if (errno != EAGAIN && errno != EWOULDBLOCK) {
+        broken_ = true;
+        return;
+      }
+      break;
+    }
+    bytes.remove_prefix(static_cast<std::size_t>(sent));
+  }
+  unsent_.assign(bytes);
+  if (!unsent_.empty()) worker_.arm(EnvoyWorker::Waiting::write, *this);
+}
+
+void Connection::set_deadline() {
+  if (!unsent_.empty()) {
+    head_timing_ = false;  // the write's deadline runs
+    return;
+  }
+  const bool in_a_head = !unread_.empty() && !paused_;
+  if (in_a_head) {
+    if (!head_timing_) worker_.arm(EnvoyWorker::Waiting::head, *this);
+  } else if (first_ == nullptr) {
+    worker_.arm(worker_.is_draining() ? EnvoyWorker::Waiting::linger : EnvoyWorker::Waiting::idle, *this);
+  } else if (head_timing_ || !is_armed()) {
+    disarm();  // what waits for its answer has the request's deadline
+  }
+  head_timing_ = in_a_head;
+}
+
+void Connection::on_deadline(runtime::Clock::time_point /*now*/) {
+  if (head_timing_ && unsent_.empty()) {
+    head_timing_ = false;
+    release_memory(unread_);
+    answer_with(enqueue(), Refusal::head_too_slow);
+  } else if (first_ == nullptr || !unsent_.empty()) {
+    broken_ = true;
+  } else {
+    set_deadline();
+  }
+  wake_if_it_waits_for_the_wrong_thing();
+}
+
+void Connection::drain() {
+  if (lingering_) return;
+  if (next_wait() == Wait::read && !paused_) read();
+  if (first_ != nullptr && unread_.empty()) {
+    last_->persistence = Persistence::closes;
+    receiving_ = false;
+  } else if (receiving_ && unsent_.empty()) {
+    // A client that is about to send finds nothing worse than 503; a silent one is let go soon.
+    worker_.arm(EnvoyWorker::Waiting::linger, *this);
+  }
+  wake_if_it_waits_for_the_wrong_thing();
+}
+
+void Connection::abandon_requests() noexcept {
+  while (first_ != nullptr) {
+    Exchange& exchange = *std::exchange(first_, first_->next);
+    exchange.connection = nullptr;
+    if (exchange.answer != Exchange::Answer::none_yet) worker_.exchanges().give_back(exchange);
+  }
+  waiting_ = 0;
+}
+
+Awaitable<void> Connection::linger() {
+  lingering_ = true;
+  worker_.arm(EnvoyWorker::Waiting::linger, *this);
+  boost::system::error_code failed;
+  socket_.shutdown(runtime::Socket::shutdown_send, failed);
+  auto& buffer = worker_.read_buffer();
+  std::size_t left = worker_.settings().linger_bytes_max;
+  while (!failed && !broken_) {
+    waits_for_ = Wait::read;
+    const auto [error] = co_await socket_.async_wait(WaitType::wait_read, token);
+    waits_for_ = Wait::nothing;
+    if (error) co_return;
+    const auto got = ::recv(socket_.native_handle(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) co_return;
+    if (got > 0 && static_cast<std::size_t>(got) >= left) co_return;
+    if (got > 0) left -= static_cast<std::size_t>(got);
+  }
+}
+
+}  // namespace tracker::envoy

@@ -1,0 +1,122 @@
+#pragma once
+
+#include <atomic>
+#include <boost/asio/io_context.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "counter/counter.h"
+#include "envoy/answer.h"
+#include "envoy/connection.h"
+#include "envoy/envoy_settings.h"
+#include "envoy/exchange.h"
+#include "envoy/turn_batch.h"
+#include "runtime/deadlines.h"
+#include "runtime/listener.h"
+
+namespace tracker::envoy {
+
+/// What the workers of one envoy service count together.
+struct EnvoyTotals {
+  std::atomic<std::size_t> connections = 0;
+  std::atomic<std::size_t> refused_connections = 0;  // of those over the limit, the ones not closed yet
+  std::atomic<std::size_t> hits_in_flight = 0;       // and mints
+};
+
+/// One worker's part of the envoy service: its listener, its connections, and the batch of its turn. A turn
+/// is what the event loop has to do before it would wait again; the first hit or answer of a turn schedules
+/// its end, where the hits are handed on in one batch and each connection with answers gets one write.
+/// Everything is called from the worker's thread, but for what says otherwise.
+class EnvoyWorker {
+ public:
+  EnvoyWorker(boost::asio::io_context& context, runtime::Acceptor acceptor, counter::Counter& counter,
+              const EnvoySettings& settings, EnvoyTotals& totals);
+  ~EnvoyWorker();
+
+  /// Begins to accept.
+  void start();
+
+  /// Accepts no more, reads what has arrived once more, and lets every connection end with its answers.
+  /// `on_drained` is called when the last one has ended.
+  void drain(std::function<void()> on_drained);
+
+  // What a connection asks of its worker.
+
+  const EnvoySettings& settings() const noexcept { return settings_; }
+  bool is_draining() const noexcept { return draining_; }
+  std::vector<char>& read_buffer() noexcept { return read_buffer_; }
+  std::string& path_buffer() noexcept { return path_buffer_; }
+  std::string& write_buffer() noexcept { return write_buffer_; }
+  const AnswerWriter& answers() const noexcept { return answers_; }
+  ExchangePool& exchanges() noexcept { return exchanges_; }
+
+  /// Takes the hit into the batch of this turn; answers false if too many are in flight.
+  bool track(const domain::Token& token, std::string_view path, Exchange& exchange);
+  bool mint(Exchange& exchange);
+
+  /// The exchange has its answer; its connection is written to at the end of the turn.
+  void answered(Exchange& exchange);
+
+  enum class Waiting { idle, head, write, linger };
+  /// Starts the connection's deadline of this kind.
+  void arm(Waiting waiting, runtime::Expiring& connection);
+
+  // What a batch asks of its worker.
+
+  bool in_its_thread() const noexcept {
+    return context_.get_executor().running_in_this_thread();
+  }                                                                   // any thread
+  auto executor() const noexcept { return context_.get_executor(); }  // any thread
+  void leave_flight(std::size_t hits) noexcept { totals_.hits_in_flight -= hits; }
+  void take_back(TurnBatch& batch);
+
+ private:
+  Awaitable<void> accept();
+  Awaitable<void> serve(runtime::Socket socket, bool refused);
+  void begin(runtime::Socket socket);
+  void schedule_turn_end();
+  void end_turn();
+  void hand_on();
+  bool enter_flight();
+  void watch(runtime::Expiring& in_flight);
+  std::optional<runtime::Clock::time_point> expire(runtime::Clock::time_point now);
+  void report_if_drained();
+
+  boost::asio::io_context& context_;
+  runtime::Acceptor acceptor_;
+  counter::Counter& counter_;
+  const EnvoySettings& settings_;
+  EnvoyTotals& totals_;
+
+  std::vector<char> read_buffer_;
+  std::string path_buffer_;
+  std::string write_buffer_;
+  AnswerWriter answers_;
+  ExchangePool exchanges_;
+
+  std::vector<std::unique_ptr<TurnBatch>> batches_;  // all there are
+  std::vector<TurnBatch*> free_batches_;
+  TurnBatch* batch_ = nullptr;  // of this turn; null while it has no hit
+  bool turn_end_scheduled_ = false;
+
+  boost::intrusive::list<Connection, boost::intrusive::base_hook<ConnectionHook>,
+                         boost::intrusive::constant_time_size<false>>
+      connections_;
+  boost::intrusive::list<Connection, boost::intrusive::base_hook<ReadyHook>,
+                         boost::intrusive::constant_time_size<false>>
+      ready_;  // those with new answers
+
+  runtime::DeadlineQueue request_deadlines_;
+  runtime::DeadlineQueue head_deadlines_;
+  runtime::DeadlineQueue idle_deadlines_;
+  runtime::DeadlineQueue write_deadlines_;
+  runtime::DeadlineQueue linger_deadlines_;
+  runtime::DeadlineTimer timer_;
+
+  bool draining_ = false;
+  std::function<void()> on_drained_;
+};
+
+}  // namespace tracker::envoy

@@ -1,0 +1,67 @@
+#include "envoy/refusal.h"
+
+#include <array>
+
+namespace tracker::envoy {
+
+namespace {
+
+constexpr bool stays = false;
+constexpr bool closes = true;
+
+constexpr std::string_view allow = "Allow: GET\r\n";
+constexpr std::string_view challenge = "WWW-Authenticate: Bearer\r\n";
+constexpr std::string_view retry = "Retry-After: 1\r\n";
+
+/// In the order of Refusal.
+constexpr std::array<RefusalText, refusal_count> texts = {{
+    {505, closes, "HTTP Version Not Supported", "", "This server speaks HTTP/1.1 and HTTP/1.0 only."},
+    {400, closes, "Bad Request", "", "This is a TLS handshake, but this port speaks plain HTTP."},
+    {400, closes, "Bad Request", "",
+     "The request line must be a method, a target and HTTP/1.x, with one space between each."},
+    {400, closes, "Bad Request", "",
+     "The request head holds a control character, or a line that does not end in CRLF."},
+    {414, closes, "URI Too Long", "", "The request line is longer than this server takes."},
+    {431, closes, "Request Header Fields Too Large", "",
+     "The request head is larger than this server takes."},
+    {431, closes, "Request Header Fields Too Large", "",
+     "The request has more header fields than this server takes."},
+    {400, closes, "Bad Request", "",
+     "An HTTP/1.1 request needs exactly one Host field, of the form host or host:port."},
+    {400, closes, "Bad Request", "",
+     "A header field must be a name, a colon without space before it, and a value on the same line."},
+    {400, closes, "Bad Request", "", "Transfer-Encoding is not accepted: no request here has a body."},
+    {400, closes, "Bad Request", "", "Content-Length must be one decimal number, and 0 for a GET."},
+    {501, closes, "Not Implemented", "", "This method is not a registered HTTP method; use GET."},
+    {405, stays, "Method Not Allowed", allow, "Only GET is counted; use GET."},
+    {400, closes, "Bad Request", "", "The target has a percent sign that two hex digits do not follow."},
+    {400, closes, "Bad Request", "", "The target holds a byte above 0x7E; percent-encode it."},
+    {400, closes, "Bad Request", "",
+     "The target has a fragment; leave out the number sign and what follows it."},
+    {400, closes, "Bad Request", "",
+     "The target must be a path that begins with a slash, or an http or https URI."},
+    {417, stays, "Expectation Failed", "", "The only expectation that is understood is 100-continue."},
+    {400, closes, "Bad Request", "", "The request has more than one Authorization field."},
+    {401, stays, "Unauthorized", challenge,
+     "The request carries no token; get one at /auth and send it as Authorization: Bearer TOKEN."},
+    {401, stays, "Unauthorized", challenge,
+     "The Authorization field holds no token in its 36-character form, bare or after Bearer."},
+    {401, stays, "Unauthorized", challenge, "This token was not handed out here."},
+    {503, stays, "Service Unavailable", retry, "Too many requests are in flight; this one was not counted."},
+    {503, stays, "Service Unavailable", retry, "The counts cannot be reached; this request was not counted."},
+    {503, closes, "Service Unavailable", retry,
+     "The service is shutting down; this request was not counted."},
+    {504, stays, "Gateway Timeout", "",
+     "The count did not come in time; this request was counted once or not at all."},
+    {504, stays, "Gateway Timeout", "", "The token did not come in time; none was handed out."},
+    {408, closes, "Request Timeout", "", "The request head was not complete in time."},
+    {503, closes, "Service Unavailable", retry, "Too many connections are open; this one is closed."},
+}};
+
+}  // namespace
+
+const RefusalText& text_of(Refusal refusal) noexcept {
+  return texts[static_cast<std::size_t>(refusal)];
+}
+
+}  // namespace tracker::envoy

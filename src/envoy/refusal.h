@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace tracker::envoy {
+
+/// Why a request is answered with an error. They stand in the order in which they win where several apply:
+/// the rows of the table in docs/http.md, then what is found on the way to the count.
+enum class Refusal : std::uint8_t {
+  http_version,
+  tls,
+  malformed,
+  control_character,
+  line_too_long,
+  head_too_large,
+  too_many_fields,
+  host,
+  field,
+  transfer_encoding,
+  content_length,
+  method_unregistered,
+  method_not_allowed,
+  percent_encoding,
+  target_byte,
+  fragment,
+  target_form,
+  expectation,
+  two_authorizations,
+  no_token,
+  malformed_token,
+  unknown_token,
+  too_many_hits,
+  not_counted,
+  draining,
+  perhaps_counted,
+  perhaps_minted,
+  head_too_slow,
+  too_many_connections,
+};
+
+inline constexpr std::size_t refusal_count = static_cast<std::size_t>(Refusal::too_many_connections) + 1;
+
+/// How a refusal looks from outside.
+struct RefusalText {
+  std::uint16_t status;
+  bool closes;              // the connection ends after this answer
+  std::string_view reason;  // the reason phrase, and the problem's title
+  std::string_view fields;  // further header fields, each with its CRLF
+  std::string_view detail;  // the problem's detail: what was wrong and what would be right
+};
+
+const RefusalText& text_of(Refusal refusal) noexcept;
+
+}  // namespace tracker::envoy

@@ -1,0 +1,316 @@
+#include "envoy/request_head.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include "domain/hex.h"
+
+namespace tracker::envoy {
+
+namespace {
+
+enum CharacterClass : std::uint8_t {
+  token_character = 1,     // RFC 9110, section 5.6.2
+  control_character = 2,   // but for HTAB, which a field's value may hold
+  reg_name_character = 4,  // RFC 3986, section 3.2.2: unreserved and sub-delims
+};
+
+consteval std::array<std::uint8_t, 256> make_classes() {
+  std::array<std::uint8_t, 256> classes{};
+  for (unsigned c = 0; c < 256; ++c) {
+    const bool alphanumeric = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    const auto is_one_of = [c](std::string_view set) { return set.find(static_cast<char>(c)) != set.npos; };
+    if (alphanumeric || is_one_of("!#$%&'*+-.^_`|~")) classes[c] |= token_character;
+    if ((c < 0x20 && c != '\t') || c == 0x7F) classes[c] |= control_character;
+    if (alphanumeric || is_one_of("-._~!$&'()*+,;=")) classes[c] |= reg_name_character;
+  }
+  return classes;
+}
+constexpr auto classes = make_classes();
+
+bool is(CharacterClass wanted, char c) {
+  return (classes[static_cast<std::uint8_t>(c)] & wanted) != 0;
+}
+
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+bool all_digits(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), is_digit);
+}
+
+bool is_token(std::string_view text) {
+  return !text.empty() &&
+         std::all_of(text.begin(), text.end(), [](char c) { return is(token_character, c); });
+}
+
+bool has_control_character(std::string_view text) {
+  unsigned seen = 0;
+  for (char c : text) seen |= classes[static_cast<std::uint8_t>(c)];
+  return (seen & control_character) != 0;
+}
+
+/// The text without the spaces and tabs around it (RFC 9110, section 5.6.3: OWS).
+std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return text;
+}
+
+/// Calls `visit` with each element of a comma-separated list.
+template <typename Visit>
+void for_each_element(std::string_view list, Visit visit) {
+  while (!list.empty()) {
+    const auto comma = std::min(list.find(','), list.size());
+    visit(trimmed(list.substr(0, comma)));
+    list.remove_prefix(std::min(comma + 1, list.size()));
+  }
+}
+
+/// True for HTTP/ and a version number that is not 1.x: a protocol that is well known, but not spoken here.
+bool is_other_version(std::string_view word) {
+  if (!word.starts_with("HTTP/")) return false;
+  word.remove_prefix(5);
+  const auto dot = word.find('.');
+  const auto major = word.substr(0, dot);
+  return all_digits(major) && major != "1" && (dot == word.npos || all_digits(word.substr(dot + 1)));
+}
+
+/// True for HTTP/1.x.
+bool is_version_1(std::string_view word) {
+  return word.size() == 8 && word.starts_with("HTTP/1.") && is_digit(word[7]);
+}
+
+class HeadParser {
+ public:
+  HeadParser(std::string_view input, const HeadLimits& limits)
+      : rest_(input), limits_(limits), size_(input.size()) {}
+
+  std::optional<RequestHead> parse() {
+    const auto line = next_line();
+    head_.method = line.text.substr(0, line.text.find(' '));
+    if (!line.ended) return unfinished_request_line(line.text);
+    if (!request_line(line)) return head_;
+
+    for (std::size_t fields = 0;; ++fields) {
+      const auto field_line = next_line();
+      if (!line_is_clean(field_line)) return head_;
+      if (!field_line.ended) return unfinished_fields();
+      if (field_line.text.empty()) break;
+      if (fields == limits_.fields_max) refuse(Refusal::too_many_fields);
+      field(field_line.text);
+    }
+
+    head_.size = size_ - rest_.size();
+    if (head_.size > limits_.head_bytes_max) refuse(Refusal::head_too_large);
+    end_of_head();
+    return head_;
+  }
+
+ private:
+  struct Line {
+    std::string_view text;  // without its CRLF; of an unfinished line, without a CR that may begin one
+    bool ended;
+    bool ended_in_crlf;
+  };
+
+  Line next_line() {
+    const auto end = rest_.find('\n');
+    const bool ended = end != rest_.npos;
+    std::string_view text = rest_.substr(0, end);
+    rest_.remove_prefix(ended ? end + 1 : rest_.size());
+    const bool cr = text.ends_with('\r');
+    if (cr) text.remove_suffix(1);
+    return {text, ended, ended && cr};
+  }
+
+  /// Keeps the refusal that stands first in Refusal. Answers false, so that it can be returned.
+  bool refuse(Refusal refusal) {
+    if (!head_.refusal || refusal < *head_.refusal) head_.refusal = refusal;
+    return false;
+  }
+
+  bool line_is_clean(const Line& line) {
+    if (has_control_character(line.text) || (line.ended && !line.ended_in_crlf)) {
+      return refuse(Refusal::control_character);
+    }
+    return true;
+  }
+
+  std::optional<RequestHead> unfinished_request_line(std::string_view text) {
+    if (text.starts_with('\x16')) {  // RFC 8446, section 5.1: a TLS record that holds a handshake
+      refuse(Refusal::tls);
+    } else if (has_control_character(text)) {
+      refuse(Refusal::control_character);
+    } else if (text.size() > limits_.line_bytes_max) {
+      refuse(Refusal::line_too_long);
+    } else if (size_ >= limits_.head_bytes_max) {
+      refuse(Refusal::head_too_large);
+    }
+    return refused_or_incomplete();
+  }
+
+  std::optional<RequestHead> unfinished_fields() {
+    if (size_ >= limits_.head_bytes_max) refuse(Refusal::head_too_large);
+    // What is too large cannot become right again. Any other refusal waits: one that wins over it may come.
+    if (head_.refusal && *head_.refusal > Refusal::too_many_fields) return std::nullopt;
+    return refused_or_incomplete();
+  }
+
+  std::optional<RequestHead> refused_or_incomplete() const {
+    if (head_.refusal) return head_;
+    return std::nullopt;
+  }
+
+  /// Answers false if nothing that follows can matter.
+  bool request_line(const Line& line) {
+    const auto first_space = line.text.find(' ');
+    const auto last_space = line.text.rfind(' ');
+    if (last_space != line.text.npos && is_other_version(line.text.substr(last_space + 1))) {
+      return refuse(Refusal::http_version);
+    }
+    if (line.text.starts_with('\x16')) return refuse(Refusal::tls);
+    if (!line_is_clean(line)) return false;
+    if (first_space == last_space) return refuse(Refusal::malformed);
+
+    head_.target = line.text.substr(first_space + 1, last_space - first_space - 1);
+    const auto version = line.text.substr(last_space + 1);
+    const bool well_formed = is_token(head_.method) && !head_.target.empty() && is_version_1(version) &&
+                             head_.target.find_first_of(" \t") == head_.target.npos;
+    if (!well_formed) return refuse(Refusal::malformed);
+    head_.http_1_0 = version.ends_with('0');
+    if (line.text.size() > limits_.line_bytes_max) refuse(Refusal::line_too_long);
+    return true;
+  }
+
+  void field(std::string_view line) {
+    const auto colon = line.find(':');
+    const auto name = line.substr(0, colon);
+    if (colon == line.npos || !is_token(name)) {  // a folded line begins with a space, which no token holds
+      refuse(Refusal::field);
+      return;
+    }
+    known_field(name, trimmed(line.substr(colon + 1)));
+  }
+
+  void known_field(std::string_view name, std::string_view value) {
+    switch (name.size()) {
+      case 4:
+        if (equal_in_any_case(name, "host")) host(value);
+        break;
+      case 6:
+        if (equal_in_any_case(name, "expect")) {
+          if (!equal_in_any_case(value, "100-continue")) head_.expects_the_unknown = true;
+        }
+        break;
+      case 10:
+        if (equal_in_any_case(name, "connection")) connection(value);
+        break;
+      case 13:
+        if (equal_in_any_case(name, "authorization")) {
+          if (head_.authorization_fields++ == 0) head_.authorization = value;
+        }
+        break;
+      case 14:
+        if (equal_in_any_case(name, "content-length")) content_length(value);
+        break;
+      case 17:
+        if (equal_in_any_case(name, "transfer-encoding")) refuse(Refusal::transfer_encoding);
+        break;
+      default:
+        break;
+    }
+  }
+
+  void host(std::string_view value) {
+    if (has_host_ || !is_authority(value)) refuse(Refusal::host);
+    has_host_ = true;
+  }
+
+  void connection(std::string_view value) {
+    for_each_element(value, [this](std::string_view option) {
+      if (equal_in_any_case(option, "close")) says_close_ = true;
+      if (equal_in_any_case(option, "keep-alive")) says_keep_alive_ = true;
+    });
+  }
+
+  void content_length(std::string_view value) {
+    if (has_content_length_ || !all_digits(value) || (head_.method == "GET" && value != "0")) {
+      refuse(Refusal::content_length);
+    }
+    has_content_length_ = true;
+    head_.has_body = value.find_first_not_of('0') != value.npos;
+  }
+
+  void end_of_head() {
+    if (!has_host_ && !head_.http_1_0) refuse(Refusal::host);
+    head_.keep_alive = !says_close_ && (!head_.http_1_0 || says_keep_alive_);
+  }
+
+  std::string_view rest_;
+  const HeadLimits& limits_;
+  const std::size_t size_;
+  RequestHead head_;
+  bool has_host_ = false;
+  bool has_content_length_ = false;
+  bool says_close_ = false;
+  bool says_keep_alive_ = false;
+};
+
+bool is_port(std::string_view text) {
+  if (text.empty()) return true;  // RFC 3986, section 3.2.3: the port may be empty
+  if (!all_digits(text) || text.size() > 5) return false;
+  unsigned port = 0;
+  for (char c : text) port = port * 10 + static_cast<unsigned>(c - '0');
+  return port <= 65535;
+}
+
+bool is_ipv6(std::string_view text) {
+  in6_addr address{};
+  return inet_pton(AF_INET6, std::string(text).c_str(), &address) == 1;
+}
+
+bool is_reg_name(std::string_view text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '%') {
+      if (i + 2 >= text.size() ||
+          ((domain::hex_value(text[i + 1]) | domain::hex_value(text[i + 2])) & domain::not_hex) != 0) {
+        return false;
+      }
+      i += 2;
+    } else if (!is(reg_name_character, text[i])) {
+      return false;
+    }
+  }
+  return !text.empty();
+}
+
+}  // namespace
+
+bool equal_in_any_case(std::string_view a, std::string_view b) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; };
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [lower](char x, char y) { return lower(x) == lower(y); });
+}
+
+bool is_authority(std::string_view text) {
+  if (text.starts_with('[')) {
+    const auto end = text.find(']');
+    if (end == text.npos || !is_ipv6(text.substr(1, end - 1))) return false;
+    const auto rest = text.substr(end + 1);
+    return rest.empty() || (rest.front() == ':' && is_port(rest.substr(1)));
+  }
+  const auto colon = text.find(':');
+  return is_reg_name(text.substr(0, colon)) && (colon == text.npos || is_port(text.substr(colon + 1)));
+}
+
+std::optional<RequestHead> parse_request_head(std::string_view input, const HeadLimits& limits) {
+  return HeadParser(input, limits).parse();
+}
+
+}  // namespace tracker::envoy

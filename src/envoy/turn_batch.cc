@@ -1,0 +1,96 @@
+#include "envoy/turn_batch.h"
+
+#include <boost/asio/post.hpp>
+#include <memory>
+
+#include "envoy/envoy_worker.h"
+
+namespace tracker::envoy {
+
+namespace {
+
+void answer(Exchange& exchange, const domain::Verdict& verdict) {
+  using Kind = domain::Verdict::Kind;
+  exchange.answer = verdict.kind == Kind::counted ? Exchange::Answer::count : Exchange::Answer::refusal;
+  exchange.count = verdict.count;
+  switch (verdict.kind) {
+    case Kind::counted:
+      break;
+    case Kind::unknown_token:
+      exchange.refusal = Refusal::unknown_token;
+      break;
+    case Kind::not_counted:
+      exchange.refusal = Refusal::not_counted;
+      break;
+    case Kind::perhaps_counted:
+      exchange.refusal = Refusal::perhaps_counted;
+      break;
+  }
+}
+
+void refuse(Exchange& exchange, Refusal refusal) {
+  exchange.answer = Exchange::Answer::refusal;
+  exchange.refusal = refusal;
+}
+
+}  // namespace
+
+void TurnBatch::on_verdicts(std::span<const domain::HitVerdict> verdicts) {
+  if (worker_.in_its_thread()) {
+    settle(verdicts);
+  } else {
+    boost::asio::post(worker_.executor(),
+                      [this, copy = std::vector(verdicts.begin(), verdicts.end())] { settle(copy); });
+  }
+}
+
+void TurnBatch::settle(std::span<const domain::HitVerdict> verdicts) {
+  for (const auto& [hit, verdict] : verdicts) {
+    if (Exchange* exchange = std::exchange(exchanges_[hit], nullptr)) {
+      answer(*exchange, verdict);
+      worker_.answered(*exchange);
+    }
+  }
+  unsettled_ -= verdicts.size();
+  worker_.leave_flight(verdicts.size());
+  if (settled()) worker_.take_back(*this);
+}
+
+void TurnBatch::on_deadline(runtime::Clock::time_point /*now*/) {
+  for (Exchange*& exchange : exchanges_) {
+    if (exchange == nullptr) continue;
+    refuse(*exchange, Refusal::perhaps_counted);
+    worker_.answered(*exchange);
+    exchange = nullptr;
+  }
+}
+
+void PendingMint::on_minted(boost::system::result<domain::Token, domain::Failure> minted) {
+  if (worker_.in_its_thread()) {
+    settle(minted);
+  } else {
+    boost::asio::post(worker_.executor(), [this, minted] { settle(minted); });
+  }
+}
+
+void PendingMint::settle(boost::system::result<domain::Token, domain::Failure> minted) {
+  const std::unique_ptr<PendingMint> self(this);
+  worker_.leave_flight(1);
+  if (exchange_ == nullptr) return;
+  if (minted) {
+    exchange_->answer = Exchange::Answer::token;
+    exchange_->token = *minted;
+  } else {
+    const bool not_done = minted.error() == domain::Failure::not_done;
+    refuse(*exchange_, not_done ? Refusal::not_counted : Refusal::perhaps_minted);
+  }
+  worker_.answered(*exchange_);
+}
+
+void PendingMint::on_deadline(runtime::Clock::time_point /*now*/) {
+  refuse(*exchange_, Refusal::perhaps_minted);
+  worker_.answered(*exchange_);
+  exchange_ = nullptr;
+}
+
+}  // namespace tracker::envoy

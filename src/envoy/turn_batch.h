@@ -1,0 +1,66 @@
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "counter/counter.h"
+#include "domain/hit_batch.h"
+#include "envoy/exchange.h"
+#include "runtime/deadlines.h"
+
+namespace tracker::envoy {
+
+class EnvoyWorker;
+
+/// The hits of one turn of one worker, and whose they are. Used again after its last verdict.
+class TurnBatch final : public counter::TrackReply, public runtime::Expiring {
+ public:
+  explicit TurnBatch(EnvoyWorker& worker) : worker_(worker) {}
+
+  void clear() {
+    hits_.clear();
+    exchanges_.clear();
+    unsettled_ = 0;
+  }
+
+  void push(const domain::TokenId& id, std::string_view path, Exchange& exchange) {
+    hits_.push(id, path);
+    exchanges_.push_back(&exchange);
+    ++unsettled_;
+  }
+
+  domain::HitBatch& hits() noexcept { return hits_; }
+  bool settled() const noexcept { return unsettled_ == 0; }
+
+  /// From any thread; what comes from another one crosses over to the worker.
+  void on_verdicts(std::span<const domain::HitVerdict> verdicts) override;
+
+  /// Nobody waits any longer: what has no verdict yet was perhaps counted.
+  void on_deadline(runtime::Clock::time_point now) override;
+
+ private:
+  void settle(std::span<const domain::HitVerdict> verdicts);
+
+  EnvoyWorker& worker_;
+  domain::HitBatch hits_;
+  std::vector<Exchange*> exchanges_;  // of each hit; null once it is answered
+  std::size_t unsettled_ = 0;         // hits without a verdict
+};
+
+/// A token on its way to a client. Deletes itself when its answer has come.
+class PendingMint final : public counter::MintReply, public runtime::Expiring {
+ public:
+  PendingMint(EnvoyWorker& worker, Exchange& exchange) : worker_(worker), exchange_(&exchange) {}
+
+  /// From any thread.
+  void on_minted(boost::system::result<domain::Token, domain::Failure> minted) override;
+  void on_deadline(runtime::Clock::time_point now) override;
+
+ private:
+  void settle(boost::system::result<domain::Token, domain::Failure> minted);
+
+  EnvoyWorker& worker_;
+  Exchange* exchange_;  // null once it is answered
+};
+
+}  // namespace tracker::envoy

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <memory>
+#include <thread>
+#include <vector>
+
+namespace tracker::runtime {
+
+/// The worker threads: one event loop each. What belongs to a worker is touched by its thread alone.
+class Workers {
+ public:
+  /// Makes the loops; nothing runs yet.
+  explicit Workers(unsigned count);
+
+  /// Stops and joins.
+  ~Workers();
+
+  std::size_t count() const noexcept { return workers_.size(); }
+  boost::asio::io_context& context(std::size_t worker) noexcept { return workers_[worker]->context; }
+
+  /// Starts the threads; signals are left to the thread that calls this.
+  void start();
+
+  /// Ends the loops, whatever still waits in them, and joins the threads. Not from a worker.
+  void stop();
+
+ private:
+  struct Worker {
+    boost::asio::io_context context{1};  // one thread runs it, so Asio may leave some locking out
+    boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work{context.get_executor()};
+    std::thread thread;
+  };
+  std::vector<std::unique_ptr<Worker>> workers_;
+};
+
+}  // namespace tracker::runtime

@@ -1,0 +1,227 @@
+// What every store must do, run over each of them. A new store is one more entry in `stores`.
+#include <gtest/gtest.h>
+
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <thread>
+#include <vector>
+
+#include "domain/token.h"
+#include "store/counter_store.h"
+#include "store/memory/memory_store.h"
+
+namespace tracker::store {
+
+using domain::HitBatch;
+using domain::TokenId;
+using domain::Verdict;
+
+struct StoreUnderTest {
+  const char* name;
+  std::function<std::unique_ptr<CounterStore>()> make;
+};
+
+std::vector<StoreUnderTest> stores() {
+  return {{"memory", [] { return std::make_unique<MemoryStore>(); }}};
+}
+
+/// Waits for the verdicts of one batch.
+class Verdicts final : public TrackReply {
+ public:
+  explicit Verdicts(std::size_t hits) : verdicts_(hits), left_(hits) {}
+
+  void on_verdicts(std::span<const domain::HitVerdict> verdicts) override {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [hit, verdict] : verdicts) {
+      EXPECT_FALSE(verdicts_.at(hit).has_value()) << "a second verdict on hit " << hit;
+      verdicts_.at(hit) = verdict;
+    }
+    left_ -= verdicts.size();
+    if (left_ == 0) all_.notify_all();
+  }
+
+  std::vector<Verdict> wait() {
+    std::unique_lock lock(mutex_);
+    EXPECT_TRUE(all_.wait_for(lock, std::chrono::seconds(60), [this] { return left_ == 0; }));
+    std::vector<Verdict> all;
+    for (const auto& verdict : verdicts_) all.push_back(verdict.value_or(Verdict::perhaps_counted()));
+    return all;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable all_;
+  std::vector<std::optional<Verdict>> verdicts_;
+  std::size_t left_;
+};
+
+class Added final : public AddReply {
+ public:
+  void on_added(std::optional<domain::Failure> failure) override {
+    const std::lock_guard lock(mutex_);
+    failure_ = failure;
+    done_ = true;
+    changed_.notify_all();
+  }
+
+  bool wait() {
+    std::unique_lock lock(mutex_);
+    EXPECT_TRUE(changed_.wait_for(lock, std::chrono::seconds(60), [this] { return done_; }));
+    return done_ && !failure_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::optional<domain::Failure> failure_;
+  bool done_ = false;
+};
+
+class StoreBehaviour : public testing::TestWithParam<StoreUnderTest> {
+ protected:
+  TokenId new_token() {
+    const auto id = domain::token_id(domain::random_token());
+    Added added;
+    store_->add_token(id, domain::Deadline::max(), added);
+    EXPECT_TRUE(added.wait());
+    return id;
+  }
+
+  std::vector<Verdict> track(const HitBatch& hits) {
+    Verdicts verdicts(hits.size());
+    store_->track(hits, verdicts);
+    return verdicts.wait();
+  }
+
+  Verdict track_one(const TokenId& id, std::string_view path) {
+    HitBatch hits;
+    hits.push(id, path);
+    return track(hits).front();
+  }
+
+  std::unique_ptr<CounterStore> store_ = GetParam().make();
+};
+
+TEST_P(StoreBehaviour, IsReady) {
+  EXPECT_EQ(store_->why_not_ready(), std::nullopt);
+}
+
+TEST_P(StoreBehaviour, CountsFromOneForEachTokenAndPath) {
+  const auto first = new_token();
+  const auto second = new_token();
+  EXPECT_EQ(track_one(first, "/"), Verdict::counted(1));
+  EXPECT_EQ(track_one(first, "/"), Verdict::counted(2));
+  EXPECT_EQ(track_one(first, "/my/path"), Verdict::counted(1));
+  EXPECT_EQ(track_one(second, "/"), Verdict::counted(1));
+  EXPECT_EQ(track_one(first, "/"), Verdict::counted(3));
+}
+
+TEST_P(StoreBehaviour, RefusesUnknownTokensAndLeavesNothingBehind) {
+  const auto unknown = domain::token_id(domain::random_token());
+  EXPECT_EQ(track_one(unknown, "/"), Verdict::unknown_token());
+  Added added;
+  store_->add_token(unknown, domain::Deadline::max(), added);
+  EXPECT_TRUE(added.wait());
+  EXPECT_EQ(track_one(unknown, "/"), Verdict::counted(1));
+}
+
+TEST_P(StoreBehaviour, AddingAKnownTokenKeepsItsCounts) {
+  const auto id = new_token();
+  EXPECT_EQ(track_one(id, "/"), Verdict::counted(1));
+  Added added;
+  store_->add_token(id, domain::Deadline::max(), added);
+  EXPECT_TRUE(added.wait());
+  EXPECT_EQ(track_one(id, "/"), Verdict::counted(2));
+}
+
+TEST_P(StoreBehaviour, EqualHitsOfABatchGetSuccessiveCountsInTheirOrder) {
+  const auto first = new_token();
+  const auto second = new_token();
+  const auto unknown = domain::token_id(domain::random_token());
+  HitBatch hits;
+  for (int round = 0; round < 500; ++round) {
+    hits.push(first, "/a");
+    hits.push(unknown, "/a");
+    hits.push(second, "/a");
+    hits.push(first, "/b");
+  }
+  for (int batch = 0; batch < 2; ++batch) {
+    const auto verdicts = track(hits);
+    for (int round = 0; round < 500; ++round) {
+      const auto at = static_cast<std::size_t>(round) * 4;
+      const auto expected = Verdict::counted(batch * 500 + round + 1);
+      EXPECT_EQ(verdicts[at], expected);
+      EXPECT_EQ(verdicts[at + 1], Verdict::unknown_token());
+      EXPECT_EQ(verdicts[at + 2], expected);
+      EXPECT_EQ(verdicts[at + 3], expected);
+    }
+  }
+}
+
+TEST_P(StoreBehaviour, TakesAnyPathThatIsNotEmpty) {
+  const auto id = new_token();
+  std::vector<std::string> paths = {"/", "a",  "token", " ",         "\n",        "\r\n",
+                                    "*", "$5", "{x}",   "/\xFF\xFE", "__exists__"};
+  paths.emplace_back("\0", 1);
+  paths.emplace_back("/a\0b", 4);
+  paths.emplace_back(8192, 'x');
+  paths.emplace_back(24576, 'y');
+  for (int round = 1; round <= 2; ++round) {
+    for (const auto& path : paths)
+      EXPECT_EQ(track_one(id, path), Verdict::counted(round)) << path.substr(0, 20);
+  }
+}
+
+TEST_P(StoreBehaviour, CountsAreDistinctAndWithoutGapsWhateverComesAtOnce) {
+  constexpr int threads = 4;
+  constexpr int batches = 50;
+  constexpr int hits_of_batch = 40;
+  const auto id = new_token();
+  std::mutex mutex;
+  std::set<std::int64_t> counts;
+  {
+    std::vector<std::jthread> clients;
+    for (int thread = 0; thread < threads; ++thread) {
+      clients.emplace_back([&, thread] {
+        std::int64_t last = 0;
+        for (int batch = 0; batch < batches; ++batch) {
+          HitBatch hits;
+          for (int hit = 0; hit < hits_of_batch; ++hit) {
+            hits.push(id, "/shared");
+            hits.push(id, "/own/" + std::to_string(thread));
+          }
+          const auto verdicts = track(hits);
+          const std::lock_guard lock(mutex);
+          for (std::size_t hit = 0; hit < verdicts.size(); hit += 2) {
+            EXPECT_GT(verdicts[hit].count, last);
+            last = verdicts[hit].count;
+            EXPECT_TRUE(counts.insert(last).second) << "given out twice: " << last;
+          }
+          EXPECT_EQ(verdicts.back(), Verdict::counted((batch + 1) * hits_of_batch));
+        }
+      });
+    }
+  }
+  EXPECT_EQ(counts.size(), static_cast<std::size_t>(threads * batches * hits_of_batch));
+  EXPECT_EQ(*counts.rbegin(), threads * batches * hits_of_batch);
+}
+
+TEST_P(StoreBehaviour, ManyTokensAndPaths) {
+  std::vector<TokenId> tokens;
+  for (int i = 0; i < 100; ++i) tokens.push_back(new_token());
+  for (int round = 1; round <= 2; ++round) {
+    HitBatch hits;
+    for (int path = 0; path < 50; ++path) {
+      for (const auto& id : tokens) hits.push(id, "/path/" + std::to_string(path));
+    }
+    for (const auto& verdict : track(hits)) EXPECT_EQ(verdict, Verdict::counted(round));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Stores, StoreBehaviour, testing::ValuesIn(stores()),
+                         [](const auto& store) { return std::string(store.param.name); });
+
+}  // namespace tracker::store

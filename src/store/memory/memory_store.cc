@@ -1,0 +1,112 @@
+#include "store/memory/memory_store.h"
+
+#include <openssl/rand.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <array>
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <cstring>
+#include <memory_resource>
+#include <mutex>
+#include <stdexcept>
+#include <string_view>
+
+namespace tracker::store {
+
+namespace {
+
+constexpr std::size_t shard_count = 64;
+
+/// Secret, so that nobody can choose paths that fall together in the table.
+std::uint64_t random_seed() {
+  std::uint64_t seed = 0;
+  if (RAND_bytes(reinterpret_cast<unsigned char*>(&seed), sizeof seed) != 1) {
+    throw std::runtime_error("the system gives no random numbers");
+  }
+  return seed;
+}
+
+const std::uint64_t seed = random_seed();
+
+/// A token id is a hash already.
+struct TokenIdHash {
+  using is_avalanching = void;
+  std::size_t operator()(const domain::TokenId& id) const noexcept {
+    std::size_t hash = 0;
+    std::memcpy(&hash, id.bytes.data() + 8, sizeof hash);
+    return hash;
+  }
+};
+
+/// Small, because there is one for each counter: the token stands in it by its number in the shard.
+struct CounterKey {
+  const char* path;
+  std::uint32_t path_bytes;
+  std::uint32_t token;
+
+  bool operator==(const CounterKey& other) const noexcept {
+    return token == other.token && path_bytes == other.path_bytes &&
+           std::memcmp(path, other.path, path_bytes) == 0;
+  }
+};
+
+struct CounterKeyHash {
+  using is_avalanching = void;
+  std::size_t operator()(const CounterKey& key) const noexcept {
+    return XXH3_64bits_withSeed(key.path, key.path_bytes, seed + key.token * 0x9E3779B97F4A7C15U);
+  }
+};
+
+}  // namespace
+
+struct alignas(64) MemoryStore::Shard {
+  std::mutex mutex;  // protects all that follows
+  boost::unordered_flat_map<domain::TokenId, std::uint32_t, TokenIdHash> tokens;
+  boost::unordered_flat_map<CounterKey, std::int64_t, CounterKeyHash> counts;
+  std::pmr::monotonic_buffer_resource paths;
+
+  domain::Verdict count(const domain::TokenId& id, std::string_view path) {
+    const std::lock_guard lock(mutex);
+    const auto token = tokens.find(id);
+    if (token == tokens.end()) return domain::Verdict::unknown_token();
+    CounterKey key{path.data(), static_cast<std::uint32_t>(path.size()), token->second};
+    auto counter = counts.find(key);
+    if (counter == counts.end()) {
+      auto* own_path = static_cast<char*>(paths.allocate(path.size(), 1));
+      std::memcpy(own_path, path.data(), path.size());
+      key.path = own_path;
+      counter = counts.emplace(key, 0).first;
+    }
+    return domain::Verdict::counted(++counter->second);
+  }
+};
+
+MemoryStore::MemoryStore() : shards_(std::make_unique<Shard[]>(shard_count)) {}
+MemoryStore::~MemoryStore() = default;
+
+MemoryStore::Shard& MemoryStore::shard_of(const domain::TokenId& id) const noexcept {
+  return shards_[id.bytes[0] % shard_count];
+}
+
+void MemoryStore::track(const domain::HitBatch& hits, TrackReply& reply) {
+  std::array<domain::HitVerdict, 256> verdicts;
+  for (std::uint32_t hit = 0; hit < hits.size();) {
+    std::size_t judged = 0;
+    for (; judged < verdicts.size() && hit < hits.size(); ++judged, ++hit) {
+      verdicts[judged] = {hit, shard_of(hits.id(hit)).count(hits.id(hit), hits.path(hit))};
+    }
+    reply.on_verdicts({verdicts.data(), judged});
+  }
+}
+
+void MemoryStore::add_token(const domain::TokenId& id, domain::Deadline /*deadline*/, AddReply& reply) {
+  auto& shard = shard_of(id);
+  {
+    const std::lock_guard lock(shard.mutex);
+    shard.tokens.emplace(id, static_cast<std::uint32_t>(shard.tokens.size()));
+  }
+  reply.on_added(std::nullopt);
+}
+
+}  // namespace tracker::store

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+#include "store/counter_store.h"
+
+namespace tracker::store {
+
+/// Counts in memory, gone with the process. Sharded by token id, so that workers seldom meet; answers before
+/// track() returns. Nothing is ever removed: memory grows with the number of different token and path pairs.
+class MemoryStore final : public CounterStore {
+ public:
+  MemoryStore();
+  ~MemoryStore() override;
+
+  void track(const domain::HitBatch& hits, TrackReply& reply) override;
+  void add_token(const domain::TokenId& id, domain::Deadline deadline, AddReply& reply) override;
+  std::optional<std::string> why_not_ready() const override { return std::nullopt; }
+
+ private:
+  struct Shard;
+  Shard& shard_of(const domain::TokenId& id) const noexcept;
+
+  std::unique_ptr<Shard[]> shards_;
+};
+
+}  // namespace tracker::store

@@ -1,0 +1,199 @@
+// The end of a service: signals, what clients see of it, and what is still counted.
+
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <future>
+#include <latch>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "support/caller.h"
+#include "support/deployment.h"
+
+namespace tracker::tests {
+namespace {
+
+using namespace std::chrono_literals;
+
+using DrainTest = DeploymentTest;
+TRACKER_OVER_ALL_DEPLOYMENTS(DrainTest);
+
+// What one client of a service that drains has seen.
+struct Seen {
+  std::vector<std::int64_t> counts;
+  std::size_t refused = 0;
+  std::size_t unanswered = 0;
+  RawClient::End end = RawClient::End::none;
+};
+
+// Keeps `depth` requests on the way until the service ends the connection, and counts the latch down once it
+// runs.
+Seen load_until_closed(const Endpoint& envoy, const std::string& token, std::size_t depth, std::latch& busy) {
+  Seen seen;
+  RawClient client(envoy);
+  const std::string requests = repeated(get("/p", token), depth);
+  bool counted_down = false;
+  for (const Deadline deadline; client.end() == RawClient::End::none && !deadline.passed();) {
+    client.send(requests);
+    for (std::size_t i = 0; i < depth; ++i) {
+      const auto answer = client.read_answer_or_end();  // throws if the end comes within an answer
+      if (!answer) {
+        seen.unanswered += depth - i;
+        break;
+      }
+      if (answer->status == 503) {
+        ++seen.refused;
+      } else {
+        const bool last = answer->field("Connection") == "close";
+        seen.counts.push_back(count_in(*answer, last ? After::closes : After::stays));
+      }
+    }
+    if (!counted_down && seen.counts.size() >= 200) {
+      counted_down = true;
+      busy.count_down();
+    }
+  }
+  seen.end = client.end();
+  if (!counted_down) busy.count_down();
+  return seen;
+}
+
+void expect_drain_loses_nothing(Deployment& deployment, int signal) {
+  const std::string token = Caller(deployment.envoy()).mint();
+  constexpr std::size_t depths[] = {1, 1, 1, 16, 16, 200};
+  std::latch busy(std::size(depths));
+  std::vector<std::future<Seen>> running;
+  for (const std::size_t depth : depths) {
+    running.push_back(std::async(std::launch::async, [&, depth] {
+      return load_until_closed(deployment.envoy(), token, depth, busy);
+    }));
+  }
+  busy.wait();
+  deployment.front().send_signal(signal);
+  EXPECT_EQ(deployment.front().wait_exit(), 0) << deployment.front().output();
+
+  std::vector<std::int64_t> counts;
+  for (auto& client : running) {
+    const Seen seen = client.get();
+    EXPECT_EQ(seen.end, RawClient::End::closed);
+    counts.insert(counts.end(), seen.counts.begin(), seen.counts.end());
+  }
+  // Without a gap: each hit that was counted was answered.
+  std::sort(counts.begin(), counts.end());
+  for (std::size_t i = 0; i < counts.size(); ++i) ASSERT_EQ(counts[i], static_cast<std::int64_t>(i + 1));
+}
+
+TEST_P(DrainTest, SigtermUnderLoadLosesNoAnswer) {
+  expect_drain_loses_nothing(*start(), SIGTERM);
+}
+
+TEST_P(DrainTest, SigintUnderLoadLosesNoAnswer) {
+  expect_drain_loses_nothing(*start(), SIGINT);
+}
+
+TEST_P(DrainTest, DelayUnderLoadLosesNoAnswer) {
+  expect_drain_loses_nothing(*start({"--drain-delay", "300ms"}), SIGTERM);
+}
+
+TEST_P(DrainTest, IdleConnectionsAreClosed) {
+  for (const int signal : {SIGTERM, SIGINT}) {
+    const auto deployment = start();
+    std::vector<RawClient> silent;
+    for (int i = 0; i < 20; ++i) silent.emplace_back(deployment->envoy());
+    std::vector<Caller> kept;
+    for (int i = 0; i < 20; ++i) kept.emplace_back(deployment->envoy()).mint();
+    deployment->front().send_signal(signal);
+    for (RawClient& client : silent) EXPECT_TRUE(ends_without_more(client));
+    for (Caller& caller : kept) EXPECT_TRUE(ends_cleanly(caller.client()));
+    EXPECT_EQ(deployment->front().wait_exit(), 0);
+  }
+}
+
+TEST_P(DrainTest, ReceivedPipelineIsAnswered) {
+  const auto deployment = start();
+  Caller caller(deployment->envoy());
+  const std::string token = caller.mint();
+  RawClient client(deployment->envoy());
+  client.send(repeated(get("/p", token), 1000));
+  EXPECT_EQ(count_in(client.read_answer()), 1);
+  deployment->front().send_signal(SIGTERM);
+  std::int64_t answered = 1;
+  // How much was received by then is the service's to say, but what it answers is complete and in order.
+  while (const auto answer = client.read_answer_or_end()) {
+    if (answer->status == 200) {
+      EXPECT_EQ(answer->body, "{\"count\":" + std::to_string(++answered) + "}");
+    }
+    if (answer->status != 200) {
+      EXPECT_EQ(answer->status, 503);
+    }
+  }
+  EXPECT_EQ(deployment->front().wait_exit(), 0);
+}
+
+TEST_P(DrainTest, HalfAHeadDoesNotHoldTheDrain) {
+  const auto deployment = start({"--drain-limit", "1s", "--head-deadline", "60s"});
+  RawClient client(deployment->envoy());
+  Caller(deployment->envoy()).mint();
+  client.send("GET /p HTTP/1.1\r\n");
+  deployment->front().send_signal(SIGTERM);
+  EXPECT_EQ(deployment->front().wait_exit(), 0);
+}
+
+TEST_P(DrainTest, ClientThatDoesNotReadDoesNotHoldTheDrain) {
+  const auto deployment = start({"--drain-limit", "1s", "--write-deadline", "60s"});
+  const std::string token = Caller(deployment->envoy()).mint();
+  RawClient stuck(deployment->envoy(), 4096);
+  const std::string flood = repeated(get("/p", token), 1000);
+  std::size_t at = 0;
+  // Until neither side's buffers take any more.
+  while (const auto sent = stuck.send_some(std::string_view(flood).substr(at), 200ms)) {
+    if (*sent == 0) break;
+    at = (at + *sent) % flood.size();
+  }
+  deployment->front().send_signal(SIGTERM);
+  EXPECT_EQ(deployment->front().wait_exit(), 0);
+}
+
+HttpAnswer ask_health(const Endpoint& health, const std::string& path) {
+  RawClient client(health);
+  client.send(get_without_token(path));
+  return client.read_answer();
+}
+
+TEST_P(DrainTest, DelayIsNotReadyButServes) {
+  const auto deployment = start({"--drain-delay", "60s"});
+  Caller caller(deployment->envoy());
+  const std::string token = caller.mint();
+  EXPECT_EQ(ask_health(deployment->health(), "/readyz").status, 200);
+  deployment->front().send_signal(SIGTERM);
+
+  HttpAnswer ready;
+  for (const Deadline deadline; ready.status != 503 && !deadline.passed();) {
+    ready = ask_health(deployment->health(), "/readyz");
+  }
+  EXPECT_EQ(ready.status, 503);
+  EXPECT_NE(ready.body.find("drain"), std::string::npos) << ready.body;
+  EXPECT_EQ(ask_health(deployment->health(), "/healthz").status, 200);
+  EXPECT_EQ(caller.count("/p", token), 1);
+  EXPECT_EQ(Caller(deployment->envoy()).count("/p", token), 2);
+}
+
+TEST_P(DrainTest, SecondSignalEndsTheDelay) {
+  for (const int second : {SIGTERM, SIGINT}) {
+    const auto deployment = start({"--drain-delay", "300s"});
+    deployment->front().send_signal(SIGTERM);
+    for (const Deadline deadline; !deadline.passed();) {
+      if (ask_health(deployment->health(), "/readyz").status == 503) break;
+    }
+    EXPECT_TRUE(deployment->front().running());
+    deployment->front().send_signal(second);
+    EXPECT_TRUE(deployment->front().wait_exit().has_value());
+  }
+}
+
+}  // namespace
+}  // namespace tracker::tests

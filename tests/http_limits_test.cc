@@ -1,0 +1,228 @@
+// Every limit and deadline of the HTTP edge: the defaults at their exact boundaries, the others by lower
+// settings.
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bad_input_check.h"
+#include "support/caller.h"
+#include "support/deployment.h"
+
+namespace tracker::tests {
+namespace {
+
+using namespace std::chrono_literals;
+
+using HttpLimitsTest = DeploymentTest;
+TRACKER_OVER_ALL_DEPLOYMENTS(HttpLimitsTest);
+
+// A GET whose request line, without its CRLF, has so many bytes.
+std::string with_line_of(std::size_t bytes, std::string_view token) {
+  const std::size_t others = std::string_view("GET / HTTP/1.1").size();
+  return get("/" + std::string(bytes - others, 'p'), token);
+}
+
+// A GET whose head, from the first byte to the end of the blank line, has so many bytes.
+std::string with_head_of(std::size_t bytes, std::string_view token) {
+  const std::size_t others = get("/p", token, "X: \r\n").size();
+  return get("/p", token, "X: " + std::string(bytes - others, 'x') + "\r\n");
+}
+
+// A GET with so many fields; Host and Authorization are two of them.
+std::string with_fields(std::size_t number, std::string_view token) {
+  return get("/p", token, repeated("X: v\r\n", number - 2));
+}
+
+BadInput too_large(std::string bytes, int status) {
+  return {"one more than the limit", std::move(bytes), {status}};
+}
+
+// A real token's size, so that lengths are known before there is one.
+const std::string placeholder(36, '0');
+
+std::string with_placeholder(std::string bytes) {
+  return bytes.replace(bytes.find(placeholder), placeholder.size(), "$TOKEN");
+}
+
+void expect_limits(const Endpoint& envoy, std::size_t line_max, std::size_t head_max,
+                   std::size_t fields_max) {
+  Caller caller(envoy);
+  const std::string token = caller.mint();
+  EXPECT_TRUE(is_count(caller.ask(with_line_of(line_max, token)), 1));
+  EXPECT_TRUE(is_count(caller.ask(with_line_of(line_max, token)), 2));
+  EXPECT_TRUE(is_count(caller.ask(with_head_of(head_max, token)), 1));
+  EXPECT_TRUE(is_count(caller.ask(with_fields(fields_max, token)), 2));
+
+  expect_refused(envoy, too_large(with_placeholder(with_line_of(line_max + 1, placeholder)), 414));
+  expect_refused(envoy, too_large(with_placeholder(with_head_of(head_max + 1, placeholder)), 431));
+  expect_refused(envoy, too_large(with_placeholder(with_fields(fields_max + 1, placeholder)), 431));
+}
+
+TEST_P(HttpLimitsTest, DefaultSizes) {
+  expect_limits(shared().envoy(), 8192, 16384, 100);
+}
+
+TEST_P(HttpLimitsTest, LowerSizes) {
+  const auto deployment =
+      start({"--request-line-bytes-max", "100", "--head-bytes-max", "300", "--head-fields-max", "5"});
+  expect_limits(deployment->envoy(), 100, 300, 5);
+}
+
+TEST_P(HttpLimitsTest, SizesWithUnits) {
+  const auto deployment = start({"--request-line-bytes-max", "1KiB", "--head-bytes-max", "2KiB"});
+  expect_limits(deployment->envoy(), 1024, 2048, 100);
+}
+
+// A pipelined head is measured by itself, wherever it begins in what was read.
+TEST_P(HttpLimitsTest, EachHeadOfAPipelineIsMeasuredByItself) {
+  Caller caller(shared().envoy());
+  const std::string token = caller.mint();
+  RawClient client(shared().envoy());
+  std::int64_t count = 0;
+  client.send(repeated(with_head_of(16384, token) + get("/p", token), 10) + with_head_of(16385, token));
+  for (int i = 0; i < 20; ++i) EXPECT_TRUE(is_count(client.read_answer(), ++count));
+  EXPECT_TRUE(is_refusal(client.read_answer(), 431, After::closes));
+  EXPECT_TRUE(ends_cleanly(client));
+}
+
+TEST_P(HttpLimitsTest, HeadThatDoesNotEndIsTimedOut) {
+  const auto deployment = start({"--head-deadline", "300ms"});
+  Caller caller(deployment->envoy());
+  const std::string token = caller.mint();
+  const std::string whole = get("/p", token);
+  for (const std::size_t size : {std::size_t{1}, std::size_t{10}, whole.size() - 1}) {
+    SCOPED_TRACE(size);
+    RawClient client(deployment->envoy());
+    client.send(whole.substr(0, size));
+    EXPECT_TRUE(is_refusal(client.read_answer(), 408, After::closes));
+    EXPECT_TRUE(ends_cleanly(client));
+  }
+  EXPECT_EQ(caller.count("/p", token), 1);
+}
+
+TEST_P(HttpLimitsTest, SecondHeadThatDoesNotEndIsTimedOut) {
+  const auto deployment = start({"--head-deadline", "300ms"});
+  Caller caller(deployment->envoy());
+  const std::string token = caller.mint();
+  RawClient client(deployment->envoy());
+  client.send(get("/p", token) + "GET /p HTTP/1.1\r\nHost:");
+  EXPECT_TRUE(is_count(client.read_answer(), 1));
+  EXPECT_TRUE(is_refusal(client.read_answer(), 408, After::closes));
+  EXPECT_TRUE(ends_cleanly(client));
+  EXPECT_EQ(caller.count("/p", token), 2);
+}
+
+// Bytes that trickle in do not put the deadline off: it runs from the first one.
+TEST_P(HttpLimitsTest, TricklingHeadIsTimedOut) {
+  const auto deployment = start({"--head-deadline", "300ms"});
+  RawClient client(deployment->envoy());
+  client.send("GET /p HTTP/1.1\r\nX: ");
+  for (const Deadline deadline; !client.readable(20ms) && !deadline.passed();) client.send("x");
+  EXPECT_TRUE(is_refusal(client.read_answer(), 408, After::closes));
+}
+
+TEST_P(HttpLimitsTest, IdleConnectionIsClosedWithoutAWord) {
+  const auto deployment = start({"--idle-deadline", "300ms"});
+  RawClient silent(deployment->envoy());
+  Caller caller(deployment->envoy());
+  caller.mint();
+  EXPECT_TRUE(ends_cleanly(silent));
+  EXPECT_TRUE(ends_cleanly(caller.client()));
+}
+
+// The head's deadline starts at its first byte: a connection that is merely idle outlives one that sent half
+// a head.
+TEST_P(HttpLimitsTest, IdleConnectionHasNoHeadDeadline) {
+  const auto deployment = start({"--head-deadline", "200ms"});
+  Caller idle(deployment->envoy());
+  idle.mint();
+  for (int i = 0; i < 2; ++i) {
+    RawClient half(deployment->envoy());
+    half.send("GET");
+    EXPECT_TRUE(is_refusal(half.read_answer(), 408, After::closes));
+  }
+  idle.mint();
+}
+
+TEST_P(HttpLimitsTest, LingeringEndsAtItsDeadline) {
+  const auto deployment = start({"--linger-deadline", "300ms", "--linger-bytes-max", "1MiB"});
+  RawClient client(deployment->envoy());
+  client.send("POST /p HTTP/1.1\r\nHost: tracker\r\nContent-Length: 1000000\r\n\r\n");
+  EXPECT_TRUE(is_refusal(client.read_answer(), 405, After::closes));
+  for (const Deadline deadline; !client.broken(20ms) && !deadline.passed();) client.send_some("x", 0ms);
+  EXPECT_TRUE(client.broken(0ms));
+}
+
+TEST_P(HttpLimitsTest, LingeringEndsAfterItsBytes) {
+  const auto deployment = start({"--linger-deadline", "60s", "--linger-bytes-max", "1KiB"});
+  RawClient client(deployment->envoy());
+  client.send("POST /p HTTP/1.1\r\nHost: tracker\r\nContent-Length: 1000000\r\n\r\n");
+  EXPECT_TRUE(is_refusal(client.read_answer(), 405, After::closes));
+  const std::string piece(100, 'x');
+  for (const Deadline deadline; !client.broken(20ms) && !deadline.passed();) client.send_some(piece, 0ms);
+  EXPECT_TRUE(client.broken(0ms));
+}
+
+TEST_P(HttpLimitsTest, OneConnectionTooManyIsRefused) {
+  const auto deployment = start({"--connections-max", "2"});
+  auto first = std::make_unique<Caller>(deployment->envoy());
+  const std::string token = first->mint();
+  Caller second(deployment->envoy());
+  EXPECT_EQ(second.count("/p", token), 1);
+  for (int i = 0; i < 5; ++i) {
+    RawClient third(deployment->envoy());
+    third.send(get("/p", token));
+    EXPECT_TRUE(is_refusal(third.read_answer(), 503, After::closes));
+    EXPECT_TRUE(ends_without_more(third));
+  }
+  EXPECT_EQ(first->count("/p", token), 2);
+
+  first.reset();
+  bool served = false;
+  for (const Deadline deadline; !served && !deadline.passed();) {
+    RawClient third(deployment->envoy());
+    third.send(get("/p", token));
+    served = third.read_answer().status == 200;
+  }
+  EXPECT_TRUE(served);
+  EXPECT_EQ(second.count("/p", token), 4);
+}
+
+TEST_P(HttpLimitsTest, HitsTooManyAreRefusedAndNotCounted) {
+  const auto deployment = start({"--hits-max", "2"});
+  Caller caller(deployment->envoy());
+  const std::string token = caller.mint();
+  constexpr int number = 100;
+  std::int64_t count = 0;
+  int refused = 0;
+  RawClient client(deployment->envoy());
+  client.send(repeated(get("/p", token), number));
+  for (int i = 0; i < number; ++i) {
+    const HttpAnswer answer = client.read_answer();
+    if (answer.status == 200) {
+      EXPECT_TRUE(is_count(answer, ++count));
+    } else {
+      EXPECT_TRUE(is_refusal(answer, 503));
+      ++refused;
+    }
+  }
+  EXPECT_GT(count, 0);
+  EXPECT_GT(refused, 0);
+  EXPECT_EQ(caller.count("/p", token), count + 1);
+}
+
+TEST_P(HttpLimitsTest, ThreadsAreASetting) {
+  for (const char* threads : {"1", "2", "5"}) {
+    SCOPED_TRACE(threads);
+    const auto deployment = start({"--threads", threads});
+    const std::string token = Caller(deployment->envoy()).mint();
+    for (std::int64_t i = 1; i <= 30; ++i) EXPECT_EQ(Caller(deployment->envoy()).count("/p", token), i);
+  }
+}
+
+}  // namespace
+}  // namespace tracker::tests

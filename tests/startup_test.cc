@@ -1,0 +1,284 @@
+// Settings and start-up: where they come from, what is refused, and how that is said.
+
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <regex>
+#include <string>
+#include <vector>
+
+#include "support/caller.h"
+#include "support/program.h"
+
+namespace tracker::tests {
+namespace {
+
+const Arguments serve{"serve",       "--store",       "memory",     "--envoy-addr",
+                      "127.0.0.1:0", "--health-addr", "127.0.0.1:0"};
+
+Arguments serve_with(const Arguments& more) {
+  Arguments arguments = serve;
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return arguments;
+}
+
+bool has(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+void expect_one_line(const Outcome& outcome, int exit_code, const std::vector<std::string>& parts) {
+  EXPECT_EQ(outcome.exit_code, exit_code);
+  EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+  EXPECT_TRUE(outcome.err.ends_with('\n')) << outcome.err;
+  for (const std::string& part : parts)
+    EXPECT_TRUE(has(outcome.err, part)) << outcome.err << "lacks " << part;
+}
+
+struct BadSetting {
+  std::string flag;
+  std::string environment;
+  std::string value;
+};
+
+const std::vector<BadSetting>& bad_settings() {
+  static const std::vector<BadSetting> settings{
+      {"--envoy-addr", "ENVOY_ADDR", "nonsense"},
+      {"--envoy-addr", "ENVOY_ADDR", "127.0.0.1"},
+      {"--envoy-addr", "ENVOY_ADDR", "127.0.0.1:99999"},
+      {"--envoy-addr", "ENVOY_ADDR", "127.0.0.1:-1"},
+      {"--envoy-addr", "ENVOY_ADDR", "127.0.0.1:80x"},
+      {"--envoy-addr", "ENVOY_ADDR", "[::1:80"},
+      {"--health-addr", "HEALTH_ADDR", "nonsense"},
+      {"--health-addr", "HEALTH_ADDR", "127.0.0.1:http"},
+      {"--store", "TRACKER_STORE", "bogus"},
+      {"--store", "TRACKER_STORE", "memory:x"},
+      {"--threads", "TRACKER_THREADS", "many"},
+      {"--threads", "TRACKER_THREADS", "-1"},
+      {"--threads", "TRACKER_THREADS", "0"},
+      {"--threads", "TRACKER_THREADS", "2x"},
+      {"--threads", "TRACKER_THREADS", "99999999999999999999"},
+      {"--request-line-bytes-max", "TRACKER_REQUEST_LINE_BYTES_MAX", "long"},
+      {"--head-bytes-max", "TRACKER_HEAD_BYTES_MAX", "16XiB"},
+      {"--head-fields-max", "TRACKER_HEAD_FIELDS_MAX", "x"},
+      {"--head-deadline", "TRACKER_HEAD_DEADLINE", "soon"},
+      {"--idle-deadline", "TRACKER_IDLE_DEADLINE", "10parsecs"},
+      {"--write-deadline", "TRACKER_WRITE_DEADLINE", "-1s"},
+      {"--linger-deadline", "TRACKER_LINGER_DEADLINE", "s"},
+      {"--linger-bytes-max", "TRACKER_LINGER_BYTES_MAX", "-5"},
+      {"--request-deadline", "TRACKER_REQUEST_DEADLINE", "2y"},
+      {"--pipeline-max", "TRACKER_PIPELINE_MAX", "0"},
+      {"--pipeline-max", "TRACKER_PIPELINE_MAX", "1e3"},
+      {"--connections-max", "TRACKER_CONNECTIONS_MAX", "0"},
+      {"--connections-max", "TRACKER_CONNECTIONS_MAX", "all"},
+      {"--hits-max", "TRACKER_HITS_MAX", "0x10"},
+      {"--drain-delay", "TRACKER_DRAIN_DELAY", "later"},
+      {"--drain-limit", "TRACKER_DRAIN_LIMIT", "never"},
+  };
+  return settings;
+}
+
+TEST(StartupTest, BadFlagIsNamedWithItsValue) {
+  for (const BadSetting& setting : bad_settings()) {
+    SCOPED_TRACE(setting.flag + " " + setting.value);
+    Arguments arguments = serve;
+    const auto given = std::find(arguments.begin(), arguments.end(), setting.flag);
+    if (given != arguments.end()) arguments.erase(given, given + 2);
+    arguments.push_back(setting.flag + "=" + setting.value);
+    expect_one_line(run_to_end(arguments), 2, {setting.flag, setting.value});
+  }
+}
+
+TEST(StartupTest, BadEnvironmentIsNamedWithItsValue) {
+  for (const BadSetting& setting : bad_settings()) {
+    SCOPED_TRACE(setting.environment + "=" + setting.value);
+    Arguments arguments = serve;
+    const auto given = std::find(arguments.begin(), arguments.end(), setting.flag);
+    if (given != arguments.end()) arguments.erase(given, given + 2);
+    expect_one_line(run_to_end(arguments, {{setting.environment, setting.value}}), 2,
+                    {setting.environment, setting.value});
+  }
+}
+
+TEST(StartupTest, WhatIsNoSettingIsRefused) {
+  expect_one_line(run_to_end(serve_with({"--bogus"})), 2, {"--bogus"});
+  expect_one_line(run_to_end(serve_with({"--bogus", "1"})), 2, {"--bogus"});
+  expect_one_line(run_to_end(serve_with({"--thread", "1"})), 2, {"--thread"});
+  expect_one_line(run_to_end(serve_with({"stray"})), 2, {"stray"});
+  expect_one_line(run_to_end(serve_with({"--threads"})), 2, {"--threads"});
+  expect_one_line(run_to_end({"bogus"}), 2, {"bogus"});
+  expect_one_line(run_to_end({"--bogus"}), 2, {"--bogus"});
+}
+
+// Remove a line when what it names is built.
+TEST(StartupTest, WhatIsNotBuiltYetIsRefused) {
+  struct NotBuilt {
+    Arguments arguments;
+    std::string named;
+  };
+  const std::vector<NotBuilt> not_built{
+      {{"envoy"}, "envoy"},
+      {{"counter"}, "counter"},
+      {{"balancer"}, "balancer"},
+      {{"check"}, "check"},
+      {{"serve", "--envoy-addr", "127.0.0.1:0", "--store", "redis"}, "redis"},
+      {{"serve", "--envoy-addr", "127.0.0.1:0", "--store", "redis-cluster"}, "redis-cluster"},
+      {{"serve", "--envoy-addr", "127.0.0.1:0", "--store", "rocksdb:x"}, "rocksdb"},
+      {serve_with({"--counter-addr", "127.0.0.1:0"}), "--counter-addr"},
+  };
+  for (const NotBuilt& row : not_built) {
+    SCOPED_TRACE(row.named);
+    const Outcome outcome = run_to_end(row.arguments);
+    expect_one_line(outcome, 2, {row.named});
+    EXPECT_TRUE(std::regex_search(outcome.err, std::regex("not built|yet"))) << outcome.err;
+  }
+}
+
+TEST(StartupTest, AddressThatIsNotLocalIsRefused) {
+  const Outcome outcome = run_to_end({"serve", "--store", "memory", "--envoy-addr", "192.0.2.1:0"});
+  expect_one_line(outcome, 1, {"--envoy-addr", "192.0.2.1"});
+}
+
+TEST(StartupTest, HealthAddressThatIsNotLocalIsRefused) {
+  const Outcome outcome = run_to_end(
+      {"serve", "--store", "memory", "--envoy-addr", "127.0.0.1:0", "--health-addr", "192.0.2.1:0"});
+  expect_one_line(outcome, 1, {"--health-addr", "192.0.2.1"});
+}
+
+// The greatest number of fields that the running service takes, as its limit of 3, 5 or the default 100
+// shows.
+int fields_taken(Program& program) {
+  const Endpoint envoy = program.wait_listening().at("envoy");
+  for (const int fields : {3, 5}) {
+    RawClient client(envoy);
+    client.send(get_without_token("/auth", repeated("X: v\r\n", static_cast<std::size_t>(fields))));
+    if (client.read_answer().status == 431) return fields;
+  }
+  return 100;
+}
+
+TEST(StartupTest, FlagBeatsEnvironmentBeatsDefault) {
+  Program by_default(serve);
+  EXPECT_EQ(fields_taken(by_default), 100);
+  Program by_environment(serve, {{"TRACKER_HEAD_FIELDS_MAX", "3"}});
+  EXPECT_EQ(fields_taken(by_environment), 3);
+  Program by_flag(serve_with({"--head-fields-max", "5"}), {{"TRACKER_HEAD_FIELDS_MAX", "3"}});
+  EXPECT_EQ(fields_taken(by_flag), 5);
+}
+
+TEST(StartupTest, EverySettingCanComeFromTheEnvironment) {
+  Program program({"serve"}, {{"ENVOY_ADDR", "127.0.0.1:0"},
+                              {"HEALTH_ADDR", "127.0.0.1:0"},
+                              {"TRACKER_STORE", "memory"},
+                              {"TRACKER_THREADS", "1"},
+                              {"TRACKER_REQUEST_LINE_BYTES_MAX", "4KiB"},
+                              {"TRACKER_HEAD_BYTES_MAX", "8192"},
+                              {"TRACKER_HEAD_FIELDS_MAX", "50"},
+                              {"TRACKER_HEAD_DEADLINE", "5s"},
+                              {"TRACKER_IDLE_DEADLINE", "60s"},
+                              {"TRACKER_WRITE_DEADLINE", "5000ms"},
+                              {"TRACKER_LINGER_DEADLINE", "500ms"},
+                              {"TRACKER_LINGER_BYTES_MAX", "32KiB"},
+                              {"TRACKER_REQUEST_DEADLINE", "1s"},
+                              {"TRACKER_PIPELINE_MAX", "64"},
+                              {"TRACKER_CONNECTIONS_MAX", "100"},
+                              {"TRACKER_HITS_MAX", "1000"},
+                              {"TRACKER_DRAIN_DELAY", "0s"},
+                              {"TRACKER_DRAIN_LIMIT", "5s"}});
+  const auto doors = program.wait_listening();
+  Caller caller(doors.at("envoy"));
+  EXPECT_EQ(caller.count("/p", caller.mint()), 1);
+  EXPECT_TRUE(doors.contains("health"));
+  program.send_signal(SIGTERM);
+  EXPECT_EQ(program.wait_exit(), 0);
+}
+
+TEST(StartupTest, ListensOnIpv6) {
+  if (!has_ipv6_loopback()) GTEST_SKIP() << "no IPv6 on this machine";
+  Program program({"serve", "--store", "memory", "--envoy-addr", "[::1]:0", "--health-addr", "[::1]:0"});
+  const auto doors = program.wait_listening();
+  EXPECT_EQ(doors.at("envoy").host, "::1");
+  Caller(doors.at("envoy")).mint();
+}
+
+// Counts that end with the process must not surprise anybody.
+TEST(StartupTest, MemoryStoreIsMentionedInTheLog) {
+  Program program(serve);
+  program.wait_listening();
+  EXPECT_TRUE(has(program.output(), "memory")) << program.output();
+}
+
+struct DocumentedSetting {
+  const char* flag;
+  const char* environment;
+  // As a regular expression, since one size or time can be written in several ways.
+  const char* default_value;
+};
+
+constexpr DocumentedSetting documented_settings[] = {
+    {"--envoy-addr", "ENVOY_ADDR", "127\\.0\\.0\\.1:6380"},
+    {"--health-addr", "HEALTH_ADDR", "10"},
+    {"--store", "TRACKER_STORE", "memory|rocksdb:\\./tracker-data"},
+    {"--threads", "TRACKER_THREADS", "cores|[0-9]+"},
+    {"--request-line-bytes-max", "TRACKER_REQUEST_LINE_BYTES_MAX", "8 ?KiB|8192"},
+    {"--head-bytes-max", "TRACKER_HEAD_BYTES_MAX", "16 ?KiB|16384"},
+    {"--head-fields-max", "TRACKER_HEAD_FIELDS_MAX", "100"},
+    {"--head-deadline", "TRACKER_HEAD_DEADLINE", "10 ?s|10000 ?ms"},
+    {"--idle-deadline", "TRACKER_IDLE_DEADLINE", "75 ?s|75000 ?ms"},
+    {"--write-deadline", "TRACKER_WRITE_DEADLINE", "10 ?s|10000 ?ms"},
+    {"--linger-deadline", "TRACKER_LINGER_DEADLINE", "1 ?s|1000 ?ms"},
+    {"--linger-bytes-max", "TRACKER_LINGER_BYTES_MAX", "64 ?KiB|65536"},
+    {"--request-deadline", "TRACKER_REQUEST_DEADLINE", "2 ?s|2000 ?ms"},
+    {"--pipeline-max", "TRACKER_PIPELINE_MAX", "128"},
+    {"--connections-max", "TRACKER_CONNECTIONS_MAX", "10,?000"},
+    {"--hits-max", "TRACKER_HITS_MAX", "65,?536"},
+    {"--drain-delay", "TRACKER_DRAIN_DELAY", "0 ?m?s"},
+    {"--drain-limit", "TRACKER_DRAIN_LIMIT", "10 ?s|10000 ?ms"},
+};
+
+// What the help says about one flag: from its name to the next flag that begins a line.
+std::string help_about(const std::string& help, const std::string& flag) {
+  const std::regex entry("\\n *(-\\w, ?)?" + flag + "[ =,\\n]");
+  std::smatch found;
+  if (!std::regex_search(help, found, entry)) return {};
+  const auto begin = static_cast<std::size_t>(found.position()) + 1;
+  static const std::regex next("\\n *-");
+  std::smatch end;
+  const std::string tail = help.substr(begin);
+  return std::regex_search(tail, end, next) ? tail.substr(0, static_cast<std::size_t>(end.position())) : tail;
+}
+
+TEST(StartupTest, HelpListsFlagEnvironmentAndDefaultOfEachSetting) {
+  const Outcome outcome = run_to_end({"serve", "--help"});
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_EQ(outcome.err, "");
+  for (const DocumentedSetting& setting : documented_settings) {
+    const std::string about = help_about(outcome.out, setting.flag);
+    EXPECT_NE(about, "") << setting.flag;
+    EXPECT_TRUE(std::regex_search(about, std::regex("\\b" + std::string(setting.environment) + "\\b")))
+        << about;
+    EXPECT_TRUE(
+        std::regex_search(about, std::regex("(^|[^0-9])(" + std::string(setting.default_value) + ")\\b")))
+        << about;
+  }
+}
+
+TEST(StartupTest, HelpOfTheProgramListsItsCommands) {
+  for (const char* flag : {"--help", "-h"}) {
+    const Outcome outcome = run_to_end({flag});
+    EXPECT_EQ(outcome.exit_code, 0);
+    EXPECT_TRUE(has(outcome.out, "serve")) << outcome.out;
+    EXPECT_EQ(outcome.err, "");
+  }
+}
+
+TEST(StartupTest, VersionIsOneLine) {
+  const Outcome outcome = run_to_end({"--version"});
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_EQ(outcome.err, "");
+  EXPECT_TRUE(std::regex_match(outcome.out, std::regex("[^\\n]*[0-9]+\\.[0-9]+\\.[0-9]+[^\\n]*\\n")))
+      << outcome.out;
+}
+
+}  // namespace
+}  // namespace tracker::tests

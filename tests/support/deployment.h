@@ -1,0 +1,69 @@
+#ifndef TRACKER_TESTS_SUPPORT_DEPLOYMENT_H_
+#define TRACKER_TESTS_SUPPORT_DEPLOYMENT_H_
+
+#include <gtest/gtest.h>
+
+#include <iosfwd>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "support/endpoint.h"
+#include "support/program.h"
+
+namespace tracker::tests {
+
+// Running programs that together are one tracker: `serve` alone, or an envoy with what stands behind it.
+class Deployment {
+ public:
+  // In the order they were started; the last one is the envoy that clients ask.
+  explicit Deployment(std::vector<std::unique_ptr<Program>> programs);
+
+  const Endpoint& envoy() const { return envoy_; }
+  // The health door of that envoy.
+  const Endpoint& health() const { return health_; }
+  // The program behind both.
+  Program& front() { return *programs_.back(); }
+
+  bool all_running() const;
+
+ private:
+  std::vector<std::unique_ptr<Program>> programs_;
+  Endpoint envoy_;
+  Endpoint health_;
+};
+
+struct DeploymentKind {
+  const char* name;
+  // `envoy_flags` go to the program that speaks HTTP.
+  std::unique_ptr<Deployment> (*start)(const Arguments& envoy_flags);
+};
+std::ostream& operator<<(std::ostream& out, const DeploymentKind& kind);
+
+// Every kind that exists; what holds for one must hold for all.
+const std::vector<DeploymentKind>& deployment_kinds();
+
+// For the names of the tests.
+std::string deployment_name(const testing::TestParamInfo<DeploymentKind>& info);
+
+// A test that runs over each kind.
+class DeploymentTest : public testing::TestWithParam<DeploymentKind> {
+ protected:
+  // One that all tests of the process share, with no special flags.
+  static Deployment& shared();
+  // One of its own.
+  static std::unique_ptr<Deployment> start(const Arguments& envoy_flags = {});
+
+  void TearDown() override;
+  // Ends the shared one as an operator would, so that a sanitizer's last words fail the suite.
+  static void TearDownTestSuite();
+};
+
+}  // namespace tracker::tests
+
+// Runs the tests of `fixture`, a DeploymentTest, over every kind.
+#define TRACKER_OVER_ALL_DEPLOYMENTS(fixture)                                                \
+  INSTANTIATE_TEST_SUITE_P(, fixture, testing::ValuesIn(tracker::tests::deployment_kinds()), \
+                           tracker::tests::deployment_name)
+
+#endif  // TRACKER_TESTS_SUPPORT_DEPLOYMENT_H_
