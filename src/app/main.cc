@@ -1,13 +1,16 @@
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <csignal>
 #include <iostream>
 #include <string>
 
-#include "app/log.h"
 #include "app/serve.h"
 #include "app/setting_table.h"
 #include "app/startup_error.h"
+#include "runtime/log.h"
 
 namespace {
 
@@ -26,10 +29,18 @@ constexpr const char* about_settings =
     "Durations are written like 300ms, 2s or 5m, sizes like 8KiB, addresses like 127.0.0.1:80, [::1]:80 or "
     ":80.";
 
-/// One line, whatever the library has to say.
+/// One line, whatever a library or a value has to say.
 std::string one_line(std::string text) {
-  std::replace(text.begin(), text.end(), '\n', ' ');
+  std::replace_if(
+      text.begin(), text.end(), [](unsigned char c) { return c < ' ' || c == 0x7F; }, ' ');
   return text;
+}
+
+/// A closed standard descriptor would be taken by the first socket, and the log would be written into that.
+void open_standard_descriptors() {
+  for (int descriptor = 0; descriptor <= 2; ++descriptor) {
+    if (fcntl(descriptor, F_GETFD) == -1) static_cast<void>(open("/dev/null", O_RDWR));
+  }
 }
 
 /// What the command line parser would say less clearly.
@@ -65,7 +76,7 @@ int run(int argc, char** argv) {
     return program.exit(help_or_version);
   } catch (const CLI::ParseError& error) {
     throw StartupError(StartupError::bad_setting,
-                       one_line(error.what()) + "; see tracker --help and tracker serve --help");
+                       std::string(error.what()) + "; see tracker --help and tracker serve --help");
   }
   if (!serve.parsed()) {
     throw StartupError(StartupError::bad_setting,
@@ -74,20 +85,22 @@ int run(int argc, char** argv) {
   serve_table.read();
 
   std::signal(SIGPIPE, SIG_IGN);
-  tracker::app::open_log();
-  return tracker::app::serve(serve_settings);
+  tracker::runtime::open_log();
+  tracker::app::serve(serve_settings);
+  return EXIT_SUCCESS;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   try {
+    open_standard_descriptors();
     return run(argc, argv);
   } catch (const StartupError& error) {
-    std::cerr << "tracker: " << error.what() << '\n';
+    std::cerr << "tracker: " << one_line(error.what()) << '\n';
     return error.exit_code();
   } catch (const std::exception& error) {
-    std::cerr << "tracker: " << error.what() << '\n';
+    std::cerr << "tracker: " << one_line(error.what()) << '\n';
     return StartupError::refused_by_the_machine;
   }
 }

@@ -39,12 +39,14 @@ void SettingTable::add_address(const std::string& flag, const std::string& envir
 }
 
 void SettingTable::add_duration(const std::string& flag, std::chrono::milliseconds& target,
-                                const std::string& help) {
-  add({flag, "", help, duration_text(target), "a duration such as 300ms, 2s or 5m",
-       [&target](std::string_view text) {
+                                std::chrono::milliseconds min, const std::string& help) {
+  const std::string at_least = min.count() > 0 ? ", at least " + duration_text(min) : "";
+  add({flag, "", help, duration_text(target), "a duration such as 300ms, 2s or 5m" + at_least,
+       [&target, min](std::string_view text) {
          const auto duration = parse_duration(text);
-         if (duration) target = *duration;
-         return duration.has_value();
+         if (!duration || *duration < min) return false;
+         target = *duration;
+         return true;
        }});
 }
 

@@ -36,7 +36,8 @@ class SettingTable {
 
   void add_address(const std::string& flag, const std::string& environment, runtime::Address& target,
                    const std::string& help);
-  void add_duration(const std::string& flag, std::chrono::milliseconds& target, const std::string& help);
+  void add_duration(const std::string& flag, std::chrono::milliseconds& target, std::chrono::milliseconds min,
+                    const std::string& help);
   void add_bytes(const std::string& flag, std::size_t& target, std::size_t min, std::size_t max,
                  const std::string& help);
   void add_count(const std::string& flag, std::size_t& target, std::size_t min, std::size_t max,

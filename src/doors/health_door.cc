@@ -13,6 +13,7 @@
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
 #include <chrono>
+#include <list>
 
 #include "runtime/listener.h"
 
@@ -30,7 +31,7 @@ template <typename T>
 using Awaitable = asio::awaitable<T, Executor>;
 constexpr auto token = asio::as_tuple(asio::use_awaitable_t<Executor>());
 
-constexpr int connections_max = 64;
+constexpr std::size_t connections_max = 64;
 constexpr auto deadline = std::chrono::seconds(10);  // of each request, and of waiting for the next
 constexpr auto accept_pause = std::chrono::milliseconds(100);
 }  // namespace
@@ -59,22 +60,31 @@ class HealthDoor::Server : public std::enable_shared_from_this<Server> {
       if (error) {
         pause.expires_after(accept_pause);
         co_await pause.async_wait(token);
-      } else if (connections_ < connections_max) {
+      } else {
+        // Whoever holds connections open for nothing makes way for who asks now.
+        if (streams_.size() >= connections_max) streams_.front()->close();
         asio::co_spawn(acceptor_.get_executor(), serve(self, Stream(std::move(socket))), asio::detached);
       }
     }
   }
 
   Awaitable<void> serve(std::shared_ptr<Server> /*keeps it alive*/, Stream stream) {
-    ++connections_;
+    const auto place = streams_.insert(streams_.end(), &stream);
     boost::beast::flat_buffer buffer;
     for (bool keep_alive = true; keep_alive;) {
       http::request_parser<http::empty_body> parser;
       parser.header_limit(8192);
       stream.expires_after(deadline);
       const auto [read_error, read] = co_await http::async_read(stream, buffer, parser, token);
-      if (read_error) break;
-      Response response = answer(parser.get());
+      const bool malformed =
+          read_error && read_error.category() == http::make_error_code(http::error::bad_target).category() &&
+          read_error != http::error::end_of_stream && read_error != http::error::partial_message;
+      if (read_error && !malformed) break;
+      Response response =
+          malformed ? respond(http::status::bad_request, "text/plain", "this is no request without a body\n")
+                    : answer(parser.get());
+      response.version(11);
+      response.keep_alive(!malformed && parser.get().keep_alive());
       keep_alive = response.keep_alive();
       const bool is_head = parser.get().method() == http::verb::head;
       http::response_serializer<http::string_body> serializer(response);
@@ -85,19 +95,19 @@ class HealthDoor::Server : public std::enable_shared_from_this<Server> {
     }
     boost::beast::error_code ignored;
     stream.socket().shutdown(asio::ip::tcp::socket::shutdown_both, ignored);
-    --connections_;
+    streams_.erase(place);
+  }
+
+  static Response respond(http::status status, const char* type, std::string body) {
+    Response response(status, 11);
+    response.set(http::field::content_type, type);
+    response.set(http::field::cache_control, "no-store");
+    response.body() = std::move(body);
+    response.prepare_payload();
+    return response;
   }
 
   Response answer(const Request& request) const {
-    const auto respond = [&](http::status status, const char* type, std::string body) {
-      Response response(status, request.version());
-      response.set(http::field::content_type, type);
-      response.set(http::field::cache_control, "no-store");
-      response.keep_alive(request.keep_alive());
-      response.body() = std::move(body);
-      response.prepare_payload();
-      return response;
-    };
     if (request.method() != http::verb::get && request.method() != http::verb::head) {
       auto response = respond(http::status::method_not_allowed, "text/plain", "use GET\n");
       response.set(http::field::allow, "GET, HEAD");
@@ -118,7 +128,7 @@ class HealthDoor::Server : public std::enable_shared_from_this<Server> {
 
   runtime::Acceptor acceptor_;
   const Answers answers_;
-  int connections_ = 0;
+  std::list<Stream*> streams_;  // the oldest first
 };
 
 HealthDoor::HealthDoor(asio::io_context& context, const runtime::Address& address, Answers answers)

@@ -37,20 +37,25 @@ Connection::~Connection() {
 Awaitable<void> Connection::run() {
   while (!is_at_its_end()) {
     const Wait wait = next_wait();
-    if (paused_ && wait == Wait::read) {
+    if (wait == Wait::read && paused_) {
       parse(std::exchange(unread_, {}));
       set_deadline();
       continue;
     }
+    if (wait == Wait::read && drain_asked_ && !draining_) {
+      drain();
+      continue;
+    }
+    if (wait == Wait::answers) {
+      co_await wait_for_answers();
+      continue;
+    }
     waits_for_ = wait;
-    const auto type = wait == Wait::read ? WaitType::wait_read
-                      : wait == Wait::write
-                          ? WaitType::wait_write
-                          : WaitType::wait_error;  // nothing but a broken connection or a cancel
+    const auto type = wait == Wait::read ? WaitType::wait_read : WaitType::wait_write;
     const auto [error] = co_await socket_.async_wait(type, token);
     waits_for_ = Wait::nothing;
     if (error == boost::asio::error::operation_aborted || is_at_its_end() || next_wait() != wait) continue;
-    if (error || wait == Wait::answers) {
+    if (error) {
       broken_ = true;
     } else if (wait == Wait::read) {
       read();
@@ -64,6 +69,16 @@ Awaitable<void> Connection::run() {
   if (!broken_ && !client_finished_) co_await linger();
 }
 
+/// Waits for nothing but a wake.
+Awaitable<void> Connection::wait_for_answers() {
+  Timer forever(worker_.executor(), runtime::Clock::time_point::max());
+  wake_ = &forever;
+  waits_for_ = Wait::answers;
+  co_await forever.async_wait(token);
+  waits_for_ = Wait::nothing;
+  wake_ = nullptr;
+}
+
 Connection::Wait Connection::next_wait() const noexcept {
   if (!unsent_.empty()) return Wait::write;
   return receiving_ && waiting_ < worker_.settings().pipeline_max ? Wait::read : Wait::answers;
@@ -75,7 +90,10 @@ bool Connection::is_at_its_end() const noexcept {
 
 void Connection::wake_if_it_waits_for_the_wrong_thing() {
   if (waits_for_ == Wait::nothing) return;
-  if (is_at_its_end() || waits_for_ != next_wait()) {
+  if (!is_at_its_end() && waits_for_ == next_wait()) return;
+  if (waits_for_ == Wait::answers) {
+    wake_->cancel();
+  } else {
     boost::system::error_code ignored;
     socket_.cancel(ignored);
   }
@@ -120,6 +138,7 @@ void Connection::parse(std::string_view input) {
     const auto head = parse_request_head(input, settings.head);
     if (!head) break;
     crlf_skipped_ = false;
+    head_timing_ = false;  // the next head has a deadline of its own
     take(*head);
     input.remove_prefix(head->size);
   }
@@ -136,7 +155,7 @@ void Connection::take(const RequestHead& head) {
   Exchange& exchange = enqueue();
   exchange.with_body = head.method != "HEAD";
   if (head.refusal) return answer_with(exchange, *head.refusal);
-  if (!head.keep_alive || head.has_body || worker_.is_draining()) {
+  if (!head.keep_alive || head.has_body || draining_) {
     exchange.persistence = Persistence::closes;
     receiving_ = false;
   } else if (head.http_1_0) {
@@ -146,7 +165,7 @@ void Connection::take(const RequestHead& head) {
   std::string& path = worker_.path_buffer();
   const Route what = route(head, path);
   if (what.kind == Route::Kind::refuse) return answer_with(exchange, what.refusal);
-  if (worker_.is_draining()) return answer_with(exchange, Refusal::draining);
+  if (draining_) return answer_with(exchange, Refusal::draining);
   const bool taken =
       what.kind == Route::Kind::mint ? worker_.mint(exchange) : worker_.track(what.token, path, exchange);
   if (!taken) answer_with(exchange, Refusal::too_many_hits);
@@ -171,12 +190,16 @@ void Connection::answer_with(Exchange& exchange, Refusal refusal) {
   worker_.answered(exchange);
 }
 
-void Connection::refuse_unasked(Refusal refusal) {
-  answer_with(enqueue(), refusal);
+void Connection::close_with(Refusal refusal) {
+  Exchange& exchange = enqueue();
+  exchange.persistence = Persistence::closes;
+  receiving_ = false;
+  answer_with(exchange, refusal);
 }
 
 void Connection::write_answers() {
-  if (!unsent_.empty() || broken_) return;
+  ReadyHook::unlink();
+  if (!unsent_.empty() || broken_ || lingering_) return;
   const AnswerWriter& answers = worker_.answers();
   std::string& out = worker_.write_buffer();
   out.clear();
@@ -228,8 +251,8 @@ void Connection::set_deadline() {
   if (in_a_head) {
     if (!head_timing_) worker_.arm(EnvoyWorker::Waiting::head, *this);
   } else if (first_ == nullptr) {
-    worker_.arm(worker_.is_draining() ? EnvoyWorker::Waiting::linger : EnvoyWorker::Waiting::idle, *this);
-  } else if (head_timing_ || !is_armed()) {
+    worker_.arm(draining_ ? EnvoyWorker::Waiting::linger : EnvoyWorker::Waiting::idle, *this);
+  } else if (head_timing_) {
     disarm();  // what waits for its answer has the request's deadline
   }
   head_timing_ = in_a_head;
@@ -238,8 +261,9 @@ void Connection::set_deadline() {
 void Connection::on_deadline(runtime::Clock::time_point /*now*/) {
   if (head_timing_ && unsent_.empty()) {
     head_timing_ = false;
+    const Refusal refusal = refusal_of_late_head();
     release_memory(unread_);
-    answer_with(enqueue(), Refusal::head_too_slow);
+    close_with(refusal);
   } else if (first_ == nullptr || !unsent_.empty()) {
     broken_ = true;
   } else {
@@ -248,15 +272,30 @@ void Connection::on_deadline(runtime::Clock::time_point /*now*/) {
   wake_if_it_waits_for_the_wrong_thing();
 }
 
+/// The head that did not come in time may be bad besides, and then that is its refusal.
+Refusal Connection::refusal_of_late_head() const {
+  const auto head = parse_request_head(unread_, worker_.settings().head, HeadInput::all_there_is);
+  if (!head) return Refusal::head_too_slow;
+  if (head->refusal) return *head->refusal;
+  const Route what = route(*head, worker_.path_buffer());
+  const bool is_bad_input = what.kind == Route::Kind::refuse && what.refusal < Refusal::no_token;
+  return is_bad_input ? what.refusal : Refusal::head_too_slow;
+}
+
 void Connection::drain() {
-  if (lingering_) return;
-  if (next_wait() == Wait::read && !paused_) read();
-  if (first_ != nullptr && unread_.empty()) {
-    last_->persistence = Persistence::closes;
-    receiving_ = false;
-  } else if (receiving_ && unsent_.empty()) {
-    // A client that is about to send finds nothing worse than 503; a silent one is let go soon.
-    worker_.arm(EnvoyWorker::Waiting::linger, *this);
+  drain_asked_ = true;
+  if (lingering_ || paused_ || next_wait() != Wait::read) return;  // run() comes back to it
+  read();
+  set_deadline();
+  if (!paused_ && (!receiving_ || next_wait() == Wait::read)) {  // all that has arrived is read
+    draining_ = true;
+    if (first_ != nullptr && unread_.empty()) {
+      last_->persistence = Persistence::closes;
+      receiving_ = false;
+    } else if (receiving_ && unsent_.empty()) {
+      // A client that is about to send finds nothing worse than 503; a silent one is let go soon.
+      worker_.arm(EnvoyWorker::Waiting::linger, *this);
+    }
   }
   wake_if_it_waits_for_the_wrong_thing();
 }

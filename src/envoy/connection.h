@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/intrusive/list.hpp>
 #include <string>
@@ -17,6 +18,8 @@ class EnvoyWorker;
 
 template <typename T>
 using Awaitable = boost::asio::awaitable<T, boost::asio::io_context::executor_type>;
+using Timer = boost::asio::basic_waitable_timer<runtime::Clock, boost::asio::wait_traits<runtime::Clock>,
+                                                boost::asio::io_context::executor_type>;
 
 struct ConnectionTag;
 struct ReadyTag;
@@ -45,8 +48,8 @@ class Connection : public ConnectionHook, public ReadyHook, public runtime::Expi
   /// Serves the client until the connection is at its end.
   Awaitable<void> run();
 
-  /// Answers with this refusal at once, whatever the client sends.
-  void refuse_unasked(Refusal refusal);
+  /// Answers with this refusal behind what waits, and then closes.
+  void close_with(Refusal refusal);
 
   /// Writes the answers that are next in order.
   void write_answers();
@@ -60,7 +63,7 @@ class Connection : public ConnectionHook, public ReadyHook, public runtime::Expi
   enum class Wait : std::uint8_t { nothing, read, write, answers };
 
   Wait next_wait() const noexcept;
-  Awaitable<bool> wait_for(Wait wait);
+  Awaitable<void> wait_for_answers();
   void wake_if_it_waits_for_the_wrong_thing();
   bool is_at_its_end() const noexcept;
 
@@ -71,6 +74,7 @@ class Connection : public ConnectionHook, public ReadyHook, public runtime::Expi
   void answer_with(Exchange& exchange, Refusal refusal);
   void send(std::string_view bytes);
   void set_deadline();
+  Refusal refusal_of_late_head() const;
   void abandon_requests() noexcept;
   Awaitable<void> linger();
 
@@ -82,6 +86,7 @@ class Connection : public ConnectionHook, public ReadyHook, public runtime::Expi
   std::string unsent_;  // answers that the client has not taken yet
   std::uint32_t waiting_ = 0;
   Wait waits_for_ = Wait::nothing;
+  Timer* wake_ = nullptr;         // to be cancelled, while it waits for answers
   bool paused_ = false;           // `unread_` may begin with a whole request
   bool receiving_ = true;         // further requests are welcome
   bool client_finished_ = false;  // it has closed its sending side
@@ -89,6 +94,8 @@ class Connection : public ConnectionHook, public ReadyHook, public runtime::Expi
   bool lingering_ = false;
   bool crlf_skipped_ = false;  // before the request line that comes
   bool head_timing_ = false;   // the head's deadline runs
+  bool drain_asked_ = false;   // what has arrived is still answered ...
+  bool draining_ = false;      // ... and what comes now is refused
 };
 
 }  // namespace tracker::envoy

@@ -1,12 +1,13 @@
 #include "envoy/envoy_worker.h"
 
+#include <sys/socket.h>
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <ctime>
+#include <exception>
 #include <utility>
 
 #include "domain/token_id.h"
@@ -20,6 +21,11 @@ constexpr auto token =
 constexpr std::size_t batch_bytes_max = 1024 * 1024;
 constexpr std::size_t read_window_bytes = 16 * 1024;
 constexpr std::size_t refused_connections_max = 1024;
+/// A coroutine that fails (out of memory) ends the program: it must not go on without it.
+constexpr auto throw_on = [](std::exception_ptr error) {
+  if (error) std::rethrow_exception(error);
+};
+
 constexpr auto accept_pause = std::chrono::milliseconds(100);
 }  // namespace
 
@@ -42,13 +48,11 @@ EnvoyWorker::EnvoyWorker(boost::asio::io_context& context, runtime::Acceptor acc
 EnvoyWorker::~EnvoyWorker() = default;
 
 void EnvoyWorker::start() {
-  boost::asio::co_spawn(executor(), accept(), boost::asio::detached);
+  boost::asio::co_spawn(executor(), accept(), throw_on);
 }
 
 Awaitable<void> EnvoyWorker::accept() {
-  boost::asio::basic_waitable_timer<runtime::Clock, boost::asio::wait_traits<runtime::Clock>,
-                                    boost::asio::io_context::executor_type>
-      pause(executor());
+  Timer pause(executor());
   while (acceptor_.is_open()) {
     auto [error, socket] = co_await acceptor_.async_accept(token);
     if (!error) {
@@ -68,17 +72,25 @@ void EnvoyWorker::begin(runtime::Socket socket) {
     --totals_.connections;
     if (totals_.refused_connections.fetch_add(1) >= refused_connections_max) {
       --totals_.refused_connections;
-      return;
+      return refuse_and_close(std::move(socket));
     }
   }
-  boost::asio::co_spawn(executor(), serve(std::move(socket), refused), boost::asio::detached);
+  boost::asio::co_spawn(executor(), serve(std::move(socket), refused), throw_on);
+}
+
+/// So many are refused at once that they get no time to read their answer.
+void EnvoyWorker::refuse_and_close(runtime::Socket socket) {
+  write_buffer_.clear();
+  answers_.set_time(std::time(nullptr));
+  answers_.append_refusal(Refusal::too_many_connections, Persistence::closes, true, write_buffer_);
+  ::send(socket.native_handle(), write_buffer_.data(), write_buffer_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 Awaitable<void> EnvoyWorker::serve(runtime::Socket socket, bool refused) {
   {
     Connection connection(*this, std::move(socket));
     connections_.push_back(connection);
-    if (refused) connection.refuse_unasked(Refusal::too_many_connections);
+    if (refused) connection.close_with(Refusal::too_many_connections);
     co_await connection.run();
   }
   --(refused ? totals_.refused_connections : totals_.connections);
@@ -111,9 +123,18 @@ bool EnvoyWorker::mint(Exchange& exchange) {
 }
 
 bool EnvoyWorker::enter_flight() {
-  if (totals_.hits_in_flight.fetch_add(1) < settings_.hits_max) return true;
-  --totals_.hits_in_flight;
-  return false;
+  if (totals_.hits_in_flight.fetch_add(1) >= settings_.hits_max) {
+    --totals_.hits_in_flight;
+    return false;
+  }
+  ++in_flight_;
+  return true;
+}
+
+void EnvoyWorker::leave_flight(std::size_t hits) {
+  totals_.hits_in_flight -= hits;
+  in_flight_ -= hits;
+  report_if_drained();
 }
 
 void EnvoyWorker::watch(runtime::Expiring& in_flight) {
@@ -198,7 +219,7 @@ void EnvoyWorker::drain(std::function<void()> on_drained) {
 }
 
 void EnvoyWorker::report_if_drained() {
-  if (!draining_ || !connections_.empty() || !on_drained_) return;
+  if (!draining_ || !connections_.empty() || in_flight_ > 0 || !on_drained_) return;
   timer_.stop();
   std::exchange(on_drained_, nullptr)();
 }

@@ -45,7 +45,6 @@ class EnvoyWorker {
   // What a connection asks of its worker.
 
   const EnvoySettings& settings() const noexcept { return settings_; }
-  bool is_draining() const noexcept { return draining_; }
   std::vector<char>& read_buffer() noexcept { return read_buffer_; }
   std::string& path_buffer() noexcept { return path_buffer_; }
   std::string& write_buffer() noexcept { return write_buffer_; }
@@ -69,8 +68,8 @@ class EnvoyWorker {
     return context_.get_executor().running_in_this_thread();
   }                                                                   // any thread
   auto executor() const noexcept { return context_.get_executor(); }  // any thread
-  void leave_flight(std::size_t hits) noexcept { totals_.hits_in_flight -= hits; }
   void take_back(TurnBatch& batch);
+  void leave_flight(std::size_t hits);
 
  private:
   Awaitable<void> accept();
@@ -83,6 +82,7 @@ class EnvoyWorker {
   void watch(runtime::Expiring& in_flight);
   std::optional<runtime::Clock::time_point> expire(runtime::Clock::time_point now);
   void report_if_drained();
+  void refuse_and_close(runtime::Socket socket);
 
   boost::asio::io_context& context_;
   runtime::Acceptor acceptor_;
@@ -100,6 +100,7 @@ class EnvoyWorker {
   std::vector<TurnBatch*> free_batches_;
   TurnBatch* batch_ = nullptr;  // of this turn; null while it has no hit
   bool turn_end_scheduled_ = false;
+  std::size_t in_flight_ = 0;  // hits and mints without a verdict, also those that nobody waits for any more
 
   boost::intrusive::list<Connection, boost::intrusive::base_hook<ConnectionHook>,
                          boost::intrusive::constant_time_size<false>>

@@ -88,8 +88,8 @@ bool is_version_1(std::string_view word) {
 
 class HeadParser {
  public:
-  HeadParser(std::string_view input, const HeadLimits& limits)
-      : rest_(input), limits_(limits), size_(input.size()) {}
+  HeadParser(std::string_view input, const HeadLimits& limits, HeadInput what)
+      : rest_(input), limits_(limits), size_(input.size()), what_(what) {}
 
   std::optional<RequestHead> parse() {
     const auto line = next_line();
@@ -157,6 +157,7 @@ class HeadParser {
 
   std::optional<RequestHead> unfinished_fields() {
     if (size_ >= limits_.head_bytes_max) refuse(Refusal::head_too_large);
+    if (what_ == HeadInput::all_there_is) return head_;
     // What is too large cannot become right again. Any other refusal waits: one that wins over it may come.
     if (head_.refusal && *head_.refusal > Refusal::too_many_fields) return std::nullopt;
     return refused_or_incomplete();
@@ -255,6 +256,7 @@ class HeadParser {
   std::string_view rest_;
   const HeadLimits& limits_;
   const std::size_t size_;
+  const HeadInput what_;
   RequestHead head_;
   bool has_host_ = false;
   bool has_content_length_ = false;
@@ -309,8 +311,9 @@ bool is_authority(std::string_view text) {
   return is_reg_name(text.substr(0, colon)) && (colon == text.npos || is_port(text.substr(colon + 1)));
 }
 
-std::optional<RequestHead> parse_request_head(std::string_view input, const HeadLimits& limits) {
-  return HeadParser(input, limits).parse();
+std::optional<RequestHead> parse_request_head(std::string_view input, const HeadLimits& limits,
+                                              HeadInput what) {
+  return HeadParser(input, limits, what).parse();
 }
 
 }  // namespace tracker::envoy

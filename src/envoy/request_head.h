@@ -32,10 +32,15 @@ struct RequestHead {
   std::optional<Refusal> refusal;
 };
 
+/// Whether more of an incomplete head may follow the input.
+enum class HeadInput { to_be_continued, all_there_is };
+
 /// Reads the head that `input` begins with, by RFC 9112 without any of its leniencies. Answers nothing if the
 /// head is not complete yet and nothing in it can be refused so far. A refusal is judged by what has arrived:
-/// of those that apply, the one that stands first in Refusal. Pure; any thread.
-std::optional<RequestHead> parse_request_head(std::string_view input, const HeadLimits& limits);
+/// of those that apply, the one that stands first in Refusal. Of an incomplete head that is all there is,
+/// what can be read of it is answered, if its request line is complete. Pure; any thread.
+std::optional<RequestHead> parse_request_head(std::string_view input, const HeadLimits& limits,
+                                              HeadInput what = HeadInput::to_be_continued);
 
 /// True for `host` or `host:port` (RFC 3986, section 3.2, without user information; the host is not empty).
 bool is_authority(std::string_view text);

@@ -181,6 +181,16 @@ TEST(RequestHead, TheFirstRefusalOfTheTableWins) {
             Refusal::content_length);
 }
 
+TEST(RequestHead, OfAnIncompleteHeadThatIsAllThereIsTheRefusalIsKnown) {
+  const auto late = [](std::string_view input) {
+    return parse_request_head(input, limits, HeadInput::all_there_is);
+  };
+  EXPECT_FALSE(late("GET / HT"));
+  EXPECT_FALSE(late("GET / HTTP/1.1\r\nHo")->refusal);
+  EXPECT_EQ(late("GET / HTTP/1.1\r\nHost: x\r\nHost: x\r\n")->refusal, Refusal::host);
+  EXPECT_EQ(late("FOO / HTTP/1.1\r\n")->method, "FOO");
+}
+
 TEST(RequestHead, KeepsTheMethodOfARefusedHead) {
   const auto input = request("HEAD / HTTP/1.1", "");
   EXPECT_EQ(parse_request_head(input, limits)->method, "HEAD");

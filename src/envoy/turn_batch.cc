@@ -52,8 +52,8 @@ void TurnBatch::settle(std::span<const domain::HitVerdict> verdicts) {
     }
   }
   unsettled_ -= verdicts.size();
-  worker_.leave_flight(verdicts.size());
   if (settled()) worker_.take_back(*this);
+  worker_.leave_flight(verdicts.size());
 }
 
 void TurnBatch::on_deadline(runtime::Clock::time_point /*now*/) {
@@ -74,17 +74,20 @@ void PendingMint::on_minted(boost::system::result<domain::Token, domain::Failure
 }
 
 void PendingMint::settle(boost::system::result<domain::Token, domain::Failure> minted) {
-  const std::unique_ptr<PendingMint> self(this);
-  worker_.leave_flight(1);
-  if (exchange_ == nullptr) return;
-  if (minted) {
-    exchange_->answer = Exchange::Answer::token;
-    exchange_->token = *minted;
-  } else {
-    const bool not_done = minted.error() == domain::Failure::not_done;
-    refuse(*exchange_, not_done ? Refusal::not_counted : Refusal::perhaps_minted);
+  std::unique_ptr<PendingMint> self(this);
+  EnvoyWorker& worker = worker_;
+  if (exchange_ != nullptr) {
+    if (minted) {
+      exchange_->answer = Exchange::Answer::token;
+      exchange_->token = *minted;
+    } else {
+      const bool not_done = minted.error() == domain::Failure::not_done;
+      refuse(*exchange_, not_done ? Refusal::not_counted : Refusal::perhaps_minted);
+    }
+    worker.answered(*exchange_);
   }
-  worker_.answered(*exchange_);
+  self.reset();
+  worker.leave_flight(1);
 }
 
 void PendingMint::on_deadline(runtime::Clock::time_point /*now*/) {

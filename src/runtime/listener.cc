@@ -1,5 +1,7 @@
 #include "runtime/listener.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <boost/asio/ip/v6_only.hpp>
@@ -11,6 +13,8 @@ namespace tracker::runtime {
 namespace {
 
 using boost::asio::ip::tcp;
+constexpr int not_sent_bytes_max = 64 * 1024;
+using NotSentLowWater = boost::asio::detail::socket_option::integer<IPPROTO_TCP, TCP_NOTSENT_LOWAT>;
 using ReusePort = boost::asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
 
 /// Opens and binds. An address of all machines is IPv6 and IPv4 at once, where the machine has IPv6.
@@ -22,6 +26,9 @@ Acceptor bind(boost::asio::io_context& context, const tcp::endpoint& endpoint, b
   if (endpoint.protocol() == tcp::v6()) {
     acceptor.set_option(boost::asio::ip::v6_only(!endpoint.address().is_unspecified()));
   }
+  // Inherited by its connections: what a slow client has not taken yet stays small, and each time it takes
+  // some the socket becomes writable, so that slow is not mistaken for stopped.
+  acceptor.set_option(NotSentLowWater(not_sent_bytes_max));
   acceptor.bind(endpoint);
   acceptor.listen();
   acceptor.non_blocking(true);

@@ -209,6 +209,16 @@ TEST_P(StoreBehaviour, CountsAreDistinctAndWithoutGapsWhateverComesAtOnce) {
   EXPECT_EQ(*counts.rbegin(), threads * batches * hits_of_batch);
 }
 
+TEST_P(StoreBehaviour, WhatIsPastItsDeadlineIsNotCounted) {
+  const auto id = new_token();
+  HitBatch late;
+  late.push(id, "/");
+  late.push(id, "/");
+  late.set_deadline(std::chrono::steady_clock::now() - std::chrono::milliseconds(1));
+  EXPECT_EQ(track(late), (std::vector{Verdict::not_counted(), Verdict::not_counted()}));
+  EXPECT_EQ(track_one(id, "/"), Verdict::counted(1));
+}
+
 TEST_P(StoreBehaviour, ManyTokensAndPaths) {
   std::vector<TokenId> tokens;
   for (int i = 0; i < 100; ++i) tokens.push_back(new_token());

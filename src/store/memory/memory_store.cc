@@ -6,6 +6,7 @@
 
 #include <array>
 #include <boost/unordered/unordered_flat_map.hpp>
+#include <chrono>
 #include <cstring>
 #include <memory_resource>
 #include <mutex>
@@ -90,11 +91,16 @@ MemoryStore::Shard& MemoryStore::shard_of(const domain::TokenId& id) const noexc
 }
 
 void MemoryStore::track(const domain::HitBatch& hits, TrackReply& reply) {
+  const bool late = hits.deadline() < std::chrono::steady_clock::now();
+  const auto size =
+      static_cast<std::uint32_t>(hits.size());  // the batch is its owner's after the last verdict
   std::array<domain::HitVerdict, 256> verdicts;
-  for (std::uint32_t hit = 0; hit < hits.size();) {
+  for (std::uint32_t hit = 0; hit < size;) {
     std::size_t judged = 0;
-    for (; judged < verdicts.size() && hit < hits.size(); ++judged, ++hit) {
-      verdicts[judged] = {hit, shard_of(hits.id(hit)).count(hits.id(hit), hits.path(hit))};
+    for (; judged < verdicts.size() && hit < size; ++judged, ++hit) {
+      const auto& id = hits.id(hit);
+      verdicts[judged] = {hit,
+                          late ? domain::Verdict::not_counted() : shard_of(id).count(id, hits.path(hit))};
     }
     reply.on_verdicts({verdicts.data(), judged});
   }

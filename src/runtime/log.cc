@@ -1,9 +1,9 @@
-#include "app/log.h"
+#include "runtime/log.h"
 
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
-namespace tracker::app {
+namespace tracker::runtime {
 
 void open_log() {
   auto logger = spdlog::stderr_logger_mt("tracker");
@@ -18,4 +18,4 @@ void log_warning(const std::string& line) {
   spdlog::warn(line);
 }
 
-}  // namespace tracker::app
+}  // namespace tracker::runtime

@@ -1,0 +1,59 @@
+#include "app/envoy_service.h"
+
+#include <system_error>
+
+#include "app/service.h"
+#include "app/startup_error.h"
+#include "envoy/envoy.h"
+#include "runtime/listener.h"
+#include "runtime/log.h"
+
+namespace tracker::app {
+
+namespace {
+/// Besides connections: refused ones that linger, a few for each worker, logs, health.
+std::size_t other_descriptors(std::size_t threads) {
+  return 1024 + 256 + 8 * threads;
+}
+
+/// Runs what makes `threads` loops or threads.
+template <typename Make>
+auto with_room_for(std::size_t threads, Make make) {
+  try {
+    return make();
+  } catch (const std::system_error& error) {
+    throw StartupError(StartupError::refused_by_the_machine,
+                       "--threads " + std::to_string(threads) + ": " + error.code().message() + "; lower it");
+  }
+}
+}  // namespace
+
+std::unique_ptr<runtime::Workers> make_workers(std::size_t threads) {
+  return with_room_for(threads,
+                       [=] { return std::make_unique<runtime::Workers>(static_cast<unsigned>(threads)); });
+}
+
+void run_envoy(runtime::Workers& workers, const ServiceSettings& service,
+               const envoy::EnvoySettings& settings, const EnvoyParts& parts) {
+  const auto few_descriptors =
+      raise_descriptor_limit(settings.connections_max + other_descriptors(service.threads));
+  boost::asio::io_context control(1);
+  envoy::Envoy envoy = listening(service.address_flag, service.address, [&] {
+    return envoy::Envoy(workers, service.address, settings, parts.counter_of);
+  });
+  const auto start = [&] {
+    if (few_descriptors) {
+      runtime::log_warning("--connections-max " + std::to_string(settings.connections_max) + " " +
+                           *few_descriptors);
+    }
+    parts.on_start();
+    with_room_for(service.threads, [&] { workers.start(); });
+    envoy.start();
+  };
+  run_service(control, service, "envoy=" + runtime::to_string(envoy.endpoint()), start,
+              {.why_not_ready = parts.why_not_ready,
+               .drain = [&](std::function<void()> drained) { envoy.drain(std::move(drained)); }});
+  workers.stop();
+}
+
+}  // namespace tracker::app

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "app/service_settings.h"
+#include "counter/counter.h"
+#include "envoy/envoy_settings.h"
+#include "runtime/workers.h"
+
+namespace tracker::app {
+
+/// What is behind the HTTP door.
+struct EnvoyParts {
+  std::function<counter::Counter&(std::size_t worker)> counter_of;
+  std::function<std::optional<std::string>()> why_not_ready;
+  std::function<void()> on_start;  // once nothing can go wrong any more, before the workers run
+};
+
+/// Runs the HTTP door over these counters until it is drained: the same for every command that has one. The
+/// workers are stopped when it returns. Throws StartupError.
+void run_envoy(runtime::Workers& workers, const ServiceSettings& service,
+               const envoy::EnvoySettings& settings, const EnvoyParts& parts);
+
+/// Makes the workers. Throws StartupError if the machine has no room for them.
+std::unique_ptr<runtime::Workers> make_workers(std::size_t threads);
+
+}  // namespace tracker::app

@@ -1,0 +1,76 @@
+#include "app/service.h"
+
+#include <sys/resource.h>
+
+#include <cstdlib>
+#include <memory>
+
+#include "app/startup_error.h"
+#include "doors/health_door.h"
+#include "runtime/listener.h"
+#include "runtime/log.h"
+
+namespace tracker::app {
+
+void run_service(boost::asio::io_context& control, const ServiceSettings& settings,
+                 const std::string& endpoints, const std::function<void()>& start,
+                 const ServiceParts& parts) {
+  bool draining = false;
+  std::unique_ptr<doors::HealthDoor> health;
+  if (const auto address = health_address(settings)) {
+    health = listening("--health-addr", *address, [&] {
+      return std::make_unique<doors::HealthDoor>(
+          control, *address,
+          doors::HealthDoor::Answers{.version = TRACKER_VERSION,
+                                     .why_not_ready = [&]() -> std::optional<std::string> {
+                                       if (draining) return "draining";
+                                       return parts.why_not_ready();
+                                     }});
+    });
+  }
+
+  runtime::Drain drain(control, settings.drain,
+                       {.not_ready =
+                            [&] {
+                              draining = true;
+                              runtime::log_info("not ready: draining");
+                            },
+                        .drain = [&] { parts.drain([&] { drain.drained(); }); },
+                        .end =
+                            [&](bool in_time) {
+                              if (!in_time) {
+                                runtime::log_warning("--drain-limit passed; what is left is cut off");
+                                std::_Exit(EXIT_SUCCESS);
+                              }
+                              control.stop();
+                            }});
+  start();
+  runtime::log_info("listening " + endpoints +
+                    (health ? " health=" + runtime::to_string(health->endpoint()) : ""));
+  control.run();
+}
+
+void throw_listen_error(const std::string& flag, const runtime::Address& address,
+                        const boost::system::error_code& error) {
+  std::string remedy = "choose an address of this machine and a port that you may use";
+  if (error == boost::asio::error::address_in_use) {
+    remedy = "end the program that listens there, or choose another port";
+  } else if (error == boost::system::errc::too_many_files_open ||
+             error == boost::system::errc::too_many_files_open_in_system) {
+    remedy = "raise the limit of open files (ulimit -n), or lower --threads";
+  }
+  throw StartupError(StartupError::refused_by_the_machine, flag + ": cannot listen on " + to_string(address) +
+                                                               ": " + error.message() + "; " + remedy);
+}
+
+std::optional<std::string> raise_descriptor_limit(std::size_t wanted) {
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_cur >= wanted) return std::nullopt;
+  return "needs " + std::to_string(wanted) + " open files, but this process may have " +
+         std::to_string(limit.rlim_cur) + ": raise the limit (ulimit -n), or lower the setting";
+}
+
+}  // namespace tracker::app

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/system/system_error.hpp>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "app/service_settings.h"
+#include "runtime/address.h"
+
+namespace tracker::app {
+
+/// What is particular to one service, as far as its life is concerned. All are called from the main thread,
+/// but for what says otherwise.
+struct ServiceParts {
+  std::function<std::optional<std::string>()> why_not_ready;
+  /// Stops accepting, answers what was received and then calls `drained`, from any thread.
+  std::function<void(std::function<void()> drained)> drain;
+};
+
+/// Runs a service whose doors are open: logs `listening` with its endpoints (such as `envoy=127.0.0.1:6380`),
+/// serves health, and on a signal drains. Returns when it is drained; a drain that takes too long ends the
+/// process. `start` is called once nothing can go wrong any more. Throws StartupError.
+void run_service(boost::asio::io_context& control, const ServiceSettings& settings,
+                 const std::string& endpoints, const std::function<void()>& start, const ServiceParts& parts);
+
+/// Says in words that name the setting why the machine refuses to listen.
+[[noreturn]] void throw_listen_error(const std::string& flag, const runtime::Address& address,
+                                     const boost::system::error_code& error);
+
+/// Runs `listen` and turns its boost::system::system_error into a StartupError.
+template <typename Listen>
+auto listening(const std::string& flag, const runtime::Address& address, Listen listen) {
+  try {
+    return listen();
+  } catch (const boost::system::system_error& error) {
+    throw_listen_error(flag, address, error.code());
+  }
+}
+
+/// Lets the process open as many descriptors as it may. Answers a warning if that is fewer than `wanted`.
+std::optional<std::string> raise_descriptor_limit(std::size_t wanted);
+
+}  // namespace tracker::app

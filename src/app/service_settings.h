@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+
+#include "app/setting_table.h"
+#include "envoy/envoy_settings.h"
+#include "runtime/address.h"
+#include "runtime/drain.h"
+
+namespace tracker::app {
+
+/// The settings that every service has.
+struct ServiceSettings {
+  std::string address_flag;  // of the service's own address
+  runtime::Address address;
+  std::optional<runtime::Address> health_addr;
+  std::size_t threads = 1;
+  runtime::DrainSettings drain;
+};
+
+/// Declares its own address, health, threads and draining. The targets outlive the table, here and below.
+void add_service_settings(SettingTable& table, ServiceSettings& settings, const std::string& address_flag,
+                          const std::string& address_environment, runtime::Address address_default,
+                          const std::string& address_help);
+
+/// Declares the limits and deadlines of the HTTP door.
+void add_envoy_settings(SettingTable& table, envoy::EnvoySettings& settings);
+
+/// Where the health door is: as it was set, or the service's own address with its port + 10; nowhere for port
+/// 0. Throws StartupError if there is no such port.
+std::optional<runtime::Address> health_address(const ServiceSettings& settings);
+
+}  // namespace tracker::app

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+
+namespace tracker::runtime {
+
+/// How long to wait before the next attempt: from `first`, twice as long after each failure, `longest` at
+/// most, each drawn between half and all of that, so that many who lost the same peer do not come back at the
+/// same moment.
+class Backoff {
+ public:
+  Backoff(std::chrono::milliseconds first, std::chrono::milliseconds longest)
+      : first_(first), longest_(longest), next_(first) {}
+
+  /// The wait before the next attempt; `random` is anything from 0 up to 1.
+  std::chrono::milliseconds next(double random) {
+    const auto wait = next_ / 2 + std::chrono::milliseconds(
+                                      static_cast<long>(random * static_cast<double>((next_ / 2).count())));
+    next_ = std::min(longest_, next_ * 2);
+    return wait;
+  }
+
+  /// An attempt succeeded.
+  void reset() { next_ = first_; }
+
+ private:
+  const std::chrono::milliseconds first_;
+  const std::chrono::milliseconds longest_;
+  std::chrono::milliseconds next_;
+};
+
+}  // namespace tracker::runtime
