@@ -9,6 +9,7 @@
 #include <latch>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "support/caller.h"
@@ -134,6 +135,46 @@ TEST_P(DrainTest, ReceivedPipelineIsAnswered) {
   EXPECT_EQ(deployment->front().wait_exit(), 0);
 }
 
+void flood_until_blocked(RawClient& client, const std::string& requests) {
+  std::size_t at = 0;
+  while (const auto sent = client.send_some(std::string_view(requests).substr(at), 200ms)) {
+    if (*sent == 0) return;
+    at = (at + *sent) % requests.size();
+  }
+}
+
+void wait_until_nobody_listens(const Endpoint& envoy) {
+  for (const Deadline deadline; !deadline.passed();) {
+    try {
+      const RawClient refused(envoy);
+    } catch (const std::system_error&) {
+      return;
+    }
+  }
+  ADD_FAILURE() << "still listening";
+}
+
+// The answers that wait for a slow reader when the drain begins are not cut off by it.
+TEST_P(DrainTest, SlowReaderGetsWhatWaitsForIt) {
+  const auto deployment = start({"--drain-limit", "30s", "--linger-deadline", "20s", "--linger-bytes-max",
+                                 "1GiB", "--write-deadline", "60s"});
+  const std::string token = Caller(deployment->envoy()).mint();
+  RawClient slow(deployment->envoy(), 4096);
+  flood_until_blocked(slow, repeated(get("/p", token), 1000));
+  deployment->front().send_signal(SIGTERM);
+  wait_until_nobody_listens(deployment->envoy());
+
+  std::int64_t answered = 0;
+  while (const auto answer = slow.read_answer_or_end()) {
+    if (answer->status == 503) continue;
+    ASSERT_EQ(answer->body, "{\"count\":" + std::to_string(++answered) + "}");
+  }
+  EXPECT_GT(answered, 0);
+  EXPECT_EQ(slow.end(), RawClient::End::closed);
+  slow.abort();
+  EXPECT_EQ(deployment->front().wait_exit(), 0);
+}
+
 TEST_P(DrainTest, HalfAHeadDoesNotHoldTheDrain) {
   const auto deployment = start({"--drain-limit", "1s", "--head-deadline", "60s"});
   RawClient client(deployment->envoy());
@@ -147,13 +188,7 @@ TEST_P(DrainTest, ClientThatDoesNotReadDoesNotHoldTheDrain) {
   const auto deployment = start({"--drain-limit", "1s", "--write-deadline", "60s"});
   const std::string token = Caller(deployment->envoy()).mint();
   RawClient stuck(deployment->envoy(), 4096);
-  const std::string flood = repeated(get("/p", token), 1000);
-  std::size_t at = 0;
-  // Until neither side's buffers take any more.
-  while (const auto sent = stuck.send_some(std::string_view(flood).substr(at), 200ms)) {
-    if (*sent == 0) break;
-    at = (at + *sent) % flood.size();
-  }
+  flood_until_blocked(stuck, repeated(get("/p", token), 1000));
   deployment->front().send_signal(SIGTERM);
   EXPECT_EQ(deployment->front().wait_exit(), 0);
 }
@@ -162,6 +197,18 @@ HttpAnswer ask_health(const Endpoint& health, const std::string& path) {
   RawClient client(health);
   client.send(get_without_token(path));
   return client.read_answer();
+}
+
+TEST_P(DrainTest, ClientsOfTheHealthDoorDoNotHoldTheDrain) {
+  const auto deployment = start();
+  RawClient silent(deployment->health());
+  RawClient half(deployment->health());
+  half.send("GET /healthz HTTP/1.1\r\n");
+  RawClient kept(deployment->health());
+  kept.send(get_without_token("/healthz"));
+  EXPECT_EQ(kept.read_answer().status, 200);
+  deployment->front().send_signal(SIGTERM);
+  EXPECT_EQ(deployment->front().wait_exit(), 0);
 }
 
 TEST_P(DrainTest, DelayIsNotReadyButServes) {

@@ -17,9 +17,10 @@ constexpr std::size_t byte_by_byte_max = 2000;
 
 void expect_all_refused(const Endpoint& envoy, const std::vector<BadInput>& inputs) {
   for (const BadInput& input : inputs) {
-    expect_refused(envoy, input);
-    expect_refused(envoy, input, Sent::between_good_requests);
-    if (input.bytes.size() <= byte_by_byte_max) expect_refused(envoy, input, Sent::byte_by_byte);
+    if (!expect_refused(envoy, input)) return;
+    if (!expect_refused(envoy, input, Sent::between_good_requests)) return;
+    if (input.bytes.size() > byte_by_byte_max) continue;
+    if (!expect_refused(envoy, input, Sent::byte_by_byte)) return;
   }
 }
 
@@ -41,7 +42,7 @@ TEST_P(HttpBadTest, Size) {
 
 TEST_P(HttpBadTest, SizeWithoutAnEnd) {
   for (const BadInput& input : unended_inputs()) {
-    expect_refused(shared().envoy(), input);
+    if (!expect_refused(shared().envoy(), input)) return;
   }
 }
 
@@ -91,7 +92,7 @@ TEST_P(HttpBadTest, EveryRowComesBeforeAuthorisation) {
       for (auto at = input.bytes.find("$TOKEN"); at != std::string::npos; at = input.bytes.find("$TOKEN")) {
         input.bytes.replace(at, 6, "nonsense");
       }
-      expect_refused(shared().envoy(), input);
+      if (!expect_refused(shared().envoy(), input)) return;
     }
   }
 }

@@ -89,9 +89,11 @@ TEST_P(HttpClientTest, ServiceOutlivesClientsThatVanishWithinAHead) {
   EXPECT_EQ(caller.count("/p", token), 1);
 }
 
-// With room for one connection, the next client is served only when the one that does not read is gone.
+// With room for one connection, the next client is served only when the one that does not read is gone. No
+// other deadline can have ended it.
 TEST_P(HttpClientTest, ClientThatDoesNotReadIsClosed) {
-  const auto deployment = start({"--write-deadline", "300ms", "--connections-max", "1"});
+  const auto deployment = start({"--write-deadline", "300ms", "--connections-max", "1", "--idle-deadline",
+                                 "300s", "--head-deadline", "300s", "--request-deadline", "300s"});
   RawClient stuck(deployment->envoy(), 4096);
   stuck.send(get_without_token("/auth"));
   const std::string token = token_in(stuck.read_answer());

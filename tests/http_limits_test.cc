@@ -90,7 +90,7 @@ TEST_P(HttpLimitsTest, EachHeadOfAPipelineIsMeasuredByItself) {
 }
 
 TEST_P(HttpLimitsTest, HeadThatDoesNotEndIsTimedOut) {
-  const auto deployment = start({"--head-deadline", "300ms"});
+  const auto deployment = start({"--head-deadline", "300ms", "--write-deadline", "300s"});
   Caller caller(deployment->envoy());
   const std::string token = caller.mint();
   const std::string whole = get("/p", token);
@@ -105,7 +105,7 @@ TEST_P(HttpLimitsTest, HeadThatDoesNotEndIsTimedOut) {
 }
 
 TEST_P(HttpLimitsTest, SecondHeadThatDoesNotEndIsTimedOut) {
-  const auto deployment = start({"--head-deadline", "300ms"});
+  const auto deployment = start({"--head-deadline", "300ms", "--write-deadline", "300s"});
   Caller caller(deployment->envoy());
   const std::string token = caller.mint();
   RawClient client(deployment->envoy());
@@ -118,15 +118,35 @@ TEST_P(HttpLimitsTest, SecondHeadThatDoesNotEndIsTimedOut) {
 
 // Bytes that trickle in do not put the deadline off: it runs from the first one.
 TEST_P(HttpLimitsTest, TricklingHeadIsTimedOut) {
-  const auto deployment = start({"--head-deadline", "300ms"});
+  const auto deployment = start({"--head-deadline", "300ms", "--write-deadline", "300s"});
   RawClient client(deployment->envoy());
   client.send("GET /p HTTP/1.1\r\nX: ");
   for (const Deadline deadline; !client.readable(20ms) && !deadline.passed();) client.send("x");
   EXPECT_TRUE(is_refusal(client.read_answer(), 408, After::closes));
 }
 
+// Each head has its own first byte: a stream whose pieces never end where a head does is not one slow head.
+TEST_P(HttpLimitsTest, HeadDeadlineStartsAnewWithEachHead) {
+  const auto deployment = start({"--head-deadline", "1s"});
+  const std::string token = Caller(deployment->envoy()).mint();
+  const std::string whole = get("/p", token);
+  const std::string_view first_half = std::string_view(whole).substr(0, whole.size() / 2);
+  const std::string_view second_half = std::string_view(whole).substr(whole.size() / 2);
+  RawClient client(deployment->envoy());
+  client.send(first_half);
+  std::int64_t count = 0;
+  for (const Deadline deadline(1500ms); !deadline.passed();) {
+    client.send(std::string(second_half) + std::string(first_half));
+    ASSERT_TRUE(is_count(client.read_answer(), ++count));
+    // Not a wait for a state: it only keeps the number of requests low.
+    client.readable(5ms);
+  }
+  client.send(second_half);
+  EXPECT_TRUE(is_count(client.read_answer(), ++count));
+}
+
 TEST_P(HttpLimitsTest, IdleConnectionIsClosedWithoutAWord) {
-  const auto deployment = start({"--idle-deadline", "300ms"});
+  const auto deployment = start({"--idle-deadline", "300ms", "--head-deadline", "300s"});
   RawClient silent(deployment->envoy());
   Caller caller(deployment->envoy());
   caller.mint();
@@ -149,7 +169,8 @@ TEST_P(HttpLimitsTest, IdleConnectionHasNoHeadDeadline) {
 }
 
 TEST_P(HttpLimitsTest, LingeringEndsAtItsDeadline) {
-  const auto deployment = start({"--linger-deadline", "300ms", "--linger-bytes-max", "1MiB"});
+  const auto deployment = start({"--linger-deadline", "300ms", "--linger-bytes-max", "1MiB",
+                                 "--head-deadline", "300s", "--write-deadline", "300s"});
   RawClient client(deployment->envoy());
   client.send("POST /p HTTP/1.1\r\nHost: tracker\r\nContent-Length: 1000000\r\n\r\n");
   EXPECT_TRUE(is_refusal(client.read_answer(), 405, After::closes));

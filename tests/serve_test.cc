@@ -110,8 +110,8 @@ TEST_P(ServeTest, CountsAreExactUnderConcurrency) {
 
   std::vector<std::future<Answered>> running;
   for (std::size_t client = 0; client < 12; ++client) {
-    const std::size_t depth = client % 3 == 0 ? 1 : client * 4;
-    const std::size_t rounds = client % 3 == 0 ? 500 : 50;
+    const std::size_t depth = client % 3 == 0 ? 1 : 200;
+    const std::size_t rounds = client % 3 == 0 ? 500 : 60;
     running.push_back(std::async(std::launch::async, [&, depth, rounds, client] {
       return ask_all_keys(deployment->envoy(), counts, rounds, depth, client);
     }));

@@ -8,7 +8,7 @@ namespace tracker::tests {
 
 // How long a test waits for something that must come. Never a measure of speed: it only bounds a hang, and
 // the tests also run under sanitizers on a busy machine.
-inline constexpr std::chrono::seconds patience{30};
+inline constexpr std::chrono::seconds patience{20};
 
 class Deadline {
  public:
