@@ -135,6 +135,25 @@ TEST_P(DrainTest, ReceivedPipelineIsAnswered) {
   EXPECT_EQ(deployment->front().wait_exit(), 0);
 }
 
+// Received is also what waits behind a full pipeline.
+TEST_P(DrainTest, ReceivedPipelineThatIsLongerThanMayWaitIsAnswered) {
+  const auto deployment = start();
+  Caller caller(deployment->envoy());
+  const std::string token = caller.mint();
+  RawClient client(deployment->envoy());
+  client.send(get("/p", token));
+  EXPECT_EQ(count_in(client.read_answer()), 1);
+  deployment->front().send_signal(SIGSTOP);
+  client.send(repeated(get("/p", token), 500));
+  deployment->front().send_signal(SIGTERM);
+  deployment->front().send_signal(SIGCONT);
+  for (int count = 2; count <= 501; ++count) {
+    ASSERT_EQ(client.read_answer().body, "{\"count\":" + std::to_string(count) + "}");
+  }
+  EXPECT_FALSE(client.read_answer_or_end().has_value());
+  EXPECT_EQ(deployment->front().wait_exit(), 0);
+}
+
 void flood_until_blocked(RawClient& client, const std::string& requests) {
   std::size_t at = 0;
   while (const auto sent = client.send_some(std::string_view(requests).substr(at), 200ms)) {

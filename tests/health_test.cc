@@ -59,6 +59,12 @@ TEST_P(HealthTest, OutlivesGarbageAndSilence) {
   EXPECT_EQ(ask(shared().health(), "/healthz").status, 200);
 }
 
+TEST_P(HealthTest, SilentClientsDoNotLockItUp) {
+  std::vector<std::unique_ptr<RawClient>> silent;
+  for (int i = 0; i < 200; ++i) silent.push_back(std::make_unique<RawClient>(shared().health()));
+  EXPECT_EQ(ask(shared().health(), "/healthz").status, 200);
+}
+
 // Between looking for free ports and taking them, another test may have taken them: then once more.
 std::unique_ptr<Program> start_on_free_port(std::uint16_t& port, const Environment& environment = {}) {
   for (int attempt = 0; attempt < 10; ++attempt) {

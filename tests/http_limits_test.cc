@@ -145,6 +145,46 @@ TEST_P(HttpLimitsTest, HeadDeadlineStartsAnewWithEachHead) {
   EXPECT_TRUE(is_count(client.read_answer(), ++count));
 }
 
+// A CRLF that is skipped is no head: what follows is idle, and its head has a deadline.
+TEST_P(HttpLimitsTest, SkippedCrlfLeavesTheDeadlinesAsTheyAre) {
+  const auto deployment = start({"--head-deadline", "500ms", "--idle-deadline", "1s"});
+  RawClient idle(deployment->envoy());
+  RawClient half(deployment->envoy());
+  for (RawClient* client : {&idle, &half}) {
+    client->send("\r");
+    client->readable(50ms);  // so that the two arrive apart
+    client->send("\n");
+    client->readable(50ms);
+  }
+  half.send("GET");
+  EXPECT_TRUE(is_refusal(half.read_answer(), 408, After::closes));
+  EXPECT_TRUE(ends_cleanly(idle));
+}
+
+TEST_P(HttpLimitsTest, LateHeadThatIsBadBesidesIsRefusedForThat) {
+  const auto deployment = start({"--head-deadline", "200ms"});
+  for (const auto& [bytes, status] : std::vector<std::pair<std::string, int>>{
+           {"GET / HTTP/1.1\r\nHost: x\r\nHost: x\r\n", 400},
+           {"GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n", 400},
+           {"FOO / HTTP/1.1\r\nHost: x\r\n", 501},
+           {"POST / HTTP/1.1\r\nHost: x\r\n", 405},
+           {"GET / HTTP/1.1\r\nHost: x\r\n", 408},
+       }) {
+    RawClient client(deployment->envoy());
+    client.send(bytes);
+    EXPECT_TRUE(is_refusal(client.read_answer(), status, After::closes)) << bytes;
+  }
+}
+
+TEST_P(HttpLimitsTest, EveryConnectionTooManyGetsItsAnswer) {
+  const auto deployment = start({"--connections-max", "1"});
+  Caller first(deployment->envoy());
+  first.mint();
+  std::vector<std::unique_ptr<RawClient>> others;
+  for (int i = 0; i < 1200; ++i) others.push_back(std::make_unique<RawClient>(deployment->envoy()));
+  for (const auto& other : others) ASSERT_TRUE(is_refusal(other->read_answer(), 503, After::closes));
+}
+
 TEST_P(HttpLimitsTest, IdleConnectionIsClosedWithoutAWord) {
   const auto deployment = start({"--idle-deadline", "300ms", "--head-deadline", "300s"});
   RawClient silent(deployment->envoy());
