@@ -117,14 +117,11 @@ TEST(StartupTest, WhatIsNotBuiltYetIsRefused) {
     std::string named;
   };
   const std::vector<NotBuilt> not_built{
-      {{"envoy"}, "envoy"},
-      {{"counter"}, "counter"},
       {{"balancer"}, "balancer"},
-      {{"check"}, "check"},
-      {{"serve", "--envoy-addr", "127.0.0.1:0", "--store", "redis"}, "redis"},
       {{"serve", "--envoy-addr", "127.0.0.1:0", "--store", "redis-cluster"}, "redis-cluster"},
       {{"serve", "--envoy-addr", "127.0.0.1:0", "--store", "rocksdb:x"}, "rocksdb"},
-      {serve_with({"--counter-addr", "127.0.0.1:0"}), "--counter-addr"},
+      {{"envoy", "--counter-addr", "127.0.0.1:1,127.0.0.1:2"}, "--counter-addr"},
+      {{"envoy", "--counter-addr", "lookup://127.0.0.1:6385"}, "--counter-addr"},
   };
   for (const NotBuilt& row : not_built) {
     SCOPED_TRACE(row.named);

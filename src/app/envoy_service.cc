@@ -1,5 +1,6 @@
 #include "app/envoy_service.h"
 
+#include <boost/asio/post.hpp>
 #include <system_error>
 
 #include "app/service.h"
@@ -41,6 +42,7 @@ void run_envoy(runtime::Workers& workers, const ServiceSettings& service,
   envoy::Envoy envoy = listening(service.address_flag, service.address, [&] {
     return envoy::Envoy(workers, service.address, settings, parts.counter_of);
   });
+  const auto counter_door = parts.open_counter_door ? parts.open_counter_door(control) : nullptr;
   const auto start = [&] {
     if (few_descriptors) {
       runtime::log_warning("--connections-max " + std::to_string(settings.connections_max) + " " +
@@ -50,9 +52,15 @@ void run_envoy(runtime::Workers& workers, const ServiceSettings& service,
     with_room_for(service.threads, [&] { workers.start(); });
     envoy.start();
   };
-  run_service(control, service, "envoy=" + runtime::to_string(envoy.endpoint()), start,
-              {.why_not_ready = parts.why_not_ready,
-               .drain = [&](std::function<void()> drained) { envoy.drain(std::move(drained)); }});
+  const auto drain = [&](const std::function<void()>& drained) {
+    envoy.drain([&, drained] {
+      if (!counter_door) return drained();
+      boost::asio::post(control, [&, drained] { counter_door->drain(service.drain.limit, drained); });
+    });
+  };
+  const std::string endpoints = "envoy=" + runtime::to_string(envoy.endpoint()) +
+                                (counter_door ? " counter=" + counter_door->endpoint() : "");
+  run_service(control, service, endpoints, start, {.why_not_ready = parts.why_not_ready, .drain = drain});
   workers.stop();
 }
 

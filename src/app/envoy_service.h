@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "app/counter_door.h"
 #include "app/service_settings.h"
 #include "counter/counter.h"
 #include "envoy/envoy_settings.h"
@@ -16,6 +17,8 @@ namespace tracker::app {
 struct EnvoyParts {
   std::function<counter::Counter&(std::size_t worker)> counter_of;
   std::function<std::optional<std::string>()> why_not_ready;
+  /// Opens a gRPC door beside it; null, or an answer of null: there is none.
+  std::function<std::unique_ptr<CounterDoor>(boost::asio::io_context& control)> open_counter_door;
   std::function<void()> on_start;  // once nothing can go wrong any more, before the workers run
 };
 

@@ -7,6 +7,9 @@
 #include <iostream>
 #include <string>
 
+#include "app/check.h"
+#include "app/counter.h"
+#include "app/envoy.h"
 #include "app/serve.h"
 #include "app/setting_table.h"
 #include "app/startup_error.h"
@@ -14,11 +17,12 @@
 
 namespace {
 
-using tracker::app::StartupError;
+namespace app = tracker::app;
+using app::StartupError;
 
 constexpr const char* about =
     "tracker hands out tokens and answers, for every HTTP request that carries one, how many times that "
-    "token has "
+    "token has\n"
     "asked for that path.\n\n"
     "  tracker serve                                        start it\n"
     "  curl localhost:6380/auth                             get a token\n"
@@ -28,6 +32,8 @@ constexpr const char* about_settings =
     "Each setting can also be given by the environment variable named in brackets; the flag beats it.\n"
     "Durations are written like 300ms, 2s or 5m, sizes like 8KiB, addresses like 127.0.0.1:80, [::1]:80 or "
     ":80.";
+
+constexpr const char* commands = "tracker serve, tracker envoy, tracker counter and tracker check";
 
 /// One line, whatever a library or a value has to say.
 std::string one_line(std::string text) {
@@ -45,14 +51,39 @@ void open_standard_descriptors() {
 
 /// What the command line parser would say less clearly.
 void check_command(const std::string& name) {
-  if (name.starts_with('-') || name == "serve") return;
-  for (const auto* to_come : {"envoy", "counter", "balancer", "check"}) {
-    if (name != to_come) continue;
-    throw StartupError(StartupError::bad_setting,
-                       name + ": this command is not built yet; there is: tracker serve");
+  if (name.starts_with('-')) return;
+  for (const auto* command : {"serve", "envoy", "counter", "check"}) {
+    if (name == command) return;
   }
-  throw StartupError(StartupError::bad_setting, "\"" + name + "\" is no command; there is: tracker serve");
+  const std::string what =
+      name == "balancer" ? name + ": this command is not built yet" : "\"" + name + "\" is no command";
+  throw StartupError(StartupError::bad_setting, what + "; there are " + commands);
 }
+
+/// One command, and its settings.
+template <typename Settings>
+class Command {
+ public:
+  Command(CLI::App& program, const std::string& name, const std::string& help,
+          void (*add_settings)(app::SettingTable&, Settings&))
+      : parser_(*program.add_subcommand(name, help)), table_(parser_) {
+    parser_.footer(about_settings);
+    add_settings(table_, settings_);
+  }
+
+  bool is_chosen() const { return parser_.parsed(); }
+
+  /// Throws StartupError.
+  const Settings& settings() const {
+    table_.read();
+    return settings_;
+  }
+
+ private:
+  CLI::App& parser_;
+  app::SettingTable table_;
+  Settings settings_;
+};
 
 int run(int argc, char** argv) {
   if (argc > 1) check_command(argv[1]);
@@ -62,31 +93,38 @@ int run(int argc, char** argv) {
   program.set_help_flag("--help,-h", "Print this help and end.");
   program.require_subcommand(0, 1);
   program.get_formatter()->column_width(28);
-
-  auto& serve =
-      *program.add_subcommand("serve", "Envoy and counter in one process: nothing else to install or start.");
-  serve.footer(about_settings);
-  tracker::app::SettingTable serve_table(serve);
-  tracker::app::ServeSettings serve_settings;
-  add_serve_settings(serve_table, serve_settings);
-
+  const Command<app::ServeSettings> serve(
+      program, "serve", "Envoy and counter in one process: nothing else to start.", app::add_serve_settings);
+  const Command<app::EnvoyCommandSettings> envoy(program, "envoy",
+                                                 "An HTTP envoy service, stateless, in front of a counter.",
+                                                 app::add_envoy_command_settings);
+  const Command<app::CounterSettings> counter(
+      program, "counter", "A gRPC counter service, which owns the counts.", app::add_counter_settings);
+  const Command<app::CheckSettings> check(program, "check",
+                                          "Sends a known load to envoys that run, and judges every answer.",
+                                          app::add_check_settings);
   try {
     program.parse(argc, argv);
   } catch (const CLI::Success& help_or_version) {
     return program.exit(help_or_version);
   } catch (const CLI::ParseError& error) {
     throw StartupError(StartupError::bad_setting,
-                       std::string(error.what()) + "; see tracker --help and tracker serve --help");
+                       std::string(error.what()) + "; see tracker --help, and --help of each command");
   }
-  if (!serve.parsed()) {
-    throw StartupError(StartupError::bad_setting,
-                       "a command is missing; there is: tracker serve. See tracker --help");
-  }
-  serve_table.read();
 
   std::signal(SIGPIPE, SIG_IGN);
   tracker::runtime::open_log();
-  tracker::app::serve(serve_settings);
+  if (check.is_chosen()) return app::check(check.settings()) ? EXIT_SUCCESS : EXIT_FAILURE;
+  if (serve.is_chosen()) {
+    app::serve(serve.settings());
+  } else if (envoy.is_chosen()) {
+    app::run_envoy_command(envoy.settings());
+  } else if (counter.is_chosen()) {
+    app::run_counter(counter.settings());
+  } else {
+    throw StartupError(StartupError::bad_setting,
+                       "a command is missing; there are " + std::string(commands) + "; see tracker --help");
+  }
   return EXIT_SUCCESS;
 }
 

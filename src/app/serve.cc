@@ -1,33 +1,45 @@
 #include "app/serve.h"
 
+#include <memory>
+
+#include "app/counter_door.h"
 #include "app/envoy_service.h"
 #include "counter/local_counter.h"
 #include "runtime/log.h"
-#include "store/memory/memory_store.h"
 
 namespace tracker::app {
 
 void add_serve_settings(SettingTable& table, ServeSettings& settings) {
   add_service_settings(table, settings.service, "--envoy-addr", "ENVOY_ADDR", {"127.0.0.1", 6380},
                        "Where it listens for HTTP.");
-  table.add({"--counter-addr", "COUNTER_ADDR", "Where it would listen for gRPC; not built yet.", "none",
-             "possible: serve does not speak gRPC yet; leave it out",
-             [](std::string_view) { return false; }});
-  table.add({"--store", "", "Where the counts are kept. memory: in this process, gone when it ends.",
-             "memory",
-             "memory, the only store that is built yet (rocksdb:DIR, redis and redis-cluster are to come)",
-             [](std::string_view text) { return text == "memory"; }});
+  table.add({"--counter-addr", "COUNTER_ADDR", "Where it listens for gRPC, too.", "none: it does not",
+             "host:port, [v6]:port or :port", [&settings](std::string_view text) {
+               settings.counter_addr = runtime::parse_address(text);
+               return settings.counter_addr.has_value();
+             }});
+  add_store_settings(table, settings.store, "memory");
+  table.add_switch("--insecure", settings.insecure,
+                   "Listen for gRPC off loopback although the link has no TLS.");
   add_envoy_settings(table, settings.envoy);
 }
 
 void serve(const ServeSettings& settings) {
+  if (settings.counter_addr) require_loopback("--counter-addr", *settings.counter_addr, settings.insecure);
   const auto workers = make_workers(settings.service.threads);
-  store::MemoryStore store;
-  counter::LocalCounter counter(store);
+  const auto store = settings.store.open(settings.envoy.request_deadline);
+  counter::LocalCounter counter(*store);
   run_envoy(*workers, settings.service, settings.envoy,
             {.counter_of = [&](std::size_t) -> counter::Counter& { return counter; },
              .why_not_ready = [&] { return counter.why_not_ready(); },
-             .on_start = [] { runtime::log_warning("store=memory: the counts end with this process"); }});
+             .open_counter_door = [&](boost::asio::io_context& control) -> std::unique_ptr<CounterDoor> {
+               if (!settings.counter_addr) return nullptr;
+               return std::make_unique<CounterDoor>(
+                   control, *settings.counter_addr, counter,
+                   rpc::CounterServerSettings{.version = TRACKER_VERSION,
+                                              .hits_max = settings.envoy.hits_max,
+                                              .request_deadline = settings.envoy.request_deadline});
+             },
+             .on_start = [&] { runtime::log_info(settings.store.note()); }});
   runtime::log_info("drained");
 }
 

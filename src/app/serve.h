@@ -1,16 +1,21 @@
 #pragma once
 
-#include <string>
+#include <optional>
 
 #include "app/service_settings.h"
 #include "app/setting_table.h"
+#include "app/store_choice.h"
 #include "envoy/envoy_settings.h"
+#include "runtime/address.h"
 
 namespace tracker::app {
 
 /// The settings of `tracker serve`.
 struct ServeSettings {
   ServiceSettings service;
+  std::optional<runtime::Address> counter_addr;
+  bool insecure = false;
+  StoreChoice store;
   envoy::EnvoySettings envoy;
 };
 

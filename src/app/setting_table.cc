@@ -18,14 +18,23 @@ std::string environment_of(const std::string& flag) {
 
 }  // namespace
 
-void SettingTable::add(Setting setting) {
+SettingTable::Entry& SettingTable::add_entry(Setting setting) {
   if (setting.environment.empty()) setting.environment = environment_of(setting.flag);
-  auto& entry = entries_.emplace_back(Entry{std::move(setting), ""});
-  const auto& its = entry.setting;
-  command_
-      .add_option(its.flag, entry.flag_value,
-                  its.help + "\n[" + its.environment + "; default: " + its.default_text + "]")
-      ->type_name("");
+  setting.help += "\n[" + setting.environment + "; default: " + setting.default_text + "]";
+  return entries_.emplace_back(Entry{std::move(setting), ""});
+}
+
+void SettingTable::add(Setting setting) {
+  auto& entry = add_entry(std::move(setting));
+  command_.add_option(entry.setting.flag, entry.flag_value, entry.setting.help)->type_name("");
+}
+
+void SettingTable::add_switch(const std::string& flag, bool& target, const std::string& help) {
+  auto& entry = add_entry({flag, "", help, "off", "1, true, 0 or false", [&target](std::string_view text) {
+                             target = text == "1" || text == "true";
+                             return target || text == "0" || text == "false";
+                           }});
+  command_.add_flag(entry.setting.flag, entry.flag_value, entry.setting.help);
 }
 
 void SettingTable::add_address(const std::string& flag, const std::string& environment,
@@ -81,11 +90,11 @@ void SettingTable::read() const {
     const bool from_environment = !from_flag && environment_value != nullptr && *environment_value != '\0';
     if (!from_flag && !from_environment) continue;
     const std::string value = from_flag ? flag_value : environment_value;
-    if (!setting.parse(value)) {
-      throw StartupError(StartupError::bad_setting,
-                         (from_flag ? setting.flag : setting.flag + " (from " + setting.environment + ")") +
-                             ": \"" + value + "\" is not " + setting.wanted);
-    }
+    if (setting.parse(value)) continue;
+    const std::string name = from_flag ? setting.flag : setting.flag + " (from " + setting.environment + ")";
+    const std::string shown =
+        setting.secret && value.find('@') != value.npos ? "the value" : "\"" + value + "\"";
+    throw StartupError(StartupError::bad_setting, name + ": " + shown + " is not " + setting.wanted);
   }
 }
 

@@ -31,6 +31,7 @@ class SettingTable {
     std::string default_text;
     std::string wanted;
     std::function<bool(std::string_view text)> parse;
+    bool secret = false;  // its value is not repeated in an error
   };
   void add(Setting setting);
 
@@ -43,6 +44,9 @@ class SettingTable {
   void add_count(const std::string& flag, std::size_t& target, std::size_t min, std::size_t max,
                  const std::string& help);
 
+  /// A flag without a value, off by default; its variable takes 1, true, 0 or false.
+  void add_switch(const std::string& flag, bool& target, const std::string& help);
+
   /// Sets the targets, once the command line was parsed. Throws StartupError.
   void read() const;
 
@@ -51,6 +55,8 @@ class SettingTable {
     Setting setting;
     std::string flag_value;
   };
+
+  Entry& add_entry(Setting setting);
 
   CLI::App& command_;
   std::list<Entry> entries_;  // a list, since the command line parser keeps addresses of the values

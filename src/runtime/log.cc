@@ -18,4 +18,11 @@ void log_warning(const std::string& line) {
   spdlog::warn(line);
 }
 
+void ChangeLog::report(const std::string& line, void (*log)(const std::string&)) {
+  const std::lock_guard lock(mutex_);
+  if (line == last_) return;
+  last_ = line;
+  log(line);
+}
+
 }  // namespace tracker::runtime

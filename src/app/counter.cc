@@ -1,0 +1,43 @@
+#include "app/counter.h"
+
+#include "app/counter_door.h"
+#include "app/service.h"
+#include "counter/local_counter.h"
+#include "runtime/log.h"
+
+namespace tracker::app {
+
+using std::chrono_literals::operator""ms;
+
+void add_counter_settings(SettingTable& table, CounterSettings& settings) {
+  add_service_settings(table, settings.service, "--counter-addr", "COUNTER_ADDR", {"127.0.0.1", 6381},
+                       "Where it listens for gRPC.");
+  add_store_settings(table, settings.store, "redis");
+  table.add_switch("--insecure", settings.insecure, "Listen off loopback although the link has no TLS.");
+  table.add_duration("--request-deadline", settings.request_deadline, 1ms,
+                     "How long a call waits for its count, and how long Redis may say nothing.");
+  table.add_count("--hits-max", settings.hits_max, 1, 100'000'000,
+                  "Hits and mints in flight, of all callers.");
+}
+
+void run_counter(const CounterSettings& settings) {
+  require_loopback("--counter-addr", settings.service.address, settings.insecure);
+  raise_descriptor_limit(0);
+  boost::asio::io_context control(1);
+  const auto store = settings.store.open(settings.request_deadline);
+  counter::LocalCounter counter(*store);
+  CounterDoor door(control, settings.service.address, counter,
+                   {.version = TRACKER_VERSION,
+                    .hits_max = settings.hits_max,
+                    .request_deadline = settings.request_deadline});
+  run_service(control, settings.service, "counter=" + door.endpoint(),
+              [&] { runtime::log_info(settings.store.note()); },
+              {.why_not_ready = [&] { return counter.why_not_ready(); },
+               .drain =
+                   [&](std::function<void()> drained) {
+                     door.drain(settings.service.drain.limit, std::move(drained));
+                   }});
+  runtime::log_info("drained");
+}
+
+}  // namespace tracker::app

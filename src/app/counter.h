@@ -1,0 +1,27 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+
+#include "app/service_settings.h"
+#include "app/setting_table.h"
+#include "app/store_choice.h"
+
+namespace tracker::app {
+
+/// The settings of `tracker counter`.
+struct CounterSettings {
+  ServiceSettings service;
+  StoreChoice store;
+  bool insecure = false;
+  std::size_t hits_max = 65'536;
+  std::chrono::milliseconds request_deadline{2'000};
+};
+
+/// Declares the settings; `settings` outlives the table.
+void add_counter_settings(SettingTable& table, CounterSettings& settings);
+
+/// Runs the gRPC counter service until it is drained. Throws StartupError.
+void run_counter(const CounterSettings& settings);
+
+}  // namespace tracker::app

@@ -1,0 +1,57 @@
+#include "app/counter_door.h"
+
+#include "app/service.h"
+#include "app/startup_error.h"
+#include "runtime/listener.h"
+
+namespace tracker::app {
+
+namespace {
+constexpr auto readiness_pause = std::chrono::milliseconds(50);
+}
+
+CounterDoor::CounterDoor(boost::asio::io_context& control, const runtime::Address& address,
+                         counter::Counter& counter, const rpc::CounterServerSettings& settings)
+    : counter_(counter),
+      server_(listening("--counter-addr", address,
+                        [&] { return std::make_unique<rpc::CounterServer>(address, counter, settings); })),
+      timer_(control) {
+  follow_readiness();
+}
+
+CounterDoor::~CounterDoor() {
+  if (draining_.joinable()) draining_.join();
+}
+
+void CounterDoor::follow_readiness() {
+  server_->set_readiness(counter_.why_not_ready().value_or(""));
+  timer_.expires_after(readiness_pause);
+  timer_.async_wait([this](boost::system::error_code error) {
+    if (!error) follow_readiness();
+  });
+}
+
+void CounterDoor::drain(std::chrono::milliseconds limit, std::function<void()> drained) {
+  timer_.cancel();
+  draining_ = std::thread([this, limit, drained = std::move(drained)] {
+    server_->drain(limit);
+    drained();
+  });
+}
+
+void require_loopback(const std::string& flag, const runtime::Address& address, bool insecure) {
+  if (insecure) return;
+  bool is_loopback = false;
+  try {
+    is_loopback = runtime::resolve(address).address().is_loopback();
+  } catch (const boost::system::system_error& error) {
+    throw_listen_error(flag, address, error.code());
+  }
+  if (is_loopback) return;
+  throw StartupError(StartupError::bad_setting,
+                     flag + ": " + to_string(address) +
+                         " is not a loopback address, and the link has no TLS; where the "
+                         "network is trusted, say so by --insecure");
+}
+
+}  // namespace tracker::app

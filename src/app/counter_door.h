@@ -1,0 +1,44 @@
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "counter/counter.h"
+#include "rpc/counter_server.h"
+#include "runtime/address.h"
+
+namespace tracker::app {
+
+/// The gRPC door as a service uses it: it follows the counter's readiness, and drains on a thread of its own,
+/// since gRPC blocks for that. Belongs to the thread that runs `control`.
+class CounterDoor {
+ public:
+  /// Throws StartupError, naming --counter-addr.
+  CounterDoor(boost::asio::io_context& control, const runtime::Address& address, counter::Counter& counter,
+              const rpc::CounterServerSettings& settings);
+  ~CounterDoor();
+
+  const std::string& endpoint() const { return server_->endpoint(); }
+
+  /// Calls `drained` from another thread.
+  void drain(std::chrono::milliseconds limit, std::function<void()> drained);
+
+ private:
+  void follow_readiness();
+
+  counter::Counter& counter_;
+  std::unique_ptr<rpc::CounterServer> server_;
+  boost::asio::steady_timer timer_;
+  std::thread draining_;
+};
+
+/// Refuses to listen off loopback unless `insecure`: the link has no TLS, and whoever reaches it can count.
+/// Throws StartupError.
+void require_loopback(const std::string& flag, const runtime::Address& address, bool insecure);
+
+}  // namespace tracker::app

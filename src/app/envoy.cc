@@ -1,0 +1,49 @@
+#include "app/envoy.h"
+
+#include <memory>
+#include <vector>
+
+#include "app/envoy_service.h"
+#include "rpc/remote_counter.h"
+#include "runtime/log.h"
+
+namespace tracker::app {
+
+void add_envoy_command_settings(SettingTable& table, EnvoyCommandSettings& settings) {
+  add_service_settings(table, settings.service, "--envoy-addr", "ENVOY_ADDR", {"127.0.0.1", 6380},
+                       "Where it listens for HTTP.");
+  table.add({"--counter-addr", "COUNTER_ADDR", "Which counter it asks.", to_string(settings.counter_addr),
+             "host:port or [v6]:port of one counter (lists and lookup:// are not built yet)",
+             [&settings](std::string_view text) {
+               const auto address = runtime::parse_address(text);
+               if (!address || address->host.empty() || address->port == 0) return false;
+               settings.counter_addr = *address;
+               return true;
+             }});
+  add_envoy_settings(table, settings.envoy);
+}
+
+void run_envoy_command(const EnvoyCommandSettings& settings) {
+  const auto workers = make_workers(settings.service.threads);
+  runtime::ChangeLog changes;
+  std::vector<std::unique_ptr<rpc::RemoteCounter>> counters;
+  for (std::size_t worker = 0; worker < workers->count(); ++worker) {
+    counters.push_back(std::make_unique<rpc::RemoteCounter>(
+        workers->context(worker),
+        rpc::RemoteCounterSettings{
+            .address = settings.counter_addr, .version = TRACKER_VERSION, .changes = &changes}));
+  }
+  run_envoy(*workers, settings.service, settings.envoy,
+            {.counter_of = [&](std::size_t worker) -> counter::Counter& { return *counters[worker]; },
+             .why_not_ready = [&]() -> std::optional<std::string> {
+               for (const auto& counter : counters) {
+                 if (auto reason = counter->why_not_ready()) return reason;
+               }
+               return std::nullopt;
+             },
+             .open_counter_door = nullptr,
+             .on_start = [] {}});
+  runtime::log_info("drained");
+}
+
+}  // namespace tracker::app

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "counter/counter.h"
+#include "runtime/address.h"
+
+namespace tracker::rpc {
+
+struct CounterServerSettings {
+  std::string version;
+  std::size_t hits_max = 65'536;                      // hits and mints in flight, of all callers
+  std::chrono::milliseconds request_deadline{2'000};  // of calls that come without one
+};
+
+/// The counter's gRPC door: manager_rpc.CounterService for everybody, tracker.v1.Counting for tracker's own
+/// envoys, grpc.health.v1.Health with Watch, and server reflection. gRPC brings its own threads.
+class CounterServer {
+ public:
+  /// Listens and serves. Throws boost::system::system_error if it cannot listen; the port is never shared.
+  /// `counter` outlives the server.
+  CounterServer(const runtime::Address& address, counter::Counter& counter,
+                const CounterServerSettings& settings);
+
+  /// Cuts off what is left.
+  ~CounterServer();
+
+  /// Where it listens, with the real port.
+  const std::string& endpoint() const noexcept { return endpoint_; }
+
+  /// Tells health's watchers and the envoys whether hits can be counted now; an empty reason says that they
+  /// can. Call it as often as you like, from one thread.
+  void set_readiness(const std::string& why_not);
+
+  /// Takes no new calls and waits until those under way are answered, at most until `limit` has passed; then
+  /// it cuts them off. Answers whether that was needed. Blocks.
+  bool drain(std::chrono::milliseconds limit);
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+  std::string endpoint_;
+};
+
+}  // namespace tracker::rpc

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <memory>
+#include <string>
+
+#include "counter/counter.h"
+#include "runtime/address.h"
+#include "runtime/log.h"
+
+namespace tracker::rpc {
+
+struct RemoteCounterSettings {
+  runtime::Address address;
+  std::string version;
+  runtime::ChangeLog* changes = nullptr;  // of this counter, shared by all who ask it; outlives them
+};
+
+class RemoteLink;
+
+/// A counter service in another process, over one stream. Hits that wait while a message is under way go into
+/// the next one together. It connects, and connects again, by itself; while it is not connected, or the
+/// counter says that it cannot count or says nothing any more, every hit is refused at once. What was sent is
+/// never sent again. Belongs to one worker: track() and mint() are called, and replies come, in its thread;
+/// why_not_ready() is for any.
+class RemoteCounter final : public counter::Counter {
+ public:
+  /// Starts to connect as soon as the worker runs; a counter that is not there is no error.
+  RemoteCounter(boost::asio::io_context& worker, const RemoteCounterSettings& settings);
+
+  /// The worker has been stopped; its io_context is still there.
+  ~RemoteCounter() override;
+
+  void track(const domain::HitBatch& hits, counter::TrackReply& reply) override;
+  void mint(domain::Deadline deadline, counter::MintReply& reply) override;
+  std::optional<std::string> why_not_ready() const override;
+
+ private:
+  std::unique_ptr<RemoteLink> link_;
+};
+
+}  // namespace tracker::rpc

@@ -1,0 +1,266 @@
+#include "rpc/remote_link.h"
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/post.hpp>
+#include <random>
+
+#include "rpc/batch_message.h"
+#include "rpc/remote_stream.h"
+
+namespace tracker::rpc {
+
+namespace {
+
+constexpr auto retry_first = std::chrono::milliseconds(50);
+constexpr auto retry_longest = std::chrono::milliseconds(2'000);
+constexpr auto connect_deadline = std::chrono::milliseconds(2'000);
+/// A counter that says nothing for so long after a message's deadline is given up.
+constexpr auto silence_max = std::chrono::milliseconds(1'000);
+constexpr std::size_t message_bytes_max = 1024 * 1024;
+
+double random_fraction() {
+  thread_local std::minstd_rand random{std::random_device{}()};
+  return std::uniform_real_distribution<double>()(random);
+}
+
+void settle_all(std::uint32_t hits, counter::TrackReply& reply, const domain::Verdict& verdict) {
+  std::array<domain::HitVerdict, 256> verdicts;
+  for (std::uint32_t hit = 0; hit < hits;) {
+    std::size_t size = 0;
+    while (size < verdicts.size() && hit < hits) verdicts[size++] = {hit++, verdict};
+    reply.on_verdicts({verdicts.data(), size});
+  }
+}
+
+/// A token under way to this envoy.
+struct MintCall {
+  grpc::ClientContext context;
+  v1::MintRequest request;
+  v1::MintResponse response;
+};
+
+boost::system::result<domain::Token, domain::Failure> outcome(const grpc::Status& status,
+                                                              const MintCall& call) {
+  domain::Token token{};
+  if (status.ok() && call.response.token().size() == token.bytes.size()) {
+    std::copy(call.response.token().begin(), call.response.token().end(), token.bytes.begin());
+    return token;
+  }
+  return status.error_code() == grpc::StatusCode::UNAVAILABLE ? domain::Failure::not_done
+                                                              : domain::Failure::perhaps_done;
+}
+
+}  // namespace
+
+RemoteLink::RemoteLink(boost::asio::io_context& worker, const RemoteCounterSettings& settings)
+    : worker_(worker),
+      settings_(settings),
+      connect_timer_(worker),
+      silence_timer_(worker),
+      backoff_(retry_first, retry_longest) {
+  set_why_not_ready("counter " + name() + " is not reachable yet");
+  boost::asio::post(worker_, [this] { connect(); });
+}
+
+RemoteLink::~RemoteLink() {
+  if (stream_) stream_->abandon();
+  outstanding_.wait_for_none();
+}
+
+std::string RemoteLink::name() const {
+  return runtime::to_string(settings_.address);
+}
+
+std::optional<std::string> RemoteLink::why_not_ready() const {
+  const std::lock_guard lock(mutex_);
+  if (why_not_ready_.empty()) return std::nullopt;
+  return why_not_ready_;
+}
+
+void RemoteLink::set_why_not_ready(std::string why_not) {
+  ready_ = why_not.empty();
+  const std::lock_guard lock(mutex_);
+  why_not_ready_ = std::move(why_not);
+}
+
+void RemoteLink::connect() {
+  stream_ = std::make_shared<RemoteStream>(*this, name());
+  stream_->start(settings_.version);
+  connect_timer_.expires_after(connect_deadline);
+  connect_timer_.async_wait([this](boost::system::error_code error) {
+    if (!error && !open_ && stream_) on_lost("it does not answer");
+  });
+}
+
+void RemoteLink::track(const domain::HitBatch& hits, counter::TrackReply& reply) {
+  const auto size = static_cast<std::uint32_t>(hits.size());
+  if (!ready_) return settle_all(size, reply, domain::Verdict::not_counted());
+  waiting_.push_back({&hits, &reply, 0, size});
+  send_waiting();
+}
+
+void RemoteLink::send_waiting() {
+  if (waiting_.empty() || !in_flight_.empty() || !stream_->writable()) return;
+  const auto now = Clock::now();
+  Message message;
+  message.number = next_number_++;
+  message.deadline = Clock::time_point::max();
+  auto& request = stream_->request();
+  request.Clear();
+  auto& batch = *request.mutable_batch();
+  std::uint32_t first = 0;
+  std::size_t bytes = 0;
+  std::size_t taken = 0;
+  for (; taken < waiting_.size() && bytes < message_bytes_max; ++taken) {
+    auto& member = waiting_[taken];
+    if (member.hits->deadline() <= now) {
+      settle_all(member.end, *member.reply, domain::Verdict::not_counted());
+      continue;
+    }
+    append_hits(*member.hits, batch);
+    bytes += member.hits->bytes();
+    member.first = first;
+    member.end += first;
+    first = member.end;
+    message.deadline = std::min(message.deadline, member.hits->deadline());
+    message.members.push_back(member);
+  }
+  waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(taken));
+  if (message.members.empty()) return send_waiting();
+  message.unsettled = first;
+  message.settled.resize(first);
+  batch.set_number(message.number);
+  batch.set_deadline_ms(milliseconds_left(message.deadline, now));
+  in_flight_.push_back(std::move(message));
+  stream_->write();
+  watch();
+}
+
+void RemoteLink::on_writable() {
+  send_waiting();
+}
+
+void RemoteLink::on_read(RemoteStream& stream) {
+  const auto& response = stream.response();
+  if (response.has_opening() && !open_) {
+    open_ = true;
+    backoff_.reset();
+    connect_timer_.cancel();
+  }
+  silent_ = false;
+  if (response.has_readiness()) counters_why_not_ = response.readiness().why_not();
+  if (response.has_verdicts() && !take_verdicts(stream)) return on_lost("it answers what was not asked");
+  if (open_ && (response.has_opening() || response.has_readiness() || !ready_)) {
+    if (counters_why_not_.empty()) {
+      set_why_not_ready("");
+      settings_.changes->good("counter " + name() + " is reachable");
+    } else {
+      set_why_not_ready("counter " + name() + ": " + counters_why_not_);
+      settings_.changes->bad("counter " + name() + " is reachable, but " + counters_why_not_);
+      refuse_waiting();
+    }
+  }
+  stream.read_on();
+  send_waiting();
+}
+
+/// Answers false for verdicts that make no sense.
+bool RemoteLink::take_verdicts(RemoteStream& stream) {
+  const auto& message_verdicts = stream.response().verdicts();
+  const auto message = std::find_if(in_flight_.begin(), in_flight_.end(), [&](const Message& its) {
+    return its.number == message_verdicts.number();
+  });
+  if (message == in_flight_.end() || !read_verdicts(message_verdicts, message->settled.size(), verdicts_))
+    return false;
+  for (const auto& verdict : verdicts_) {
+    if (message->settled[verdict.hit]) return false;
+    message->settled[verdict.hit] = true;
+  }
+  message->unsettled -= verdicts_.size();
+  settle(*message, verdicts_);
+  if (message->unsettled == 0) in_flight_.erase(message);
+  return true;
+}
+
+/// Gives each member of a message its part of the verdicts.
+void RemoteLink::settle(Message& message, std::span<const domain::HitVerdict> verdicts) {
+  for (const auto& member : message.members) {
+    member_verdicts_.clear();
+    for (const auto& [hit, verdict] : verdicts) {
+      if (hit >= member.first && hit < member.end) member_verdicts_.push_back({hit - member.first, verdict});
+    }
+    if (!member_verdicts_.empty()) member.reply->on_verdicts(member_verdicts_);
+  }
+}
+
+void RemoteLink::give_up(Message& message) {
+  verdicts_.clear();
+  for (std::uint32_t hit = 0; hit < message.settled.size(); ++hit) {
+    if (!message.settled[hit]) verdicts_.push_back({hit, domain::Verdict::perhaps_counted()});
+  }
+  settle(message, verdicts_);
+}
+
+void RemoteLink::refuse_waiting() {
+  for (const auto& member : std::exchange(waiting_, {})) {
+    settle_all(member.end, *member.reply, domain::Verdict::not_counted());
+  }
+}
+
+/// Sees to it that a counter that says nothing is noticed.
+void RemoteLink::watch() {
+  if (std::exchange(watching_, true)) return;
+  silence_timer_.expires_at(silent_ ? in_flight_.front().deadline + silence_max
+                                    : in_flight_.front().deadline);
+  silence_timer_.async_wait([this](boost::system::error_code error) {
+    watching_ = false;
+    if (!error && !in_flight_.empty()) on_silence();
+  });
+}
+
+void RemoteLink::on_silence() {
+  const auto now = Clock::now();
+  const auto deadline = in_flight_.front().deadline;
+  if (now >= deadline + silence_max) return on_lost("it has not answered in time");
+  if (now >= deadline && !silent_) {
+    silent_ = true;
+    set_why_not_ready("counter " + name() + " does not answer");
+    settings_.changes->bad("counter " + name() + " does not answer");
+    refuse_waiting();
+  }
+  watch();
+}
+
+void RemoteLink::on_lost(const std::string& reason) {
+  std::exchange(stream_, nullptr)->abandon();
+  open_ = false;
+  silent_ = false;
+  const std::string why = "counter " + name() + " is not reachable: " + reason;
+  set_why_not_ready(why);
+  settings_.changes->bad(why);
+  for (auto& message : std::exchange(in_flight_, {})) give_up(message);
+  refuse_waiting();
+  connect_timer_.expires_after(backoff_.next(random_fraction()));
+  connect_timer_.async_wait([this](boost::system::error_code error) {
+    if (!error) connect();
+  });
+}
+
+void RemoteLink::mint(domain::Deadline deadline, counter::MintReply& reply) {
+  if (!ready_) return reply.on_minted(domain::Failure::not_done);
+  auto call = std::make_shared<MintCall>();
+  call->context.set_deadline(std::chrono::system_clock::now() +
+                             std::chrono::milliseconds(milliseconds_left(deadline, Clock::now())));
+  outstanding_.enter();
+  // The stream keeps the connection; gRPC keeps the call until it calls back.
+  stream_->stub().async()->Mint(&call->context, &call->request, &call->response,
+                                [this, call, stream = stream_, &reply](const grpc::Status& status) {
+                                  boost::asio::post(worker_, [call, stream, status, &reply] {
+                                    reply.on_minted(outcome(status, *call));
+                                  });
+                                  outstanding_.leave();
+                                });
+}
+
+}  // namespace tracker::rpc

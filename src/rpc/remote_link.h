@@ -1,0 +1,118 @@
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "domain/verdict.h"
+#include "rpc/remote_counter.h"
+#include "runtime/backoff.h"
+
+namespace tracker::rpc {
+
+class RemoteStream;
+
+/// What calls of ours gRPC may still call back for.
+class Outstanding {
+ public:
+  void enter() {
+    const std::lock_guard lock(mutex_);
+    ++calls_;
+  }
+  void leave() {
+    const std::lock_guard lock(mutex_);
+    if (--calls_ == 0) none_.notify_all();
+  }
+  void wait_for_none() {
+    std::unique_lock lock(mutex_);
+    none_.wait(lock, [this] { return calls_ == 0; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable none_;
+  std::size_t calls_ = 0;  // mutex_
+};
+
+/// The remote counter's side of its stream. Belongs to its worker. Invariants:
+/// 1. What is in waiting_ was not sent: if the stream is lost it is certainly not counted. What is in
+/// in_flight_ was: if
+///    the stream is lost it is perhaps counted.
+/// 2. While why_not_ready_ says something, nothing enters waiting_.
+/// 3. One message of hits is on its way at a time; those that wait for its verdicts go into the next one.
+class RemoteLink {
+ public:
+  RemoteLink(boost::asio::io_context& worker, const RemoteCounterSettings& settings);
+  ~RemoteLink();
+
+  void track(const domain::HitBatch& hits, counter::TrackReply& reply);
+  void mint(domain::Deadline deadline, counter::MintReply& reply);
+  std::optional<std::string> why_not_ready() const;  // any thread
+
+  // From the stream, in the worker's thread.
+  void on_read(RemoteStream& stream);
+  void on_writable();
+  void on_lost(const std::string& reason);
+
+  boost::asio::io_context& worker() noexcept { return worker_; }
+  Outstanding& outstanding() noexcept { return outstanding_; }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  struct Member {
+    const domain::HitBatch* hits;
+    counter::TrackReply* reply;
+    std::uint32_t first;  // its hits stand in the message from here on
+    std::uint32_t end;
+  };
+  struct Message {
+    std::uint64_t number = 0;
+    Clock::time_point deadline;
+    std::vector<Member> members;
+    std::vector<bool> settled;  // by hit
+    std::size_t unsettled = 0;
+  };
+
+  void connect();
+  void send_waiting();
+  bool take_verdicts(RemoteStream& stream);
+  void settle(Message& message, std::span<const domain::HitVerdict> verdicts);
+  void give_up(Message& message);
+  void refuse_waiting();
+  void watch();
+  void on_silence();
+  void set_why_not_ready(std::string why_not);
+  std::string name() const;
+
+  boost::asio::io_context& worker_;
+  const RemoteCounterSettings settings_;
+  Outstanding outstanding_;
+
+  std::shared_ptr<RemoteStream> stream_;
+  bool open_ = false;             // the counter has answered the opening
+  bool silent_ = false;           // it has not answered a message in time
+  std::string counters_why_not_;  // what it says of itself
+  bool ready_ = false;
+  std::vector<Member> waiting_;
+  std::deque<Message> in_flight_;
+  std::uint64_t next_number_ = 1;
+  std::vector<domain::HitVerdict> verdicts_;         // of a message
+  std::vector<domain::HitVerdict> member_verdicts_;  // of a member of it
+  boost::asio::steady_timer connect_timer_;
+  boost::asio::steady_timer silence_timer_;
+  bool watching_ = false;
+  runtime::Backoff backoff_;
+
+  mutable std::mutex mutex_;
+  std::string why_not_ready_;  // mutex_
+};
+
+}  // namespace tracker::rpc

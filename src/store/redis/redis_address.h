@@ -1,0 +1,28 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "runtime/address.h"
+
+namespace tracker::store {
+
+/// Which Redis, as whom, and which of its databases.
+struct RedisAddress {
+  runtime::Address address{"127.0.0.1", 6379};
+  std::string user;      // empty: Redis' default user
+  std::string password;  // empty: none is sent
+  unsigned database = 0;
+
+  bool operator==(const RedisAddress&) const = default;
+};
+
+/// Reads `host:port` or `redis://[[user]:password@]host[:port][/db]`, with user and password percent-encoded
+/// where they need it (RFC 3986, section 3.2.1). Pure.
+std::optional<RedisAddress> parse_redis_address(std::string_view text);
+
+/// `host:port/db`, without user and password: for logs.
+std::string to_string(const RedisAddress& address);
+
+}  // namespace tracker::store

@@ -1,0 +1,384 @@
+#include "store/redis/redis_connection.h"
+
+#include <hiredis/hiredis.h>
+#include <pthread.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/connect.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <csignal>
+#include <ctime>
+#include <random>
+
+#include "runtime/log.h"
+
+namespace tracker::store {
+
+namespace {
+namespace asio = boost::asio;
+constexpr auto token = asio::as_tuple(asio::use_awaitable_t<asio::io_context::executor_type>());
+
+constexpr auto retry_first = std::chrono::milliseconds(50);
+constexpr auto retry_longest = std::chrono::milliseconds(1'000);
+constexpr auto connect_deadline = std::chrono::milliseconds(2'000);
+constexpr auto key_report_pause = std::chrono::seconds(1);
+constexpr std::size_t read_bytes = 64 * 1024;
+
+double random_fraction() {
+  thread_local std::minstd_rand random{std::random_device{}()};
+  return std::uniform_real_distribution<double>()(random);
+}
+
+std::string text_of(const redisReply& reply) {
+  return {reply.str, static_cast<std::size_t>(reply.len)};
+}
+
+bool is_error(const redisReply& reply, std::string_view code) {
+  return reply.type == REDIS_REPLY_ERROR &&
+         std::string_view(reply.str, static_cast<std::size_t>(reply.len)).starts_with(code);
+}
+
+void refuse(const domain::HitBatch& hits, TrackReply& reply) {
+  std::array<domain::HitVerdict, 256> verdicts;
+  const auto size = static_cast<std::uint32_t>(hits.size());  // the batch may be gone after the last verdict
+  for (std::uint32_t hit = 0; hit < size;) {
+    std::size_t refused = 0;
+    while (refused < verdicts.size() && hit < size)
+      verdicts[refused++] = {hit++, domain::Verdict::not_counted()};
+    reply.on_verdicts({verdicts.data(), refused});
+  }
+}
+}  // namespace
+
+RedisStore::Connection::Connection(const RedisSettings& settings)
+    : settings_(settings),
+      why_not_ready_("Redis at " + to_string(settings.redis) + " is not reachable yet"),
+      socket_(context_.get_executor()),
+      retry_timer_(context_.get_executor()),
+      watchdog_(context_.get_executor()),
+      backoff_(retry_first, retry_longest),
+      reader_(nullptr, redisReaderFree),
+      read_buffer_(read_bytes) {
+  asio::co_spawn(context_.get_executor(), run(), asio::detached);
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);  // signals are the main thread's
+  thread_ = std::thread([this] { context_.run(); });
+  pthread_setname_np(thread_.native_handle(), "redis");
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+RedisStore::Connection::~Connection() {
+  context_.stop();
+  thread_.join();
+}
+
+template <typename Enqueue>
+bool RedisStore::Connection::enqueue(Enqueue enqueue_waiting) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!why_not_ready_.empty()) return false;
+    enqueue_waiting(waiting_);
+    if (std::exchange(wake_posted_, true)) return true;
+  }
+  asio::post(context_, [this] { send_waiting(); });
+  return true;
+}
+
+void RedisStore::Connection::track(const domain::HitBatch& hits, TrackReply& reply) {
+  if (!enqueue([&](Waiting& waiting) { waiting.batches.push_back({&hits, &reply}); })) refuse(hits, reply);
+}
+
+void RedisStore::Connection::add_token(const domain::TokenId& id, domain::Deadline deadline,
+                                       AddReply& reply) {
+  if (!enqueue([&](Waiting& waiting) { waiting.tokens.push_back({id, deadline, &reply}); })) {
+    reply.on_added(domain::Failure::not_done);
+  }
+}
+
+std::optional<std::string> RedisStore::Connection::why_not_ready() const {
+  const std::lock_guard lock(mutex_);
+  if (why_not_ready_.empty()) return std::nullopt;
+  return why_not_ready_;
+}
+
+auto RedisStore::Connection::run() -> Awaitable<void> {
+  for (;;) {
+    std::string trouble = co_await connect();
+    if (trouble.empty()) {
+      backoff_.reset();
+      become_ready();
+      trouble = co_await read_replies();
+    }
+    lose(hung_ ? "it has not replied for " + std::to_string(settings_.reply_deadline.count()) + " ms"
+               : trouble);
+    retry_timer_.expires_after(backoff_.next(random_fraction()));
+    co_await retry_timer_.async_wait(token);
+  }
+}
+
+/// Answers what went wrong, or nothing.
+auto RedisStore::Connection::connect() -> Awaitable<std::string> {
+  hung_ = false;
+  reader_.reset(redisReaderCreate());
+  Timer deadline(context_.get_executor());
+  bool late = false;
+  asio::ip::basic_resolver<asio::ip::tcp, Executor> resolver(context_.get_executor());
+  deadline.expires_after(connect_deadline);
+  deadline.async_wait([&](boost::system::error_code error) {
+    if (error) return;
+    late = true;
+    resolver.cancel();
+    boost::system::error_code ignored;
+    socket_.close(ignored);
+  });
+  const auto& [host, port] = settings_.redis.address;
+  std::string trouble;
+  const auto [resolve_error, endpoints] = co_await resolver.async_resolve(host, std::to_string(port), token);
+  if (resolve_error) {
+    trouble = resolve_error.message();
+  } else {
+    const auto [connect_error, endpoint] = co_await asio::async_connect(socket_, endpoints, token);
+    if (connect_error) {
+      trouble = connect_error.message();
+    } else {
+      boost::system::error_code ignored;
+      socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+      socket_.set_option(asio::socket_base::keep_alive(true), ignored);
+      trouble = co_await greet();
+    }
+  }
+  // The wait must not outlive what it refers to.
+  if (!late && deadline.cancel() == 0) late = true;
+  co_await asio::post(context_.get_executor(), asio::use_awaitable_t<Executor>());
+  co_return late && !trouble.empty() ? "it does not answer" : trouble;
+}
+
+/// Logs in, chooses the database and loads the script, in one write.
+auto RedisStore::Connection::greet() -> Awaitable<std::string> {
+  const auto& redis = settings_.redis;
+  const std::string database = std::to_string(redis.database);
+  std::string commands;
+  std::size_t replies = 1;
+  if (!redis.password.empty()) {
+    if (redis.user.empty()) {
+      append_command({"AUTH", redis.password}, commands);
+    } else {
+      append_command({"AUTH", redis.user, redis.password}, commands);
+    }
+    ++replies;
+  }
+  if (redis.database != 0) {
+    append_command({"SELECT", database}, commands);
+    ++replies;
+  }
+  append_command({"SCRIPT", "LOAD", track_script}, commands);
+  const auto [write_error, written] = co_await asio::async_write(socket_, asio::buffer(commands), token);
+  if (write_error) co_return write_error.message();
+
+  std::string trouble;
+  while (replies > 0) {
+    void* reply = nullptr;
+    if (redisReaderGetReply(reader_.get(), &reply) != REDIS_OK) co_return "it does not speak Redis' protocol";
+    if (reply == nullptr) {
+      const auto [read_error, read] = co_await socket_.async_read_some(asio::buffer(read_buffer_), token);
+      if (read_error) co_return trouble.empty() ? read_error.message() : trouble;
+      redisReaderFeed(reader_.get(), read_buffer_.data(), read);
+      continue;
+    }
+    const std::unique_ptr<void, void (*)(void*)> owner(reply, freeReplyObject);
+    const auto& its = *static_cast<redisReply*>(reply);
+    if (its.type == REDIS_REPLY_ERROR && trouble.empty()) trouble = "it says " + text_of(its);
+    --replies;
+  }
+  co_return trouble;
+}
+
+/// Answers why there are no more.
+auto RedisStore::Connection::read_replies() -> Awaitable<std::string> {
+  for (;;) {
+    const auto [error, bytes] = co_await socket_.async_read_some(asio::buffer(read_buffer_), token);
+    if (error == asio::error::eof) co_return "it closed the connection";
+    if (error) co_return error.message();
+    auto trouble = feed(bytes);
+    deliver();
+    if (!trouble.empty()) co_return trouble;
+  }
+}
+
+/// Takes the replies among these bytes. Answers why the connection cannot go on, or nothing.
+std::string RedisStore::Connection::feed(std::size_t bytes) {
+  redisReaderFeed(reader_.get(), read_buffer_.data(), bytes);
+  for (;;) {
+    void* reply = nullptr;
+    if (redisReaderGetReply(reader_.get(), &reply) != REDIS_OK) return "it does not speak Redis' protocol";
+    if (reply == nullptr) return {};
+    const std::unique_ptr<void, void (*)(void*)> owner(reply, freeReplyObject);
+    const auto& its = *static_cast<redisReply*>(reply);
+    if (in_flight_.empty()) return "it replied to nothing";
+    take(its);
+    // A replica, or a Redis that is still loading: another may stand behind the address soon.
+    if (is_error(its, "READONLY") || is_error(its, "LOADING") || is_error(its, "MASTERDOWN"))
+      return "it says " + text_of(its);
+  }
+}
+
+void RedisStore::Connection::take(const redisReply& reply) {
+  const InFlight command = in_flight_.front();
+  in_flight_.pop_front();
+  if (command.add == nullptr) {
+    take_track(command, reply);
+  } else if (reply.type == REDIS_REPLY_INTEGER) {
+    command.add->on_added(std::nullopt);
+  } else {
+    report_key("adding a token: " +
+               (reply.type == REDIS_REPLY_ERROR ? text_of(reply) : "a reply that makes no sense"));
+    command.add->on_added(reply.type == REDIS_REPLY_ERROR ? domain::Failure::not_done
+                                                          : domain::Failure::perhaps_done);
+  }
+}
+
+void RedisStore::Connection::take_track(const InFlight& command, const redisReply& reply) {
+  if (is_error(reply, "NOSCRIPT")) {  // nothing was run: somebody emptied the script cache
+    command.round->append(command.command, true, unsent_);
+    in_flight_.push_back({Clock::now(), command.round, command.command, nullptr});
+    write();
+    return;
+  }
+  const auto trouble = command.round->take_reply(command.command, reply);
+  if (!trouble.empty()) report_key(trouble);
+  if (touched_.empty() || touched_.back() != command.round) touched_.push_back(command.round);
+}
+
+void RedisStore::Connection::deliver() {
+  std::sort(touched_.begin(), touched_.end());
+  touched_.erase(std::unique(touched_.begin(), touched_.end()), touched_.end());
+  for (RedisRound* round : touched_) {
+    if (!round->deliver()) continue;
+    round->clear();
+    free_rounds_.push_back(round);
+  }
+  touched_.clear();
+}
+
+void RedisStore::Connection::send_waiting() {
+  if (writing_) return;  // it is called again when that write is done
+  {
+    const std::lock_guard lock(mutex_);
+    wake_posted_ = false;
+    std::swap(waiting_, taken_);
+  }
+  const auto now = Clock::now();
+  if (!taken_.batches.empty()) {
+    if (free_rounds_.empty()) {
+      rounds_.push_back(std::make_unique<RedisRound>());
+      free_rounds_.push_back(rounds_.back().get());
+    }
+    RedisRound& round = *free_rounds_.back();
+    free_rounds_.pop_back();
+    for (const auto& [hits, reply] : taken_.batches) {
+      if (hits->deadline() < now) {
+        refuse(*hits, *reply);
+      } else {
+        round.add(*hits, *reply);
+      }
+    }
+    round.group();
+    for (std::size_t command = 0; command < round.commands(); ++command) {
+      round.append(command, false, unsent_);
+      in_flight_.push_back({now, &round, command, nullptr});
+    }
+    if (round.commands() == 0) free_rounds_.push_back(&round);
+  }
+  const std::string seconds = std::to_string(std::time(nullptr));
+  for (const auto& [id, deadline, reply] : taken_.tokens) {
+    if (deadline < now) {
+      reply->on_added(domain::Failure::not_done);
+      continue;
+    }
+    append_command({"HSETNX", redis_key(id), "", seconds}, unsent_);
+    in_flight_.push_back({now, nullptr, 0, reply});
+  }
+  taken_.batches.clear();
+  taken_.tokens.clear();
+  write();
+}
+
+void RedisStore::Connection::write() {
+  if (writing_ || unsent_.empty()) return;
+  writing_ = true;
+  sending_.clear();
+  std::swap(sending_, unsent_);
+  watch();
+  asio::async_write(socket_, asio::buffer(sending_), [this](boost::system::error_code error, std::size_t) {
+    writing_ = false;
+    if (error) return;  // the reader finds out, too
+    write();
+    send_waiting();
+  });
+}
+
+/// Sees to it that a Redis that hangs is noticed.
+void RedisStore::Connection::watch() {
+  if (std::exchange(watching_, true)) return;
+  watchdog_.expires_at(in_flight_.front().sent + settings_.reply_deadline);
+  watchdog_.async_wait([this](boost::system::error_code error) {
+    watching_ = false;
+    if (error || in_flight_.empty()) return;
+    if (in_flight_.front().sent + settings_.reply_deadline > Clock::now()) return watch();
+    hung_ = true;
+    boost::system::error_code ignored;
+    socket_.close(ignored);
+  });
+}
+
+void RedisStore::Connection::become_ready() {
+  {
+    const std::lock_guard lock(mutex_);
+    why_not_ready_.clear();
+  }
+  changes_.good("Redis at " + to_string(settings_.redis) + " is reachable");
+}
+
+void RedisStore::Connection::lose(const std::string& reason) {
+  boost::system::error_code ignored;
+  socket_.close(ignored);
+  const std::string why = "Redis at " + to_string(settings_.redis) + " is not reachable: " + reason;
+  Waiting not_sent;
+  {
+    const std::lock_guard lock(mutex_);
+    why_not_ready_ = why;
+    wake_posted_ = false;
+    std::swap(not_sent, waiting_);
+  }
+  changes_.bad(why);
+
+  for (const auto& command : std::exchange(in_flight_, {})) {
+    if (command.add != nullptr) {
+      command.add->on_added(domain::Failure::perhaps_done);
+    } else {
+      command.round->give_up(command.command, domain::Verdict::perhaps_counted());
+      touched_.push_back(command.round);
+    }
+  }
+  deliver();
+  for (const auto& [hits, reply] : not_sent.batches) refuse(*hits, *reply);
+  for (const auto& waiting : not_sent.tokens) waiting.reply->on_added(domain::Failure::not_done);
+  unsent_.clear();
+}
+
+void RedisStore::Connection::report_key(const std::string& trouble) {
+  const auto now = Clock::now();
+  if (now - key_reported_ < key_report_pause) return;
+  key_reported_ = now;
+  runtime::log_warning("Redis at " + to_string(settings_.redis) + ": not counted: " + trouble);
+}
+
+}  // namespace tracker::store

@@ -1,0 +1,119 @@
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "domain/failure.h"
+#include "runtime/backoff.h"
+#include "runtime/log.h"
+#include "store/redis/redis_round.h"
+#include "store/redis/redis_store.h"
+
+struct redisReader;
+
+namespace tracker::store {
+
+/// The store's connection and its thread. Invariants:
+/// 1. Replies come in the order of the commands, so in_flight_ is a queue.
+/// 2. What is in waiting_ was not sent: when the connection is lost it is certainly not counted. What is in
+/// in_flight_
+///    may have been: when the connection is lost it is perhaps counted.
+/// 3. While why_not_ready_ says something, nothing enters waiting_.
+class RedisStore::Connection {
+ public:
+  explicit Connection(const RedisSettings& settings);
+  ~Connection();
+
+  // From any thread.
+  void track(const domain::HitBatch& hits, TrackReply& reply);
+  void add_token(const domain::TokenId& id, domain::Deadline deadline, AddReply& reply);
+  std::optional<std::string> why_not_ready() const;
+
+ private:
+  using Executor = boost::asio::io_context::executor_type;
+  template <typename T>
+  using Awaitable = boost::asio::awaitable<T, Executor>;
+  using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, Executor>;
+  using Timer =
+      boost::asio::basic_waitable_timer<std::chrono::steady_clock,
+                                        boost::asio::wait_traits<std::chrono::steady_clock>, Executor>;
+  using Clock = std::chrono::steady_clock;
+
+  struct WaitingBatch {
+    const domain::HitBatch* hits;
+    TrackReply* reply;
+  };
+  struct WaitingToken {
+    domain::TokenId id;
+    domain::Deadline deadline;
+    AddReply* reply;
+  };
+  struct Waiting {
+    std::vector<WaitingBatch> batches;
+    std::vector<WaitingToken> tokens;
+  };
+  /// A command whose reply is to come: one of a round, or HSETNX of a token.
+  struct InFlight {
+    Clock::time_point sent;
+    RedisRound* round;
+    std::size_t command;
+    AddReply* add;  // not null for HSETNX
+  };
+
+  // All that follows: in the thread.
+  Awaitable<void> run();
+  Awaitable<std::string> connect();
+  Awaitable<std::string> greet();
+  Awaitable<std::string> read_replies();
+  std::string feed(std::size_t bytes);
+  void take(const redisReply& reply);
+  void take_track(const InFlight& command, const redisReply& reply);
+  void deliver();
+  void send_waiting();
+  void write();
+  void watch();
+  void lose(const std::string& reason);
+  void become_ready();
+  void report_key(const std::string& trouble);
+  template <typename Enqueue>
+  bool enqueue(Enqueue enqueue_waiting);
+
+  const RedisSettings settings_;
+
+  mutable std::mutex mutex_;
+  Waiting waiting_;            // mutex_
+  bool wake_posted_ = false;   // mutex_
+  std::string why_not_ready_;  // mutex_; empty: ready
+
+  boost::asio::io_context context_{1};
+  Socket socket_;
+  Timer retry_timer_;
+  Timer watchdog_;
+  runtime::Backoff backoff_;
+  std::unique_ptr<redisReader, void (*)(redisReader*)> reader_;
+  std::vector<char> read_buffer_;
+  std::string unsent_;   // commands that the next write takes
+  std::string sending_;  // commands that a write is sending
+  bool writing_ = false;
+  bool watching_ = false;
+  bool hung_ = false;
+  std::deque<InFlight> in_flight_;
+  Waiting taken_;                                    // from waiting_, and empty in between
+  std::vector<std::unique_ptr<RedisRound>> rounds_;  // all there are
+  std::vector<RedisRound*> free_rounds_;
+  std::vector<RedisRound*> touched_;  // with verdicts that were not delivered yet
+  Clock::time_point key_reported_;
+  runtime::ChangeLog changes_;
+  std::thread thread_;
+};
+
+}  // namespace tracker::store

@@ -1,0 +1,99 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "domain/hit_batch.h"
+#include "domain/verdict.h"
+#include "store/counter_store.h"
+
+struct redisReply;
+
+namespace tracker::store {
+
+/// How counts are kept in Redis: one hash for each token, its key `tracker:{<id>}`; a field for each path,
+/// with the count; and the empty field, which no path can name, for tracker's own facts (the time of minting,
+/// in seconds since 1970). A token is known if its hash has the empty field.
+std::string redis_key(const domain::TokenId& id);
+
+/// The script that checks a token and increments its counts in one atomic step. KEYS: the token's key; ARGV:
+/// path, increment, path, increment ... Answers nil for an unknown token, otherwise for each path its count,
+/// or the error that this one met.
+extern const std::string_view track_script;
+/// Its SHA-1 in hex, by which EVALSHA names it.
+const std::string& track_script_sha1();
+
+/// Appends one command in RESP, by hiredis' formatter.
+void append_command(const std::vector<std::string_view>& arguments, std::string& out);
+
+/// All the hits that wait when the connection can send: one script call for each token, equal hits merged
+/// into one increment and its result shared out in order. Pure: bytes out, replies in. Used again after
+/// clear(). Belongs to the connection's thread.
+class RedisRound {
+ public:
+  /// Before encode(). Valid until the last verdict.
+  void add(const domain::HitBatch& hits, TrackReply& reply);
+
+  /// Groups what was added; call once.
+  void group();
+
+  /// After group().
+  std::size_t commands() const noexcept { return commands_.size(); }
+
+  /// Appends the script call of this command, by its hash or (EVAL) with its text.
+  void append(std::size_t command, bool with_text, std::string& out);
+
+  /// Takes the reply to a command into verdicts. Answers what went wrong, with the key, or nothing.
+  std::string take_reply(std::size_t command, const redisReply& reply);
+
+  /// Gives every hit of a command the same verdict.
+  void give_up(std::size_t command, const domain::Verdict& verdict);
+
+  /// Hands the verdicts that were taken since the last time to their batches. Answers true if all have
+  /// theirs.
+  bool deliver();
+
+  void clear();
+
+ private:
+  struct Hit {
+    std::uint32_t batch;
+    std::uint32_t hit;
+  };
+  struct Batch {
+    const domain::HitBatch* hits;
+    TrackReply* reply;
+    std::vector<domain::HitVerdict> verdicts;  // not delivered yet
+  };
+  /// The hits of one token and path: hits_[begin, end).
+  struct Increment {
+    std::uint32_t begin;
+    std::uint32_t end;
+  };
+  /// The increments of one token: increments_[begin, end).
+  struct Command {
+    std::uint32_t begin;
+    std::uint32_t end;
+  };
+
+  const domain::TokenId& id(const Hit& hit) const { return batches_[hit.batch].hits->id(hit.hit); }
+  std::string_view path(const Hit& hit) const { return batches_[hit.batch].hits->path(hit.hit); }
+  void settle(const Hit& hit, const domain::Verdict& verdict) {
+    batches_[hit.batch].verdicts.push_back({hit.hit, verdict});
+  }
+  void settle_all(const Increment& increment, const domain::Verdict& verdict);
+  std::string key(const Command& command) const;
+
+  std::vector<Batch> batches_;
+  std::size_t batches_in_use_ = 0;  // the others keep their memory
+  std::vector<Hit> hits_;           // grouped by token and path, in order within them
+  std::vector<Increment> increments_;
+  std::vector<Command> commands_;
+  std::size_t undelivered_ = 0;  // hits
+  std::vector<std::string_view> arguments_;
+  std::vector<std::string> numbers_;
+};
+
+}  // namespace tracker::store

@@ -1,0 +1,128 @@
+#include "store/redis/redis_round.h"
+
+#include <gtest/gtest.h>
+#include <hiredis/hiredis.h>
+
+#include <memory>
+
+#include "domain/token.h"
+
+namespace tracker::store {
+
+using domain::Verdict;
+
+/// Reads one reply as it would come from Redis.
+std::shared_ptr<redisReply> reply_of(std::string_view bytes) {
+  const std::unique_ptr<redisReader, void (*)(redisReader*)> reader(redisReaderCreate(), redisReaderFree);
+  redisReaderFeed(reader.get(), bytes.data(), bytes.size());
+  void* reply = nullptr;
+  EXPECT_EQ(redisReaderGetReply(reader.get(), &reply), REDIS_OK);
+  EXPECT_NE(reply, nullptr) << bytes;
+  return {static_cast<redisReply*>(reply), freeReplyObject};
+}
+
+struct Verdicts final : TrackReply {
+  explicit Verdicts(std::size_t hits) : all(hits) {}
+  void on_verdicts(std::span<const domain::HitVerdict> verdicts) override {
+    for (const auto& [hit, verdict] : verdicts) {
+      EXPECT_FALSE(all.at(hit).has_value());
+      all.at(hit) = verdict;
+    }
+  }
+  std::vector<std::optional<Verdict>> all;
+};
+
+using Expected = std::vector<std::optional<Verdict>>;
+
+class RedisRoundTest : public testing::Test {
+ protected:
+  const domain::TokenId low_{{1}};
+  const domain::TokenId high_{{2}};
+  RedisRound round_;
+};
+
+TEST(RedisCommand, IsWrittenInResp) {
+  std::string out = "before";
+  append_command({"SET", std::string_view("a\0b", 3), ""}, out);
+  EXPECT_EQ(out, std::string("before*3\r\n$3\r\nSET\r\n$3\r\na\0b\r\n$0\r\n\r\n", 34));
+}
+
+TEST_F(RedisRoundTest, OneCommandForEachTokenAndOneIncrementForEachPath) {
+  domain::HitBatch first;
+  first.push(high_, "/b");
+  first.push(low_, "/x");
+  first.push(high_, "/a");
+  first.push(high_, "/b");
+  domain::HitBatch second;
+  second.push(high_, "/b");
+  Verdicts first_verdicts(first.size());
+  Verdicts second_verdicts(second.size());
+  round_.add(first, first_verdicts);
+  round_.add(second, second_verdicts);
+  round_.group();
+  ASSERT_EQ(round_.commands(), 2U);
+
+  std::string out;
+  round_.append(0, false, out);
+  std::string expected;
+  append_command({"EVALSHA", track_script_sha1(), "1", redis_key(low_), "/x", "1"}, expected);
+  round_.append(1, true, out);
+  append_command({"EVAL", track_script, "1", redis_key(high_), "/a", "1", "/b", "3"}, expected);
+  EXPECT_EQ(out, expected);
+
+  EXPECT_EQ(round_.take_reply(1, *reply_of("*2\r\n:7\r\n:12\r\n")), "");
+  EXPECT_FALSE(round_.deliver()) << "one token's hits are still under way";
+  EXPECT_EQ(first_verdicts.all,
+            (Expected{Verdict::counted(10), std::nullopt, Verdict::counted(7), Verdict::counted(11)}));
+  EXPECT_EQ(second_verdicts.all, Expected{Verdict::counted(12)});
+
+  EXPECT_EQ(round_.take_reply(0, *reply_of("$-1\r\n")), "");
+  EXPECT_TRUE(round_.deliver());
+  EXPECT_EQ(first_verdicts.all[1], Verdict::unknown_token());
+}
+
+TEST_F(RedisRoundTest, AnErrorFailsItsOwnHitsAndNamesTheKey) {
+  domain::HitBatch hits;
+  hits.push(low_, "/bad");
+  hits.push(low_, "/good");
+  hits.push(high_, "/");
+  Verdicts verdicts(hits.size());
+  round_.add(hits, verdicts);
+  round_.group();
+  EXPECT_EQ(round_.take_reply(0, *reply_of("*2\r\n-ERR hash value is not an integer\r\n:3\r\n")),
+            redis_key(low_) + ": ERR hash value is not an integer");
+  EXPECT_EQ(round_.take_reply(1, *reply_of("-WRONGTYPE Operation against a key\r\n")),
+            redis_key(high_) + ": WRONGTYPE Operation against a key");
+  EXPECT_TRUE(round_.deliver());
+  EXPECT_EQ(verdicts.all, (Expected{Verdict::not_counted(), Verdict::counted(3), Verdict::not_counted()}));
+}
+
+TEST_F(RedisRoundTest, AReplyThatMakesNoSenseMayHaveCounted) {
+  domain::HitBatch hits;
+  hits.push(low_, "/a");
+  hits.push(low_, "/b");
+  Verdicts verdicts(hits.size());
+  round_.add(hits, verdicts);
+  round_.group();
+  EXPECT_NE(round_.take_reply(0, *reply_of("*1\r\n:1\r\n")), "");
+  EXPECT_TRUE(round_.deliver());
+  EXPECT_EQ(verdicts.all, (Expected{Verdict::perhaps_counted(), Verdict::perhaps_counted()}));
+}
+
+TEST_F(RedisRoundTest, WhatIsGivenUpGetsItsVerdictAndTheRoundIsUsedAgain) {
+  for (int use = 0; use < 2; ++use) {
+    domain::HitBatch hits;
+    hits.push(low_, "/a");
+    hits.push(low_, "/a");
+    Verdicts verdicts(hits.size());
+    round_.add(hits, verdicts);
+    round_.group();
+    ASSERT_EQ(round_.commands(), 1U);
+    round_.give_up(0, Verdict::perhaps_counted());
+    EXPECT_TRUE(round_.deliver());
+    EXPECT_EQ(verdicts.all, (Expected{Verdict::perhaps_counted(), Verdict::perhaps_counted()}));
+    round_.clear();
+  }
+}
+
+}  // namespace tracker::store

@@ -1,0 +1,23 @@
+#include "store/redis/redis_store.h"
+
+#include "store/redis/redis_connection.h"
+
+namespace tracker::store {
+
+RedisStore::RedisStore(const RedisSettings& settings) : connection_(std::make_unique<Connection>(settings)) {}
+
+RedisStore::~RedisStore() = default;
+
+void RedisStore::track(const domain::HitBatch& hits, TrackReply& reply) {
+  connection_->track(hits, reply);
+}
+
+void RedisStore::add_token(const domain::TokenId& id, domain::Deadline deadline, AddReply& reply) {
+  connection_->add_token(id, deadline, reply);
+}
+
+std::optional<std::string> RedisStore::why_not_ready() const {
+  return connection_->why_not_ready();
+}
+
+}  // namespace tracker::store
