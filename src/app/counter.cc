@@ -33,6 +33,7 @@ void run_counter(const CounterSettings& settings) {
   run_service(control, settings.service, "counter=" + door.endpoint(),
               [&] { runtime::log_info(settings.store.note()); },
               {.why_not_ready = [&] { return counter.why_not_ready(); },
+               .announce_end = [&] { door.announce_end(); },
                .drain =
                    [&](std::function<void()> drained) {
                      door.drain(settings.service.drain.limit, std::move(drained));

@@ -25,6 +25,9 @@ class CounterDoor {
 
   const std::string& endpoint() const { return server_->endpoint(); }
 
+  /// Health says that the end is near; calls are still answered.
+  void announce_end() { server_->announce_end(); }
+
   /// Calls `drained` from another thread.
   void drain(std::chrono::milliseconds limit, std::function<void()> drained);
 

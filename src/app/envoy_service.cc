@@ -60,7 +60,11 @@ void run_envoy(runtime::Workers& workers, const ServiceSettings& service,
   };
   const std::string endpoints = "envoy=" + runtime::to_string(envoy.endpoint()) +
                                 (counter_door ? " counter=" + counter_door->endpoint() : "");
-  run_service(control, service, endpoints, start, {.why_not_ready = parts.why_not_ready, .drain = drain});
+  const auto announce_end = [&] {
+    if (counter_door) counter_door->announce_end();
+  };
+  run_service(control, service, endpoints, start,
+              {.why_not_ready = parts.why_not_ready, .announce_end = announce_end, .drain = drain});
   workers.stop();
 }
 

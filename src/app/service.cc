@@ -33,6 +33,7 @@ void run_service(boost::asio::io_context& control, const ServiceSettings& settin
                        {.not_ready =
                             [&] {
                               draining = true;
+                              if (parts.announce_end) parts.announce_end();
                               runtime::log_info("not ready: draining");
                             },
                         .drain = [&] { parts.drain([&] { drain.drained(); }); },

@@ -6,6 +6,7 @@
 #include <grpcpp/server_builder.h>
 
 #include <boost/asio/io_context.hpp>
+#include <thread>
 
 #include "rpc/counting_service.h"
 #include "rpc/public_service.h"
@@ -15,6 +16,9 @@ namespace tracker::rpc {
 
 namespace {
 constexpr int message_bytes_max = 8 * 1024 * 1024;  // a batch is 1 MiB and a few columns
+
+constexpr auto drain_poll = std::chrono::milliseconds(2);
+constexpr auto last_answers = std::chrono::milliseconds(100);
 
 /// Has the machine say, in its own words, what is against the address: gRPC only says that something is.
 boost::asio::ip::tcp::endpoint probe(const runtime::Address& address) {
@@ -49,6 +53,9 @@ CounterServer::CounterServer(const runtime::Address& address, counter::Counter& 
   if (address.port == 0) endpoint.port(0);
   grpc::ServerBuilder builder;
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  // Deployed clients may ping to keep their connections alive; that is no reason to hang up.
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 1'000);
   builder.SetMaxReceiveMessageSize(message_bytes_max);
   builder.RegisterService(&parts_->public_service);
   builder.RegisterService(&parts_->counting);
@@ -65,16 +72,26 @@ CounterServer::~CounterServer() {
 }
 
 void CounterServer::set_readiness(const std::string& why_not) {
+  if (why_not_ready_ == why_not) return;
+  why_not_ready_ = why_not;
   parts_->server->GetHealthCheckService()->SetServingStatus(why_not.empty());
   parts_->counting.set_readiness(why_not);
 }
 
-bool CounterServer::drain(std::chrono::milliseconds limit) {
+void CounterServer::announce_end() {
   parts_->server->GetHealthCheckService()->Shutdown();
+}
+
+void CounterServer::drain(std::chrono::milliseconds limit) {
+  const auto deadline = std::chrono::steady_clock::now() + limit;
+  parts_->flight.draining = true;
   parts_->counting.drain();
-  const auto deadline = std::chrono::system_clock::now() + limit;
-  parts_->server->Shutdown(deadline);
-  return std::chrono::system_clock::now() < deadline;
+  while ((parts_->flight.hits > 0 || parts_->counting.has_streams()) &&
+         std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(drain_poll);
+  }
+  // Health's watchers would stay as long as they are let.
+  parts_->server->Shutdown(std::chrono::system_clock::now() + last_answers);
 }
 
 }  // namespace tracker::rpc

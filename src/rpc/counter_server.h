@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "counter/counter.h"
@@ -35,13 +36,16 @@ class CounterServer {
   /// can. Call it as often as you like, from one thread.
   void set_readiness(const std::string& why_not);
 
-  /// Takes no new calls and waits until those under way are answered, at most until `limit` has passed; then
-  /// it cuts them off. Answers whether that was needed. Blocks.
-  bool drain(std::chrono::milliseconds limit);
+  /// Health says NOT_SERVING from now on; calls are still answered.
+  void announce_end();
+
+  /// Refuses what comes now, answers what is under way, for `limit` at most, and then closes. Blocks.
+  void drain(std::chrono::milliseconds limit);
 
  private:
   struct Parts;
   std::unique_ptr<Parts> parts_;
+  std::optional<std::string> why_not_ready_;  // as it was told last
   std::string endpoint_;
 };
 

@@ -37,8 +37,7 @@ grpc::ServerBidiReactor<v1::TrackRequest, v1::TrackResponse>* CountingService::T
   auto* stream = new TrackStream(*this);  // deletes itself
   const std::lock_guard lock(mutex_);
   streams_.insert(stream);
-  stream->set_readiness(why_not_ready_);
-  stream->start();
+  stream->start(why_not_ready_);
   if (draining_) stream->drain();
   return stream;
 }
@@ -66,6 +65,11 @@ void CountingService::drain() {
   const std::lock_guard lock(mutex_);
   draining_ = true;
   for (auto* stream : streams_) stream->drain();
+}
+
+bool CountingService::has_streams() {
+  const std::lock_guard lock(mutex_);
+  return !streams_.empty();
 }
 
 void CountingService::leave(TrackStream& stream) {

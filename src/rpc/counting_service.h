@@ -28,6 +28,7 @@ class CountingService final : public v1::Counting::CallbackService {
 
   /// Ends every stream once what it has received is answered.
   void drain();
+  bool has_streams();
 
  private:
   friend class TrackStream;

@@ -11,7 +11,11 @@ namespace {
 
 constexpr std::size_t path_bytes_max = 8 * 1024;
 
-const char* const overloaded = "too many requests are in flight; this one was not counted";
+grpc::Status refusal(const Flight& flight) {
+  return {grpc::StatusCode::UNAVAILABLE, flight.draining
+                                             ? "the service is shutting down; nothing was counted"
+                                             : "too many requests are in flight; nothing was counted"};
+}
 
 /// A token under way to its caller. Deletes itself.
 class NewTokenCall final : public counter::MintReply {
@@ -90,7 +94,7 @@ grpc::ServerUnaryReactor* PublicService::NewToken(grpc::CallbackServerContext* c
                                                   manager_rpc::NewTokenResponse* response) {
   auto* reactor = context->DefaultReactor();
   if (!flight_.enter(1)) {
-    reactor->Finish({grpc::StatusCode::UNAVAILABLE, overloaded});
+    reactor->Finish(refusal(flight_));
     return reactor;
   }
   counter_.mint(deadline_of(*context, request_deadline_), *new NewTokenCall(*reactor, *response, flight_));
@@ -115,7 +119,7 @@ grpc::ServerUnaryReactor* PublicService::UpdateCounter(grpc::CallbackServerConte
     return reactor;
   }
   if (!flight_.enter(1)) {
-    reactor->Finish({grpc::StatusCode::UNAVAILABLE, overloaded});
+    reactor->Finish(refusal(flight_));
     return reactor;
   }
   auto* call = new UpdateCounterCall(*reactor, *response, flight_);

@@ -10,13 +10,14 @@
 
 namespace tracker::rpc {
 
-/// How many hits and mints are under way, of all services of one server.
+/// How many hits and mints are under way, of all services of one server, and whether more may be.
 struct Flight {
   std::size_t max;
   std::atomic<std::size_t> hits = 0;
+  std::atomic<bool> draining = false;
 
   bool enter(std::size_t n) noexcept {
-    if (hits.fetch_add(n) + n <= max) return true;
+    if (hits.fetch_add(n) + n <= max && !draining) return true;
     hits -= n;
     return false;
   }

@@ -31,11 +31,12 @@ TrackStream::TrackStream(CountingService& service) : service_(service) {}
 
 TrackStream::~TrackStream() = default;
 
-void TrackStream::start() {
-  const std::lock_guard lock(mutex_);
+void TrackStream::start(const std::string& why_not_ready) {
   v1::TrackResponse opening;
   opening.mutable_opening()->set_version(service_.version_);
-  unwritten_.push_front(std::move(opening));
+  opening.mutable_readiness()->set_why_not(why_not_ready);
+  const std::lock_guard lock(mutex_);
+  unwritten_.push_back(std::move(opening));
   reading_ = true;
   StartRead(&request_);
 }

@@ -26,7 +26,7 @@ class TrackStream final : public grpc::ServerBidiReactor<v1::TrackRequest, v1::T
   ~TrackStream() override;
 
   /// Begins to read; what is to be written waits until the client has opened.
-  void start();
+  void start(const std::string& why_not_ready);
 
   void set_readiness(const std::string& why_not);
 
