@@ -17,6 +17,10 @@ constexpr auto retry_longest = std::chrono::milliseconds(2'000);
 constexpr auto connect_deadline = std::chrono::milliseconds(2'000);
 /// A counter that says nothing for so long after a message's deadline is given up.
 constexpr auto silence_max = std::chrono::milliseconds(1'000);
+/// A counter that is idle is asked so often whether it is there. It also keeps gRPC's threads from the nap of
+/// 100 ms that they take after a second in which nothing happened.
+constexpr auto ask_pause = std::chrono::milliseconds(400);
+constexpr auto ask_deadline = std::chrono::milliseconds(1'500);
 constexpr std::size_t message_bytes_max = 1024 * 1024;
 
 double random_fraction() {
@@ -56,11 +60,15 @@ boost::system::result<domain::Token, domain::Failure> outcome(const grpc::Status
 RemoteLink::RemoteLink(boost::asio::io_context& worker, const RemoteCounterSettings& settings)
     : worker_(worker),
       settings_(settings),
+      ask_timer_(worker),
       connect_timer_(worker),
       silence_timer_(worker),
       backoff_(retry_first, retry_longest) {
   set_why_not_ready("counter " + name() + " is not reachable yet");
-  boost::asio::post(worker_, [this] { connect(); });
+  boost::asio::post(worker_, [this] {
+    connect();
+    ask_now_and_then();
+  });
 }
 
 RemoteLink::~RemoteLink() {
@@ -87,6 +95,8 @@ void RemoteLink::set_why_not_ready(std::string why_not) {
 void RemoteLink::connect() {
   stream_ = std::make_shared<RemoteStream>(*this, name());
   stream_->start(settings_.version);
+  lost_ =
+      nullptr;  // not earlier: gRPC ends its threads with the last connection, and would wait for them here
   connect_timer_.expires_after(connect_deadline);
   connect_timer_.async_wait([this](boost::system::error_code error) {
     if (!error && !open_ && stream_) on_lost("it does not answer");
@@ -149,6 +159,7 @@ void RemoteLink::on_read(RemoteStream& stream) {
     connect_timer_.cancel();
   }
   silent_ = false;
+  asked_.reset();
   if (response.has_readiness()) counters_why_not_ = response.readiness().why_not();
   if (response.has_verdicts() && !take_verdicts(stream)) return on_lost("it answers what was not asked");
   if (open_ && (response.has_opening() || response.has_readiness() || !ready_)) {
@@ -208,22 +219,44 @@ void RemoteLink::refuse_waiting() {
   }
 }
 
+void RemoteLink::ask_now_and_then() {
+  if (open_ && in_flight_.empty() && !asked_ && stream_->writable()) {
+    stream_->request().Clear();
+    stream_->write();
+    asked_ = Clock::now();
+    watch();
+  }
+  ask_timer_.expires_after(ask_pause);
+  ask_timer_.async_wait([this](boost::system::error_code error) {
+    if (!error) ask_now_and_then();
+  });
+}
+
+/// When something should have come from the counter, if anything should.
+std::optional<RemoteLink::Clock::time_point> RemoteLink::answer_due() const {
+  std::optional<Clock::time_point> due;
+  if (asked_) due = *asked_ + ask_deadline;
+  if (!in_flight_.empty())
+    due = std::min(due.value_or(Clock::time_point::max()), in_flight_.front().deadline);
+  return due;
+}
+
 /// Sees to it that a counter that says nothing is noticed.
 void RemoteLink::watch() {
-  if (std::exchange(watching_, true)) return;
-  silence_timer_.expires_at(silent_ ? in_flight_.front().deadline + silence_max
-                                    : in_flight_.front().deadline);
+  const auto due = answer_due();
+  if (!due || std::exchange(watching_, true)) return;
+  silence_timer_.expires_at(silent_ ? *due + silence_max : *due);
   silence_timer_.async_wait([this](boost::system::error_code error) {
     watching_ = false;
-    if (!error && !in_flight_.empty()) on_silence();
+    if (!error) on_silence();
   });
 }
 
 void RemoteLink::on_silence() {
+  const auto due = answer_due();
   const auto now = Clock::now();
-  const auto deadline = in_flight_.front().deadline;
-  if (now >= deadline + silence_max) return on_lost("it has not answered in time");
-  if (now >= deadline && !silent_) {
+  if (due && now >= *due + silence_max) return on_lost("it has not answered in time");
+  if (due && now >= *due && !silent_) {
     silent_ = true;
     set_why_not_ready("counter " + name() + " does not answer");
     settings_.changes->bad("counter " + name() + " does not answer");
@@ -233,9 +266,11 @@ void RemoteLink::on_silence() {
 }
 
 void RemoteLink::on_lost(const std::string& reason) {
-  std::exchange(stream_, nullptr)->abandon();
+  stream_->abandon();
+  lost_ = std::exchange(stream_, nullptr);
   open_ = false;
   silent_ = false;
+  asked_.reset();
   const std::string why = "counter " + name() + " is not reachable: " + reason;
   set_why_not_ready(why);
   settings_.changes->bad(why);
@@ -253,12 +288,14 @@ void RemoteLink::mint(domain::Deadline deadline, counter::MintReply& reply) {
   call->context.set_deadline(std::chrono::system_clock::now() +
                              std::chrono::milliseconds(milliseconds_left(deadline, Clock::now())));
   outstanding_.enter();
-  // The stream keeps the connection; gRPC keeps the call until it calls back.
+  // The stream keeps the connection. It must not be gRPC's thread that lets go of the last one, so it is
+  // moved on.
   stream_->stub().async()->Mint(&call->context, &call->request, &call->response,
-                                [this, call, stream = stream_, &reply](const grpc::Status& status) {
-                                  boost::asio::post(worker_, [call, stream, status, &reply] {
-                                    reply.on_minted(outcome(status, *call));
-                                  });
+                                [this, call, stream = stream_, &reply](const grpc::Status& status) mutable {
+                                  boost::asio::post(worker_,
+                                                    [call, stream = std::move(stream), status, &reply] {
+                                                      reply.on_minted(outcome(status, *call));
+                                                    });
                                   outstanding_.leave();
                                 });
 }

@@ -47,6 +47,8 @@ class Outstanding {
 ///    the stream is lost it is perhaps counted.
 /// 2. While why_not_ready_ says something, nothing enters waiting_.
 /// 3. One message of hits is on its way at a time; those that wait for its verdicts go into the next one.
+/// 4. A counter that is asked, by hits or every ask_pause by nothing, answers within a deadline or counts as
+/// silent.
 class RemoteLink {
  public:
   RemoteLink(boost::asio::io_context& worker, const RemoteCounterSettings& settings);
@@ -87,6 +89,8 @@ class RemoteLink {
   void settle(Message& message, std::span<const domain::HitVerdict> verdicts);
   void give_up(Message& message);
   void refuse_waiting();
+  void ask_now_and_then();
+  std::optional<Clock::time_point> answer_due() const;
   void watch();
   void on_silence();
   void set_why_not_ready(std::string why_not);
@@ -106,6 +110,9 @@ class RemoteLink {
   std::uint64_t next_number_ = 1;
   std::vector<domain::HitVerdict> verdicts_;         // of a message
   std::vector<domain::HitVerdict> member_verdicts_;  // of a member of it
+  std::optional<Clock::time_point> asked_;           // whether it is there, and not answered yet
+  std::shared_ptr<RemoteStream> lost_;               // the last one, until the next has begun
+  boost::asio::steady_timer ask_timer_;
   boost::asio::steady_timer connect_timer_;
   boost::asio::steady_timer silence_timer_;
   bool watching_ = false;

@@ -79,7 +79,12 @@ bool TrackStream::take_request() {
     const std::lock_guard lock(mutex_);
     opened = opened_;
   }
-  if (!opened || !request_.has_batch()) return false;
+  if (!opened) return false;
+  if (!request_.has_batch()) {
+    const std::lock_guard lock(mutex_);
+    push({});
+    return true;
+  }
 
   std::unique_ptr<Batch> batch;
   {
