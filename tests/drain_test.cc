@@ -14,6 +14,7 @@
 
 #include "support/caller.h"
 #include "support/deployment.h"
+#include "support/health.h"
 
 namespace tracker::tests {
 namespace {
@@ -210,12 +211,6 @@ TEST_P(DrainTest, ClientThatDoesNotReadDoesNotHoldTheDrain) {
   flood_until_blocked(stuck, repeated(get("/p", token), 1000));
   deployment->front().send_signal(SIGTERM);
   EXPECT_EQ(deployment->front().wait_exit(), 0);
-}
-
-HttpAnswer ask_health(const Endpoint& health, const std::string& path) {
-  RawClient client(health);
-  client.send(get_without_token(path));
-  return client.read_answer();
 }
 
 TEST_P(DrainTest, ClientsOfTheHealthDoorDoNotHoldTheDrain) {

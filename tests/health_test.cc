@@ -7,6 +7,7 @@
 
 #include "support/caller.h"
 #include "support/deployment.h"
+#include "support/health.h"
 
 namespace tracker::tests {
 namespace {
@@ -14,19 +15,13 @@ namespace {
 using HealthTest = DeploymentTest;
 TRACKER_OVER_ALL_DEPLOYMENTS(HealthTest);
 
-HttpAnswer ask(const Endpoint& door, const std::string& path) {
-  RawClient client(door);
-  client.send(get_without_token(path));
-  return client.read_answer();
-}
-
 TEST_P(HealthTest, LivesAndIsReady) {
-  EXPECT_EQ(ask(shared().health(), "/healthz").status, 200);
-  EXPECT_EQ(ask(shared().health(), "/readyz").status, 200);
+  EXPECT_EQ(ask_health(shared().health(), "/healthz").status, 200);
+  EXPECT_EQ(ask_health(shared().health(), "/readyz").status, 200);
 }
 
 TEST_P(HealthTest, SaysTheProgramsVersion) {
-  const HttpAnswer answer = ask(shared().health(), "/version");
+  const HttpAnswer answer = ask_health(shared().health(), "/version");
   EXPECT_EQ(answer.status, 200);
   const std::string version = run_to_end({"--version"}).out;
   const auto digits = version.find_first_of("0123456789");
@@ -37,7 +32,7 @@ TEST_P(HealthTest, SaysTheProgramsVersion) {
 
 TEST_P(HealthTest, KnowsNothingElse) {
   for (const char* path : {"/", "/auth", "/healthz/", "/healthzz", "/p", "/admin"}) {
-    EXPECT_EQ(ask(shared().health(), path).status, 404) << path;
+    EXPECT_EQ(ask_health(shared().health(), path).status, 404) << path;
   }
 }
 
@@ -56,13 +51,13 @@ TEST_P(HealthTest, OutlivesGarbageAndSilence) {
     client.send(bytes);
     client.abort();
   }
-  EXPECT_EQ(ask(shared().health(), "/healthz").status, 200);
+  EXPECT_EQ(ask_health(shared().health(), "/healthz").status, 200);
 }
 
 TEST_P(HealthTest, SilentClientsDoNotLockItUp) {
   std::vector<std::unique_ptr<RawClient>> silent;
   for (int i = 0; i < 200; ++i) silent.push_back(std::make_unique<RawClient>(shared().health()));
-  EXPECT_EQ(ask(shared().health(), "/healthz").status, 200);
+  EXPECT_EQ(ask_health(shared().health(), "/healthz").status, 200);
 }
 
 // Between looking for free ports and taking them, another test may have taken them: then once more.
@@ -89,7 +84,7 @@ TEST(HealthAddressTest, IsTenAboveTheServicesPort) {
   EXPECT_EQ(doors.at("envoy").port, port);
   ASSERT_TRUE(doors.contains("health"));
   EXPECT_EQ(doors.at("health").to_string(), "127.0.0.1:" + std::to_string(port + 10));
-  EXPECT_EQ(ask(doors.at("health"), "/readyz").status, 200);
+  EXPECT_EQ(ask_health(doors.at("health"), "/readyz").status, 200);
 }
 
 TEST(HealthAddressTest, IsNoneForPortZero) {
@@ -105,7 +100,7 @@ TEST(HealthAddressTest, ComesFromTheEnvironment) {
   const auto doors = program->wait_listening();
   ASSERT_TRUE(doors.contains("health"));
   EXPECT_NE(doors.at("health").port, 0);
-  EXPECT_EQ(ask(doors.at("health"), "/healthz").status, 200);
+  EXPECT_EQ(ask_health(doors.at("health"), "/healthz").status, 200);
 }
 
 }  // namespace

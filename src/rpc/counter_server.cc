@@ -7,6 +7,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <thread>
+#include <utility>
 
 #include "rpc/counting_service.h"
 #include "rpc/public_service.h"
@@ -18,6 +19,9 @@ namespace {
 constexpr int message_bytes_max = 8 * 1024 * 1024;  // a batch is 1 MiB and a few columns
 
 constexpr auto drain_poll = std::chrono::milliseconds(2);
+constexpr auto time_to_hear = std::chrono::milliseconds(200);
+constexpr auto time_to_turn_away = std::chrono::milliseconds(1'000);
+constexpr auto quiet = std::chrono::milliseconds(50);  // in which nobody was refused
 constexpr auto last_answers = std::chrono::milliseconds(100);
 
 /// Has the machine say, in its own words, what is against the address: gRPC only says that something is.
@@ -63,6 +67,10 @@ CounterServer::CounterServer(const runtime::Address& address, counter::Counter& 
   builder.AddListeningPort(runtime::to_string(endpoint), grpc::InsecureServerCredentials(), &port);
   parts_->server = builder.BuildAndStart();
   if (!parts_->server || port == 0) throw boost::system::system_error(boost::asio::error::address_in_use);
+  auto& health = *parts_->server->GetHealthCheckService();
+  health.SetServingStatus(manager_rpc::CounterService::service_full_name(), false);
+  health.SetServingStatus(v1::Counting::service_full_name(), false);
+  health.SetServingStatus(false);
   endpoint.port(static_cast<std::uint16_t>(port));
   endpoint_ = runtime::to_string(endpoint);
 }
@@ -72,9 +80,10 @@ CounterServer::~CounterServer() {
 }
 
 void CounterServer::set_readiness(const std::string& why_not) {
-  if (why_not_ready_ == why_not) return;
-  why_not_ready_ = why_not;
-  parts_->server->GetHealthCheckService()->SetServingStatus(why_not.empty());
+  if (serving_ != why_not.empty()) {
+    serving_ = why_not.empty();
+    parts_->server->GetHealthCheckService()->SetServingStatus(serving_);
+  }
   parts_->counting.set_readiness(why_not);
 }
 
@@ -84,11 +93,24 @@ void CounterServer::announce_end() {
 
 void CounterServer::drain(std::chrono::milliseconds limit) {
   const auto deadline = std::chrono::steady_clock::now() + limit;
+  const auto wait_while = [deadline](const auto& condition) {
+    while (condition() && std::chrono::steady_clock::now() < deadline)
+      std::this_thread::sleep_for(drain_poll);
+  };
+  // What comes now is refused. The envoys are told, and have a moment to hear it before their streams end.
   parts_->flight.draining = true;
-  parts_->counting.drain();
-  while ((parts_->flight.hits > 0 || parts_->counting.has_streams()) &&
-         std::chrono::steady_clock::now() < deadline) {
-    std::this_thread::sleep_for(drain_poll);
+  parts_->counting.set_readiness("it is shutting down");
+  const auto told = std::chrono::steady_clock::now() + time_to_hear;
+  wait_while([&] { return parts_->counting.has_streams() && std::chrono::steady_clock::now() < told; });
+  wait_while([&] { return parts_->flight.hits > 0; });
+  parts_->counting.end_streams();
+  wait_while([&] { return parts_->counting.has_streams(); });
+  // gRPC cancels calls that cross the end of their connection, so clients get a moment to turn away by
+  // themselves.
+  const auto patience_ends = std::chrono::steady_clock::now() + time_to_turn_away;
+  for (auto refused = parts_->flight.refused.load(); std::chrono::steady_clock::now() < patience_ends;) {
+    std::this_thread::sleep_for(quiet);
+    if (refused == std::exchange(refused, parts_->flight.refused.load())) break;
   }
   // Health's watchers would stay as long as they are let.
   parts_->server->Shutdown(std::chrono::system_clock::now() + last_answers);

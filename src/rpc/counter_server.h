@@ -3,7 +3,6 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "counter/counter.h"
@@ -45,7 +44,7 @@ class CounterServer {
  private:
   struct Parts;
   std::unique_ptr<Parts> parts_;
-  std::optional<std::string> why_not_ready_;  // as it was told last
+  bool serving_ = false;  // as health was told
   std::string endpoint_;
 };
 

@@ -38,7 +38,7 @@ grpc::ServerBidiReactor<v1::TrackRequest, v1::TrackResponse>* CountingService::T
   const std::lock_guard lock(mutex_);
   streams_.insert(stream);
   stream->start(why_not_ready_);
-  if (draining_) stream->drain();
+  if (ending_) stream->end();
   return stream;
 }
 
@@ -61,10 +61,10 @@ void CountingService::set_readiness(const std::string& why_not) {
   for (auto* stream : streams_) stream->set_readiness(why_not);
 }
 
-void CountingService::drain() {
+void CountingService::end_streams() {
   const std::lock_guard lock(mutex_);
-  draining_ = true;
-  for (auto* stream : streams_) stream->drain();
+  ending_ = true;
+  for (auto* stream : streams_) stream->end();
 }
 
 bool CountingService::has_streams() {

@@ -26,8 +26,8 @@ class CountingService final : public v1::Counting::CallbackService {
   /// Tells every stream, when it changes.
   void set_readiness(const std::string& why_not);
 
-  /// Ends every stream once what it has received is answered.
-  void drain();
+  /// Ends every stream once what it has received is answered, also those that come later.
+  void end_streams();
   bool has_streams();
 
  private:
@@ -42,7 +42,7 @@ class CountingService final : public v1::Counting::CallbackService {
   std::mutex mutex_;
   std::unordered_set<TrackStream*> streams_;  // mutex_
   std::string why_not_ready_;                 // mutex_
-  bool draining_ = false;                     // mutex_
+  bool ending_ = false;                       // mutex_
 };
 
 }  // namespace tracker::rpc

@@ -1,9 +1,7 @@
 #include "rpc/remote_link.h"
 
 #include <algorithm>
-#include <array>
 #include <boost/asio/post.hpp>
-#include <random>
 
 #include "rpc/batch_message.h"
 #include "rpc/remote_stream.h"
@@ -15,6 +13,8 @@ namespace {
 constexpr auto retry_first = std::chrono::milliseconds(50);
 constexpr auto retry_longest = std::chrono::milliseconds(2'000);
 constexpr auto connect_deadline = std::chrono::milliseconds(2'000);
+/// A counter whose store hangs says so just after the deadline; then it is not silent.
+constexpr auto silence_grace = std::chrono::milliseconds(50);
 /// A counter that says nothing for so long after a message's deadline is given up.
 constexpr auto silence_max = std::chrono::milliseconds(1'000);
 /// A counter that is idle is asked so often whether it is there. It also keeps gRPC's threads from the nap of
@@ -22,20 +22,6 @@ constexpr auto silence_max = std::chrono::milliseconds(1'000);
 constexpr auto ask_pause = std::chrono::milliseconds(400);
 constexpr auto ask_deadline = std::chrono::milliseconds(1'500);
 constexpr std::size_t message_bytes_max = 1024 * 1024;
-
-double random_fraction() {
-  thread_local std::minstd_rand random{std::random_device{}()};
-  return std::uniform_real_distribution<double>()(random);
-}
-
-void settle_all(std::uint32_t hits, counter::TrackReply& reply, const domain::Verdict& verdict) {
-  std::array<domain::HitVerdict, 256> verdicts;
-  for (std::uint32_t hit = 0; hit < hits;) {
-    std::size_t size = 0;
-    while (size < verdicts.size() && hit < hits) verdicts[size++] = {hit++, verdict};
-    reply.on_verdicts({verdicts.data(), size});
-  }
-}
 
 /// A token under way to this envoy.
 struct MintCall {
@@ -105,7 +91,7 @@ void RemoteLink::connect() {
 
 void RemoteLink::track(const domain::HitBatch& hits, counter::TrackReply& reply) {
   const auto size = static_cast<std::uint32_t>(hits.size());
-  if (!ready_) return settle_all(size, reply, domain::Verdict::not_counted());
+  if (!ready_) return reply.on_one_verdict_for_all(size, domain::Verdict::not_counted());
   waiting_.push_back({&hits, &reply, 0, size});
   send_waiting();
 }
@@ -125,7 +111,7 @@ void RemoteLink::send_waiting() {
   for (; taken < waiting_.size() && bytes < message_bytes_max; ++taken) {
     auto& member = waiting_[taken];
     if (member.hits->deadline() <= now) {
-      settle_all(member.end, *member.reply, domain::Verdict::not_counted());
+      member.reply->on_one_verdict_for_all(member.end, domain::Verdict::not_counted());
       continue;
     }
     append_hits(*member.hits, batch);
@@ -195,13 +181,15 @@ bool RemoteLink::take_verdicts(RemoteStream& stream) {
 }
 
 /// Gives each member of a message its part of the verdicts.
-void RemoteLink::settle(Message& message, std::span<const domain::HitVerdict> verdicts) {
+void RemoteLink::settle(Message& message, std::vector<domain::HitVerdict>& verdicts) {
+  const auto by_hit = [](const domain::HitVerdict& a, const domain::HitVerdict& b) { return a.hit < b.hit; };
+  if (!std::is_sorted(verdicts.begin(), verdicts.end(), by_hit))
+    std::sort(verdicts.begin(), verdicts.end(), by_hit);
+  auto verdict = verdicts.begin();
   for (const auto& member : message.members) {
-    member_verdicts_.clear();
-    for (const auto& [hit, verdict] : verdicts) {
-      if (hit >= member.first && hit < member.end) member_verdicts_.push_back({hit - member.first, verdict});
-    }
-    if (!member_verdicts_.empty()) member.reply->on_verdicts(member_verdicts_);
+    const auto begin = verdict;
+    for (; verdict != verdicts.end() && verdict->hit < member.end; ++verdict) verdict->hit -= member.first;
+    if (begin != verdict) member.reply->on_verdicts({begin, verdict});
   }
 }
 
@@ -215,7 +203,7 @@ void RemoteLink::give_up(Message& message) {
 
 void RemoteLink::refuse_waiting() {
   for (const auto& member : std::exchange(waiting_, {})) {
-    settle_all(member.end, *member.reply, domain::Verdict::not_counted());
+    member.reply->on_one_verdict_for_all(member.end, domain::Verdict::not_counted());
   }
 }
 
@@ -237,7 +225,7 @@ std::optional<RemoteLink::Clock::time_point> RemoteLink::answer_due() const {
   std::optional<Clock::time_point> due;
   if (asked_) due = *asked_ + ask_deadline;
   if (!in_flight_.empty())
-    due = std::min(due.value_or(Clock::time_point::max()), in_flight_.front().deadline);
+    due = std::min(due.value_or(Clock::time_point::max()), in_flight_.front().deadline + silence_grace);
   return due;
 }
 
@@ -276,7 +264,7 @@ void RemoteLink::on_lost(const std::string& reason) {
   settings_.changes->bad(why);
   for (auto& message : std::exchange(in_flight_, {})) give_up(message);
   refuse_waiting();
-  connect_timer_.expires_after(backoff_.next(random_fraction()));
+  connect_timer_.expires_after(backoff_.next());
   connect_timer_.async_wait([this](boost::system::error_code error) {
     if (!error) connect();
   });
@@ -292,10 +280,9 @@ void RemoteLink::mint(domain::Deadline deadline, counter::MintReply& reply) {
   // moved on.
   stream_->stub().async()->Mint(&call->context, &call->request, &call->response,
                                 [this, call, stream = stream_, &reply](const grpc::Status& status) mutable {
-                                  boost::asio::post(worker_,
-                                                    [call, stream = std::move(stream), status, &reply] {
-                                                      reply.on_minted(outcome(status, *call));
-                                                    });
+                                  boost::asio::post(
+                                      worker_, [call = std::move(call), stream = std::move(stream), status,
+                                                &reply] { reply.on_minted(outcome(status, *call)); });
                                   outstanding_.leave();
                                 });
 }

@@ -43,12 +43,11 @@ class Outstanding {
 
 /// The remote counter's side of its stream. Belongs to its worker. Invariants:
 /// 1. What is in waiting_ was not sent: if the stream is lost it is certainly not counted. What is in
-/// in_flight_ was: if
-///    the stream is lost it is perhaps counted.
+///    in_flight_ was: if the stream is lost it is perhaps counted.
 /// 2. While why_not_ready_ says something, nothing enters waiting_.
 /// 3. One message of hits is on its way at a time; those that wait for its verdicts go into the next one.
 /// 4. A counter that is asked, by hits or every ask_pause by nothing, answers within a deadline or counts as
-/// silent.
+///    silent.
 class RemoteLink {
  public:
   RemoteLink(boost::asio::io_context& worker, const RemoteCounterSettings& settings);
@@ -86,7 +85,7 @@ class RemoteLink {
   void connect();
   void send_waiting();
   bool take_verdicts(RemoteStream& stream);
-  void settle(Message& message, std::span<const domain::HitVerdict> verdicts);
+  void settle(Message& message, std::vector<domain::HitVerdict>& verdicts);
   void give_up(Message& message);
   void refuse_waiting();
   void ask_now_and_then();
@@ -108,10 +107,9 @@ class RemoteLink {
   std::vector<Member> waiting_;
   std::deque<Message> in_flight_;
   std::uint64_t next_number_ = 1;
-  std::vector<domain::HitVerdict> verdicts_;         // of a message
-  std::vector<domain::HitVerdict> member_verdicts_;  // of a member of it
-  std::optional<Clock::time_point> asked_;           // whether it is there, and not answered yet
-  std::shared_ptr<RemoteStream> lost_;               // the last one, until the next has begun
+  std::vector<domain::HitVerdict> verdicts_;  // of a message
+  std::optional<Clock::time_point> asked_;    // whether it is there, and not answered yet
+  std::shared_ptr<RemoteStream> lost_;        // the last one, until the next has begun
   boost::asio::steady_timer ask_timer_;
   boost::asio::steady_timer connect_timer_;
   boost::asio::steady_timer silence_timer_;

@@ -34,6 +34,8 @@ void RemoteStream::start(const std::string& version) {
   stub_->async()->Track(&context_, this);
   request_.mutable_opening()->set_version(version);
   writing_ = true;
+  held_ = true;
+  AddHold();
   StartRead(&response_);
   StartWrite(&request_);
   StartCall();
@@ -42,9 +44,19 @@ void RemoteStream::start(const std::string& version) {
 void RemoteStream::abandon() {
   link_ = nullptr;
   context_.TryCancel();
+  let_go();
+}
+
+void RemoteStream::let_go() {
+  if (std::exchange(held_, false)) RemoveHold();
+}
+
+void RemoteStream::read_on() {
+  if (held_) StartRead(&response_);
 }
 
 bool RemoteStream::writable() noexcept {
+  if (!held_) return false;
   if (!writing_) return true;
   write_wanted_ = true;
   return !writing_ && write_wanted_.exchange(false);
@@ -56,9 +68,12 @@ void RemoteStream::write() {
 }
 
 void RemoteStream::OnReadDone(bool ok) {
-  if (!ok) return;  // OnDone() tells why
-  boost::asio::post(worker_, [self = shared_from_this()] {
-    if (self->link_ != nullptr) self->link_->on_read(*self);
+  boost::asio::post(worker_, [self = shared_from_this(), ok] {
+    if (!ok) {
+      self->let_go();  // OnDone() tells why
+    } else if (self->link_ != nullptr) {
+      self->link_->on_read(*self);
+    }
   });
 }
 

@@ -14,7 +14,9 @@
 namespace tracker::rpc {
 
 /// One attempt at a stream, on a connection of its own. gRPC's threads bring its events to the worker's; what
-/// is not a callback is called there.
+/// is not a callback is called there. A hold keeps gRPC from ending the stream while the worker may still
+/// read or write: the worker lets it go when there is nothing more to read, or when it does not want to hear
+/// any more.
 class RemoteStream final : public grpc::ClientBidiReactor<v1::TrackRequest, v1::TrackResponse>,
                            public std::enable_shared_from_this<RemoteStream> {
  public:
@@ -28,7 +30,7 @@ class RemoteStream final : public grpc::ClientBidiReactor<v1::TrackRequest, v1::
 
   /// What was read; on_read() of the link was called for it, and read_on() reads the next.
   const v1::TrackResponse& response() const noexcept { return response_; }
-  void read_on() { StartRead(&response_); }
+  void read_on();
 
   /// The message to fill for write(); only if it answers true. If not, on_writable() of the link is called
   /// when it does.
@@ -43,6 +45,7 @@ class RemoteStream final : public grpc::ClientBidiReactor<v1::TrackRequest, v1::
   void OnDone(const grpc::Status& status) override;
 
  private:
+  void let_go();
   RemoteStream(RemoteLink& link, const std::string& address, boost::asio::io_context& worker);
 
   RemoteLink* link_;  // the worker's; null once abandoned
@@ -53,6 +56,7 @@ class RemoteStream final : public grpc::ClientBidiReactor<v1::TrackRequest, v1::
   grpc::ClientContext context_;
   v1::TrackRequest request_;
   v1::TrackResponse response_;
+  bool held_ = false;  // the worker's
   std::atomic<bool> writing_ = false;
   std::atomic<bool> write_wanted_ = false;
 };

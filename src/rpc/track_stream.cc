@@ -10,6 +10,7 @@ namespace tracker::rpc {
 namespace {
 /// More than an envoy sends ahead; one that does is not read until it has its verdicts.
 constexpr std::size_t batches_in_flight_max = 64;
+constexpr std::size_t unwritten_max = 64;
 }  // namespace
 
 /// A batch under way. Used again.
@@ -48,47 +49,47 @@ void TrackStream::set_readiness(const std::string& why_not) {
   push(std::move(response));
 }
 
-void TrackStream::drain() {
-  const std::lock_guard lock(mutex_);
-  reading_ended_ = true;
-  finish_if_done();
+void TrackStream::end() {
+  bool done = false;
+  {
+    const std::lock_guard lock(mutex_);
+    reading_ended_ = true;
+    done = is_done();
+  }
+  if (done) finish();
 }
 
 void TrackStream::OnReadDone(bool ok) {
-  const bool read_on = ok && take_request();
-  const std::lock_guard lock(mutex_);
-  reading_ = false;
-  reading_ended_ = reading_ended_ || !read_on;
-  if (!reading_ended_ && batches_in_flight_ < batches_in_flight_max) {
-    reading_ = true;
-    StartRead(&request_);
+  const bool understood = !ok || take_request();
+  bool done = false;
+  {
+    const std::lock_guard lock(mutex_);
+    reading_ = false;
+    misspoken_ = misspoken_ || !understood;
+    reading_ended_ = reading_ended_ || !ok || !understood;
+    read_next();
+    done = is_done();
   }
-  finish_if_done();
+  if (done) finish();
 }
 
 /// Answers false if the client speaks another language.
 bool TrackStream::take_request() {
-  if (request_.has_opening()) {
-    const std::lock_guard lock(mutex_);
-    opened_ = true;
-    write_next();
-    return true;
-  }
-  bool opened = false;
-  {
-    const std::lock_guard lock(mutex_);
-    opened = opened_;
-  }
-  if (!opened) return false;
-  if (!request_.has_batch()) {
-    const std::lock_guard lock(mutex_);
-    push({});
-    return true;
-  }
-
   std::unique_ptr<Batch> batch;
   {
     const std::lock_guard lock(mutex_);
+    if (finished_) return true;  // too late, and nobody waits for its verdicts
+    if (request_.has_opening()) {
+      opened_ = true;
+      write_next();
+      return true;
+    }
+    if (!opened_) return false;
+    if (!request_.has_batch()) {
+      push({});
+      return true;
+    }
+    ++batches_in_flight_;
     if (!free_batches_.empty()) {
       batch = std::move(free_batches_.back());
       free_batches_.pop_back();
@@ -96,26 +97,23 @@ bool TrackStream::take_request() {
   }
   if (!batch) batch = std::make_unique<Batch>(*this);
   batch->hits.clear();
-  if (!read_hits(request_.batch(), batch->hits) || batch->hits.empty()) return false;
+  if (!read_hits(request_.batch(), batch->hits) || batch->hits.empty()) {
+    const std::lock_guard lock(mutex_);
+    --batches_in_flight_;
+    return false;
+  }
   batch->number = request_.batch().number();
   batch->unsettled = batch->hits.size();
   const auto left =
       std::min(std::chrono::milliseconds(request_.batch().deadline_ms()), service_.request_deadline_);
   batch->hits.set_deadline(std::chrono::steady_clock::now() + left);
-  {
-    const std::lock_guard lock(mutex_);
-    ++batches_in_flight_;
-  }
+
   Batch& under_way = *batch.release();  // answer() takes it back with its last verdict
   if (service_.flight_.enter(under_way.hits.size())) {
     service_.counter_.track(under_way.hits, under_way);
   } else {
     service_.flight_.hits += under_way.hits.size();  // answer() lets them leave
-    std::vector<domain::HitVerdict> refusals;
-    for (std::uint32_t hit = 0; hit < under_way.hits.size(); ++hit) {
-      refusals.push_back({hit, domain::Verdict::not_counted()});
-    }
-    answer(under_way, refusals);
+    under_way.on_one_verdict_for_all(under_way.hits.size(), domain::Verdict::not_counted());
   }
   return true;
 }
@@ -126,30 +124,36 @@ void TrackStream::answer(Batch& batch, std::span<const domain::HitVerdict> verdi
   response.mutable_verdicts()->set_number(batch.number);
   service_.flight_.leave(verdicts.size());
 
-  const std::lock_guard lock(mutex_);
-  push(std::move(response));
-  batch.unsettled -= verdicts.size();
-  if (batch.unsettled == 0) {
-    free_batches_.emplace_back(&batch);
-    --batches_in_flight_;
-    if (!reading_ && !reading_ended_ && opened_ && batches_in_flight_ + 1 == batches_in_flight_max) {
-      reading_ = true;
-      StartRead(&request_);
+  bool done = false;
+  {
+    const std::lock_guard lock(mutex_);
+    push(std::move(response));
+    batch.unsettled -= verdicts.size();
+    if (batch.unsettled == 0) {
+      free_batches_.emplace_back(&batch);
+      --batches_in_flight_;
+      if (opened_) read_next();
     }
+    done = is_done();
   }
-  finish_if_done();
+  if (done) finish();
 }
 
 void TrackStream::OnWriteDone(bool ok) {
-  const std::lock_guard lock(mutex_);
-  unwritten_.pop_front();
-  writing_ = false;
-  if (!ok) {
-    broken_ = true;
-    unwritten_.clear();
+  bool done = false;
+  {
+    const std::lock_guard lock(mutex_);
+    unwritten_.pop_front();
+    writing_ = false;
+    if (!ok) {
+      broken_ = true;
+      unwritten_.clear();
+    }
+    write_next();
+    read_next();
+    done = is_done();
   }
-  write_next();
-  finish_if_done();
+  if (done) finish();
 }
 
 void TrackStream::OnDone() {
@@ -169,12 +173,26 @@ void TrackStream::write_next() {
   StartWrite(&unwritten_.front());
 }
 
-void TrackStream::finish_if_done() {
+void TrackStream::read_next() {
+  if (reading_ || reading_ended_ || finished_ || batches_in_flight_ >= batches_in_flight_max ||
+      unwritten_.size() >= unwritten_max) {
+    return;
+  }
+  reading_ = true;
+  StartRead(&request_);
+}
+
+bool TrackStream::is_done() {
   const bool written = broken_ || !opened_ || unwritten_.empty();
-  if (finished_ || !reading_ended_ || batches_in_flight_ > 0 || writing_ || !written) return;
+  if (finished_ || !reading_ended_ || batches_in_flight_ > 0 || writing_ || !written) return false;
   finished_ = true;
-  Finish(opened_ ? grpc::Status::OK
-                 : grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "the first message must be an opening"));
+  return true;
+}
+
+void TrackStream::finish() {
+  Finish(misspoken_
+             ? grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "this is not how tracker's envoys speak")
+             : grpc::Status::OK);
 }
 
 }  // namespace tracker::rpc

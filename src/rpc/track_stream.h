@@ -16,10 +16,11 @@ namespace tracker::rpc {
 /// One envoy's stream. gRPC calls it from its own threads, the store from others. Invariants:
 /// 1. One read and one write are under way at most.
 /// 2. It finishes when nothing will be read any more, every batch has its verdicts and all of them are
-/// written; it
-///    deletes itself when gRPC is done with it.
-/// 3. The mutex is never held while the counter is called. It may be while gRPC is: gRPC never calls back
-/// from within.
+///    written; it deletes itself when gRPC is done with it.
+/// 3. The mutex is never held while the counter is called. It may be while gRPC is, which never calls back
+///    from within; but not for Finish(), the last that is done with the stream: it may be gone when that
+///    returns.
+/// 4. It reads no further while too much waits to be written, or too many batches for their verdicts.
 class TrackStream final : public grpc::ServerBidiReactor<v1::TrackRequest, v1::TrackResponse> {
  public:
   explicit TrackStream(CountingService& service);
@@ -31,7 +32,7 @@ class TrackStream final : public grpc::ServerBidiReactor<v1::TrackRequest, v1::T
   void set_readiness(const std::string& why_not);
 
   /// Reads no more, and finishes once what was received is answered.
-  void drain();
+  void end();
 
   void OnReadDone(bool ok) override;
   void OnWriteDone(bool ok) override;
@@ -41,13 +42,15 @@ class TrackStream final : public grpc::ServerBidiReactor<v1::TrackRequest, v1::T
   class Batch;
 
   bool take_request();
-  void track(const v1::HitBatch& message);
   void answer(Batch& batch, std::span<const domain::HitVerdict> verdicts);
 
   // With the mutex held.
   void push(v1::TrackResponse response);
   void write_next();
-  void finish_if_done();
+  void read_next();
+  bool is_done();  // and from then on nothing else happens: the caller finishes
+
+  void finish();
 
   CountingService& service_;
   v1::TrackRequest request_;  // of the read that is under way
@@ -60,7 +63,8 @@ class TrackStream final : public grpc::ServerBidiReactor<v1::TrackRequest, v1::T
   bool reading_ = false;
   bool reading_ended_ = false;
   bool writing_ = false;
-  bool broken_ = false;  // nothing can be written any more
+  bool broken_ = false;     // nothing can be written any more
+  bool misspoken_ = false;  // the client speaks another language
   bool finished_ = false;
 };
 

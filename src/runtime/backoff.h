@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <random>
 
 namespace tracker::runtime {
 
@@ -13,7 +14,10 @@ class Backoff {
   Backoff(std::chrono::milliseconds first, std::chrono::milliseconds longest)
       : first_(first), longest_(longest), next_(first) {}
 
-  /// The wait before the next attempt; `random` is anything from 0 up to 1.
+  /// The wait before the next attempt.
+  std::chrono::milliseconds next() { return next(std::uniform_real_distribution<double>()(random_)); }
+
+  /// The same with a draw from outside, from 0 up to 1.
   std::chrono::milliseconds next(double random) {
     const auto wait = next_ / 2 + std::chrono::milliseconds(
                                       static_cast<long>(random * static_cast<double>((next_ / 2).count())));
@@ -28,6 +32,7 @@ class Backoff {
   const std::chrono::milliseconds first_;
   const std::chrono::milliseconds longest_;
   std::chrono::milliseconds next_;
+  std::minstd_rand random_{std::random_device{}()};
 };
 
 }  // namespace tracker::runtime

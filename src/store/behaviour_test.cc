@@ -12,6 +12,9 @@
 #include "domain/token.h"
 #include "store/counter_store.h"
 #include "store/memory/memory_store.h"
+#include "store/redis/redis_store.h"
+#include "support/deadline.h"
+#include "support/redis_server.h"
 
 namespace tracker::store {
 
@@ -24,8 +27,18 @@ struct StoreUnderTest {
   std::function<std::unique_ptr<CounterStore>()> make;
 };
 
+/// Over a real Redis, one for all the tests of the process.
+std::unique_ptr<CounterStore> connected_redis_store() {
+  static const tests::RedisServer redis;
+  auto store = std::make_unique<RedisStore>(RedisSettings{*parse_redis_address(redis.address())});
+  for (const tests::Deadline deadline; store->why_not_ready() && !deadline.passed();) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return store;
+}
+
 std::vector<StoreUnderTest> stores() {
-  return {{"memory", [] { return std::make_unique<MemoryStore>(); }}};
+  return {{"memory", [] { return std::make_unique<MemoryStore>(); }}, {"redis", connected_redis_store}};
 }
 
 /// Waits for the verdicts of one batch.

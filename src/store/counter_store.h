@@ -19,6 +19,9 @@ class TrackReply {
   /// brings the last verdict the batch and this object are their owner's again.
   virtual void on_verdicts(std::span<const domain::HitVerdict> verdicts) = 0;
 
+  /// Gives the hits from 0 up to `hits` the same verdict, by calls of on_verdicts().
+  void on_one_verdict_for_all(std::size_t hits, const domain::Verdict& verdict);
+
  protected:
   ~TrackReply() = default;
 };

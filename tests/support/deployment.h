@@ -10,14 +10,16 @@
 
 #include "support/endpoint.h"
 #include "support/program.h"
+#include "support/redis_server.h"
 
 namespace tracker::tests {
 
 // Running programs that together are one tracker: `serve` alone, or an envoy with what stands behind it.
 class Deployment {
  public:
-  // In the order they were started; the last one is the envoy that clients ask.
-  explicit Deployment(std::vector<std::unique_ptr<Program>> programs);
+  // In the order they were started; the last one is the envoy that clients ask. The Redis is theirs.
+  explicit Deployment(std::vector<std::unique_ptr<Program>> programs,
+                      std::unique_ptr<RedisServer> redis = nullptr);
 
   const Endpoint& envoy() const { return envoy_; }
   // The health door of that envoy.
@@ -27,7 +29,11 @@ class Deployment {
 
   bool all_running() const;
 
+  // Ends the programs as an operator would, the envoy first; each must end well.
+  void end();
+
  private:
+  std::unique_ptr<RedisServer> redis_;
   std::vector<std::unique_ptr<Program>> programs_;
   Endpoint envoy_;
   Endpoint health_;

@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <charconv>
+#include <fstream>
+#include <random>
 #include <stdexcept>
 
 namespace tracker::tests {
@@ -51,6 +53,20 @@ std::uint16_t free_port(std::uint16_t gap) {
     const std::uint16_t port = bind_and_release(0);
     if (port == 0 || port > 65535 - gap) continue;
     if (gap == 0 || bind_and_release(static_cast<std::uint16_t>(port + gap)) != 0) return port;
+  }
+  throw std::runtime_error("no free port");
+}
+
+std::uint16_t lasting_port() {
+  std::ifstream range("/proc/sys/net/ipv4/ip_local_port_range");
+  int first_given_out = 32768;
+  range >> first_given_out;
+  constexpr int lowest = 10'000;
+  if (first_given_out <= lowest) return free_port();
+  std::random_device random;
+  std::uniform_int_distribution<int> ports(lowest, first_given_out - 1);
+  for (int attempt = 0; attempt < 1000; ++attempt) {
+    if (const auto port = bind_and_release(static_cast<std::uint16_t>(ports(random))); port != 0) return port;
   }
   throw std::runtime_error("no free port");
 }

@@ -20,6 +20,11 @@ struct Endpoint {
 // A port of 127.0.0.1 that was free a moment ago, and whose neighbour `gap` above was free too.
 std::uint16_t free_port(std::uint16_t gap = 0);
 
+// A port of 127.0.0.1 that was free a moment ago and that the system gives to nobody who does not ask for it:
+// a service can go and come back on it, and whoever tries to reach it meanwhile cannot be given it as its
+// own.
+std::uint16_t lasting_port();
+
 // Whether this machine can listen on ::1.
 bool has_ipv6_loopback();
 

@@ -50,10 +50,11 @@ bp::environment clean_environment(const Environment& additions) {
   return result;
 }
 
-pid_t start(const Arguments& arguments, const Environment& additions, const Pipe& out, const Pipe& err) {
+pid_t start(const std::string& executable, const Arguments& arguments, const Environment& additions,
+            const Pipe& out, const Pipe& err) {
   bp::environment environment = clean_environment(additions);
   bp::child child(
-      bp::exe = TRACKER_BINARY, bp::args = arguments, environment, bp::std_in < bp::null,
+      bp::exe = executable, bp::args = arguments, environment, bp::std_in < bp::null,
       bp::posix::fd.bind(STDOUT_FILENO, out.write_end), bp::posix::fd.bind(STDERR_FILENO, err.write_end),
       // A test that is killed leaves no program behind.
       bp::extend::on_exec_setup = [](auto&) { ::prctl(PR_SET_PDEATHSIG, SIGKILL); });
@@ -68,10 +69,14 @@ int exit_code_of(int status) {
 
 }  // namespace
 
-Program::Program(const Arguments& arguments, const Environment& environment) {
+std::string tracker_binary() {
+  return TRACKER_BINARY;
+}
+
+Program::Program(const Arguments& arguments, const Environment& environment, const std::string& executable) {
   const Pipe out;
   const Pipe err;
-  pid_ = start(arguments, environment, out, err);
+  pid_ = start(executable, arguments, environment, out, err);
   ::close(out.write_end);
   ::close(err.write_end);
   watcher_ = std::thread([this, out, err] { watch(out.read_end, err.read_end); });

@@ -20,12 +20,16 @@ namespace tracker::tests {
 using Arguments = std::vector<std::string>;
 using Environment = std::map<std::string, std::string>;
 
-// One run of the real tracker. Its settings come from `arguments` and `environment` alone: the settings of
-// whoever runs the tests are taken out. Start it from the test's main thread: it dies with the thread that
-// started it.
+// The path of the tracker that is tested.
+std::string tracker_binary();
+
+// One run of the real tracker, or of another `executable` that it needs. Its settings come from `arguments`
+// and `environment` alone: the settings of whoever runs the tests are taken out. Start it from the test's
+// main thread: it dies with the thread that started it.
 class Program {
  public:
-  explicit Program(const Arguments& arguments, const Environment& environment = {});
+  explicit Program(const Arguments& arguments, const Environment& environment = {},
+                   const std::string& executable = tracker_binary());
   // Kills and reaps the program if it still runs.
   ~Program();
   Program(const Program&) = delete;

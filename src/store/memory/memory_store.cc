@@ -91,7 +91,9 @@ MemoryStore::Shard& MemoryStore::shard_of(const domain::TokenId& id) const noexc
 }
 
 void MemoryStore::track(const domain::HitBatch& hits, TrackReply& reply) {
-  const bool late = hits.deadline() < std::chrono::steady_clock::now();
+  if (hits.deadline() < std::chrono::steady_clock::now()) {
+    return reply.on_one_verdict_for_all(hits.size(), domain::Verdict::not_counted());
+  }
   const auto size =
       static_cast<std::uint32_t>(hits.size());  // the batch is its owner's after the last verdict
   std::array<domain::HitVerdict, 256> verdicts;
@@ -99,8 +101,7 @@ void MemoryStore::track(const domain::HitBatch& hits, TrackReply& reply) {
     std::size_t judged = 0;
     for (; judged < verdicts.size() && hit < size; ++judged, ++hit) {
       const auto& id = hits.id(hit);
-      verdicts[judged] = {hit,
-                          late ? domain::Verdict::not_counted() : shard_of(id).count(id, hits.path(hit))};
+      verdicts[judged] = {hit, shard_of(id).count(id, hits.path(hit))};
     }
     reply.on_verdicts({verdicts.data(), judged});
   }

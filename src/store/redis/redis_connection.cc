@@ -14,7 +14,6 @@
 #include <boost/asio/write.hpp>
 #include <csignal>
 #include <ctime>
-#include <random>
 
 #include "runtime/log.h"
 
@@ -29,14 +28,17 @@ constexpr auto retry_longest = std::chrono::milliseconds(1'000);
 constexpr auto connect_deadline = std::chrono::milliseconds(2'000);
 constexpr auto key_report_pause = std::chrono::seconds(1);
 constexpr std::size_t read_bytes = 64 * 1024;
-
-double random_fraction() {
-  thread_local std::minstd_rand random{std::random_device{}()};
-  return std::uniform_real_distribution<double>()(random);
-}
+constexpr std::string_view probe_key = "tracker:{probe}";
 
 std::string text_of(const redisReply& reply) {
   return {reply.str, static_cast<std::size_t>(reply.len)};
+}
+
+/// A Redis that says this writes nothing for anybody: a replica, one that loads, is full or cannot save.
+bool is_unfit(std::string_view error) {
+  constexpr std::array<std::string_view, 6> codes = {"READONLY", "MASTERDOWN", "LOADING",
+                                                     "OOM",      "MISCONF",    "NOREPLICAS"};
+  return std::any_of(codes.begin(), codes.end(), [error](auto code) { return error.starts_with(code); });
 }
 
 bool is_error(const redisReply& reply, std::string_view code) {
@@ -45,14 +47,7 @@ bool is_error(const redisReply& reply, std::string_view code) {
 }
 
 void refuse(const domain::HitBatch& hits, TrackReply& reply) {
-  std::array<domain::HitVerdict, 256> verdicts;
-  const auto size = static_cast<std::uint32_t>(hits.size());  // the batch may be gone after the last verdict
-  for (std::uint32_t hit = 0; hit < size;) {
-    std::size_t refused = 0;
-    while (refused < verdicts.size() && hit < size)
-      verdicts[refused++] = {hit++, domain::Verdict::not_counted()};
-    reply.on_verdicts({verdicts.data(), refused});
-  }
+  reply.on_one_verdict_for_all(hits.size(), domain::Verdict::not_counted());
 }
 }  // namespace
 
@@ -119,7 +114,7 @@ auto RedisStore::Connection::run() -> Awaitable<void> {
     }
     lose(hung_ ? "it has not replied for " + std::to_string(settings_.reply_deadline.count()) + " ms"
                : trouble);
-    retry_timer_.expires_after(backoff_.next(random_fraction()));
+    retry_timer_.expires_after(backoff_.next());
     co_await retry_timer_.async_wait(token);
   }
 }
@@ -127,6 +122,7 @@ auto RedisStore::Connection::run() -> Awaitable<void> {
 /// Answers what went wrong, or nothing.
 auto RedisStore::Connection::connect() -> Awaitable<std::string> {
   hung_ = false;
+  unfit_.clear();
   reader_.reset(redisReaderCreate());
   Timer deadline(context_.get_executor());
   bool late = false;
@@ -158,10 +154,11 @@ auto RedisStore::Connection::connect() -> Awaitable<std::string> {
   // The wait must not outlive what it refers to.
   if (!late && deadline.cancel() == 0) late = true;
   co_await asio::post(context_.get_executor(), asio::use_awaitable_t<Executor>());
-  co_return late && !trouble.empty() ? "it does not answer" : trouble;
+  co_return late ? "it does not answer" : trouble;
 }
 
-/// Logs in, chooses the database and loads the script, in one write.
+/// Logs in, chooses the database, loads the script, and sees whether it may write (to a key of tracker's own,
+/// which is no token's), all in one write.
 auto RedisStore::Connection::greet() -> Awaitable<std::string> {
   const auto& redis = settings_.redis;
   const std::string database = std::to_string(redis.database);
@@ -180,6 +177,9 @@ auto RedisStore::Connection::greet() -> Awaitable<std::string> {
     ++replies;
   }
   append_command({"SCRIPT", "LOAD", track_script}, commands);
+  append_command({"HSETNX", probe_key, "", "1"}, commands);
+  append_command({"DEL", probe_key}, commands);
+  replies += 2;
   const auto [write_error, written] = co_await asio::async_write(socket_, asio::buffer(commands), token);
   if (write_error) co_return write_error.message();
 
@@ -195,8 +195,9 @@ auto RedisStore::Connection::greet() -> Awaitable<std::string> {
     }
     const std::unique_ptr<void, void (*)(void*)> owner(reply, freeReplyObject);
     const auto& its = *static_cast<redisReply*>(reply);
-    if (its.type == REDIS_REPLY_ERROR && trouble.empty()) trouble = "it says " + text_of(its);
     --replies;
+    const bool matters = replies > 0;  // the last one only tidies up
+    if (its.type == REDIS_REPLY_ERROR && matters && trouble.empty()) trouble = "it says " + text_of(its);
   }
   co_return trouble;
 }
@@ -224,22 +225,21 @@ std::string RedisStore::Connection::feed(std::size_t bytes) {
     const auto& its = *static_cast<redisReply*>(reply);
     if (in_flight_.empty()) return "it replied to nothing";
     take(its);
-    // A replica, or a Redis that is still loading: another may stand behind the address soon.
-    if (is_error(its, "READONLY") || is_error(its, "LOADING") || is_error(its, "MASTERDOWN"))
-      return "it says " + text_of(its);
+    if (!unfit_.empty() && in_flight_.empty()) return unfit_;
   }
 }
 
 void RedisStore::Connection::take(const redisReply& reply) {
   const InFlight command = in_flight_.front();
   in_flight_.pop_front();
+  heard_ = Clock::now();
   if (command.add == nullptr) {
     take_track(command, reply);
   } else if (reply.type == REDIS_REPLY_INTEGER) {
     command.add->on_added(std::nullopt);
   } else {
-    report_key("adding a token: " +
-               (reply.type == REDIS_REPLY_ERROR ? text_of(reply) : "a reply that makes no sense"));
+    report({redis_key(command.id),
+            reply.type == REDIS_REPLY_ERROR ? text_of(reply) : "a reply that makes no sense"});
     command.add->on_added(reply.type == REDIS_REPLY_ERROR ? domain::Failure::not_done
                                                           : domain::Failure::perhaps_done);
   }
@@ -248,12 +248,12 @@ void RedisStore::Connection::take(const redisReply& reply) {
 void RedisStore::Connection::take_track(const InFlight& command, const redisReply& reply) {
   if (is_error(reply, "NOSCRIPT")) {  // nothing was run: somebody emptied the script cache
     command.round->append(command.command, true, unsent_);
-    in_flight_.push_back({Clock::now(), command.round, command.command, nullptr});
+    in_flight_.push_back({Clock::now(), command.round, command.command, nullptr, {}});
     write();
     return;
   }
   const auto trouble = command.round->take_reply(command.command, reply);
-  if (!trouble.empty()) report_key(trouble);
+  if (!trouble.error.empty()) report(trouble);
   if (touched_.empty() || touched_.back() != command.round) touched_.push_back(command.round);
 }
 
@@ -293,7 +293,7 @@ void RedisStore::Connection::send_waiting() {
     round.group();
     for (std::size_t command = 0; command < round.commands(); ++command) {
       round.append(command, false, unsent_);
-      in_flight_.push_back({now, &round, command, nullptr});
+      in_flight_.push_back({now, &round, command, nullptr, {}});
     }
     if (round.commands() == 0) free_rounds_.push_back(&round);
   }
@@ -304,7 +304,7 @@ void RedisStore::Connection::send_waiting() {
       continue;
     }
     append_command({"HSETNX", redis_key(id), "", seconds}, unsent_);
-    in_flight_.push_back({now, nullptr, 0, reply});
+    in_flight_.push_back({now, nullptr, 0, reply, id});
   }
   taken_.batches.clear();
   taken_.tokens.clear();
@@ -328,11 +328,11 @@ void RedisStore::Connection::write() {
 /// Sees to it that a Redis that hangs is noticed.
 void RedisStore::Connection::watch() {
   if (std::exchange(watching_, true)) return;
-  watchdog_.expires_at(in_flight_.front().sent + settings_.reply_deadline);
+  watchdog_.expires_at(std::max(in_flight_.front().sent, heard_) + settings_.reply_deadline);
   watchdog_.async_wait([this](boost::system::error_code error) {
     watching_ = false;
     if (error || in_flight_.empty()) return;
-    if (in_flight_.front().sent + settings_.reply_deadline > Clock::now()) return watch();
+    if (std::max(in_flight_.front().sent, heard_) + settings_.reply_deadline > Clock::now()) return watch();
     hung_ = true;
     boost::system::error_code ignored;
     socket_.close(ignored);
@@ -347,9 +347,8 @@ void RedisStore::Connection::become_ready() {
   changes_.good("Redis at " + to_string(settings_.redis) + " is reachable");
 }
 
-void RedisStore::Connection::lose(const std::string& reason) {
-  boost::system::error_code ignored;
-  socket_.close(ignored);
+/// Refuses what has not been sent, and what comes.
+void RedisStore::Connection::stop_taking(const std::string& reason) {
   const std::string why = "Redis at " + to_string(settings_.redis) + " is not reachable: " + reason;
   Waiting not_sent;
   {
@@ -359,7 +358,14 @@ void RedisStore::Connection::lose(const std::string& reason) {
     std::swap(not_sent, waiting_);
   }
   changes_.bad(why);
+  for (const auto& [hits, reply] : not_sent.batches) refuse(*hits, *reply);
+  for (const auto& waiting : not_sent.tokens) waiting.reply->on_added(domain::Failure::not_done);
+}
 
+void RedisStore::Connection::lose(const std::string& reason) {
+  boost::system::error_code ignored;
+  socket_.close(ignored);
+  stop_taking(reason);
   for (const auto& command : std::exchange(in_flight_, {})) {
     if (command.add != nullptr) {
       command.add->on_added(domain::Failure::perhaps_done);
@@ -369,16 +375,23 @@ void RedisStore::Connection::lose(const std::string& reason) {
     }
   }
   deliver();
-  for (const auto& [hits, reply] : not_sent.batches) refuse(*hits, *reply);
-  for (const auto& waiting : not_sent.tokens) waiting.reply->on_added(domain::Failure::not_done);
   unsent_.clear();
 }
 
-void RedisStore::Connection::report_key(const std::string& trouble) {
+/// Logs what went wrong with a key, now and then; or sees that it is not about the key.
+void RedisStore::Connection::report(const RedisRound::Trouble& trouble) {
+  if (is_unfit(trouble.error)) {
+    if (unfit_.empty()) {
+      unfit_ = "it says " + trouble.error;
+      stop_taking(unfit_);
+    }
+    return;
+  }
   const auto now = Clock::now();
   if (now - key_reported_ < key_report_pause) return;
   key_reported_ = now;
-  runtime::log_warning("Redis at " + to_string(settings_.redis) + ": not counted: " + trouble);
+  runtime::log_warning("Redis at " + to_string(settings_.redis) + ": not counted: " + trouble.key + ": " +
+                       trouble.error);
 }
 
 }  // namespace tracker::store

@@ -25,8 +25,7 @@ namespace tracker::store {
 /// The store's connection and its thread. Invariants:
 /// 1. Replies come in the order of the commands, so in_flight_ is a queue.
 /// 2. What is in waiting_ was not sent: when the connection is lost it is certainly not counted. What is in
-/// in_flight_
-///    may have been: when the connection is lost it is perhaps counted.
+///    in_flight_ may have been: when the connection is lost it is perhaps counted.
 /// 3. While why_not_ready_ says something, nothing enters waiting_.
 class RedisStore::Connection {
  public:
@@ -66,7 +65,8 @@ class RedisStore::Connection {
     Clock::time_point sent;
     RedisRound* round;
     std::size_t command;
-    AddReply* add;  // not null for HSETNX
+    AddReply* add;       // not null for HSETNX
+    domain::TokenId id;  // of HSETNX
   };
 
   // All that follows: in the thread.
@@ -81,9 +81,10 @@ class RedisStore::Connection {
   void send_waiting();
   void write();
   void watch();
+  void stop_taking(const std::string& reason);
   void lose(const std::string& reason);
   void become_ready();
-  void report_key(const std::string& trouble);
+  void report(const RedisRound::Trouble& trouble);
   template <typename Enqueue>
   bool enqueue(Enqueue enqueue_waiting);
 
@@ -106,6 +107,8 @@ class RedisStore::Connection {
   bool writing_ = false;
   bool watching_ = false;
   bool hung_ = false;
+  std::string unfit_;        // what Redis said that makes it useless; the replies that are due still come
+  Clock::time_point heard_;  // the last reply
   std::deque<InFlight> in_flight_;
   Waiting taken_;                                    // from waiting_, and empty in between
   std::vector<std::unique_ptr<RedisRound>> rounds_;  // all there are

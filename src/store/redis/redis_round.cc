@@ -13,6 +13,12 @@
 
 namespace tracker::store {
 
+namespace {
+std::string text_of(const redisReply& reply) {
+  return {reply.str, static_cast<std::size_t>(reply.len)};
+}
+}  // namespace
+
 const std::string_view track_script = R"(
 local known = redis.pcall('HEXISTS', KEYS[1], '')
 if type(known) == 'table' then return known end
@@ -117,7 +123,7 @@ void RedisRound::settle_all(const Increment& increment, const domain::Verdict& v
   for (auto i = increment.begin; i < increment.end; ++i) settle(hits_[i], verdict);
 }
 
-std::string RedisRound::take_reply(std::size_t command, const redisReply& reply) {
+RedisRound::Trouble RedisRound::take_reply(std::size_t command, const redisReply& reply) {
   const auto& [begin, end] = commands_[command];
   if (reply.type == REDIS_REPLY_NIL) {
     give_up(command, domain::Verdict::unknown_token());
@@ -127,22 +133,22 @@ std::string RedisRound::take_reply(std::size_t command, const redisReply& reply)
     // The script ends with an error only before its first increment, so an error counted nothing.
     const bool is_error = reply.type == REDIS_REPLY_ERROR;
     give_up(command, is_error ? domain::Verdict::not_counted() : domain::Verdict::perhaps_counted());
-    return key(commands_[command]) + ": " +
-           (is_error ? std::string(reply.str, reply.len) : "a reply that makes no sense");
+    return {key(commands_[command]), is_error ? text_of(reply) : "a reply that makes no sense"};
   }
-  std::string trouble;
+  Trouble trouble;
   for (std::size_t i = 0; i < reply.elements; ++i) {
     const Increment& increment = increments_[begin + i];
     const redisReply& its = *reply.element[i];
     if (its.type != REDIS_REPLY_INTEGER) {
       settle_all(increment, domain::Verdict::not_counted());
-      trouble = key(commands_[command]) + ": " +
-                (its.type == REDIS_REPLY_ERROR ? std::string(its.str, its.len) : "a count that is no number");
+      trouble = {key(commands_[command]),
+                 its.type == REDIS_REPLY_ERROR ? text_of(its) : "a count that is no number"};
       continue;
     }
     auto count = its.integer - (increment.end - increment.begin);
-    for (auto hit = increment.begin; hit < increment.end; ++hit)
+    for (auto hit = increment.begin; hit < increment.end; ++hit) {
       settle(hits_[hit], domain::Verdict::counted(++count));
+    }
   }
   return trouble;
 }

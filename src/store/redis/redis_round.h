@@ -45,8 +45,13 @@ class RedisRound {
   /// Appends the script call of this command, by its hash or (EVAL) with its text.
   void append(std::size_t command, bool with_text, std::string& out);
 
-  /// Takes the reply to a command into verdicts. Answers what went wrong, with the key, or nothing.
-  std::string take_reply(std::size_t command, const redisReply& reply);
+  /// What went wrong with a command; no error: nothing.
+  struct Trouble {
+    std::string key;
+    std::string error;
+  };
+  /// Takes the reply to a command into verdicts.
+  Trouble take_reply(std::size_t command, const redisReply& reply);
 
   /// Gives every hit of a command the same verdict.
   void give_up(std::size_t command, const domain::Verdict& verdict);

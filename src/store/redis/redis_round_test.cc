@@ -70,13 +70,13 @@ TEST_F(RedisRoundTest, OneCommandForEachTokenAndOneIncrementForEachPath) {
   append_command({"EVAL", track_script, "1", redis_key(high_), "/a", "1", "/b", "3"}, expected);
   EXPECT_EQ(out, expected);
 
-  EXPECT_EQ(round_.take_reply(1, *reply_of("*2\r\n:7\r\n:12\r\n")), "");
+  EXPECT_EQ(round_.take_reply(1, *reply_of("*2\r\n:7\r\n:12\r\n")).error, "");
   EXPECT_FALSE(round_.deliver()) << "one token's hits are still under way";
   EXPECT_EQ(first_verdicts.all,
             (Expected{Verdict::counted(10), std::nullopt, Verdict::counted(7), Verdict::counted(11)}));
   EXPECT_EQ(second_verdicts.all, Expected{Verdict::counted(12)});
 
-  EXPECT_EQ(round_.take_reply(0, *reply_of("$-1\r\n")), "");
+  EXPECT_EQ(round_.take_reply(0, *reply_of("$-1\r\n")).error, "");
   EXPECT_TRUE(round_.deliver());
   EXPECT_EQ(first_verdicts.all[1], Verdict::unknown_token());
 }
@@ -89,10 +89,12 @@ TEST_F(RedisRoundTest, AnErrorFailsItsOwnHitsAndNamesTheKey) {
   Verdicts verdicts(hits.size());
   round_.add(hits, verdicts);
   round_.group();
-  EXPECT_EQ(round_.take_reply(0, *reply_of("*2\r\n-ERR hash value is not an integer\r\n:3\r\n")),
-            redis_key(low_) + ": ERR hash value is not an integer");
-  EXPECT_EQ(round_.take_reply(1, *reply_of("-WRONGTYPE Operation against a key\r\n")),
-            redis_key(high_) + ": WRONGTYPE Operation against a key");
+  const auto bad_field = round_.take_reply(0, *reply_of("*2\r\n-ERR hash value is not an integer\r\n:3\r\n"));
+  EXPECT_EQ(bad_field.key, redis_key(low_));
+  EXPECT_EQ(bad_field.error, "ERR hash value is not an integer");
+  const auto bad_key = round_.take_reply(1, *reply_of("-WRONGTYPE Operation against a key\r\n"));
+  EXPECT_EQ(bad_key.key, redis_key(high_));
+  EXPECT_EQ(bad_key.error, "WRONGTYPE Operation against a key");
   EXPECT_TRUE(round_.deliver());
   EXPECT_EQ(verdicts.all, (Expected{Verdict::not_counted(), Verdict::counted(3), Verdict::not_counted()}));
 }
@@ -104,7 +106,7 @@ TEST_F(RedisRoundTest, AReplyThatMakesNoSenseMayHaveCounted) {
   Verdicts verdicts(hits.size());
   round_.add(hits, verdicts);
   round_.group();
-  EXPECT_NE(round_.take_reply(0, *reply_of("*1\r\n:1\r\n")), "");
+  EXPECT_NE(round_.take_reply(0, *reply_of("*1\r\n:1\r\n")).error, "");
   EXPECT_TRUE(round_.deliver());
   EXPECT_EQ(verdicts.all, (Expected{Verdict::perhaps_counted(), Verdict::perhaps_counted()}));
 }

@@ -1,0 +1,251 @@
+// One Redis, one counter and three envoys: the exercise that tracker was first described by, tokens that are
+// valid everywhere at once, and `tracker check`, which does the same for people.
+
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <future>
+#include <map>
+#include <memory>
+#include <random>
+#include <regex>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "support/caller.h"
+#include "support/fleet.h"
+#include "support/health.h"
+#include "support/wrong_envoy.h"
+
+namespace tracker::tests {
+namespace {
+
+constexpr std::size_t envoys_number = 3;
+
+struct Request {
+  std::size_t envoy;
+  std::string token;
+  std::string path;
+};
+
+struct Share {
+  std::size_t envoy;
+  std::string token;
+  std::string path;
+  std::size_t requests;
+};
+
+std::vector<Share> shares(const std::string& first, const std::string& second) {
+  return {{0, first, "/test", 500},     {1, first, "/test", 300},  {2, first, "/test", 200},
+          {0, first, "/test2", 300},    {1, first, "/test2", 400}, {2, first, "/test2", 200},
+          {0, second, "/test", 500},    {1, second, "/test", 600}, {0, "invalid", "/test", 500},
+          {2, "invalid", "/test2", 500}};
+}
+
+std::vector<Request> in_random_order(const std::vector<Share>& all) {
+  std::vector<Request> requests;
+  for (const auto& [envoy, token, path, number] : all) {
+    requests.insert(requests.end(), number, Request{envoy, token, path});
+  }
+  std::shuffle(requests.begin(), requests.end(), std::mt19937(std::random_device{}()));
+  return requests;
+}
+
+struct Answered {
+  std::map<std::pair<std::string, std::string>, std::vector<std::int64_t>> counts;  // by token and path
+  std::size_t unauthorised = 0;
+};
+
+// Asks for each `step`th of the requests, from `first` on, over one connection to each envoy.
+Answered ask_some(Fleet& fleet, const std::vector<Request>& requests, std::size_t first, std::size_t step) {
+  Answered answered;
+  std::vector<Caller> callers;
+  for (std::size_t i = 0; i < envoys_number; ++i) callers.emplace_back(fleet.envoy(i).door);
+  for (std::size_t i = first; i < requests.size(); i += step) {
+    const auto& [envoy, token, path] = requests[i];
+    const HttpAnswer answer = callers.at(envoy).ask(get(path, token));
+    if (token == "invalid") {
+      EXPECT_TRUE(is_refusal(answer, 401));
+      ++answered.unauthorised;
+    } else {
+      answered.counts[{token, path}].push_back(count_in(answer));
+    }
+  }
+  return answered;
+}
+
+Answered ask_all(Fleet& fleet, const std::vector<Request>& requests) {
+  constexpr std::size_t clients = 12;
+  std::vector<std::future<Answered>> running;
+  for (std::size_t i = 0; i < clients; ++i) {
+    running.push_back(
+        std::async(std::launch::async, [&, i] { return ask_some(fleet, requests, i, clients); }));
+  }
+  Answered all;
+  for (auto& client : running) {
+    Answered its = client.get();
+    all.unauthorised += its.unauthorised;
+    for (auto& [key, counts] : its.counts) {
+      all.counts[key].insert(all.counts[key].end(), counts.begin(), counts.end());
+    }
+  }
+  return all;
+}
+
+TEST(FleetTest, CountsTheExerciseExactly) {
+  const auto fleet = Fleet::start(envoys_number);
+  const std::string first = Caller(fleet->envoy(0).door).mint();
+  const std::string second = Caller(fleet->envoy(1).door).mint();
+  const std::vector<Request> requests = in_random_order(shares(first, second));
+  ASSERT_EQ(requests.size(), 4000u);
+
+  Answered answered = ask_all(*fleet, requests);
+  EXPECT_EQ(answered.unauthorised, 1000u);
+  for (const auto& [token, path, expected] :
+       {std::tuple(first, "/test", 1000), std::tuple(first, "/test2", 900),
+        std::tuple(second, "/test", 1100)}) {
+    auto& counts = answered.counts[{token, path}];
+    std::sort(counts.begin(), counts.end());
+    ASSERT_EQ(counts.size(), static_cast<std::size_t>(expected)) << path;
+    for (std::size_t i = 0; i < counts.size(); ++i) ASSERT_EQ(counts[i], static_cast<std::int64_t>(i + 1));
+  }
+  Caller last(fleet->envoy(2).door);
+  EXPECT_EQ(last.count("/test", first), 1001);
+  EXPECT_EQ(last.count("/test2", first), 901);
+  EXPECT_EQ(last.count("/test", second), 1101);
+  EXPECT_TRUE(fleet->all_running());
+}
+
+TEST(FleetTest, TokenIsValidAtEveryEnvoyAtOnce) {
+  const auto fleet = Fleet::start(envoys_number);
+  std::vector<Caller> callers;
+  for (std::size_t i = 0; i < envoys_number; ++i) callers.emplace_back(fleet->envoy(i).door);
+  for (std::size_t round = 0; round < 300; ++round) {
+    const std::string token = callers[round % envoys_number].mint();
+    for (std::size_t i = 1; i <= envoys_number; ++i) {
+      ASSERT_EQ(callers[(round + i) % envoys_number].count("/p", token), static_cast<std::int64_t>(i));
+    }
+  }
+}
+
+// An envoy that comes later knows the tokens of before; the others do not notice that one goes.
+TEST(FleetTest, EnvoysComeAndGo) {
+  const auto fleet = Fleet::start(2);
+  const std::string token = Caller(fleet->envoy(0).door).mint();
+  EXPECT_EQ(Caller(fleet->envoy(0).door).count("/p", token), 1);
+  fleet->envoy(0).program->send_signal(SIGKILL);
+  EXPECT_TRUE(fleet->envoy(0).program->wait_exit().has_value());
+  EXPECT_EQ(Caller(fleet->envoy(1).door).count("/p", token), 2);
+  wait_readyz(fleet->start_envoy().health, 200);
+  EXPECT_EQ(Caller(fleet->envoy(2).door).count("/p", token), 3);
+  EXPECT_EQ(Caller(fleet->envoy(1).door).count("/p", token), 4);
+}
+
+Outcome check(const std::vector<Endpoint>& envoys, const Arguments& more = {}) {
+  std::string list;
+  for (const Endpoint& envoy : envoys) list += (list.empty() ? "" : ",") + envoy.to_string();
+  Arguments arguments{"check", "--envoys", list};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return run_to_end(arguments);
+}
+
+// A line that holds these words in this order.
+testing::AssertionResult has_row(const std::string& table, const std::string& token, const std::string& path,
+                                 const std::string& expected, const std::string& then) {
+  const std::regex row("(^|\n)[^\n]*\\b" + token + "\\b[^\n]*" + path + "\\s[^\n]*\\b" + expected +
+                       "\\b[^\n]*\\b" + expected + "\\b[^\n]*\\b" + then + "\\b");
+  if (std::regex_search(table, row)) return testing::AssertionSuccess();
+  return testing::AssertionFailure() << "no row " << token << ' ' << path << ' ' << expected << " in:\n"
+                                     << table;
+}
+
+TEST(CheckTest, FindsAFleetRight) {
+  const auto fleet = Fleet::start(envoys_number);
+  const std::vector<Endpoint> envoys{fleet->envoy(0).door, fleet->envoy(1).door, fleet->envoy(2).door};
+  const Outcome outcome = check(envoys);
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.out << outcome.err;
+  EXPECT_TRUE(has_row(outcome.out, "first", "/test", "1000", "1001"));
+  EXPECT_TRUE(has_row(outcome.out, "first", "/test2", "900", "901"));
+  EXPECT_TRUE(has_row(outcome.out, "second", "/test", "1100", "1101"));
+  EXPECT_TRUE(has_row(outcome.out, "invalid", "/test", "500", "401"));
+  EXPECT_TRUE(has_row(outcome.out, "invalid", "/test2", "500", "401"));
+  EXPECT_NE(outcome.err.find("4000 of 4000"), std::string::npos) << "no progress: " << outcome.err;
+  // Again and again: it asks with tokens of its own.
+  EXPECT_EQ(check(envoys, {"--requests", "400"}).exit_code, 0);
+}
+
+TEST(CheckTest, TakesAnyNumberOfEnvoysAndRequests) {
+  const auto fleet = Fleet::start(1);
+  const Endpoint envoy = fleet->envoy().door;
+  for (const std::vector<Endpoint>& envoys :
+       {std::vector{envoy}, std::vector{envoy, envoy}, std::vector{envoy, envoy, envoy, envoy, envoy}}) {
+    const Outcome outcome = check(envoys, {"--requests", "400"});
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.out << outcome.err;
+    EXPECT_TRUE(has_row(outcome.out, "first", "/test", "100", "101"));
+  }
+  const Outcome more = check({envoy}, {"--requests", "8000"});
+  EXPECT_EQ(more.exit_code, 0) << more.out << more.err;
+  EXPECT_TRUE(has_row(more.out, "second", "/test", "2200", "2201"));
+}
+
+TEST(CheckTest, FindsEnvoysThatShareNoTokensWrong) {
+  const Arguments serve{"serve",       "--store",       "memory",     "--envoy-addr",
+                        "127.0.0.1:0", "--health-addr", "127.0.0.1:0"};
+  const Service one = Service::start(serve, "envoy");
+  const Service other = Service::start(serve, "envoy");
+  const Outcome outcome = check({one.door, other.door}, {"--requests", "400"});
+  EXPECT_EQ(outcome.exit_code, 1) << outcome.out << outcome.err;
+  EXPECT_NE(outcome.out.find("401"), std::string::npos) << outcome.out;
+  EXPECT_EQ(check({one.door}, {"--requests", "400"}).exit_code, 0);
+}
+
+TEST(CheckTest, FindsWrongCountsWrong) {
+  for (const auto fault :
+       {WrongEnvoy::Fault::skips_a_count, WrongEnvoy::Fault::gives_a_count_twice,
+        WrongEnvoy::Fault::loses_the_last_count, WrongEnvoy::Fault::counts_invalid_tokens,
+        WrongEnvoy::Fault::refuses_one, WrongEnvoy::Fault::mints_nothing, WrongEnvoy::Fault::drops_one}) {
+    const WrongEnvoy envoy(fault);
+    const Outcome outcome = check({envoy.door()}, {"--requests", "400"});
+    EXPECT_EQ(outcome.exit_code, 1) << "fault " << static_cast<int>(fault) << '\n'
+                                    << outcome.out << outcome.err;
+  }
+  const WrongEnvoy right(WrongEnvoy::Fault::none);
+  const Outcome outcome = check({right.door()}, {"--requests", "400"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.out << outcome.err;
+}
+
+TEST(CheckTest, SaysWhichEnvoyIsNotThere) {
+  const Endpoint nobody{"127.0.0.1", lasting_port()};
+  const Outcome outcome = check({nobody});
+  EXPECT_EQ(outcome.exit_code, 1) << outcome.out << outcome.err;
+  EXPECT_NE(outcome.err.find(nobody.to_string()), std::string::npos) << outcome.err;
+}
+
+TEST(CheckTest, RefusesBadSettings) {
+  const std::vector<std::pair<Arguments, std::string>> bad{
+      {{"check"}, "--envoys"},
+      {{"check", "--envoys", ""}, "--envoys"},
+      {{"check", "--envoys", "here"}, "here"},
+      {{"check", "--envoys", ":6380"}, ":6380"},
+      {{"check", "--envoys", "127.0.0.1:0"}, "127.0.0.1:0"},
+      {{"check", "--envoys", "127.0.0.1:6380,"}, "127.0.0.1:6380,"},
+      {{"check", "--envoys", "127.0.0.1:6380,,127.0.0.1:6381"}, "--envoys"},
+      {{"check", "--envoys", "127.0.0.1:6380", "--requests", "many"}, "--requests"},
+      {{"check", "--envoys", "127.0.0.1:6380", "--requests", "0"}, "--requests"},
+      {{"check", "--envoys", "127.0.0.1:6380", "--requests", "-1"}, "--requests"},
+  };
+  for (const auto& [arguments, named] : bad) {
+    const Outcome outcome = run_to_end(arguments);
+    EXPECT_EQ(outcome.exit_code, 2) << named << ": " << outcome.err;
+    EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+    EXPECT_NE(outcome.err.find(named), std::string::npos) << outcome.err;
+  }
+}
+
+}  // namespace
+}  // namespace tracker::tests

@@ -1,0 +1,202 @@
+// grpc.health.v1 of the counter, and what calls are answered while its Redis is away or says nothing.
+
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <chrono>
+#include <future>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "grpc_client.h"
+#include "support/redis_server.h"
+
+namespace tracker::tests {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr const char* public_service = "manager_rpc.CounterService";
+
+using GrpcHealthTest = CounterTest;
+
+TEST_F(GrpcHealthTest, ServesAsAWholeAndByService) {
+  for (const char* service : {"", public_service}) {
+    Health health{};
+    EXPECT_TRUE(has_status(check_health(client_.channel(), service, health), grpc::OK)) << service;
+    EXPECT_EQ(health, Health::serving) << service;
+  }
+}
+
+TEST_F(GrpcHealthTest, UnknownServiceIsNotFound) {
+  for (const char* service : {"nonsense", "manager_rpc", "/manager_rpc.CounterService"}) {
+    Health health{};
+    EXPECT_TRUE(has_status(check_health(client_.channel(), service, health), grpc::NOT_FOUND)) << service;
+  }
+  EXPECT_EQ(HealthWatch(client_.channel(), "nonsense").next(), Health::service_unknown);
+}
+
+TEST_F(GrpcHealthTest, WatchSaysAtOnceThatItServes) {
+  for (const char* service : {"", public_service}) {
+    EXPECT_EQ(HealthWatch(client_.channel(), service).next(), Health::serving) << service;
+  }
+}
+
+TEST_F(GrpcHealthTest, WatchersThatComeAndGoDoNoHarm) {
+  for (int i = 0; i < 100; ++i) HealthWatch(client_.channel(), "");
+  CounterClient other(door_);
+  EXPECT_TRUE(is_counted(other.update(other.mint(), "/p"), 1));
+}
+
+// Under --drain-delay it tells that the end is near, and goes on serving.
+TEST(GrpcDrainDelayTest, WatchSaysNotServingAndCallsAreAnswered) {
+  Program program(counter_arguments("memory", {"--drain-delay", "300s"}));
+  CounterClient client(program.wait_listening().at("counter"));
+  const std::string token = client.mint();
+  HealthWatch watch(client.channel(), "");
+  HealthWatch watch_service(client.channel(), public_service);
+  EXPECT_EQ(watch.next(), Health::serving);
+  EXPECT_EQ(watch_service.next(), Health::serving);
+  program.send_signal(SIGTERM);
+  EXPECT_EQ(watch.next(), Health::not_serving);
+  EXPECT_EQ(watch_service.next(), Health::not_serving);
+  Health health{};
+  EXPECT_TRUE(has_status(check_health(client.channel(), "", health), grpc::OK));
+  EXPECT_EQ(health, Health::not_serving);
+  EXPECT_TRUE(is_counted(client.update(token, "/p"), 1));
+  EXPECT_TRUE(is_counted(CounterClient(program.wait_listening().at("counter")).update(token, "/p"), 2));
+  program.send_signal(SIGTERM);
+  EXPECT_TRUE(program.wait_exit().has_value());
+}
+
+// A counter of Redis, which never waits longer than this for an answer, whatever its caller would.
+std::unique_ptr<Program> start_counter(const RedisServer& redis, const std::string& request_deadline) {
+  return std::make_unique<Program>(
+      counter_arguments("redis", {"--redis-addr", redis.address(), "--request-deadline", request_deadline}));
+}
+
+// At once: not when the deadline of the call or of the counter is over.
+void expect_refusals_at_once(CounterClient& client, const std::string& token) {
+  for (int i = 0; i < 20; ++i) {
+    const Update update = client.update(token, "/p", 10s);
+    EXPECT_TRUE(has_status(update.status, grpc::UNAVAILABLE));
+    std::string none;
+    EXPECT_TRUE(has_status(client.new_token(none, 10s), grpc::UNAVAILABLE));
+    EXPECT_EQ(none, "");
+  }
+  // No store is needed to see that these are wrong.
+  EXPECT_TRUE(has_status(client.update(token, "").status, grpc::INVALID_ARGUMENT));
+  EXPECT_TRUE(is_unknown(client.update("invalid", "/p")));
+}
+
+TEST(GrpcOutageTest, HealthFollowsRedis) {
+  RedisServer redis(RedisServer::Keeps::everything);
+  redis.kill();
+  const auto program = start_counter(redis, "60s");
+  CounterClient client(program->wait_listening().at("counter"));
+  HealthWatch watch(client.channel(), "");
+  HealthWatch watch_service(client.channel(), public_service);
+  EXPECT_EQ(watch.next(), Health::not_serving);
+  EXPECT_EQ(watch_service.next(), Health::not_serving);
+  Health health{};
+  for (const char* service : {"", public_service}) {
+    EXPECT_TRUE(has_status(check_health(client.channel(), service, health), grpc::OK)) << service;
+    EXPECT_EQ(health, Health::not_serving) << service;
+  }
+  expect_refusals_at_once(client, "00000000-0000-4000-8000-000000000000");
+
+  std::string token;
+  for (std::int64_t round = 0; round < 2; ++round) {
+    redis.start_again();
+    EXPECT_EQ(watch.next(), Health::serving);
+    EXPECT_EQ(watch_service.next(), Health::serving);
+    if (token.empty()) token = client.mint();
+    EXPECT_TRUE(is_counted(client.update(token, "/p"), round + 1)) << "refusals counted nothing";
+    redis.kill();
+    EXPECT_EQ(watch.next(), Health::not_serving);
+    EXPECT_EQ(watch_service.next(), Health::not_serving);
+    expect_refusals_at_once(client, token);
+  }
+  program->send_signal(SIGTERM);
+  EXPECT_EQ(program->wait_exit(), 0) << program->output();
+}
+
+// Redis takes commands, and answers none that write until it is told to.
+void hold_writes(const RedisServer& redis) {
+  redis.command({"CLIENT", "PAUSE", "600000", "WRITE"});
+}
+
+void release_writes(const RedisServer& redis) {
+  redis.command({"CLIENT", "UNPAUSE"});
+}
+
+// Whether a client's write was received and is held back.
+bool holds_a_write(const RedisServer& redis) {
+  for (const Deadline deadline; !deadline.passed(); std::this_thread::sleep_for(1ms)) {
+    if (redis.command({"CLIENT", "LIST"}).text.find("flags=b") != std::string::npos) return true;
+  }
+  return false;
+}
+
+TEST(GrpcOutageTest, CallThatWaitsForRedisIsPerhapsCounted) {
+  RedisServer redis;
+  const auto program = start_counter(redis, "500ms");
+  CounterClient client(program->wait_listening().at("counter"));
+  ASSERT_TRUE(wait_serving(client.channel()));
+  const std::string token = client.mint();
+  EXPECT_TRUE(is_counted(client.update(token, "/p"), 1));
+
+  hold_writes(redis);
+  // The counter's own word, before the caller gives up.
+  EXPECT_TRUE(has_status(client.update(token, "/p").status, grpc::UNKNOWN));
+  release_writes(redis);
+  std::int64_t counted = 0;
+  for (const Deadline deadline; counted == 0 && !deadline.passed();) {
+    const Update update = client.update(token, "/p");
+    if (update.success) counted = update.counter;
+    if (!update.success) {
+      EXPECT_TRUE(has_status(update.status, grpc::UNAVAILABLE));
+    }
+  }
+  EXPECT_GE(counted, 2);
+  EXPECT_LE(counted, 3);
+}
+
+TEST(GrpcOutageTest, CallersDeadlineEndsTheCallThatWaitsForRedis) {
+  RedisServer redis;
+  const auto program = start_counter(redis, "60s");
+  CounterClient client(program->wait_listening().at("counter"));
+  ASSERT_TRUE(wait_serving(client.channel()));
+  const std::string token = client.mint();
+
+  hold_writes(redis);
+  EXPECT_TRUE(has_status(client.update(token, "/p", 300ms).status, grpc::DEADLINE_EXCEEDED));
+  release_writes(redis);
+  const std::int64_t counted = client.count(token, "/p");
+  EXPECT_GE(counted, 1);
+  EXPECT_LE(counted, 2);
+}
+
+TEST(GrpcOutageTest, SigtermAnswersTheCallThatIsUnderWay) {
+  RedisServer redis;
+  const auto program = start_counter(redis, "60s");
+  CounterClient client(program->wait_listening().at("counter"));
+  ASSERT_TRUE(wait_serving(client.channel()));
+  HealthWatch watch(client.channel(), "");
+  EXPECT_EQ(watch.next(), Health::serving);
+  const std::string token = client.mint();
+
+  hold_writes(redis);
+  auto under_way = std::async(std::launch::async, [&] { return client.update(token, "/p"); });
+  EXPECT_TRUE(holds_a_write(redis));
+  program->send_signal(SIGTERM);
+  EXPECT_EQ(watch.next(), Health::not_serving);
+  release_writes(redis);
+  EXPECT_TRUE(is_counted(under_way.get(), 1));
+  EXPECT_EQ(program->wait_exit(), 0) << program->output();
+}
+
+}  // namespace
+}  // namespace tracker::tests

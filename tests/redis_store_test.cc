@@ -1,0 +1,335 @@
+// The Redis store against a real redis-server: how it logs in, what it writes, and what of Redis' own
+// troubles it keeps to the hits that they concern.
+
+#include "store/redis/redis_store.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/spdlog.h>
+
+#include <atomic>
+#include <future>
+#include <memory>
+#include <optional>
+#include <set>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "domain/token.h"
+#include "support/caller.h"
+#include "support/deadline.h"
+#include "support/fleet.h"
+#include "support/redis_server.h"
+
+namespace tracker::tests {
+namespace {
+
+using namespace std::chrono_literals;
+using domain::HitBatch;
+using domain::TokenId;
+using domain::Verdict;
+using testing::HasSubstr;
+using testing::Not;
+
+// Calls a store and waits for what it answers.
+class StoreCaller {
+ public:
+  explicit StoreCaller(const std::string& address) : store_({*store::parse_redis_address(address)}) {}
+
+  // Why it is not ready when it has connected, or failed to; nothing if it is ready.
+  std::optional<std::string> why_not_ready() const {
+    for (const Deadline deadline; !deadline.passed(); std::this_thread::sleep_for(1ms)) {
+      const auto why_not = store_.why_not_ready();
+      if (!why_not || why_not->find("not reachable yet") == std::string::npos) return why_not;
+    }
+    return "still not reachable";
+  }
+
+  TokenId new_token() {
+    const TokenId id = domain::token_id(domain::random_token());
+    EXPECT_EQ(add(id), std::nullopt);
+    return id;
+  }
+
+  std::optional<domain::Failure> add(const TokenId& id) {
+    struct Reply final : store::AddReply {
+      void on_added(std::optional<domain::Failure> failure) override { outcome.set_value(failure); }
+      std::promise<std::optional<domain::Failure>> outcome;
+    } reply;
+    store_.add_token(id, domain::Deadline::max(), reply);
+    return reply.outcome.get_future().get();
+  }
+
+  std::vector<Verdict> track(const HitBatch& hits) {
+    struct Reply final : store::TrackReply {
+      explicit Reply(std::size_t size) : verdicts(size), left(size) {}
+      void on_verdicts(std::span<const domain::HitVerdict> its) override {
+        for (const auto& [hit, verdict] : its) verdicts.at(hit) = verdict;
+        left -= its.size();
+        if (left == 0) all.set_value();
+      }
+      std::vector<Verdict> verdicts;
+      std::size_t left;
+      std::promise<void> all;
+    } reply(hits.size());
+    store_.track(hits, reply);
+    reply.all.get_future().get();
+    return reply.verdicts;
+  }
+
+  Verdict track(const TokenId& id, const std::string& path) {
+    HitBatch hits;
+    hits.push(id, path);
+    return track(hits).front();
+  }
+
+ private:
+  store::RedisStore store_;
+};
+
+std::string key_of(const TokenId& id) {
+  return "tracker:{" + to_string(id) + "}";
+}
+
+// What the code under test logs while this lives.
+class CapturedLog {
+ public:
+  CapturedLog() : before_(spdlog::default_logger()) {
+    spdlog::set_default_logger(std::make_shared<spdlog::logger>(
+        "captured", std::make_shared<spdlog::sinks::ostream_sink_mt>(text_)));
+  }
+  ~CapturedLog() { spdlog::set_default_logger(before_); }
+
+  // Once nobody logs any more.
+  std::string text() const { return text_.str(); }
+
+ private:
+  std::ostringstream text_;
+  std::shared_ptr<spdlog::logger> before_;
+};
+
+void expect_counts(const std::string& address) {
+  StoreCaller store(address);
+  ASSERT_EQ(store.why_not_ready(), std::nullopt);
+  const TokenId id = store.new_token();
+  EXPECT_EQ(store.track(id, "/"), Verdict::counted(1));
+  EXPECT_EQ(store.track(id, "/"), Verdict::counted(2));
+}
+
+TEST(RedisLoginTest, Password) {
+  const RedisServer redis(RedisServer::Keeps::nothing, {}, "p@ss:w/ord");
+  expect_counts("redis://:p%40ss%3Aw%2Ford@" + redis.address());
+  expect_counts("redis://default:p%40ss%3Aw%2Ford@" + redis.address());
+}
+
+TEST(RedisLoginTest, User) {
+  const RedisServer redis(RedisServer::Keeps::nothing,
+                          {"--user", "counter", "on", ">secret", "~tracker:*", "+hexists", "+hincrby",
+                           "+hsetnx", "+eval", "+evalsha", "+script|load", "+select", "+ping"});
+  expect_counts("redis://counter:secret@" + redis.address());
+}
+
+TEST(RedisLoginTest, Database) {
+  const RedisServer redis;
+  expect_counts("redis://" + redis.address() + "/3");
+  const std::string keyspace = redis.command({"INFO", "keyspace"}).text;
+  EXPECT_THAT(keyspace, HasSubstr("db3:keys=1,"));
+  EXPECT_THAT(keyspace, Not(HasSubstr("db0:")));
+}
+
+TEST(RedisLoginTest, WrongPasswordIsNotReadyAndSaysWhy) {
+  const RedisServer redis(RedisServer::Keeps::nothing, {}, "right-secret");
+  for (const auto& [login, reason] :
+       std::vector<std::pair<std::string, std::string>>{{"redis://:wrong-secret@", "WRONGPASS"},
+                                                        {"redis://me:wrong-secret@", "WRONGPASS"},
+                                                        {"", "NOAUTH"}}) {
+    CapturedLog log;
+    {
+      StoreCaller store(login + redis.address());
+      const std::string why_not = store.why_not_ready().value_or("it is ready");
+      EXPECT_THAT(why_not, HasSubstr(reason));
+      EXPECT_THAT(why_not, HasSubstr(redis.address()));
+      EXPECT_THAT(why_not, Not(HasSubstr("secret")));
+      const TokenId id = domain::token_id(domain::random_token());
+      EXPECT_EQ(store.add(id), domain::Failure::not_done);
+      EXPECT_EQ(store.track(id, "/"), Verdict::not_counted());
+    }
+    EXPECT_THAT(log.text(), HasSubstr(reason));
+    EXPECT_THAT(log.text(), Not(HasSubstr("secret")));
+  }
+}
+
+TEST(RedisLoginTest, DatabaseThatIsNotThereIsNotReadyAndSaysWhy) {
+  const RedisServer redis;
+  StoreCaller store("redis://" + redis.address() + "/99");
+  EXPECT_THAT(store.why_not_ready().value_or("it is ready"), HasSubstr("DB index is out of range"));
+}
+
+// What is no Redis is not taken for one.
+TEST(RedisLoginTest, StrangerIsNotReady) {
+  const Service stranger = Service::start(
+      {"serve", "--store", "memory", "--envoy-addr", "127.0.0.1:0", "--health-addr", "127.0.0.1:0"}, "envoy");
+  StoreCaller store(stranger.door.to_string());
+  EXPECT_THAT(store.why_not_ready().value_or("it is ready"), HasSubstr(stranger.door.to_string()));
+  EXPECT_EQ(store.track(domain::token_id(domain::random_token()), "/"), Verdict::not_counted());
+}
+
+class RedisTroubleTest : public testing::Test {
+ protected:
+  void SetUp() override { ASSERT_EQ(store_->why_not_ready(), std::nullopt); }
+
+  RedisServer redis_;
+  CapturedLog log_;
+  std::unique_ptr<StoreCaller> store_ = std::make_unique<StoreCaller>(redis_.address());
+};
+
+TEST_F(RedisTroubleTest, WrongTypedKeyFailsItsOwnTokensHits) {
+  std::vector<TokenId> ids;
+  for (int i = 0; i < 3; ++i) ids.push_back(store_->new_token());
+  ASSERT_EQ(redis_.command({"SET", key_of(ids[1]), "x"}).text, "OK");
+  HitBatch hits;
+  for (int round = 0; round < 2; ++round) {
+    for (const TokenId& id : ids) hits.push(id, "/a");
+    for (const TokenId& id : ids) hits.push(id, "/b");
+  }
+  for (int batch = 0; batch < 2; ++batch) {
+    const auto verdicts = store_->track(hits);
+    for (std::size_t i = 0; i < verdicts.size(); ++i) {
+      const auto count = batch * 2 + static_cast<std::int64_t>(i / 6) + 1;
+      EXPECT_EQ(verdicts[i], i % 3 == 1 ? Verdict::not_counted() : Verdict::counted(count)) << i;
+    }
+  }
+  EXPECT_EQ(redis_.command({"GET", key_of(ids[1])}).text, "x");
+  EXPECT_EQ(store_->why_not_ready(), std::nullopt);
+  store_.reset();
+  EXPECT_THAT(log_.text(), HasSubstr(key_of(ids[1])));
+  EXPECT_THAT(log_.text(), Not(HasSubstr(key_of(ids[0]))));
+}
+
+TEST_F(RedisTroubleTest, WrongTypedKeyCannotBeMinted) {
+  const TokenId id = domain::token_id(domain::random_token());
+  ASSERT_EQ(redis_.command({"SET", key_of(id), "x"}).text, "OK");
+  EXPECT_EQ(store_->add(id), domain::Failure::not_done);
+  EXPECT_EQ(store_->track(store_->new_token(), "/"), Verdict::counted(1));
+  store_.reset();
+  EXPECT_THAT(log_.text(), HasSubstr(key_of(id)));
+}
+
+TEST_F(RedisTroubleTest, FieldThatIsNoNumberFailsItsOwnPath) {
+  const TokenId id = store_->new_token();
+  const TokenId other = store_->new_token();
+  redis_.command({"HSET", key_of(id), "/bad", "x", "/full", "9223372036854775807"});
+  HitBatch hits;
+  for (const char* path : {"/a", "/bad", "/full", "/a", "/bad", "/z"}) hits.push(id, path);
+  hits.push(other, "/bad");
+  EXPECT_EQ(
+      store_->track(hits),
+      (std::vector{Verdict::counted(1), Verdict::not_counted(), Verdict::not_counted(), Verdict::counted(2),
+                   Verdict::not_counted(), Verdict::counted(1), Verdict::counted(1)}));
+  EXPECT_EQ(redis_.command({"HGET", key_of(id), "/bad"}).text, "x");
+  EXPECT_EQ(redis_.command({"HGET", key_of(id), "/full"}).text, "9223372036854775807");
+  store_.reset();
+  EXPECT_THAT(log_.text(), HasSubstr(key_of(id)));
+}
+
+TEST_F(RedisTroubleTest, DeletedTokenIsUnknownAndStaysSo) {
+  const TokenId id = store_->new_token();
+  EXPECT_EQ(store_->track(id, "/"), Verdict::counted(1));
+  redis_.command({"DEL", key_of(id)});
+  EXPECT_EQ(store_->track(id, "/"), Verdict::unknown_token());
+  EXPECT_EQ(redis_.command({"EXISTS", key_of(id)}).integer, 0);
+}
+
+// A Redis that can write no more (its disk is full, its memory, it became a replica) counts nothing, and the
+// store says so of each hit.
+TEST_F(RedisTroubleTest, FullRedisCountsNothing) {
+  const TokenId id = store_->new_token();
+  redis_.command({"CONFIG", "SET", "maxmemory", "1"});
+  EXPECT_EQ(store_->track(id, "/"), Verdict::not_counted());
+  EXPECT_EQ(store_->add(domain::token_id(domain::random_token())), domain::Failure::not_done);
+  EXPECT_THAT(store_->why_not_ready().value_or("it is ready"), HasSubstr("OOM"));
+  redis_.command({"CONFIG", "SET", "maxmemory", "0"});
+  for (const Deadline deadline; store_->why_not_ready() && !deadline.passed();)
+    std::this_thread::sleep_for(1ms);
+  EXPECT_EQ(store_->track(id, "/"), Verdict::counted(1));
+}
+
+TEST_F(RedisTroubleTest, FlushedScriptsAreSentAgainAndCountOnce) {
+  constexpr std::int64_t clients = 4;
+  constexpr std::int64_t batches = 100;
+  constexpr std::int64_t hits_of_batch = 20;
+  const TokenId id = store_->new_token();
+  std::vector<std::future<std::vector<std::int64_t>>> running;
+  for (std::int64_t client = 0; client < clients; ++client) {
+    running.push_back(std::async(std::launch::async, [&] {
+      std::vector<std::int64_t> counts;
+      for (std::int64_t batch = 0; batch < batches; ++batch) {
+        HitBatch hits;
+        for (std::int64_t hit = 0; hit < hits_of_batch; ++hit) hits.push(id, "/");
+        for (const Verdict& verdict : store_->track(hits)) {
+          EXPECT_EQ(verdict.kind, Verdict::Kind::counted);
+          EXPECT_TRUE(counts.empty() || counts.back() < verdict.count);
+          counts.push_back(verdict.count);
+        }
+      }
+      return counts;
+    }));
+  }
+  for (auto& client : running) {
+    while (client.wait_for(1ms) != std::future_status::ready) redis_.command({"SCRIPT", "FLUSH"});
+  }
+  std::set<std::int64_t> counts;
+  for (auto& client : running) {
+    for (const std::int64_t count : client.get()) EXPECT_TRUE(counts.insert(count).second) << count;
+  }
+  constexpr std::int64_t all = clients * batches * hits_of_batch;
+  EXPECT_EQ(counts.size(), static_cast<std::size_t>(all));
+  EXPECT_EQ(*counts.rbegin(), all);
+  EXPECT_EQ(redis_.command({"HGET", key_of(id), "/"}).text, std::to_string(all));
+}
+
+// Everything that Redis holds, as text.
+std::string everything_in(const RedisServer& redis) {
+  std::string all;
+  for (const RedisReply& key : redis.command({"KEYS", "*"}).elements) {
+    all += key.text + '\n';
+    for (const RedisReply& text : redis.command({"HGETALL", key.text}).elements) all += text.text + '\n';
+  }
+  return all;
+}
+
+TEST(RedisLayoutTest, OneHashForEachTokenAndNoTokenInIt) {
+  const auto fleet = Fleet::start(1);
+  Caller caller(fleet->envoy().door);
+  const std::string token = caller.mint();
+  EXPECT_EQ(caller.count("/a", token), 1);
+  EXPECT_EQ(caller.count("/a", token), 2);
+  EXPECT_EQ(caller.count("/b/c", token), 1);
+  EXPECT_TRUE(is_refusal(caller.ask(get("/a", "00000000-0000-4000-8000-000000000000")), 401));
+  const RedisServer& redis = fleet->redis();
+
+  const auto parsed = domain::parse_token(token);
+  ASSERT_TRUE(parsed.has_value());
+  const std::string key = key_of(domain::token_id(*parsed));
+  const auto keys = redis.command({"KEYS", "*"}).elements;
+  ASSERT_EQ(keys.size(), 1u) << everything_in(redis);
+  EXPECT_EQ(keys.front().text, key);
+  EXPECT_EQ(redis.command({"TYPE", key}).text, "hash");
+  EXPECT_EQ(redis.command({"HLEN", key}).integer, 3);
+  EXPECT_EQ(redis.command({"HGET", key, "/a"}).text, "2");
+  EXPECT_EQ(redis.command({"HGET", key, "/b/c"}).text, "1");
+  EXPECT_EQ(redis.command({"HEXISTS", key, ""}).integer, 1);
+  EXPECT_EQ(redis.command({"TTL", key}).integer, -1) << "it would be forgotten";
+
+  const std::string all = everything_in(redis);
+  std::string digits = token;
+  std::erase(digits, '-');
+  const std::string bytes(parsed->bytes.begin(), parsed->bytes.end());
+  for (const std::string& form : {token, digits, bytes}) EXPECT_THAT(all, Not(HasSubstr(form)));
+}
+
+}  // namespace
+}  // namespace tracker::tests

@@ -1,0 +1,61 @@
+#ifndef TRACKER_TESTS_SUPPORT_FAULTY_LINK_H_
+#define TRACKER_TESTS_SUPPORT_FAULTY_LINK_H_
+
+#include <atomic>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "support/endpoint.h"
+
+namespace tracker::tests {
+
+// A TCP link to `server` that can be told to break. Clients connect to door().
+class FaultyLink {
+ public:
+  explicit FaultyLink(Endpoint server);
+  ~FaultyLink();
+  FaultyLink(const FaultyLink&) = delete;
+  FaultyLink& operator=(const FaultyLink&) = delete;
+
+  const Endpoint& door() const { return door_; }
+
+  // From now on what clients send still arrives, but nothing comes back to them, until let_through(). What
+  // the server sent meanwhile then comes after all, on connections that still exist.
+  void hold_answers() { holds_answers_ = true; }
+  // Nothing goes either way.
+  void hold_all() { holds_answers_ = holds_requests_ = true; }
+  void let_through() { holds_answers_ = holds_requests_ = false; }
+
+  // Breaks every connection that exists (RST). Returns when that is done.
+  void cut();
+
+ private:
+  struct Pair {
+    int client;
+    int server;
+    bool broken = false;
+  };
+
+  void run();
+  void accept_one();
+  void forward(Pair& pair);
+  // False: there is no more to come.
+  static bool copy(int from, int to);
+
+  const Endpoint server_;
+  Endpoint door_;
+  int listener_ = -1;
+  std::atomic<bool> holds_answers_ = false;
+  std::atomic<bool> holds_requests_ = false;
+  std::atomic<bool> stopping_ = false;
+  std::mutex mutex_;
+  // Protected by mutex_.
+  std::vector<Pair> pairs_;
+  // Last, so that it starts when everything else is there.
+  std::thread thread_;
+};
+
+}  // namespace tracker::tests
+
+#endif  // TRACKER_TESTS_SUPPORT_FAULTY_LINK_H_

@@ -1,0 +1,26 @@
+#ifndef TRACKER_TESTS_SUPPORT_HEALTH_H_
+#define TRACKER_TESTS_SUPPORT_HEALTH_H_
+
+#include <chrono>
+#include <string>
+
+#include "support/deadline.h"
+#include "support/endpoint.h"
+#include "support/http_answer.h"
+
+namespace tracker::tests {
+
+// What a health door answers to `GET path`.
+HttpAnswer ask_health(const Endpoint& health, const std::string& path);
+
+// Asks for /readyz until it answers this status, and gives the body of that answer. Throws at the deadline,
+// with the last answer.
+std::string wait_readyz(const Endpoint& health, int status, std::chrono::milliseconds within = patience);
+
+// The same, until the answer holds `text` too.
+std::string wait_readyz(const Endpoint& health, int status, const std::string& text,
+                        std::chrono::milliseconds within = patience);
+
+}  // namespace tracker::tests
+
+#endif  // TRACKER_TESTS_SUPPORT_HEALTH_H_

@@ -1,0 +1,63 @@
+#ifndef TRACKER_TESTS_SUPPORT_REDIS_SERVER_H_
+#define TRACKER_TESTS_SUPPORT_REDIS_SERVER_H_
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "support/endpoint.h"
+#include "support/program.h"
+
+namespace tracker::tests {
+
+// What Redis replies.
+struct RedisReply {
+  bool is_error = false;
+  std::int64_t integer = 0;
+  std::string text;  // of a string, a status or an error
+  std::vector<RedisReply> elements;
+};
+
+// A real redis-server of its own, on a port of 127.0.0.1 and in a directory that is removed at the end. Used
+// from the test's main thread, except command().
+class RedisServer {
+ public:
+  // What it keeps when it is killed: nothing, or everything that it replied to.
+  enum class Keeps { nothing, everything };
+
+  // Returns when it answers. `more` are further settings of redis-server, as on its command line.
+  explicit RedisServer(Keeps keeps = Keeps::nothing, Arguments more = {}, std::string password = "");
+  ~RedisServer();
+
+  const Endpoint& endpoint() const { return endpoint_; }
+  std::string address() const { return endpoint_.to_string(); }
+  bool running() const { return program_ && program_->running(); }
+
+  void send_signal(int signal);
+  // SIGKILL; returns when it is gone.
+  void kill();
+  // Once more on the same port and in the same directory, after kill(). Returns when it answers.
+  void start_again();
+
+  // One command and its reply, over a connection of its own; throws if there is none within `patience`. Any
+  // thread.
+  RedisReply command(const Arguments& arguments) const;
+
+ private:
+  // False: the port was taken.
+  bool start();
+  bool answers() const;
+
+  const Keeps keeps_;
+  const Arguments more_;
+  const std::string password_;
+  std::filesystem::path directory_;
+  Endpoint endpoint_;
+  std::unique_ptr<Program> program_;
+};
+
+}  // namespace tracker::tests
+
+#endif  // TRACKER_TESTS_SUPPORT_REDIS_SERVER_H_
