@@ -85,7 +85,7 @@ domain::Deadline deadline_of(const grpc::CallbackServerContext& context, std::ch
 grpc::Status status_of(domain::Failure failure) {
   if (failure == domain::Failure::not_done) {
     return {grpc::StatusCode::UNAVAILABLE,
-            "nothing was counted: the counts cannot be reached, or the call came too late"};
+            "the counts cannot be reached, or the call came too late; nothing was counted"};
   }
   return {grpc::StatusCode::UNKNOWN, "the answer did not come; it was counted once or not at all"};
 }
