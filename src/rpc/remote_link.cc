@@ -81,8 +81,8 @@ void RemoteLink::set_why_not_ready(std::string why_not) {
 void RemoteLink::connect() {
   stream_ = std::make_shared<RemoteStream>(*this, name());
   stream_->start(settings_.version);
-  lost_ =
-      nullptr;  // not earlier: gRPC ends its threads with the last connection, and would wait for them here
+  // Not earlier: gRPC ends its threads with the last connection, and would wait for them here.
+  lost_ = nullptr;
   connect_timer_.expires_after(connect_deadline);
   connect_timer_.async_wait([this](boost::system::error_code error) {
     if (!error && !open_ && stream_) on_lost("it does not answer");
