@@ -142,17 +142,24 @@ class Check {
     return {context_, endpoints_[envoy], to_string(settings_.envoys[envoy])};
   }
 
+  /// One request, on a connection of its own.
+  Client::Answer ask(std::size_t envoy, const std::string& path, const std::string& token) {
+    Client::Answer answer;
+    const auto get = [](Client asker, std::string its_path, std::string its_token,
+                        Client::Answer& into) -> asio::awaitable<void> {
+      into = co_await asker.get(its_path, its_token);
+    };
+    std::vector<asio::awaitable<void>> tasks;
+    tasks.push_back(get(client(envoy), path, token, answer));
+    run_all(std::move(tasks));
+    return answer;
+  }
+
   /// Two tokens, from the first envoy and the last: each must be valid at all of them at once.
   bool mint() {
     for (auto [token, envoy] :
          {std::pair(Token::first, std::size_t{0}), std::pair(Token::second, endpoints_.size() - 1)}) {
-      Client::Answer answer;
-      const auto ask = [](Client asker, Client::Answer& into) -> asio::awaitable<void> {
-        into = co_await asker.get("/auth", "");
-      };
-      std::vector<asio::awaitable<void>> tasks;
-      tasks.push_back(ask(client(envoy), answer));
-      run_all(std::move(tasks));
+      const auto answer = ask(envoy, "/auth", "");
       tokens_[token] = inside(answer.body, "{\"token\":\"", "\"}");
       if (answer.status == 200 && !tokens_[token].empty()) continue;
       std::fprintf(stderr, "no token from envoy %s: %s\n", to_string(settings_.envoys[envoy]).c_str(),
@@ -249,14 +256,7 @@ class Check {
   }
 
   std::string one_more(Token token, const std::string& path) {
-    Client::Answer answer;
-    const auto ask = [](Client asker, std::string its_path, std::string its_token,
-                        Client::Answer& into) -> asio::awaitable<void> {
-      into = co_await asker.get(its_path, its_token);
-    };
-    std::vector<asio::awaitable<void>> tasks;
-    tasks.push_back(ask(client(0), path, tokens_[token], answer));
-    run_all(std::move(tasks));
+    const auto answer = ask(0, path, tokens_[token]);
     std::int64_t count = 0;
     return is_count(answer, count) ? std::to_string(count) : describe(answer);
   }
