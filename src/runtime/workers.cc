@@ -3,9 +3,26 @@
 #include <pthread.h>
 
 #include <csignal>
-#include <string>
+#include <utility>
 
 namespace tracker::runtime {
+
+std::thread start_thread(const std::string& name, std::function<void()> run) {
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);  // the new thread inherits this
+  std::thread thread;
+  try {
+    thread = std::thread(std::move(run));
+  } catch (...) {
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    throw;
+  }
+  pthread_setname_np(thread.native_handle(), name.substr(0, 15).c_str());
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return thread;
+}
 
 Workers::Workers(unsigned count) {
   for (unsigned i = 0; i < count; ++i) workers_.push_back(std::make_unique<Worker>());
@@ -16,16 +33,10 @@ Workers::~Workers() {
 }
 
 void Workers::start() {
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);  // the new threads inherit this
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     auto& worker = *workers_[i];
-    worker.thread = std::thread([&worker] { worker.context.run(); });
-    pthread_setname_np(worker.thread.native_handle(), ("worker-" + std::to_string(i)).substr(0, 15).c_str());
+    worker.thread = start_thread("worker-" + std::to_string(i), [&worker] { worker.context.run(); });
   }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 void Workers::stop() {

@@ -2,11 +2,16 @@
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <functional>
 #include <memory>
+#include <string>
 #include <thread>
 #include <vector>
 
 namespace tracker::runtime {
+
+/// Starts a thread with a name (15 characters of it are kept); signals are left to the thread that calls this.
+std::thread start_thread(const std::string& name, std::function<void()> run);
 
 /// The worker threads: one event loop each. What belongs to a worker is touched by its thread alone.
 class Workers {

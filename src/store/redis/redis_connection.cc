@@ -1,7 +1,6 @@
 #include "store/redis/redis_connection.h"
 
 #include <hiredis/hiredis.h>
-#include <pthread.h>
 
 #include <algorithm>
 #include <array>
@@ -12,10 +11,10 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
-#include <csignal>
 #include <ctime>
 
 #include "runtime/log.h"
+#include "runtime/workers.h"
 
 namespace tracker::store {
 
@@ -30,10 +29,6 @@ constexpr auto key_report_pause = std::chrono::seconds(1);
 constexpr std::size_t read_bytes = 64 * 1024;
 constexpr std::string_view probe_key = "tracker:{probe}";
 
-std::string text_of(const redisReply& reply) {
-  return {reply.str, static_cast<std::size_t>(reply.len)};
-}
-
 /// A Redis that says this writes nothing for anybody: a replica, one that loads, is full or cannot save.
 bool is_unfit(std::string_view error) {
   constexpr std::array<std::string_view, 6> codes = {"READONLY", "MASTERDOWN", "LOADING",
@@ -42,8 +37,7 @@ bool is_unfit(std::string_view error) {
 }
 
 bool is_error(const redisReply& reply, std::string_view code) {
-  return reply.type == REDIS_REPLY_ERROR &&
-         std::string_view(reply.str, static_cast<std::size_t>(reply.len)).starts_with(code);
+  return reply.type == REDIS_REPLY_ERROR && text_of(reply).starts_with(code);
 }
 
 void refuse(const domain::HitBatch& hits, TrackReply& reply) {
@@ -61,13 +55,7 @@ RedisStore::Connection::Connection(const RedisSettings& settings)
       reader_(nullptr, redisReaderFree),
       read_buffer_(read_bytes) {
   asio::co_spawn(context_.get_executor(), run(), asio::detached);
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);  // signals are the main thread's
-  thread_ = std::thread([this] { context_.run(); });
-  pthread_setname_np(thread_.native_handle(), "redis");
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  thread_ = runtime::start_thread("redis", [this] { context_.run(); });
 }
 
 RedisStore::Connection::~Connection() {
@@ -197,7 +185,8 @@ auto RedisStore::Connection::greet() -> Awaitable<std::string> {
     const auto& its = *static_cast<redisReply*>(reply);
     --replies;
     const bool matters = replies > 0;  // the last one only tidies up
-    if (its.type == REDIS_REPLY_ERROR && matters && trouble.empty()) trouble = "it says " + text_of(its);
+    if (its.type == REDIS_REPLY_ERROR && matters && trouble.empty())
+      trouble = "it says " + std::string(text_of(its));
   }
   co_return trouble;
 }
@@ -239,7 +228,7 @@ void RedisStore::Connection::take(const redisReply& reply) {
     command.add->on_added(std::nullopt);
   } else {
     report({redis_key(command.id),
-            reply.type == REDIS_REPLY_ERROR ? text_of(reply) : "a reply that makes no sense"});
+            reply.type == REDIS_REPLY_ERROR ? std::string(text_of(reply)) : "a reply that makes no sense"});
     command.add->on_added(reply.type == REDIS_REPLY_ERROR ? domain::Failure::not_done
                                                           : domain::Failure::perhaps_done);
   }

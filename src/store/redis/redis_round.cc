@@ -13,12 +13,6 @@
 
 namespace tracker::store {
 
-namespace {
-std::string text_of(const redisReply& reply) {
-  return {reply.str, static_cast<std::size_t>(reply.len)};
-}
-}  // namespace
-
 const std::string_view track_script = R"(
 local known = redis.pcall('HEXISTS', KEYS[1], '')
 if type(known) == 'table' then return known end
@@ -27,6 +21,10 @@ local counts = {}
 for i = 1, #ARGV, 2 do counts[#counts + 1] = redis.pcall('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 1]) end
 return counts
 )";
+
+std::string_view text_of(const redisReply& reply) {
+  return {reply.str, static_cast<std::size_t>(reply.len)};
+}
 
 std::string redis_key(const domain::TokenId& id) {
   return "tracker:{" + domain::to_string(id) + "}";
@@ -133,7 +131,7 @@ RedisRound::Trouble RedisRound::take_reply(std::size_t command, const redisReply
     // The script ends with an error only before its first increment, so an error counted nothing.
     const bool is_error = reply.type == REDIS_REPLY_ERROR;
     give_up(command, is_error ? domain::Verdict::not_counted() : domain::Verdict::perhaps_counted());
-    return {key(commands_[command]), is_error ? text_of(reply) : "a reply that makes no sense"};
+    return {key(commands_[command]), is_error ? std::string(text_of(reply)) : "a reply that makes no sense"};
   }
   Trouble trouble;
   for (std::size_t i = 0; i < reply.elements; ++i) {
@@ -142,7 +140,7 @@ RedisRound::Trouble RedisRound::take_reply(std::size_t command, const redisReply
     if (its.type != REDIS_REPLY_INTEGER) {
       settle_all(increment, domain::Verdict::not_counted());
       trouble = {key(commands_[command]),
-                 its.type == REDIS_REPLY_ERROR ? text_of(its) : "a count that is no number"};
+                 its.type == REDIS_REPLY_ERROR ? std::string(text_of(its)) : "a count that is no number"};
       continue;
     }
     auto count = its.integer - (increment.end - increment.begin);

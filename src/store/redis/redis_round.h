@@ -28,6 +28,9 @@ const std::string& track_script_sha1();
 /// Appends one command in RESP, by hiredis' formatter.
 void append_command(const std::vector<std::string_view>& arguments, std::string& out);
 
+/// What a reply of text, such as an error, says. Valid as long as the reply.
+std::string_view text_of(const redisReply& reply);
+
 /// All the hits that wait when the connection can send: one script call for each token, equal hits merged
 /// into one increment and its result shared out in order. Pure: bytes out, replies in. Used again after
 /// clear(). Belongs to the connection's thread.
