@@ -4,6 +4,7 @@
 #include "app/service.h"
 #include "counter/local_counter.h"
 #include "runtime/log.h"
+#include "runtime/workers.h"
 
 namespace tracker::app {
 
@@ -24,20 +25,25 @@ void run_counter(const CounterSettings& settings) {
   require_loopback("--counter-addr", settings.service.address, settings.insecure);
   raise_descriptor_limit(0);
   boost::asio::io_context control(1);
-  const auto store = settings.store.open(settings.request_deadline);
+  runtime::Workers workers(1);  // envoys and Redis on one loop: a batch crosses it without a thread switch
+  const auto store = settings.store.open(workers.context(0), settings.request_deadline);
   counter::LocalCounter counter(*store);
-  CounterDoor door(control, settings.service.address, counter,
+  CounterDoor door(control, workers.context(0), settings.service.address, counter,
                    {.version = TRACKER_VERSION,
                     .hits_max = settings.hits_max,
                     .request_deadline = settings.request_deadline});
   run_service(control, settings.service, "counter=" + door.endpoint(),
-              [&] { runtime::log_info(settings.store.note()); },
+              [&] {
+                runtime::log_info(settings.store.note());
+                workers.start();
+              },
               {.why_not_ready = [&] { return counter.why_not_ready(); },
                .announce_end = [&] { door.announce_end(); },
                .drain =
                    [&](std::function<void()> drained) {
                      door.drain(settings.service.drain.limit, std::move(drained));
                    }});
+  workers.stop();
   runtime::log_info("drained");
 }
 

@@ -10,11 +10,13 @@ namespace {
 constexpr auto readiness_pause = std::chrono::milliseconds(50);
 }
 
-CounterDoor::CounterDoor(boost::asio::io_context& control, const runtime::Address& address,
-                         counter::Counter& counter, const rpc::CounterServerSettings& settings)
+CounterDoor::CounterDoor(boost::asio::io_context& control, boost::asio::io_context& loop,
+                         const runtime::Address& address, counter::Counter& counter,
+                         const rpc::CounterServerSettings& settings)
     : counter_(counter),
-      server_(listening("--counter-addr", address,
-                        [&] { return std::make_unique<rpc::CounterServer>(address, counter, settings); })),
+      server_(
+          listening("--counter-addr", address,
+                    [&] { return std::make_unique<rpc::CounterServer>(loop, address, counter, settings); })),
       timer_(control) {
   follow_readiness();
 }

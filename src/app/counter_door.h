@@ -19,7 +19,9 @@ namespace tracker::app {
 class CounterDoor {
  public:
   /// Throws StartupError, naming --counter-addr.
-  CounterDoor(boost::asio::io_context& control, const runtime::Address& address, counter::Counter& counter,
+  /// The envoys' connections are served on `loop`, which stops before the door is destroyed.
+  CounterDoor(boost::asio::io_context& control, boost::asio::io_context& loop,
+              const runtime::Address& address, counter::Counter& counter,
               const rpc::CounterServerSettings& settings);
   ~CounterDoor();
 

@@ -26,7 +26,7 @@ void add_serve_settings(SettingTable& table, ServeSettings& settings) {
 void serve(const ServeSettings& settings) {
   if (settings.counter_addr) require_loopback("--counter-addr", *settings.counter_addr, settings.insecure);
   const auto workers = make_workers(settings.service.threads);
-  const auto store = settings.store.open(settings.envoy.request_deadline);
+  const auto store = settings.store.open(workers->context(0), settings.envoy.request_deadline);
   counter::LocalCounter counter(*store);
   run_envoy(*workers, settings.service, settings.envoy,
             {.counter_of = [&](std::size_t) -> counter::Counter& { return counter; },
@@ -34,7 +34,7 @@ void serve(const ServeSettings& settings) {
              .open_counter_door = [&](boost::asio::io_context& control) -> std::unique_ptr<CounterDoor> {
                if (!settings.counter_addr) return nullptr;
                return std::make_unique<CounterDoor>(
-                   control, *settings.counter_addr, counter,
+                   control, workers->context(0), *settings.counter_addr, counter,
                    rpc::CounterServerSettings{.version = TRACKER_VERSION,
                                               .hits_max = settings.envoy.hits_max,
                                               .request_deadline = settings.envoy.request_deadline});

@@ -5,9 +5,10 @@
 
 namespace tracker::app {
 
-std::unique_ptr<store::CounterStore> StoreChoice::open(std::chrono::milliseconds reply_deadline) const {
+std::unique_ptr<store::CounterStore> StoreChoice::open(boost::asio::io_context& loop,
+                                                       std::chrono::milliseconds reply_deadline) const {
   if (name == "redis")
-    return std::make_unique<store::RedisStore>(store::RedisSettings{redis, reply_deadline});
+    return std::make_unique<store::RedisStore>(loop, store::RedisSettings{redis, reply_deadline});
   return std::make_unique<store::MemoryStore>();
 }
 

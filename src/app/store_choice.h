@@ -1,5 +1,6 @@
 #pragma once
 
+#include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -15,7 +16,9 @@ struct StoreChoice {
   std::string name;  // memory or redis
   store::RedisAddress redis;
 
-  std::unique_ptr<store::CounterStore> open(std::chrono::milliseconds reply_deadline) const;
+  /// `loop` is where its I/O runs, if it needs a loop; it outlives the store, and has stopped before that goes.
+  std::unique_ptr<store::CounterStore> open(boost::asio::io_context& loop,
+                                            std::chrono::milliseconds reply_deadline) const;
 
   /// What its users should know of it, for the log.
   std::string note() const;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <cstddef>
 #include <memory>
@@ -16,16 +17,17 @@ struct CounterServerSettings {
   std::chrono::milliseconds request_deadline{2'000};  // of calls that come without one
 };
 
-/// The counter's gRPC door: manager_rpc.CounterService for everybody, tracker.v1.Counting for tracker's own
-/// envoys, grpc.health.v1.Health with Watch, and server reflection. gRPC brings its own threads.
+/// The counter's gRPC door: manager_rpc.CounterService for everybody, grpc.health.v1.Health with Watch, and
+/// server reflection, by gRPC's library, which brings its own threads; and tracker.v1.Counting for tracker's
+/// own envoys, on an event loop (counter_listener.h tells them apart).
 class CounterServer {
  public:
-  /// Listens and serves. Throws boost::system::system_error if it cannot listen; the port is never shared.
-  /// `counter` outlives the server.
-  CounterServer(const runtime::Address& address, counter::Counter& counter,
+  /// Listens and serves, as soon as the loop runs. Throws boost::system::system_error if it cannot listen; the
+  /// port is never shared. `loop` and `counter` outlive the server.
+  CounterServer(boost::asio::io_context& loop, const runtime::Address& address, counter::Counter& counter,
                 const CounterServerSettings& settings);
 
-  /// Cuts off what is left.
+  /// Cuts off what is left. The loop has stopped.
   ~CounterServer();
 
   /// Where it listens, with the real port.
@@ -38,7 +40,7 @@ class CounterServer {
   /// Health says NOT_SERVING from now on; calls are still answered.
   void announce_end();
 
-  /// Refuses what comes now, answers what is under way, for `limit` at most, and then closes. Blocks.
+  /// Refuses what comes now, answers what is under way, for `limit` at most, and then closes. Blocks; the loop runs.
   void drain(std::chrono::milliseconds limit);
 
  private:

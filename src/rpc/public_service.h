@@ -1,30 +1,12 @@
 #pragma once
 
-#include <atomic>
 #include <chrono>
-#include <cstddef>
-#include <string>
 
 #include <manager_rpc.grpc.pb.h>
 #include "counter/counter.h"
+#include "rpc/flight.h"
 
 namespace tracker::rpc {
-
-/// How many hits and mints are under way, of all services of one server, and whether more may be.
-struct Flight {
-  std::size_t max;
-  std::atomic<std::size_t> hits = 0;
-  std::atomic<bool> draining = false;
-  std::atomic<std::size_t> refused = 0;  // calls and batches, ever
-
-  bool enter(std::size_t n) noexcept {
-    if (hits.fetch_add(n) + n <= max && !draining) return true;
-    hits -= n;
-    ++refused;
-    return false;
-  }
-  void leave(std::size_t n) noexcept { hits -= n; }
-};
 
 /// manager_rpc.CounterService: one call, one hit.
 class PublicService final : public manager_rpc::CounterService::CallbackService {

@@ -23,29 +23,12 @@ constexpr auto ask_pause = std::chrono::milliseconds(400);
 constexpr auto ask_deadline = std::chrono::milliseconds(1'500);
 constexpr std::size_t message_bytes_max = 1024 * 1024;
 
-/// A token under way to this envoy.
-struct MintCall {
-  grpc::ClientContext context;
-  v1::MintRequest request;
-  v1::MintResponse response;
-};
-
-boost::system::result<domain::Token, domain::Failure> outcome(const grpc::Status& status,
-                                                              const MintCall& call) {
-  domain::Token token{};
-  if (status.ok() && call.response.token().size() == token.bytes.size()) {
-    std::copy(call.response.token().begin(), call.response.token().end(), token.bytes.begin());
-    return token;
-  }
-  return status.error_code() == grpc::StatusCode::UNAVAILABLE ? domain::Failure::not_done
-                                                              : domain::Failure::perhaps_done;
-}
-
 }  // namespace
 
 RemoteLink::RemoteLink(boost::asio::io_context& worker, const RemoteCounterSettings& settings)
     : worker_(worker),
       settings_(settings),
+      request_(std::make_unique<v1::TrackRequest>()),
       ask_timer_(worker),
       connect_timer_(worker),
       silence_timer_(worker),
@@ -58,8 +41,7 @@ RemoteLink::RemoteLink(boost::asio::io_context& worker, const RemoteCounterSetti
 }
 
 RemoteLink::~RemoteLink() {
-  if (stream_) stream_->abandon();
-  outstanding_.wait_for_none();
+  if (stream_) stream_->close();
 }
 
 std::string RemoteLink::name() const {
@@ -79,10 +61,8 @@ void RemoteLink::set_why_not_ready(std::string why_not) {
 }
 
 void RemoteLink::connect() {
-  stream_ = std::make_shared<RemoteStream>(*this, name());
-  stream_->start(settings_.version);
-  // Not earlier: gRPC ends its threads with the last connection, and would wait for them here.
-  lost_ = nullptr;
+  stream_ = std::make_shared<RemoteStream>(*this, worker_);
+  stream_->start(settings_.address, settings_.version);
   connect_timer_.expires_after(connect_deadline);
   connect_timer_.async_wait([this](boost::system::error_code error) {
     if (!error && !open_ && stream_) on_lost("it does not answer");
@@ -97,14 +77,13 @@ void RemoteLink::track(const domain::HitBatch& hits, counter::TrackReply& reply)
 }
 
 void RemoteLink::send_waiting() {
-  if (waiting_.empty() || !in_flight_.empty() || !stream_->writable()) return;
+  if (waiting_.empty() || !in_flight_.empty()) return;
   const auto now = Clock::now();
   Message message;
   message.number = next_number_++;
   message.deadline = Clock::time_point::max();
-  auto& request = stream_->request();
-  request.Clear();
-  auto& batch = *request.mutable_batch();
+  request_->Clear();
+  auto& batch = *request_->mutable_batch();
   std::uint32_t first = 0;
   std::size_t bytes = 0;
   std::size_t taken = 0;
@@ -129,16 +108,11 @@ void RemoteLink::send_waiting() {
   batch.set_number(message.number);
   batch.set_deadline_ms(milliseconds_left(message.deadline, now));
   in_flight_.push_back(std::move(message));
-  stream_->write();
+  stream_->write(*request_);
   watch();
 }
 
-void RemoteLink::on_writable() {
-  send_waiting();
-}
-
-void RemoteLink::on_read(RemoteStream& stream) {
-  const auto& response = stream.response();
+void RemoteLink::on_read(const v1::TrackResponse& response) {
   if (response.has_opening() && !open_) {
     open_ = true;
     backoff_.reset();
@@ -147,7 +121,8 @@ void RemoteLink::on_read(RemoteStream& stream) {
   silent_ = false;
   asked_.reset();
   if (response.has_readiness()) counters_why_not_ = response.readiness().why_not();
-  if (response.has_verdicts() && !take_verdicts(stream)) return on_lost("it answers what was not asked");
+  if (response.has_verdicts() && !take_verdicts(response.verdicts()))
+    return on_lost("it answers what was not asked");
   if (open_ && (response.has_opening() || response.has_readiness() || !ready_)) {
     if (counters_why_not_.empty()) {
       set_why_not_ready("");
@@ -158,13 +133,11 @@ void RemoteLink::on_read(RemoteStream& stream) {
       refuse_waiting();
     }
   }
-  stream.read_on();
   send_waiting();
 }
 
 /// Answers false for verdicts that make no sense.
-bool RemoteLink::take_verdicts(RemoteStream& stream) {
-  const auto& message_verdicts = stream.response().verdicts();
+bool RemoteLink::take_verdicts(const v1::Verdicts& message_verdicts) {
   const auto message = std::find_if(in_flight_.begin(), in_flight_.end(), [&](const Message& its) {
     return its.number == message_verdicts.number();
   });
@@ -208,9 +181,9 @@ void RemoteLink::refuse_waiting() {
 }
 
 void RemoteLink::ask_now_and_then() {
-  if (open_ && in_flight_.empty() && !asked_ && stream_->writable()) {
-    stream_->request().Clear();
-    stream_->write();
+  if (open_ && in_flight_.empty() && !asked_) {
+    request_->Clear();
+    stream_->write(*request_);
     asked_ = Clock::now();
     watch();
   }
@@ -254,8 +227,7 @@ void RemoteLink::on_silence() {
 }
 
 void RemoteLink::on_lost(const std::string& reason) {
-  stream_->abandon();
-  lost_ = std::exchange(stream_, nullptr);
+  std::exchange(stream_, nullptr)->abandon();
   open_ = false;
   silent_ = false;
   asked_.reset();
@@ -272,19 +244,7 @@ void RemoteLink::on_lost(const std::string& reason) {
 
 void RemoteLink::mint(domain::Deadline deadline, counter::MintReply& reply) {
   if (!ready_) return reply.on_minted(domain::Failure::not_done);
-  auto call = std::make_shared<MintCall>();
-  call->context.set_deadline(std::chrono::system_clock::now() +
-                             std::chrono::milliseconds(milliseconds_left(deadline, Clock::now())));
-  outstanding_.enter();
-  // The stream keeps the connection. It must not be gRPC's thread that lets go of the last one, so it is
-  // moved on.
-  stream_->stub().async()->Mint(&call->context, &call->request, &call->response,
-                                [this, call, stream = stream_, &reply](const grpc::Status& status) mutable {
-                                  boost::asio::post(
-                                      worker_, [call = std::move(call), stream = std::move(stream), status,
-                                                &reply] { reply.on_minted(outcome(status, *call)); });
-                                  outstanding_.leave();
-                                });
+  stream_->mint(std::chrono::milliseconds(milliseconds_left(deadline, Clock::now())), reply);
 }
 
 }  // namespace tracker::rpc

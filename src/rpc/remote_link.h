@@ -3,7 +3,6 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
-#include <condition_variable>
 #include <deque>
 #include <memory>
 #include <mutex>
@@ -15,31 +14,15 @@
 #include "rpc/remote_counter.h"
 #include "runtime/backoff.h"
 
+namespace tracker::v1 {
+class TrackRequest;
+class TrackResponse;
+class Verdicts;
+}  // namespace tracker::v1
+
 namespace tracker::rpc {
 
 class RemoteStream;
-
-/// What calls of ours gRPC may still call back for.
-class Outstanding {
- public:
-  void enter() {
-    const std::lock_guard lock(mutex_);
-    ++calls_;
-  }
-  void leave() {
-    const std::lock_guard lock(mutex_);
-    if (--calls_ == 0) none_.notify_all();
-  }
-  void wait_for_none() {
-    std::unique_lock lock(mutex_);
-    none_.wait(lock, [this] { return calls_ == 0; });
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable none_;
-  std::size_t calls_ = 0;  // mutex_
-};
 
 /// The remote counter's side of its stream. Belongs to its worker. Invariants:
 /// 1. What is in waiting_ was not sent: if the stream is lost it is certainly not counted. What is in
@@ -57,13 +40,9 @@ class RemoteLink {
   void mint(domain::Deadline deadline, counter::MintReply& reply);
   std::optional<std::string> why_not_ready() const;  // any thread
 
-  // From the stream, in the worker's thread.
-  void on_read(RemoteStream& stream);
-  void on_writable();
+  // From the stream.
+  void on_read(const v1::TrackResponse& response);
   void on_lost(const std::string& reason);
-
-  boost::asio::io_context& worker() noexcept { return worker_; }
-  Outstanding& outstanding() noexcept { return outstanding_; }
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -84,7 +63,7 @@ class RemoteLink {
 
   void connect();
   void send_waiting();
-  bool take_verdicts(RemoteStream& stream);
+  bool take_verdicts(const v1::Verdicts& message_verdicts);
   void settle(Message& message, std::vector<domain::HitVerdict>& verdicts);
   void give_up(Message& message);
   void refuse_waiting();
@@ -97,19 +76,18 @@ class RemoteLink {
 
   boost::asio::io_context& worker_;
   const RemoteCounterSettings settings_;
-  Outstanding outstanding_;
 
-  std::shared_ptr<RemoteStream> stream_;
-  bool open_ = false;             // the counter has answered the opening
-  bool silent_ = false;           // it has not answered a message in time
-  std::string counters_why_not_;  // what it says of itself
+  std::shared_ptr<RemoteStream> stream_;       // null while none is tried
+  std::unique_ptr<v1::TrackRequest> request_;  // used again
+  bool open_ = false;                          // the counter has answered the opening
+  bool silent_ = false;                        // it has not answered a message in time
+  std::string counters_why_not_;               // what it says of itself
   bool ready_ = false;
   std::vector<Member> waiting_;
   std::deque<Message> in_flight_;
   std::uint64_t next_number_ = 1;
   std::vector<domain::HitVerdict> verdicts_;  // of a message
   std::optional<Clock::time_point> asked_;    // whether it is there, and not answered yet
-  std::shared_ptr<RemoteStream> lost_;        // the last one, until the next has begun
   boost::asio::steady_timer ask_timer_;
   boost::asio::steady_timer connect_timer_;
   boost::asio::steady_timer silence_timer_;

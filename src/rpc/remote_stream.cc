@@ -1,97 +1,87 @@
 #include "rpc/remote_stream.h"
 
-#include <grpcpp/create_channel.h>
-#include <grpcpp/security/credentials.h>
-
-#include <boost/asio/post.hpp>
+#include <algorithm>
 #include <utility>
+
+#include "rpc/remote_link.h"
 
 namespace tracker::rpc {
 
 namespace {
 
-/// One attempt, one connection: the link has a backoff of its own. Proxies of the environment are for the
-/// web.
-std::shared_ptr<grpc::Channel> make_channel(const std::string& address) {
-  grpc::ChannelArguments arguments;
-  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 5'000);
-  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+boost::system::result<domain::Token, domain::Failure> outcome(StatusCode code, bool not_processed,
+                                                              const std::string& bytes) {
+  domain::Token token{};
+  if (code == StatusCode::ok && bytes.size() == token.bytes.size()) {
+    std::copy(bytes.begin(), bytes.end(), token.bytes.begin());
+    return token;
+  }
+  return code == StatusCode::unavailable || not_processed ? domain::Failure::not_done
+                                                          : domain::Failure::perhaps_done;
 }
 
 }  // namespace
 
-RemoteStream::RemoteStream(RemoteLink& link, const std::string& address, boost::asio::io_context& worker)
-    : link_(&link),
-      worker_(worker),
-      outstanding_(link.outstanding()),
-      stub_(v1::Counting::NewStub(make_channel(address))) {}
+RemoteStream::RemoteStream(RemoteLink& link, boost::asio::io_context& worker)
+    : Http2Connection(End::client, runtime::Socket(worker.get_executor())), link_(&link) {}
 
-void RemoteStream::start(const std::string& version) {
-  self_ = shared_from_this();
-  outstanding_.enter();
-  stub_->async()->Track(&context_, this);
-  request_.mutable_opening()->set_version(version);
-  writing_ = true;
-  held_ = true;
-  AddHold();
-  StartRead(&response_);
-  StartWrite(&request_);
-  StartCall();
+void RemoteStream::start(const runtime::Address& address, const std::string& version) {
+  authority_ = runtime::to_string(address);
+  version_ = version;
+  connect(address);
 }
 
 void RemoteStream::abandon() {
   link_ = nullptr;
-  context_.TryCancel();
-  let_go();
+  close();
+  for (const auto& [call, mint] : std::exchange(mints_, {})) {
+    mint.reply->on_minted(domain::Failure::perhaps_done);
+  }
 }
 
-void RemoteStream::let_go() {
-  if (std::exchange(held_, false)) RemoveHold();
+void RemoteStream::write(const v1::TrackRequest& request) {
+  send(track_, request);
 }
 
-void RemoteStream::read_on() {
-  if (held_) StartRead(&response_);
+void RemoteStream::mint(std::chrono::milliseconds deadline, counter::MintReply& reply) {
+  const CallId call = begin_call(authority_, "/tracker.v1.Counting/Mint", deadline);
+  mints_[call].reply = &reply;
+  send(call, v1::MintRequest(), true);
 }
 
-bool RemoteStream::writable() noexcept {
-  if (!held_) return false;
-  if (!writing_) return true;
-  write_wanted_ = true;
-  return !writing_ && write_wanted_.exchange(false);
+void RemoteStream::on_connected() {
+  track_ = begin_call(authority_, "/tracker.v1.Counting/Track");
+  v1::TrackRequest request;
+  request.mutable_opening()->set_version(version_);
+  send(track_, request);
 }
 
-void RemoteStream::write() {
-  writing_ = true;
-  StartWrite(&request_);
-}
-
-void RemoteStream::OnReadDone(bool ok) {
-  boost::asio::post(worker_, [self = shared_from_this(), ok] {
-    if (!ok) {
-      self->let_go();  // OnDone() tells why
-    } else if (self->link_ != nullptr) {
-      self->link_->on_read(*self);
+void RemoteStream::on_message(CallId call, std::string_view message) {
+  if (link_ == nullptr) return;
+  const int size = static_cast<int>(message.size());
+  if (call == track_) {
+    if (!response_.ParseFromArray(message.data(), size)) {
+      return link_->on_lost("it answers what makes no sense");
     }
-  });
+    link_->on_read(response_);
+  } else if (const auto mint = mints_.find(call); mint != mints_.end()) {
+    mint->second.response.ParseFromArray(message.data(), size);  // a wrong one gives no token
+  }
 }
 
-void RemoteStream::OnWriteDone(bool ok) {
-  if (!ok) return;
-  writing_ = false;
-  if (!write_wanted_.exchange(false)) return;
-  boost::asio::post(worker_, [self = shared_from_this()] {
-    if (self->link_ != nullptr) self->link_->on_writable();
-  });
+void RemoteStream::on_call_end(CallId call, const CallStatus& status) {
+  if (call == track_) {
+    return on_lost(status.detail.empty() ? "it ended the stream" : status.detail);
+  }
+  const auto mint = mints_.find(call);
+  if (mint == mints_.end()) return;
+  const Mint its = std::move(mint->second);
+  mints_.erase(mint);
+  its.reply->on_minted(outcome(status.code, status.not_processed, its.response.token()));
 }
 
-void RemoteStream::OnDone(const grpc::Status& status) {
-  const std::string reason = status.error_message().empty() ? "it ended the stream" : status.error_message();
-  boost::asio::post(worker_, [self = std::exchange(self_, nullptr), reason] {
-    if (self->link_ != nullptr) self->link_->on_lost(reason);
-  });
-  outstanding_.leave();
+void RemoteStream::on_lost(const std::string& reason) {
+  if (link_ != nullptr) link_->on_lost(reason);
 }
 
 }  // namespace tracker::rpc

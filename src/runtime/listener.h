@@ -13,6 +13,9 @@ using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, boost::asi
 using Acceptor =
     boost::asio::basic_socket_acceptor<boost::asio::ip::tcp, boost::asio::io_context::executor_type>;
 
+using Resolver =
+    boost::asio::ip::basic_resolver<boost::asio::ip::tcp, boost::asio::io_context::executor_type>;
+
 /// Finds the address's numbers; asks the system's resolver where it is a name. Throws
 /// boost::system::system_error.
 boost::asio::ip::tcp::endpoint resolve(const Address& address);

@@ -7,14 +7,13 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/connect.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <ctime>
+#include <exception>
 
 #include "runtime/log.h"
-#include "runtime/workers.h"
 
 namespace tracker::store {
 
@@ -45,23 +44,23 @@ void refuse(const domain::HitBatch& hits, TrackReply& reply) {
 }
 }  // namespace
 
-RedisStore::Connection::Connection(const RedisSettings& settings)
+RedisStore::Connection::Connection(asio::io_context& loop, const RedisSettings& settings)
     : settings_(settings),
       why_not_ready_("Redis at " + to_string(settings.redis) + " is not reachable yet"),
-      socket_(context_.get_executor()),
-      retry_timer_(context_.get_executor()),
-      watchdog_(context_.get_executor()),
+      loop_(loop),
+      socket_(loop_.get_executor()),
+      retry_timer_(loop_.get_executor()),
+      watchdog_(loop_.get_executor()),
       backoff_(retry_first, retry_longest),
       reader_(nullptr, redisReaderFree),
       read_buffer_(read_bytes) {
-  asio::co_spawn(context_.get_executor(), run(), asio::detached);
-  thread_ = runtime::start_thread("redis", [this] { context_.run(); });
+  // If it fails (out of memory) the program ends: it must not go on without it.
+  asio::co_spawn(loop_.get_executor(), run(), [](std::exception_ptr error) {
+    if (error) std::rethrow_exception(error);
+  });
 }
 
-RedisStore::Connection::~Connection() {
-  context_.stop();
-  thread_.join();
-}
+RedisStore::Connection::~Connection() = default;
 
 template <typename Enqueue>
 bool RedisStore::Connection::enqueue(Enqueue enqueue_waiting) {
@@ -71,7 +70,7 @@ bool RedisStore::Connection::enqueue(Enqueue enqueue_waiting) {
     enqueue_waiting(waiting_);
     if (std::exchange(wake_posted_, true)) return true;
   }
-  asio::post(context_, [this] { send_waiting(); });
+  asio::post(loop_, [this] { send_waiting(); });
   return true;
 }
 
@@ -112,9 +111,9 @@ auto RedisStore::Connection::connect() -> Awaitable<std::string> {
   hung_ = false;
   unfit_.clear();
   reader_.reset(redisReaderCreate());
-  Timer deadline(context_.get_executor());
+  Timer deadline(loop_.get_executor());
   bool late = false;
-  asio::ip::basic_resolver<asio::ip::tcp, Executor> resolver(context_.get_executor());
+  asio::ip::basic_resolver<asio::ip::tcp, Executor> resolver(loop_.get_executor());
   deadline.expires_after(connect_deadline);
   deadline.async_wait([&](boost::system::error_code error) {
     if (error) return;
@@ -141,7 +140,7 @@ auto RedisStore::Connection::connect() -> Awaitable<std::string> {
   }
   // The wait must not outlive what it refers to.
   if (!late && deadline.cancel() == 0) late = true;
-  co_await asio::post(context_.get_executor(), asio::use_awaitable_t<Executor>());
+  co_await asio::post(loop_.get_executor(), asio::use_awaitable_t<Executor>());
   co_return late ? "it does not answer" : trouble;
 }
 

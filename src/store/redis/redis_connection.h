@@ -9,7 +9,6 @@
 #include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "domain/failure.h"
@@ -22,14 +21,14 @@ struct redisReader;
 
 namespace tracker::store {
 
-/// The store's connection and its thread. Invariants:
+/// The store's connection. Belongs to the loop's thread, but for what says otherwise. Invariants:
 /// 1. Replies come in the order of the commands, so in_flight_ is a queue.
 /// 2. What is in waiting_ was not sent: when the connection is lost it is certainly not counted. What is in
 ///    in_flight_ may have been: when the connection is lost it is perhaps counted.
 /// 3. While why_not_ready_ says something, nothing enters waiting_.
 class RedisStore::Connection {
  public:
-  explicit Connection(const RedisSettings& settings);
+  Connection(boost::asio::io_context& loop, const RedisSettings& settings);
   ~Connection();
 
   // From any thread.
@@ -69,7 +68,7 @@ class RedisStore::Connection {
     domain::TokenId id;  // of HSETNX
   };
 
-  // All that follows: in the thread.
+  // All that follows: in the loop's thread.
   Awaitable<void> run();
   Awaitable<std::string> connect();
   Awaitable<std::string> greet();
@@ -95,7 +94,7 @@ class RedisStore::Connection {
   bool wake_posted_ = false;   // mutex_
   std::string why_not_ready_;  // mutex_; empty: ready
 
-  boost::asio::io_context context_{1};
+  boost::asio::io_context& loop_;
   Socket socket_;
   Timer retry_timer_;
   Timer watchdog_;
@@ -116,7 +115,6 @@ class RedisStore::Connection {
   std::vector<RedisRound*> touched_;  // with verdicts that were not delivered yet
   Clock::time_point key_reported_;
   runtime::ChangeLog changes_;
-  std::thread thread_;
 };
 
 }  // namespace tracker::store

@@ -4,7 +4,8 @@
 
 namespace tracker::store {
 
-RedisStore::RedisStore(const RedisSettings& settings) : connection_(std::make_unique<Connection>(settings)) {}
+RedisStore::RedisStore(boost::asio::io_context& loop, const RedisSettings& settings)
+    : connection_(std::make_unique<Connection>(loop, settings)) {}
 
 RedisStore::~RedisStore() = default;
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <memory>
 
@@ -15,14 +16,15 @@ struct RedisSettings {
   std::chrono::milliseconds reply_deadline{2'000};
 };
 
-/// Counts in Redis, over one pipelined connection that a thread of its own keeps. It connects, and connects
+/// Counts in Redis, over one pipelined connection on an event loop, which others may share. It connects, and connects
 /// again, by itself; while it cannot, every hit is refused at once. What was sent is never sent again.
 class RedisStore final : public CounterStore {
  public:
-  /// Starts to connect; a Redis that is not there is no error.
-  explicit RedisStore(const RedisSettings& settings);
+  /// Starts to connect as soon as the loop runs; a Redis that is not there is no error. What is tracked from
+  /// the loop's own thread costs no thread switch.
+  RedisStore(boost::asio::io_context& loop, const RedisSettings& settings);
 
-  /// Nothing is under way any more.
+  /// The loop has stopped; it is still there.
   ~RedisStore() override;
 
   void track(const domain::HitBatch& hits, TrackReply& reply) override;

@@ -1,0 +1,84 @@
+#include "rpc/counter_listener.h"
+
+#include <sys/socket.h>
+
+#include <array>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <chrono>
+#include <exception>
+
+#include "rpc/http2_connection.h"
+#include "runtime/deadlines.h"
+
+namespace tracker::rpc {
+
+namespace {
+using Executor = boost::asio::io_context::executor_type;
+constexpr auto token = boost::asio::as_tuple(boost::asio::use_awaitable_t<Executor>());
+using Timer =
+    boost::asio::basic_waitable_timer<runtime::Clock, boost::asio::wait_traits<runtime::Clock>, Executor>;
+
+constexpr auto accept_pause = std::chrono::milliseconds(100);
+constexpr auto first_bytes_pause = std::chrono::milliseconds(5);
+constexpr auto first_bytes_deadline = std::chrono::seconds(10);
+
+/// A coroutine that fails (out of memory) ends the program: it must not go on without it.
+constexpr auto throw_on = [](std::exception_ptr error) {
+  if (error) std::rethrow_exception(error);
+};
+}  // namespace
+
+CounterListener::CounterListener(boost::asio::io_context& loop, const runtime::Address& address,
+                                 Take take_envoy, Take take_other)
+    : acceptor_(runtime::listen(loop, address)),
+      take_envoy_(std::move(take_envoy)),
+      take_other_(std::move(take_other)) {
+  boost::asio::co_spawn(loop.get_executor(), accept(), throw_on);
+}
+
+void CounterListener::close() {
+  boost::system::error_code ignored;
+  acceptor_.close(ignored);
+}
+
+auto CounterListener::accept() -> Awaitable<void> {
+  Timer pause(acceptor_.get_executor());
+  while (acceptor_.is_open()) {
+    auto [error, socket] = co_await acceptor_.async_accept(token);
+    if (!error) {
+      boost::asio::co_spawn(acceptor_.get_executor(),
+                            sort(std::make_shared<runtime::Socket>(std::move(socket))), throw_on);
+    } else if (acceptor_.is_open()) {  // out of descriptors or memory: others must end first
+      pause.expires_after(accept_pause);
+      co_await pause.async_wait(token);
+    }
+  }
+}
+
+/// Looks at its first bytes, and leaves them where they are.
+auto CounterListener::sort(std::shared_ptr<runtime::Socket> socket) -> Awaitable<void> {
+  const auto deadline = runtime::Clock::now() + first_bytes_deadline;
+  Timer timer(acceptor_.get_executor());
+  std::array<char, 64> bytes{};
+  while (acceptor_.is_open()) {
+    timer.expires_at(deadline);
+    timer.async_wait([socket](boost::system::error_code error) {
+      boost::system::error_code ignored;
+      if (!error) socket->cancel(ignored);
+    });
+    const auto [error] = co_await socket->async_wait(runtime::Socket::wait_read, token);
+    if (error || runtime::Clock::now() >= deadline) co_return;
+    const auto size = ::recv(socket->native_handle(), bytes.data(), bytes.size(), MSG_PEEK | MSG_DONTWAIT);
+    if (size <= 0) co_return;
+    const auto from_tracker = is_from_tracker({bytes.data(), static_cast<std::size_t>(size)});
+    if (from_tracker) {
+      co_return (*from_tracker ? take_envoy_ : take_other_)(std::move(*socket));
+    }
+    timer.expires_after(first_bytes_pause);
+    co_await timer.async_wait(token);
+  }
+}
+
+}  // namespace tracker::rpc

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <functional>
+#include <memory>
+
+#include "runtime/address.h"
+#include "runtime/listener.h"
+
+namespace tracker::rpc {
+
+/// The counter's port. A connection that begins as tracker's own envoys do is kept on the loop; every other
+/// one is gRPC's. Belongs to the loop's thread.
+class CounterListener {
+ public:
+  using Take = std::function<void(runtime::Socket socket)>;
+
+  /// Listens and accepts. Throws boost::system::system_error if it cannot listen; the port is never shared.
+  CounterListener(boost::asio::io_context& loop, const runtime::Address& address, Take take_envoy,
+                  Take take_other);
+
+  boost::asio::ip::tcp::endpoint endpoint() const { return acceptor_.local_endpoint(); }
+
+  /// Accepts no more, and drops those of whom it does not know yet what they are.
+  void close();
+
+ private:
+  template <typename T>
+  using Awaitable = boost::asio::awaitable<T, boost::asio::io_context::executor_type>;
+
+  Awaitable<void> accept();
+  Awaitable<void> sort(std::shared_ptr<runtime::Socket> socket);
+
+  runtime::Acceptor acceptor_;
+  const Take take_envoy_;
+  const Take take_other_;
+};
+
+}  // namespace tracker::rpc
