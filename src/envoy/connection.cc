@@ -43,7 +43,7 @@ Awaitable<void> Connection::run() {
       continue;
     }
     if (wait == Wait::read && drain_asked_ && !draining_) {
-      drain();
+      read_the_last();
       continue;
     }
     if (wait == Wait::answers) {
@@ -51,18 +51,21 @@ Awaitable<void> Connection::run() {
       continue;
     }
     waits_for_ = wait;
-    const auto type = wait == Wait::read ? WaitType::wait_read : WaitType::wait_write;
-    const auto [error] = co_await socket_.async_wait(type, token);
-    waits_for_ = Wait::nothing;
-    if (error == boost::asio::error::operation_aborted || is_at_its_end() || next_wait() != wait) continue;
-    if (error) {
-      broken_ = true;
-    } else if (wait == Wait::read) {
-      read();
-      set_deadline();
+    if (wait == Wait::read) {
+      // Not a wait and then a read: a read that leaves room needs no epoll_ctl() before the next one.
+      const auto [error, size] = co_await socket_.async_read_some(boost::asio::buffer(first_bytes_), token);
+      waits_for_ = Wait::nothing;
+      take_first_bytes(error, size);
     } else {
-      send(std::exchange(unsent_, {}));
-      write_answers();
+      const auto [error] = co_await socket_.async_wait(WaitType::wait_write, token);
+      waits_for_ = Wait::nothing;
+      if (error == boost::asio::error::operation_aborted || is_at_its_end() || next_wait() != wait) continue;
+      if (error) {
+        broken_ = true;
+      } else {
+        send(std::exchange(unsent_, {}));
+        write_answers();
+      }
     }
   }
   abandon_requests();
@@ -94,33 +97,62 @@ void Connection::wake_if_it_waits_for_the_wrong_thing() {
   if (waits_for_ == Wait::answers) {
     wake_->cancel();
   } else {
-    boost::system::error_code ignored;
-    socket_.cancel(ignored);
+    cancel_wait();
   }
 }
 
-void Connection::read() {
+void Connection::cancel_wait() {
+  boost::system::error_code ignored;
+  socket_.cancel(ignored);
+}
+
+/// What was read is taken, whatever has changed since the read began.
+void Connection::take_first_bytes(boost::system::error_code error, std::size_t size) {
+  if (error == boost::asio::error::operation_aborted) return;
+  if (error == boost::asio::error::eof) {
+    take_end();
+  } else if (error) {
+    broken_ = true;
+  } else if (receiving_) {
+    read({first_bytes_.data(), size});
+    set_deadline();
+  }
+}
+
+void Connection::take_end() {
+  client_finished_ = true;
+  receiving_ = false;
+  release_memory(unread_);
+}
+
+/// Takes what the first bytes hold, and then, unless they left room, all that there is.
+void Connection::read(std::string_view first) {
   auto& buffer = worker_.read_buffer();
   const std::size_t window = buffer.size() - worker_.settings().head.head_bytes_max;
-  for (;;) {
-    const std::size_t carried = unread_.size();
-    assert(carried <= worker_.settings().head.head_bytes_max);
-    std::memcpy(buffer.data(), unread_.data(), carried);
-    const auto got = ::recv(socket_.native_handle(), buffer.data() + carried, window, MSG_DONTWAIT);
+  const auto carry = [&] {
+    assert(unread_.size() <= worker_.settings().head.head_bytes_max);
+    std::memcpy(buffer.data(), unread_.data(), unread_.size());
+    return buffer.data() + unread_.size();
+  };
+  if (unread_.empty()) {
+    parse(first);
+  } else if (!first.empty()) {
+    std::memcpy(carry(), first.data(), first.size());
+    parse({buffer.data(), std::exchange(unread_, {}).size() + first.size()});
+  }
+  bool more = first.empty() || first.size() == first_bytes_.size();
+  while (more && !broken_ && next_wait() == Wait::read) {
+    char* const behind = carry();
+    const auto got = ::recv(socket_.native_handle(), behind, window, MSG_DONTWAIT);
+    if (got < 0 && errno == EINTR) continue;
     if (got < 0) {
-      if (errno == EINTR) continue;
       if (errno != EAGAIN && errno != EWOULDBLOCK) broken_ = true;
       return;
     }
-    if (got == 0) {
-      client_finished_ = true;
-      receiving_ = false;
-      release_memory(unread_);
-      return;
-    }
+    if (got == 0) return take_end();
     unread_.clear();
-    parse({buffer.data(), carried + static_cast<std::size_t>(got)});
-    if (static_cast<std::size_t>(got) < window || next_wait() != Wait::read) return;
+    parse({buffer.data(), static_cast<std::size_t>(behind - buffer.data() + got)});
+    more = static_cast<std::size_t>(got) == window;
   }
 }
 
@@ -284,8 +316,13 @@ Refusal Connection::refusal_of_late_head() const {
 
 void Connection::drain() {
   drain_asked_ = true;
-  if (lingering_ || paused_ || next_wait() != Wait::read) return;  // run() comes back to it
-  read();
+  // run() comes to it. It must not be overtaken by a read that it waits for, which may be done already.
+  if (waits_for_ == Wait::read && !lingering_) cancel_wait();
+}
+
+/// The service ends: reads what has arrived.
+void Connection::read_the_last() {
+  read({});
   set_deadline();
   if (!paused_ && (!receiving_ || next_wait() == Wait::read)) {  // all that has arrived is read
     draining_ = true;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/io_context.hpp>
@@ -36,8 +37,8 @@ using ReadyHook =
 /// 1. Requests wait in one queue in the order in which they came, and their answers leave in that order.
 /// 2. It reads only while fewer than pipeline_max requests wait and all that was written has left.
 /// 3. The answer that closes the connection is the last of the queue: nothing is read behind its request.
-/// 4. It holds no read buffer: what it keeps between turns is an incomplete head, or what it may not read
-/// yet.
+/// 4. It holds no read buffer but for its first bytes, in which most requests fit; what it keeps beside them
+///    between turns is an incomplete head, or what it may not read yet.
 /// 5. Its coroutine waits for one thing at a time. Whoever changes what it should wait for cancels the wait,
 ///    and the coroutine looks again.
 class Connection : public ConnectionHook, public ReadyHook, public runtime::Expiring {
@@ -65,9 +66,13 @@ class Connection : public ConnectionHook, public ReadyHook, public runtime::Expi
   Wait next_wait() const noexcept;
   Awaitable<void> wait_for_answers();
   void wake_if_it_waits_for_the_wrong_thing();
+  void cancel_wait();
   bool is_at_its_end() const noexcept;
 
-  void read();
+  void take_first_bytes(boost::system::error_code error, std::size_t size);
+  void take_end();
+  void read(std::string_view first);
+  void read_the_last();
   void parse(std::string_view input);
   void take(const RequestHead& head);
   Exchange& enqueue();
@@ -82,6 +87,7 @@ class Connection : public ConnectionHook, public ReadyHook, public runtime::Expi
   runtime::Socket socket_;
   Exchange* first_ = nullptr;  // the queue
   Exchange* last_ = nullptr;
+  std::array<char, 512> first_bytes_;
   std::string unread_;  // an incomplete head, or (paused) requests that may not be read yet
   std::string unsent_;  // answers that the client has not taken yet
   std::uint32_t waiting_ = 0;
