@@ -93,14 +93,12 @@ class ReflectionTest : public CounterTest {
 
 TEST_F(ReflectionTest, ListsTheServices) {
   const std::set<std::string> names = services();
-  for (const char* name : {"manager_rpc.CounterService", "tracker.v1.Counting", "grpc.health.v1.Health",
-                           "grpc.reflection.v1alpha.ServerReflection"}) {
+  for (const char* name :
+       {"manager_rpc.CounterService", "grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection"}) {
     EXPECT_TRUE(names.contains(name)) << name;
   }
   for (const std::string& name : names) {
-    EXPECT_TRUE(name == "manager_rpc.CounterService" || name.starts_with("tracker.v1.") ||
-                name.starts_with("grpc."))
-        << name;
+    EXPECT_TRUE(name == "manager_rpc.CounterService" || name.starts_with("grpc.")) << name;
   }
 }
 
@@ -151,11 +149,6 @@ TEST_F(ReflectionTest, DynamicClientCounts) {
   }
   EXPECT_EQ(call("UpdateCounter", "invalid", "/p")->ShortDebugString(), "");
   EXPECT_TRUE(is_counted(client_.update(token, "/p"), 4));
-}
-
-TEST_F(ReflectionTest, TellsTheInternalServiceToo) {
-  learn("tracker.v1.Counting");
-  EXPECT_NE(pool_.FindServiceByName("tracker.v1.Counting"), nullptr);
 }
 
 TEST_F(ReflectionTest, UnknownSymbolIsAnError) {

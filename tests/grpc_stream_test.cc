@@ -16,6 +16,7 @@
 
 #include "grpc_client.h"
 #include "grpc_track_call.h"
+#include "support/faulty_link.h"
 #include "support/redis_server.h"
 
 namespace tracker::tests {
@@ -30,10 +31,11 @@ class TrackTest : public CounterTest {
   // Everybody else is served: on a stream that was open before, on a new one, and publicly.
   void expect_others_are_served() {
     CounterClient other(door_);
+    CounterClient other_envoy(link_.door());
     const std::string path = "/others";
     ASSERT_TRUE(bystander_.send(batch_of(++bystanders_batches_, 1, id_, path)));
     EXPECT_EQ(bystander_.verdicts_on(bystanders_batches_).at(0).count, ++others_);
-    TrackCall fresh(other.channel());
+    TrackCall fresh(other_envoy.channel());
     fresh.open();
     ASSERT_TRUE(fresh.send(batch_of(1, 1, id_, path)));
     EXPECT_EQ(fresh.verdicts_on(1).at(0).count, ++others_);
@@ -42,25 +44,44 @@ class TrackTest : public CounterTest {
     EXPECT_TRUE(is_counted(other.update(token_, path), ++others_));
   }
 
-  const MintedToken minted_ = mint_by_bytes(client_.channel());
+  // What comes over it looks like one of tracker's envoys: others are not given this service.
+  FaultyLink link_{door_, FaultyLink::Clients::look_like_envoys};
+  CounterClient envoy_{link_.door()};
+  const MintedToken minted_ = mint_by_bytes(envoy_.channel());
   const std::string& token_ = minted_.text;
   const std::string& id_ = minted_.id;
-  TrackCall bystander_{client_.channel()};
+  TrackCall bystander_{envoy_.channel()};
   std::uint64_t bystanders_batches_ = 0;
   std::int64_t others_ = 0;
 };
 
 TEST_F(TrackTest, OpeningSaysVersionAndReadiness) {
-  const v1::TrackResponse response = TrackCall(client_.channel()).open();
+  const v1::TrackResponse response = TrackCall(envoy_.channel()).open();
   EXPECT_TRUE(response.has_opening());
   EXPECT_NE(run_to_end({"--version"}).out.find(response.opening().version()), std::string::npos);
   EXPECT_TRUE(response.has_readiness());
   EXPECT_EQ(response.readiness().why_not(), "");
 }
 
+// Neither a call of it nor a call of anything else tells anything about it.
+TEST_F(TrackTest, IsForEnvoysOnly) {
+  v1::MintResponse minted;
+  EXPECT_TRUE(
+      has_status(call_by_name(client_.channel(), "/tracker.v1.Counting/Mint", v1::MintRequest(), minted),
+                 grpc::UNIMPLEMENTED));
+  TrackCall call(client_.channel());
+  EXPECT_TRUE(has_status(call.end(), grpc::UNIMPLEMENTED));
+}
+
+TEST_F(TrackTest, EnvoysHaveNothingElse) {
+  std::string token;
+  EXPECT_TRUE(has_status(envoy_.new_token(token), grpc::UNIMPLEMENTED));
+  expect_others_are_served();
+}
+
 TEST_F(TrackTest, CountsWhatThePublicServiceCounts) {
   EXPECT_TRUE(is_counted(client_.update(token_, "/p"), 1));
-  TrackCall call(client_.channel());
+  TrackCall call(envoy_.channel());
   call.open();
   v1::HitBatch batch = batch_of(1, 1, id_, "/p");
   add_hit(batch, std::string(16, '\x07'), "/p");
@@ -77,7 +98,7 @@ TEST_F(TrackTest, CountsWhatThePublicServiceCounts) {
 }
 
 TEST_F(TrackTest, TenThousandHitsInOneBatch) {
-  TrackCall call(client_.channel());
+  TrackCall call(envoy_.channel());
   call.open();
   ASSERT_TRUE(call.send(batch_of(1, 10'000, id_, "/p")));
   std::int64_t expected = 0;
@@ -89,7 +110,7 @@ TEST_F(TrackTest, TenThousandHitsInOneBatch) {
 }
 
 TEST_F(TrackTest, HalfCloseWithBatchesInFlightGetsAllVerdicts) {
-  TrackCall call(client_.channel());
+  TrackCall call(envoy_.channel());
   call.open();
   constexpr std::uint64_t batches = 200;
   constexpr std::size_t hits = 50;
@@ -107,21 +128,21 @@ TEST_F(TrackTest, HalfCloseWithBatchesInFlightGetsAllVerdicts) {
 }
 
 TEST_F(TrackTest, HalfCloseAfterTheOpeningEndsWell) {
-  TrackCall call(client_.channel());
+  TrackCall call(envoy_.channel());
   call.open();
   call.half_close();
   EXPECT_TRUE(has_status(call.end(), grpc::OK));
 }
 
 TEST_F(TrackTest, NothingIsCountedWithoutAnOpening) {
-  TrackCall batch_first(client_.channel());
+  TrackCall batch_first(envoy_.channel());
   batch_first.send(batch_of(1, 3, id_, "/p"));
   EXPECT_FALSE(batch_first.end().ok());
   EXPECT_EQ(batch_first.missing(1), 3U);
-  TrackCall empty_first(client_.channel());
+  TrackCall empty_first(envoy_.channel());
   empty_first.send_nothing();
   EXPECT_FALSE(empty_first.end().ok());
-  TrackCall nothing(client_.channel());
+  TrackCall nothing(envoy_.channel());
   nothing.half_close();
   nothing.end();
   expect_others_are_served();
@@ -129,7 +150,7 @@ TEST_F(TrackTest, NothingIsCountedWithoutAnOpening) {
 }
 
 TEST_F(TrackTest, SilentClientHarmsNobody) {
-  TrackCall silent(client_.channel());
+  TrackCall silent(envoy_.channel());
   expect_others_are_served();
 }
 
@@ -166,7 +187,7 @@ TEST_F(TrackTest, ColumnsThatDoNotFitTogetherAreNotCounted) {
   };
   for (const Garbage& bad : garbage) {
     SCOPED_TRACE(bad.what);
-    TrackCall call(client_.channel());
+    TrackCall call(envoy_.channel());
     call.open();
     v1::HitBatch batch = batch_of(1, 3, id_, "/p");
     bad.spoil(batch);
@@ -181,7 +202,7 @@ TEST_F(TrackTest, ColumnsThatDoNotFitTogetherAreNotCounted) {
 }
 
 TEST_F(TrackTest, MessageThatIsTooBigEndsItsOwnStreamOnly) {
-  TrackCall call(client_.channel());
+  TrackCall call(envoy_.channel());
   call.open();
   v1::HitBatch batch = batch_of(1, 1, id_, std::string(64 * 1024 * 1024, 'a'));
   call.send(batch);
@@ -192,7 +213,7 @@ TEST_F(TrackTest, MessageThatIsTooBigEndsItsOwnStreamOnly) {
 TEST_F(TrackTest, CancelledStreamsCountOnceAtMost) {
   std::int64_t sent = 0;
   for (std::uint64_t round = 0; round < 30; ++round) {
-    TrackCall call(client_.channel());
+    TrackCall call(envoy_.channel());
     call.open();
     for (std::uint64_t number = 1; number <= round; ++number) {
       sent += call.send(batch_of(number, 20, id_, "/p")) ? 20 : 0;
@@ -204,7 +225,7 @@ TEST_F(TrackTest, CancelledStreamsCountOnceAtMost) {
 }
 
 TEST_F(TrackTest, HitsWhoseTimeIsOverAreNotCounted) {
-  TrackCall call(client_.channel());
+  TrackCall call(envoy_.channel());
   call.open();
   v1::HitBatch late = batch_of(1, 3, id_, "/p");
   late.set_deadline_ms(0);
@@ -216,7 +237,7 @@ TEST_F(TrackTest, HitsWhoseTimeIsOverAreNotCounted) {
 // The client's own library takes what comes for it only as far as its window; then the counter waits for it,
 // and takes no more hits from it, instead of keeping verdicts without end.
 TEST_F(TrackTest, ClientThatReadsNoVerdictsIsReadNoFurther) {
-  TrackCall call(client_.channel());
+  TrackCall call(envoy_.channel());
   call.open();
   constexpr std::uint64_t enough = 4'000;
   std::atomic<std::uint64_t> taken = 0;
@@ -238,7 +259,7 @@ class TrackLimitTest : public TrackTest {
 };
 
 TEST_F(TrackLimitTest, HitsBeyondTheLimitAreNotCounted) {
-  TrackCall call(client_.channel());
+  TrackCall call(envoy_.channel());
   call.open();
   ASSERT_TRUE(call.send(batch_of(1, 101, id_, "/p")));
   for (const Judged& hit : call.verdicts_on(1)) ASSERT_EQ(hit.kind, v1::VERDICT_KIND_NOT_COUNTED);
@@ -291,7 +312,9 @@ class TrackDrainTest : public testing::Test {
   const Endpoint door_ = program_.wait_listening().at("counter");
   CounterClient client_{door_};
   const bool serves_ = wait_serving(client_.channel());
-  const MintedToken minted_ = mint_by_bytes(client_.channel());
+  FaultyLink link_{door_, FaultyLink::Clients::look_like_envoys};
+  CounterClient envoy_{link_.door()};
+  const MintedToken minted_ = mint_by_bytes(envoy_.channel());
 };
 
 TEST_F(TrackDrainTest, SigtermUnderLoadAnswersAllThatItCounts) {
@@ -300,7 +323,7 @@ TEST_F(TrackDrainTest, SigtermUnderLoadAnswersAllThatItCounts) {
   std::vector<std::future<Streamed>> running;
   for (int i = 0; i < streams; ++i) {
     running.push_back(
-        std::async(std::launch::async, [&] { return stream_until_ended(door_, minted_.id, busy); }));
+        std::async(std::launch::async, [&] { return stream_until_ended(link_.door(), minted_.id, busy); }));
   }
   busy.wait();
   program_.send_signal(SIGTERM);
@@ -322,7 +345,7 @@ TEST_F(TrackDrainTest, SigtermUnderLoadAnswersAllThatItCounts) {
 TEST_F(TrackDrainTest, BatchesThatCrossTheEndOfTheirStreamAreNotLost) {
   std::vector<std::unique_ptr<TrackCall>> calls;
   for (int i = 0; i < 300; ++i) {
-    calls.push_back(std::make_unique<TrackCall>(client_.channel()));
+    calls.push_back(std::make_unique<TrackCall>(envoy_.channel()));
     calls.back()->open();
   }
   redis_.command({"CLIENT", "PAUSE", "600000", "WRITE"});

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "domain/token.h"
+#include "runtime/workers.h"
 #include "support/caller.h"
 #include "support/deadline.h"
 #include "support/fleet.h"
@@ -37,7 +38,11 @@ using testing::Not;
 // Calls a store and waits for what it answers.
 class StoreCaller {
  public:
-  explicit StoreCaller(const std::string& address) : store_({*store::parse_redis_address(address)}) {}
+  explicit StoreCaller(const std::string& address)
+      : store_(loop_.context(0), {*store::parse_redis_address(address)}) {
+    loop_.start();
+  }
+  ~StoreCaller() { loop_.stop(); }
 
   // Why it is not ready when it has connected, or failed to; nothing if it is ready.
   std::optional<std::string> why_not_ready() const {
@@ -87,6 +92,7 @@ class StoreCaller {
   }
 
  private:
+  runtime::Workers loop_{1};
   store::RedisStore store_;
 };
 

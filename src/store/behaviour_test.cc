@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "domain/token.h"
+#include "runtime/workers.h"
 #include "store/counter_store.h"
 #include "store/memory/memory_store.h"
 #include "store/redis/redis_store.h"
@@ -27,10 +28,30 @@ struct StoreUnderTest {
   std::function<std::unique_ptr<CounterStore>()> make;
 };
 
+/// A Redis store and the loop that it needs.
+class RedisStoreAndLoop final : public CounterStore {
+ public:
+  explicit RedisStoreAndLoop(const std::string& address)
+      : store_(loop_.context(0), {*parse_redis_address(address)}) {
+    loop_.start();
+  }
+  ~RedisStoreAndLoop() override { loop_.stop(); }
+
+  void track(const HitBatch& hits, TrackReply& reply) override { store_.track(hits, reply); }
+  void add_token(const TokenId& id, domain::Deadline deadline, AddReply& reply) override {
+    store_.add_token(id, deadline, reply);
+  }
+  std::optional<std::string> why_not_ready() const override { return store_.why_not_ready(); }
+
+ private:
+  runtime::Workers loop_{1};
+  RedisStore store_;
+};
+
 /// Over a real Redis, one for all the tests of the process.
 std::unique_ptr<CounterStore> connected_redis_store() {
   static const tests::RedisServer redis;
-  auto store = std::make_unique<RedisStore>(RedisSettings{*parse_redis_address(redis.address())});
+  auto store = std::make_unique<RedisStoreAndLoop>(redis.address());
   for (const tests::Deadline deadline; store->why_not_ready() && !deadline.passed();) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }

@@ -10,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <stdexcept>
+#include <string_view>
 #include <utility>
 
 namespace tracker::tests {
@@ -32,6 +33,15 @@ void close_with_reset(int fd) {
   ::close(fd);
 }
 
+bool send_all(int to, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const auto taken = ::send(to, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (taken <= 0) return false;
+    bytes.remove_prefix(static_cast<std::size_t>(taken));
+  }
+  return true;
+}
+
 bool readable(int fd) {
   pollfd watched{fd, POLLIN, 0};
   return ::poll(&watched, 1, 0) > 0;
@@ -39,7 +49,7 @@ bool readable(int fd) {
 
 }  // namespace
 
-FaultyLink::FaultyLink(Endpoint server) : server_(std::move(server)) {
+FaultyLink::FaultyLink(Endpoint server, Clients clients) : server_(std::move(server)), clients_(clients) {
   listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address = loopback(0);
   socklen_t length = sizeof address;
@@ -107,7 +117,10 @@ void FaultyLink::accept_one() {
 }
 
 void FaultyLink::forward(Pair& pair) {
-  if (!holds_requests_ && readable(pair.client) && !copy(pair.client, pair.server)) pair.broken = true;
+  if (!holds_requests_ && readable(pair.client)) {
+    const bool beginning = clients_ == Clients::look_like_envoys && !pair.changed;
+    if (!(beginning ? copy_beginning(pair) : copy(pair.client, pair.server))) pair.broken = true;
+  }
   if (!holds_answers_ && readable(pair.server) && !copy(pair.server, pair.client)) pair.broken = true;
 }
 
@@ -115,12 +128,24 @@ bool FaultyLink::copy(int from, int to) {
   std::array<char, 65536> buffer;
   const auto size = ::recv(from, buffer.data(), buffer.size(), 0);
   if (size <= 0) return size < 0 && errno == EINTR;
-  for (ssize_t sent = 0; sent < size;) {
-    const auto taken = ::send(to, buffer.data() + sent, static_cast<std::size_t>(size - sent), MSG_NOSIGNAL);
-    if (taken <= 0) return false;
-    sent += taken;
-  }
-  return true;
+  return send_all(to, {buffer.data(), static_cast<std::size_t>(size)});
+}
+
+// A client begins with a preface of 24 bytes and a SETTINGS frame: its length in 3 bytes, 6 more of its head,
+// and settings of 6 bytes (RFC 9113, sections 3.4 and 6.5).
+bool FaultyLink::copy_beginning(Pair& pair) {
+  constexpr std::size_t length_end = 27;
+  constexpr std::size_t head_end = 33;
+  constexpr std::string_view setting("\xF7\x54\0\0\0\1", 6);
+  std::array<char, 65536> buffer;
+  const auto size = ::recv(pair.client, buffer.data(), buffer.size(), 0);
+  if (size <= 0) return size < 0 && errno == EINTR;
+  pair.beginning.append(buffer.data(), static_cast<std::size_t>(size));
+  if (pair.beginning.size() < head_end) return true;
+  pair.beginning[length_end - 1] = static_cast<char>(pair.beginning[length_end - 1] + 6);
+  pair.beginning.insert(head_end, setting);
+  pair.changed = true;
+  return send_all(pair.server, pair.beginning);
 }
 
 }  // namespace tracker::tests

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -13,7 +14,10 @@ namespace tracker::tests {
 // A TCP link to `server` that can be told to break. Clients connect to door().
 class FaultyLink {
  public:
-  explicit FaultyLink(Endpoint server);
+  // gRPC's clients can be made to look like tracker's own envoys: by a setting, put first in what they send.
+  enum class Clients { as_they_are, look_like_envoys };
+
+  explicit FaultyLink(Endpoint server, Clients clients = Clients::as_they_are);
   ~FaultyLink();
   FaultyLink(const FaultyLink&) = delete;
   FaultyLink& operator=(const FaultyLink&) = delete;
@@ -35,6 +39,8 @@ class FaultyLink {
     int client;
     int server;
     bool broken = false;
+    std::string beginning = {};  // what the client sent, until it looks like an envoy
+    bool changed = false;
   };
 
   void run();
@@ -42,8 +48,10 @@ class FaultyLink {
   void forward(Pair& pair);
   // False: there is no more to come.
   static bool copy(int from, int to);
+  static bool copy_beginning(Pair& pair);
 
   const Endpoint server_;
+  const Clients clients_;
   Endpoint door_;
   int listener_ = -1;
   std::atomic<bool> holds_answers_ = false;

@@ -26,6 +26,7 @@ constexpr auto retry_longest = std::chrono::milliseconds(1'000);
 constexpr auto connect_deadline = std::chrono::milliseconds(2'000);
 constexpr auto key_report_pause = std::chrono::seconds(1);
 constexpr std::size_t read_bytes = 64 * 1024;
+constexpr std::size_t known_tokens_max = 1'000'000;  // about 40 MB
 constexpr std::string_view probe_key = "tracker:{probe}";
 
 /// A Redis that says this writes nothing for anybody: a replica, one that loads, is full or cannot save.
@@ -221,9 +222,12 @@ void RedisStore::Connection::take(const redisReply& reply) {
   const InFlight command = in_flight_.front();
   in_flight_.pop_front();
   heard_ = Clock::now();
-  if (command.add == nullptr) {
+  if (command.round != nullptr) {
     take_track(command, reply);
+  } else if (command.add == nullptr) {
+    return;  // it was tidied up, or stays: it is nobody's
   } else if (reply.type == REDIS_REPLY_INTEGER) {
+    know(command.id);
     command.add->on_added(std::nullopt);
   } else {
     report({redis_key(command.id),
@@ -234,15 +238,38 @@ void RedisStore::Connection::take(const redisReply& reply) {
 }
 
 void RedisStore::Connection::take_track(const InFlight& command, const redisReply& reply) {
+  RedisRound& round = *command.round;
   if (is_error(reply, "NOSCRIPT")) {  // nothing was run: somebody emptied the script cache
-    command.round->append(command.command, true, unsent_);
-    in_flight_.push_back({Clock::now(), command.round, command.command, nullptr, {}});
-    write();
-    return;
+    send(round, command.command, RedisRound::Form::script_text, Clock::now());
+    return write();
   }
-  const auto trouble = command.round->take_reply(command.command, reply);
+  const auto trouble = round.take_reply(command.command, command.part, reply);
+  if (reply.type == REDIS_REPLY_ARRAY) know(round.token(command.command));
+  if (round.met_no_token(command.command)) tidy_up(round.token(command.command));
   if (!trouble.error.empty()) report(trouble);
   if (touched_.empty() || touched_.back() != command.round) touched_.push_back(command.round);
+}
+
+void RedisStore::Connection::send(RedisRound& round, std::size_t command, RedisRound::Form form,
+                                  Clock::time_point now) {
+  const std::size_t replies = round.append(command, form, unsent_);
+  for (std::size_t part = 0; part < replies; ++part) {
+    in_flight_.push_back({now, &round, command, part, nullptr, {}});
+  }
+}
+
+void RedisStore::Connection::know(const domain::TokenId& id) {
+  if (known_.size() >= known_tokens_max) known_.clear();
+  known_.insert(id);
+}
+
+/// A token that was known is gone, since somebody emptied this Redis, and commands that trusted in it have left
+/// a hash that is nobody's.
+void RedisStore::Connection::tidy_up(const domain::TokenId& id) {
+  known_.erase(id);
+  append_command({"EVAL", tidy_script, "1", redis_key(id)}, unsent_);
+  in_flight_.push_back({Clock::now(), nullptr, 0, 0, nullptr, {}});
+  write();
 }
 
 void RedisStore::Connection::deliver() {
@@ -280,8 +307,8 @@ void RedisStore::Connection::send_waiting() {
     }
     round.group();
     for (std::size_t command = 0; command < round.commands(); ++command) {
-      round.append(command, false, unsent_);
-      in_flight_.push_back({now, &round, command, nullptr, {}});
+      const bool known = known_.contains(round.token(command));
+      send(round, command, known ? RedisRound::Form::plain : RedisRound::Form::script, now);
     }
     if (round.commands() == 0) free_rounds_.push_back(&round);
   }
@@ -292,7 +319,7 @@ void RedisStore::Connection::send_waiting() {
       continue;
     }
     append_command({"HSETNX", redis_key(id), "", seconds}, unsent_);
-    in_flight_.push_back({now, nullptr, 0, reply, id});
+    in_flight_.push_back({now, nullptr, 0, 0, reply, id});
   }
   taken_.batches.clear();
   taken_.tokens.clear();
@@ -357,8 +384,8 @@ void RedisStore::Connection::lose(const std::string& reason) {
   for (const auto& command : std::exchange(in_flight_, {})) {
     if (command.add != nullptr) {
       command.add->on_added(domain::Failure::perhaps_done);
-    } else {
-      command.round->give_up(command.command, domain::Verdict::perhaps_counted());
+    } else if (command.round != nullptr) {
+      command.round->give_up(command.command, command.part, domain::Verdict::perhaps_counted());
       touched_.push_back(command.round);
     }
   }

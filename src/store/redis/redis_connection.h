@@ -4,6 +4,8 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/unordered/unordered_flat_set.hpp>
+#include <cstring>
 #include <deque>
 #include <memory>
 #include <mutex>
@@ -20,6 +22,16 @@
 struct redisReader;
 
 namespace tracker::store {
+
+/// A token id is a hash already.
+struct TokenIdHash {
+  using is_avalanching = void;
+  std::size_t operator()(const domain::TokenId& id) const noexcept {
+    std::size_t hash = 0;
+    std::memcpy(&hash, id.bytes.data() + 8, sizeof hash);
+    return hash;
+  }
+};
 
 /// The store's connection. Belongs to the loop's thread, but for what says otherwise. Invariants:
 /// 1. Replies come in the order of the commands, so in_flight_ is a queue.
@@ -59,11 +71,12 @@ class RedisStore::Connection {
     std::vector<WaitingBatch> batches;
     std::vector<WaitingToken> tokens;
   };
-  /// A command whose reply is to come: one of a round, or HSETNX of a token.
+  /// A reply that is to come: to a command of a round, to HSETNX of a token, or (neither) to tidying up.
   struct InFlight {
     Clock::time_point sent;
     RedisRound* round;
     std::size_t command;
+    std::size_t part;    // which of the command's replies
     AddReply* add;       // not null for HSETNX
     domain::TokenId id;  // of HSETNX
   };
@@ -76,6 +89,9 @@ class RedisStore::Connection {
   std::string feed(std::size_t bytes);
   void take(const redisReply& reply);
   void take_track(const InFlight& command, const redisReply& reply);
+  void send(RedisRound& round, std::size_t command, RedisRound::Form form, Clock::time_point now);
+  void know(const domain::TokenId& id);
+  void tidy_up(const domain::TokenId& id);
   void deliver();
   void send_waiting();
   void write();
@@ -112,6 +128,7 @@ class RedisStore::Connection {
   Waiting taken_;                                    // from waiting_, and empty in between
   std::vector<std::unique_ptr<RedisRound>> rounds_;  // all there are
   std::vector<RedisRound*> free_rounds_;
+  boost::unordered_flat_set<domain::TokenId, TokenIdHash> known_;  // tokens that there were, not all of them
   std::vector<RedisRound*> touched_;  // with verdicts that were not delivered yet
   Clock::time_point key_reported_;
   runtime::ChangeLog changes_;

@@ -5,8 +5,8 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstdlib>
-#include <new>
 #include <tuple>
 
 #include "domain/hex.h"
@@ -20,6 +20,10 @@ if known == 0 then return false end
 local counts = {}
 for i = 1, #ARGV, 2 do counts[#counts + 1] = redis.pcall('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 1]) end
 return counts
+)";
+
+const std::string_view tidy_script = R"(
+if redis.call('HEXISTS', KEYS[1], '') == 0 then redis.call('DEL', KEYS[1]) end
 )";
 
 std::string_view text_of(const redisReply& reply) {
@@ -47,21 +51,34 @@ const std::string& track_script_sha1() {
   return sha1;
 }
 
-void append_command(const std::vector<std::string_view>& arguments, std::string& out) {
-  thread_local std::vector<const char*> texts;
-  thread_local std::vector<std::size_t> sizes;
-  texts.clear();
-  sizes.clear();
-  for (const auto& argument : arguments) {
-    texts.push_back(argument.data());
-    sizes.push_back(argument.size());
-  }
-  char* command = nullptr;
-  const auto size =
-      redisFormatCommandArgv(&command, static_cast<int>(texts.size()), texts.data(), sizes.data());
-  if (size < 0) throw std::bad_alloc();
-  out.append(command, static_cast<std::size_t>(size));
-  redisFreeCommand(command);
+namespace {
+
+/// `$5` or `*3`: a kind, a number, the end of the line.
+void append_number(char kind, std::size_t number, std::string& out) {
+  std::array<char, 20> digits;
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+  out += kind;
+  out.append(digits.data(), end);
+  out += "\r\n";
+}
+
+void append_bulk(std::string_view text, std::string& out) {
+  append_number('$', text.size(), out);
+  out += text;
+  out += "\r\n";
+}
+
+void append_bulk(std::size_t number, std::string& out) {
+  std::array<char, 20> digits;
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+  append_bulk({digits.data(), static_cast<std::size_t>(end - digits.data())}, out);
+}
+
+}  // namespace
+
+void append_command(std::initializer_list<std::string_view> arguments, std::string& out) {
+  append_number('*', arguments.size(), out);
+  for (const auto& argument : arguments) append_bulk(argument, out);
 }
 
 void RedisRound::add(const domain::HitBatch& hits, TrackReply& reply) {
@@ -90,65 +107,100 @@ void RedisRound::group() {
     }
     const auto increment = static_cast<std::uint32_t>(increments_.size());
     increments_.push_back({i, i + 1});
-    if (same_token) {
-      commands_.back().end = increment + 1;
-    } else {
-      commands_.push_back({increment, increment + 1});
+    if (!same_token) commands_.push_back({increment, increment});
+    commands_.back().end = increment + 1;
+  }
+}
+
+std::size_t RedisRound::append(std::size_t command, Form form, std::string& out) {
+  auto& its = commands_[command];
+  its.form = form;
+  const std::size_t paths = its.end - its.begin;
+  const std::string key = redis_key(token(command));
+  if (form == Form::plain) {
+    append_command({"HEXISTS", key, ""}, out);
+  } else {
+    append_number('*', 4 + 2 * paths, out);
+    append_bulk(form == Form::script ? "EVALSHA" : "EVAL", out);
+    append_bulk(form == Form::script ? std::string_view(track_script_sha1()) : track_script, out);
+    append_bulk("1", out);
+    append_bulk(key, out);
+  }
+  for (auto i = its.begin; i < its.end; ++i) {
+    if (form == Form::plain) {
+      append_number('*', 4, out);
+      append_bulk("HINCRBY", out);
+      append_bulk(key, out);
     }
+    append_bulk(path(hits_[increments_[i].begin]), out);
+    append_bulk(increments_[i].end - increments_[i].begin, out);
   }
-}
-
-std::string RedisRound::key(const Command& command) const {
-  return redis_key(id(hits_[increments_[command.begin].begin]));
-}
-
-void RedisRound::append(std::size_t command, bool with_text, std::string& out) {
-  const auto& [begin, end] = commands_[command];
-  const std::string its_key = key(commands_[command]);
-  arguments_.assign({with_text ? "EVAL" : "EVALSHA",
-                     with_text ? track_script : std::string_view(track_script_sha1()), "1", its_key});
-  numbers_.clear();
-  numbers_.reserve(end - begin);
-  for (auto i = begin; i < end; ++i) {
-    numbers_.push_back(std::to_string(increments_[i].end - increments_[i].begin));
-    arguments_.push_back(path(hits_[increments_[i].begin]));
-    arguments_.push_back(numbers_.back());
-  }
-  append_command(arguments_, out);
+  return form == Form::plain ? 1 + paths : 1;
 }
 
 void RedisRound::settle_all(const Increment& increment, const domain::Verdict& verdict) {
   for (auto i = increment.begin; i < increment.end; ++i) settle(hits_[i], verdict);
 }
 
-RedisRound::Trouble RedisRound::take_reply(std::size_t command, const redisReply& reply) {
-  const auto& [begin, end] = commands_[command];
+void RedisRound::settle_counted(const Increment& increment, std::int64_t count) {
+  count -= increment.end - increment.begin;
+  for (auto i = increment.begin; i < increment.end; ++i) settle(hits_[i], domain::Verdict::counted(++count));
+}
+
+RedisRound::Trouble RedisRound::take_reply(std::size_t command, std::size_t part, const redisReply& reply) {
+  const auto& its = commands_[command];
+  if (its.form == Form::plain) return take_plain(command, part, reply);
   if (reply.type == REDIS_REPLY_NIL) {
     give_up(command, domain::Verdict::unknown_token());
     return {};
   }
-  if (reply.type != REDIS_REPLY_ARRAY || reply.elements != end - begin) {
+  if (reply.type != REDIS_REPLY_ARRAY || reply.elements != its.end - its.begin) {
     // The script ends with an error only before its first increment, so an error counted nothing.
     const bool is_error = reply.type == REDIS_REPLY_ERROR;
     give_up(command, is_error ? domain::Verdict::not_counted() : domain::Verdict::perhaps_counted());
-    return {key(commands_[command]), is_error ? std::string(text_of(reply)) : "a reply that makes no sense"};
+    return {redis_key(token(command)),
+            is_error ? std::string(text_of(reply)) : "a reply that makes no sense"};
   }
   Trouble trouble;
   for (std::size_t i = 0; i < reply.elements; ++i) {
-    const Increment& increment = increments_[begin + i];
-    const redisReply& its = *reply.element[i];
-    if (its.type != REDIS_REPLY_INTEGER) {
-      settle_all(increment, domain::Verdict::not_counted());
-      trouble = {key(commands_[command]),
-                 its.type == REDIS_REPLY_ERROR ? std::string(text_of(its)) : "a count that is no number"};
-      continue;
-    }
-    auto count = its.integer - (increment.end - increment.begin);
-    for (auto hit = increment.begin; hit < increment.end; ++hit) {
-      settle(hits_[hit], domain::Verdict::counted(++count));
-    }
+    auto its_trouble = take_count(command, i, *reply.element[i]);
+    if (!its_trouble.error.empty()) trouble = std::move(its_trouble);
   }
   return trouble;
+}
+
+/// The reply to HEXISTS, or to one of the HINCRBYs behind it.
+RedisRound::Trouble RedisRound::take_plain(std::size_t command, std::size_t part, const redisReply& reply) {
+  auto& its = commands_[command];
+  if (part > 0) return take_count(command, part - 1, reply);
+  its.met_no_token = reply.type == REDIS_REPLY_INTEGER && reply.integer == 0;
+  return {};  // an error is said again by those that follow
+}
+
+/// The count of one path of a command.
+RedisRound::Trouble RedisRound::take_count(std::size_t command, std::size_t path, const redisReply& reply) {
+  const auto& its = commands_[command];
+  const Increment& increment = increments_[its.begin + path];
+  if (reply.type == REDIS_REPLY_ERROR) {
+    settle_all(increment, domain::Verdict::not_counted());
+    return {redis_key(token(command)), std::string(text_of(reply))};
+  }
+  if (reply.type != REDIS_REPLY_INTEGER) {
+    settle_all(increment, domain::Verdict::perhaps_counted());
+    return {redis_key(token(command)), "a count that is no number"};
+  }
+  if (its.met_no_token) {
+    settle_all(increment, domain::Verdict::unknown_token());
+  } else {
+    settle_counted(increment, reply.integer);
+  }
+  return {};
+}
+
+void RedisRound::give_up(std::size_t command, std::size_t part, const domain::Verdict& verdict) {
+  const auto& its = commands_[command];
+  if (its.form != Form::plain) return give_up(command, verdict);
+  if (part > 0) settle_all(increments_[its.begin + part - 1], verdict);
 }
 
 void RedisRound::give_up(std::size_t command, const domain::Verdict& verdict) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,18 +23,20 @@ std::string redis_key(const domain::TokenId& id);
 /// path, increment, path, increment ... Answers nil for an unknown token, otherwise for each path its count,
 /// or the error that this one met.
 extern const std::string_view track_script;
+/// Removes a hash that is no token's.
+extern const std::string_view tidy_script;
 /// Its SHA-1 in hex, by which EVALSHA names it.
 const std::string& track_script_sha1();
 
-/// Appends one command in RESP, by hiredis' formatter.
-void append_command(const std::vector<std::string_view>& arguments, std::string& out);
+/// Appends one command in RESP (an array of bulk strings).
+void append_command(std::initializer_list<std::string_view> arguments, std::string& out);
 
 /// What a reply of text, such as an error, says. Valid as long as the reply.
 std::string_view text_of(const redisReply& reply);
 
-/// All the hits that wait when the connection can send: one script call for each token, equal hits merged
-/// into one increment and its result shared out in order. Pure: bytes out, replies in. Used again after
-/// clear(). Belongs to the connection's thread.
+/// All the hits that wait when the connection can send: one command for each token, equal hits merged into one
+/// increment and its result shared out in order. Pure: bytes out, replies in. Used again after clear().
+/// Belongs to the connection's thread.
 class RedisRound {
  public:
   /// Before encode(). Valid until the last verdict.
@@ -44,20 +47,33 @@ class RedisRound {
 
   /// After group().
   std::size_t commands() const noexcept { return commands_.size(); }
+  const domain::TokenId& token(std::size_t command) const {
+    return id(hits_[increments_[commands_[command].begin].begin]);
+  }
 
-  /// Appends the script call of this command, by its hash or (EVAL) with its text.
-  void append(std::size_t command, bool with_text, std::string& out);
+  /// How a command is put to Redis.
+  enum class Form : std::uint8_t {
+    script,       // by its hash: for a token of which it is not known whether there is one
+    script_text,  // by its text
+    plain,        // for a token that was known: HEXISTS, to see that it still is, and HINCRBY for each path
+  };
+  /// Appends it. Answers how many replies it will have.
+  std::size_t append(std::size_t command, Form form, std::string& out);
 
   /// What went wrong with a command; no error: nothing.
   struct Trouble {
     std::string key;
     std::string error;
   };
-  /// Takes the reply to a command into verdicts.
-  Trouble take_reply(std::size_t command, const redisReply& reply);
+  /// Takes a reply to a command, the how manieth of them, into verdicts.
+  Trouble take_reply(std::size_t command, std::size_t part, const redisReply& reply);
 
-  /// Gives every hit of a command the same verdict.
+  /// A plain command met no token, after all: what it wrote is to be tidied up.
+  bool met_no_token(std::size_t command) const noexcept { return commands_[command].met_no_token; }
+
+  /// Gives every hit of a command the same verdict, or every hit that one of its replies was about.
   void give_up(std::size_t command, const domain::Verdict& verdict);
+  void give_up(std::size_t command, std::size_t part, const domain::Verdict& verdict);
 
   /// Hands the verdicts that were taken since the last time to their batches. Answers true if all have
   /// theirs.
@@ -84,6 +100,8 @@ class RedisRound {
   struct Command {
     std::uint32_t begin;
     std::uint32_t end;
+    Form form = Form::script;
+    bool met_no_token = false;
   };
 
   const domain::TokenId& id(const Hit& hit) const { return batches_[hit.batch].hits->id(hit.hit); }
@@ -92,7 +110,9 @@ class RedisRound {
     batches_[hit.batch].verdicts.push_back({hit.hit, verdict});
   }
   void settle_all(const Increment& increment, const domain::Verdict& verdict);
-  std::string key(const Command& command) const;
+  void settle_counted(const Increment& increment, std::int64_t count);
+  Trouble take_count(std::size_t command, std::size_t path, const redisReply& reply);
+  Trouble take_plain(std::size_t command, std::size_t part, const redisReply& reply);
 
   std::vector<Batch> batches_;
   std::size_t batches_in_use_ = 0;  // the others keep their memory
@@ -100,8 +120,6 @@ class RedisRound {
   std::vector<Increment> increments_;
   std::vector<Command> commands_;
   std::size_t undelivered_ = 0;  // hits
-  std::vector<std::string_view> arguments_;
-  std::vector<std::string> numbers_;
 };
 
 }  // namespace tracker::store

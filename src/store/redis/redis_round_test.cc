@@ -63,22 +63,64 @@ TEST_F(RedisRoundTest, OneCommandForEachTokenAndOneIncrementForEachPath) {
   ASSERT_EQ(round_.commands(), 2U);
 
   std::string out;
-  round_.append(0, false, out);
+  EXPECT_EQ(round_.append(0, RedisRound::Form::script, out), 1U);
   std::string expected;
   append_command({"EVALSHA", track_script_sha1(), "1", redis_key(low_), "/x", "1"}, expected);
-  round_.append(1, true, out);
+  EXPECT_EQ(round_.append(1, RedisRound::Form::script_text, out), 1U);
   append_command({"EVAL", track_script, "1", redis_key(high_), "/a", "1", "/b", "3"}, expected);
   EXPECT_EQ(out, expected);
 
-  EXPECT_EQ(round_.take_reply(1, *reply_of("*2\r\n:7\r\n:12\r\n")).error, "");
+  EXPECT_EQ(round_.take_reply(1, 0, *reply_of("*2\r\n:7\r\n:12\r\n")).error, "");
   EXPECT_FALSE(round_.deliver()) << "one token's hits are still under way";
   EXPECT_EQ(first_verdicts.all,
             (Expected{Verdict::counted(10), std::nullopt, Verdict::counted(7), Verdict::counted(11)}));
   EXPECT_EQ(second_verdicts.all, Expected{Verdict::counted(12)});
 
-  EXPECT_EQ(round_.take_reply(0, *reply_of("$-1\r\n")).error, "");
+  EXPECT_EQ(round_.take_reply(0, 0, *reply_of("$-1\r\n")).error, "");
   EXPECT_TRUE(round_.deliver());
   EXPECT_EQ(first_verdicts.all[1], Verdict::unknown_token());
+}
+
+TEST_F(RedisRoundTest, KnownTokensNeedNoScript) {
+  domain::HitBatch hits;
+  hits.push(low_, "/b");
+  hits.push(low_, "/a");
+  hits.push(low_, "/b");
+  Verdicts verdicts(hits.size());
+  round_.add(hits, verdicts);
+  round_.group();
+  std::string out;
+  EXPECT_EQ(round_.append(0, RedisRound::Form::plain, out), 3U);
+  std::string expected;
+  append_command({"HEXISTS", redis_key(low_), ""}, expected);
+  append_command({"HINCRBY", redis_key(low_), "/a", "1"}, expected);
+  append_command({"HINCRBY", redis_key(low_), "/b", "2"}, expected);
+  EXPECT_EQ(out, expected);
+
+  EXPECT_EQ(round_.take_reply(0, 0, *reply_of(":1\r\n")).error, "");
+  EXPECT_FALSE(round_.met_no_token(0));
+  EXPECT_EQ(round_.take_reply(0, 1, *reply_of("-OOM no\r\n")).error, "OOM no");
+  EXPECT_FALSE(round_.deliver());
+  EXPECT_EQ(round_.take_reply(0, 2, *reply_of(":7\r\n")).error, "");
+  EXPECT_TRUE(round_.deliver());
+  EXPECT_EQ(verdicts.all, (Expected{Verdict::counted(6), Verdict::not_counted(), Verdict::counted(7)}));
+}
+
+TEST_F(RedisRoundTest, ATokenThatIsNotKnownAnyMoreIsUnknown) {
+  domain::HitBatch hits;
+  hits.push(low_, "/a");
+  hits.push(low_, "/b");
+  Verdicts verdicts(hits.size());
+  round_.add(hits, verdicts);
+  round_.group();
+  std::string out;
+  round_.append(0, RedisRound::Form::plain, out);
+  round_.take_reply(0, 0, *reply_of(":0\r\n"));
+  EXPECT_TRUE(round_.met_no_token(0));
+  round_.take_reply(0, 1, *reply_of(":1\r\n"));
+  round_.give_up(0, 2, Verdict::perhaps_counted());  // the connection is lost
+  EXPECT_TRUE(round_.deliver());
+  EXPECT_EQ(verdicts.all, (Expected{Verdict::unknown_token(), Verdict::perhaps_counted()}));
 }
 
 TEST_F(RedisRoundTest, AnErrorFailsItsOwnHitsAndNamesTheKey) {
@@ -89,10 +131,11 @@ TEST_F(RedisRoundTest, AnErrorFailsItsOwnHitsAndNamesTheKey) {
   Verdicts verdicts(hits.size());
   round_.add(hits, verdicts);
   round_.group();
-  const auto bad_field = round_.take_reply(0, *reply_of("*2\r\n-ERR hash value is not an integer\r\n:3\r\n"));
+  const auto bad_field =
+      round_.take_reply(0, 0, *reply_of("*2\r\n-ERR hash value is not an integer\r\n:3\r\n"));
   EXPECT_EQ(bad_field.key, redis_key(low_));
   EXPECT_EQ(bad_field.error, "ERR hash value is not an integer");
-  const auto bad_key = round_.take_reply(1, *reply_of("-WRONGTYPE Operation against a key\r\n"));
+  const auto bad_key = round_.take_reply(1, 0, *reply_of("-WRONGTYPE Operation against a key\r\n"));
   EXPECT_EQ(bad_key.key, redis_key(high_));
   EXPECT_EQ(bad_key.error, "WRONGTYPE Operation against a key");
   EXPECT_TRUE(round_.deliver());
@@ -106,7 +149,7 @@ TEST_F(RedisRoundTest, AReplyThatMakesNoSenseMayHaveCounted) {
   Verdicts verdicts(hits.size());
   round_.add(hits, verdicts);
   round_.group();
-  EXPECT_NE(round_.take_reply(0, *reply_of("*1\r\n:1\r\n")).error, "");
+  EXPECT_NE(round_.take_reply(0, 0, *reply_of("*1\r\n:1\r\n")).error, "");
   EXPECT_TRUE(round_.deliver());
   EXPECT_EQ(verdicts.all, (Expected{Verdict::perhaps_counted(), Verdict::perhaps_counted()}));
 }
