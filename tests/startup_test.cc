@@ -119,7 +119,6 @@ TEST(StartupTest, WhatIsNotBuiltYetIsRefused) {
   const std::vector<NotBuilt> not_built{
       {{"balancer"}, "balancer"},
       {{"serve", "--envoy-addr", "127.0.0.1:0", "--store", "redis-cluster"}, "redis-cluster"},
-      {{"serve", "--envoy-addr", "127.0.0.1:0", "--store", "rocksdb:x"}, "rocksdb"},
       {{"envoy", "--counter-addr", "127.0.0.1:1,127.0.0.1:2"}, "--counter-addr"},
       {{"envoy", "--counter-addr", "lookup://127.0.0.1:6385"}, "--counter-addr"},
   };

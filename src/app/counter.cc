@@ -26,15 +26,15 @@ void run_counter(const CounterSettings& settings) {
   raise_descriptor_limit(0);
   boost::asio::io_context control(1);
   runtime::Workers workers(1);  // envoys and Redis on one loop: a batch crosses it without a thread switch
-  const auto store = settings.store.open(workers.context(0), settings.request_deadline);
-  counter::LocalCounter counter(*store);
+  const auto open_store = settings.store.open(workers.context(0), settings.request_deadline);
+  counter::LocalCounter counter(*open_store.store);
   CounterDoor door(control, workers.context(0), settings.service.address, counter,
                    {.version = TRACKER_VERSION,
                     .hits_max = settings.hits_max,
                     .request_deadline = settings.request_deadline});
   run_service(control, settings.service, "counter=" + door.endpoint(),
               [&] {
-                runtime::log_info(settings.store.note());
+                runtime::log_info(open_store.note);
                 workers.start();
               },
               {.why_not_ready = [&] { return counter.why_not_ready(); },

@@ -17,7 +17,7 @@ void add_serve_settings(SettingTable& table, ServeSettings& settings) {
                settings.counter_addr = runtime::parse_address(text);
                return settings.counter_addr.has_value();
              }});
-  add_store_settings(table, settings.store, "memory");
+  add_store_settings(table, settings.store, "rocksdb:./tracker-data");
   table.add_switch("--insecure", settings.insecure,
                    "Listen for gRPC off loopback although the link has no TLS.");
   add_envoy_settings(table, settings.envoy);
@@ -26,8 +26,8 @@ void add_serve_settings(SettingTable& table, ServeSettings& settings) {
 void serve(const ServeSettings& settings) {
   if (settings.counter_addr) require_loopback("--counter-addr", *settings.counter_addr, settings.insecure);
   const auto workers = make_workers(settings.service.threads);
-  const auto store = settings.store.open(workers->context(0), settings.envoy.request_deadline);
-  counter::LocalCounter counter(*store);
+  const auto open_store = settings.store.open(workers->context(0), settings.envoy.request_deadline);
+  counter::LocalCounter counter(*open_store.store);
   run_envoy(*workers, settings.service, settings.envoy,
             {.counter_of = [&](std::size_t) -> counter::Counter& { return counter; },
              .why_not_ready = [&] { return counter.why_not_ready(); },
@@ -39,7 +39,7 @@ void serve(const ServeSettings& settings) {
                                               .hits_max = settings.envoy.hits_max,
                                               .request_deadline = settings.envoy.request_deadline});
              },
-             .on_start = [&] { runtime::log_info(settings.store.note()); }});
+             .on_start = [&] { runtime::log_info(open_store.note); }});
   runtime::log_info("drained");
 }
 

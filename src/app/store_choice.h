@@ -3,28 +3,37 @@
 #include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "app/setting_table.h"
 #include "store/counter_store.h"
 #include "store/redis/redis_address.h"
+#include "store/rocksdb/rocksdb_store.h"
 
 namespace tracker::app {
 
+/// A store, and what its users should know of it, for the log.
+struct OpenStore {
+  std::unique_ptr<store::CounterStore> store;
+  std::string note;
+  store::RocksDbStore* rocksdb = nullptr;  // the store, if it is that one
+};
+
 /// Which store keeps the counts: the one list of all of them.
 struct StoreChoice {
-  std::string name;  // memory or redis
+  std::string name;       // memory, redis or rocksdb
+  std::string directory;  // of rocksdb
+  std::optional<store::Durability> durability;
+  std::optional<std::size_t> cache_bytes;
   store::RedisAddress redis;
 
   /// `loop` is where its I/O runs, if it needs a loop; it outlives the store, and has stopped before that goes.
-  std::unique_ptr<store::CounterStore> open(boost::asio::io_context& loop,
-                                            std::chrono::milliseconds reply_deadline) const;
-
-  /// What its users should know of it, for the log.
-  std::string note() const;
+  /// Throws StartupError.
+  OpenStore open(boost::asio::io_context& loop, std::chrono::milliseconds reply_deadline) const;
 };
 
-/// Declares --store and --redis-addr; `name_default` is the command's.
-void add_store_settings(SettingTable& table, StoreChoice& choice, const std::string& name_default);
+/// Declares --store and the settings of single stores; `by_default` is the command's store.
+void add_store_settings(SettingTable& table, StoreChoice& choice, const std::string& by_default);
 
 }  // namespace tracker::app

@@ -2,7 +2,10 @@
 #include <gtest/gtest.h>
 
 #include <condition_variable>
+#include <cstdlib>
 #include <functional>
+#include <iostream>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -14,8 +17,10 @@
 #include "store/counter_store.h"
 #include "store/memory/memory_store.h"
 #include "store/redis/redis_store.h"
+#include "store/rocksdb/rocksdb_store.h"
 #include "support/deadline.h"
 #include "support/redis_server.h"
+#include "support/temporary_directory.h"
 
 namespace tracker::store {
 
@@ -48,6 +53,10 @@ class RedisStoreAndLoop final : public CounterStore {
   RedisStore store_;
 };
 
+std::ostream& operator<<(std::ostream& out, const StoreUnderTest& store) {
+  return out << store.name;
+}
+
 /// Over a real Redis, one for all the tests of the process.
 std::unique_ptr<CounterStore> connected_redis_store() {
   static const tests::RedisServer redis;
@@ -58,8 +67,31 @@ std::unique_ptr<CounterStore> connected_redis_store() {
   return store;
 }
 
+/// A RocksDB store of its own; its directory goes with the process.
+std::unique_ptr<CounterStore> rocksdb_store(Durability durability, std::size_t cache_bytes) {
+  static std::list<tests::TemporaryDirectory> directories;
+  RocksDbSettings settings;
+  settings.directory = directories.emplace_back().path() / "store";
+  settings.durability = durability;
+  settings.cache_bytes = cache_bytes;
+  settings.on_fatal = [](const std::string& reason) {
+    std::cerr << reason << '\n';
+    std::abort();
+  };
+  return std::make_unique<RocksDbStore>(settings);
+}
+
 std::vector<StoreUnderTest> stores() {
-  return {{"memory", [] { return std::make_unique<MemoryStore>(); }}, {"redis", connected_redis_store}};
+  constexpr std::size_t mebibyte = std::size_t{1} << 20U;
+  return {{"memory", [] { return std::make_unique<MemoryStore>(); }},
+          {"redis", connected_redis_store},
+          {"rocksdb", [] { return rocksdb_store({}, 32 * mebibyte); }},
+          {"rocksdb_interval",
+           [] {
+             return rocksdb_store({Durability::Kind::interval, std::chrono::milliseconds(5)}, 32 * mebibyte);
+           }},
+          // So small that nearly every counter is read anew.
+          {"rocksdb_tiny_cache", [] { return rocksdb_store({}, 4096); }}};
 }
 
 /// Waits for the verdicts of one batch.

@@ -1,0 +1,222 @@
+#include "store/rocksdb/committer.h"
+
+#include <utility>
+
+#include "runtime/workers.h"
+
+namespace tracker::store {
+
+namespace {
+
+/// The part of the memory that the cache of counters has.
+std::size_t counter_cache_bytes(const RocksDbSettings& settings) {
+  return settings.cache_bytes / 8 * 5;
+}
+
+std::int64_t now_s() {
+  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+}  // namespace
+
+Committer::Committer(Database& database, const RocksDbSettings& settings, std::uint64_t tokens)
+    : database_(database),
+      settings_(settings),
+      cache_(counter_cache_bytes(settings)),
+      tokens_(tokens),
+      loader_(std::make_unique<Loader>(database,
+                                       [this](const std::vector<Load*>& loads) {
+                                         const std::lock_guard lock(mutex_);
+                                         waiting_.loaded.insert(waiting_.loaded.end(), loads.begin(),
+                                                                loads.end());
+                                         if (idle_) wake_.notify_one();
+                                       })),
+      thread_(runtime::start_thread("committer", [this] { run(); })) {}
+
+Committer::~Committer() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    wake_.notify_one();
+  }
+  thread_.join();
+}
+
+void Committer::track(const domain::HitBatch& hits, TrackReply& reply) {
+  const std::lock_guard lock(mutex_);
+  waiting_.batches.push_back({&hits, &reply});
+  if (idle_) wake_.notify_one();
+}
+
+void Committer::add_token(const domain::TokenId& id, domain::Deadline deadline, AddReply& reply) {
+  const std::lock_guard lock(mutex_);
+  waiting_.tokens.push_back({id, deadline, &reply});
+  if (idle_) wake_.notify_one();
+}
+
+void Committer::run() {
+  while (take()) {
+    cache_.turn();
+    for (auto* load : taken_.loaded) take_loaded(static_cast<Loading&>(*load));
+    for (const auto& token : taken_.tokens) add(token);
+    for (const auto& batch : taken_.batches) count(batch);
+    if (!to_load_.empty()) {
+      loader_->load(to_load_);
+      to_load_.clear();
+    }
+    commit();
+    deliver();
+  }
+}
+
+/// Waits for work; false: there will be none any more.
+bool Committer::take() {
+  taken_.clear();
+  std::unique_lock lock(mutex_);
+  idle_ = true;
+  wake_.wait(lock, [this] { return !waiting_.empty() || (stopping_ && loading_.empty()); });
+  idle_ = false;
+  std::swap(taken_, waiting_);
+  return !taken_.empty();
+}
+
+void Committer::count(const WaitingBatch& waiting) {
+  if (waiting.hits->empty()) return;
+  if (waiting.hits->deadline() < Clock::now()) {
+    return waiting.reply->on_one_verdict_for_all(waiting.hits->size(), domain::Verdict::not_counted());
+  }
+  if (free_batches_.empty()) {
+    batches_.push_back(std::make_unique<Batch>());
+    free_batches_.push_back(batches_.back().get());
+  }
+  Batch& batch = *free_batches_.back();
+  free_batches_.pop_back();
+  const auto& hits = *waiting.hits;
+  batch.hits = &hits;
+  batch.reply = waiting.reply;
+  batch.left = hits.size();
+  for (std::uint32_t hit = 0; hit < hits.size(); ++hit) {
+    const CounterKey key{hits.id(hit), hits.path(hit)};
+    if (auto* counter = cache_.find(key)) {
+      count(batch, hit, *counter);
+    } else {
+      loading(key).hits.push_back({&batch, hit});
+    }
+  }
+}
+
+void Committer::count(Batch& batch, std::uint32_t hit, CachedCounter& counter) {
+  touch(counter);
+  settle(batch, hit, domain::Verdict::counted(++counter.count));
+}
+
+void Committer::touch(CachedCounter& counter) {
+  if (counter.in_commit) return;
+  counter.in_commit = true;
+  touched_.push_back(&counter);
+}
+
+void Committer::settle(Batch& batch, std::uint32_t hit, const domain::Verdict& verdict) {
+  if (batch.verdicts.empty()) settled_.push_back(&batch);
+  batch.verdicts.push_back({hit, verdict});
+}
+
+void Committer::add(const WaitingToken& token) {
+  if (token.deadline < Clock::now()) return token.reply->on_added(domain::Failure::not_done);
+  const CounterKey key{token.id, {}};
+  if (cache_.find(key) != nullptr) {
+    added_.push_back(token.reply);
+  } else {
+    loading(key).tokens.push_back(token);
+  }
+}
+
+Committer::Loading& Committer::loading(const CounterKey& key) {
+  loading_key_.assign(reinterpret_cast<const char*>(key.id.bytes.data()), key.id.bytes.size());
+  loading_key_ += key.path;
+  if (const auto found = loading_.find(loading_key_); found != loading_.end()) return *found->second;
+  auto loading = std::make_unique<Loading>();
+  loading->key = loading_key_;
+  loading->token_known = !key.path.empty() && cache_.find({key.id, {}}) != nullptr;
+  auto& result = *loading;
+  loading_.emplace(std::string_view(result.key), std::move(loading));
+  to_load_.push_back(&result);
+  return result;
+}
+
+/// Its hits and tokens have their turn now.
+void Committer::take_loaded(Loading& loading) {
+  const auto self = std::move(loading_.find(loading.key)->second);
+  loading_.erase(loading.key);
+  domain::TokenId id{};
+  std::copy_n(loading.key.begin(), id.bytes.size(), id.bytes.begin());
+  const CounterKey key{id, std::string_view(loading.key).substr(id.bytes.size())};
+  const bool failed =
+      loading.counter.kind == Reading::Kind::failed || loading.token.kind == Reading::Kind::failed;
+  const bool found = loading.counter.kind == Reading::Kind::found;
+  const bool token_found = loading.token_known || loading.token.kind == Reading::Kind::found;
+  CachedCounter* counter = found ? cache_.insert(key, loading.counter.value) : nullptr;
+
+  const auto now = Clock::now();
+  for (const auto& token : loading.tokens) {
+    if (failed || token.deadline < now) {
+      token.reply->on_added(domain::Failure::not_done);
+      continue;
+    }
+    if (counter == nullptr) {
+      counter = cache_.insert(key, now_s());
+      touch(*counter);
+      ++tokens_;
+      tokens_changed_ = true;
+    }
+    added_.push_back(token.reply);
+  }
+  for (const auto& [batch, hit] : loading.hits) {
+    if (failed || batch->hits->deadline() < now) {
+      settle(*batch, hit, domain::Verdict::not_counted());
+    } else if (!found && !token_found) {
+      settle(*batch, hit, domain::Verdict::unknown_token());
+    } else {
+      if (counter == nullptr) counter = cache_.insert(key, 0);
+      count(*batch, hit, *counter);
+    }
+  }
+  if (loading.token.kind == Reading::Kind::found && cache_.find({id, {}}) == nullptr) {
+    cache_.insert({id, {}}, loading.token.value);
+  }
+}
+
+void Committer::commit() {
+  if (touched_.empty()) return;
+  write_.Clear();
+  char value[8];
+  for (auto* counter : touched_) {
+    encode_value(counter->count, value);
+    write_.Put(rocksdb::Slice(counter->key()), rocksdb::Slice(value, sizeof value));
+    counter->in_commit = false;
+  }
+  touched_.clear();
+  if (tokens_changed_) {
+    encode_value(static_cast<std::int64_t>(tokens_), value);
+    write_.Put(rocksdb::Slice(tokens_key), rocksdb::Slice(value, sizeof value));
+    tokens_changed_ = false;
+  }
+  const auto status = database_.write(write_, settings_.durability.kind == Durability::Kind::commit);
+  if (!status.ok()) settings_.on_fatal(status.ToString());
+}
+
+void Committer::deliver() {
+  for (auto* reply : added_) reply->on_added(std::nullopt);
+  added_.clear();
+  for (auto* batch : settled_) {
+    batch->left -= batch->verdicts.size();
+    const bool is_last = batch->left == 0;
+    batch->reply->on_verdicts(batch->verdicts);  // with the last ones, its hits may be gone
+    batch->verdicts.clear();
+    if (is_last) free_batches_.push_back(batch);
+  }
+  settled_.clear();
+}
+
+}  // namespace tracker::store

@@ -1,0 +1,125 @@
+#pragma once
+
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "runtime/log.h"
+#include "store/counter_store.h"
+#include "store/rocksdb/counter_cache.h"
+#include "store/rocksdb/database.h"
+#include "store/rocksdb/loader.h"
+
+namespace tracker::store {
+
+/// The thread that counts. Again and again it takes all that waits, counts it in the cache, writes what
+/// changed as one commit, and answers. Hits on what the cache does not hold wait until the loader has read
+/// it, and are counted in the commit after that; the others do not wait for them.
+///
+/// Invariants:
+///  1. A counter that is in the cache has there the count of the last commit and of the hits counted since.
+///  2. A counter that is not in the cache has its count in the database: what a commit changes stays in the
+///     cache until that commit is written (CounterCache::turn() is called between commits only).
+///  3. A counter that is being loaded is not in the cache, and nobody counts it until it is: later hits on it
+///     wait with the first. So a reading is never older than a count.
+class Committer {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  /// `database` outlives it.
+  Committer(Database& database, const RocksDbSettings& settings, std::uint64_t tokens);
+
+  /// Counts and answers all that waits, and ends the thread.
+  ~Committer();
+
+  /// These: any thread.
+  void track(const domain::HitBatch& hits, TrackReply& reply);
+  void add_token(const domain::TokenId& id, domain::Deadline deadline, AddReply& reply);
+
+ private:
+  struct WaitingBatch {
+    const domain::HitBatch* hits;
+    TrackReply* reply;
+  };
+  struct WaitingToken {
+    domain::TokenId id;
+    domain::Deadline deadline;
+    AddReply* reply;
+  };
+  struct Waiting {
+    std::vector<WaitingBatch> batches;
+    std::vector<WaitingToken> tokens;
+    std::vector<Load*> loaded;
+
+    bool empty() const { return batches.empty() && tokens.empty() && loaded.empty(); }
+    void clear() {
+      batches.clear();
+      tokens.clear();
+      loaded.clear();
+    }
+  };
+  /// A batch that was taken, until its last verdict is delivered.
+  struct Batch {
+    const domain::HitBatch* hits = nullptr;
+    TrackReply* reply = nullptr;
+    std::size_t left = 0;
+    std::vector<domain::HitVerdict> verdicts;  // not delivered yet
+  };
+  struct WaitingHit {
+    Batch* batch;
+    std::uint32_t hit;
+  };
+  /// A counter or token that is being read, and what waits for it.
+  struct Loading : Load {
+    std::vector<WaitingHit> hits;
+    std::vector<WaitingToken> tokens;
+  };
+
+  // All that follows: in the thread.
+  void run();
+  bool take();
+  void count(const WaitingBatch& waiting);
+  void count(Batch& batch, std::uint32_t hit, CachedCounter& counter);
+  void settle(Batch& batch, std::uint32_t hit, const domain::Verdict& verdict);
+  void add(const WaitingToken& token);
+  void take_loaded(Loading& loading);
+  Loading& loading(const CounterKey& key);
+  void commit();
+  void deliver();
+  void touch(CachedCounter& counter);
+
+  Database& database_;
+  const RocksDbSettings settings_;
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  Waiting waiting_;        // mutex_
+  bool idle_ = false;      // mutex_
+  bool stopping_ = false;  // mutex_
+
+  CounterCache cache_;
+  std::uint64_t tokens_;
+  Waiting taken_;
+  std::vector<std::unique_ptr<Batch>> batches_;  // all there are
+  std::vector<Batch*> free_batches_;
+  std::vector<Batch*> settled_;  // with verdicts that were not delivered yet
+  std::vector<AddReply*> added_;
+  bool tokens_changed_ = false;
+  std::vector<CachedCounter*> touched_;
+  boost::unordered_flat_map<std::string_view, std::unique_ptr<Loading>> loading_;
+  std::string loading_key_;
+  std::vector<Load*> to_load_;
+  rocksdb::WriteBatch write_;
+
+  std::unique_ptr<Loader> loader_;
+  std::thread thread_;
+};
+
+}  // namespace tracker::store

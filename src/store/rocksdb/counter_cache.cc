@@ -1,0 +1,98 @@
+#include "store/rocksdb/counter_cache.h"
+
+#include <openssl/rand.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+#include <stdexcept>
+
+namespace tracker::store {
+
+namespace {
+
+constexpr std::size_t id_bytes = sizeof(domain::TokenId);
+/// What a counter takes in the index of its generation, at the worst.
+constexpr std::size_t index_bytes = 20;
+/// What a counter with a short path takes besides.
+constexpr std::size_t counter_bytes = sizeof(CachedCounter) + id_bytes + 24;
+
+/// Secret, so that nobody can choose paths that fall together in the index.
+std::uint64_t random_seed() {
+  std::uint64_t seed = 0;
+  if (RAND_bytes(reinterpret_cast<unsigned char*>(&seed), sizeof seed) != 1) {
+    throw std::runtime_error("the system gives no random numbers");
+  }
+  return seed;
+}
+
+const std::uint64_t seed = random_seed();
+
+/// A token id is a hash already.
+std::size_t hash(const void* id, std::string_view path) noexcept {
+  std::uint64_t id_hash = 0;
+  std::memcpy(&id_hash, id, sizeof id_hash);
+  return XXH3_64bits_withSeed(path.data(), path.size(), seed ^ id_hash);
+}
+
+}  // namespace
+
+std::size_t CounterCache::Hash::operator()(const CounterKey& key) const noexcept {
+  return hash(key.id.bytes.data(), key.path);
+}
+
+std::size_t CounterCache::Hash::operator()(const CachedCounter* counter) const noexcept {
+  return hash(counter->key().data(), counter->key().substr(id_bytes));
+}
+
+bool CounterCache::Equal::operator()(const CounterKey& key, const CachedCounter* counter) const noexcept {
+  const auto other = counter->key();
+  return other.size() == id_bytes + key.path.size() &&
+         std::memcmp(other.data(), key.id.bytes.data(), id_bytes) == 0 &&
+         std::memcmp(other.data() + id_bytes, key.path.data(), key.path.size()) == 0;
+}
+
+CounterCache::CounterCache(std::size_t bytes_max)
+    : counters_max_(bytes_max / 2 / (index_bytes + counter_bytes)),
+      bytes_max_(bytes_max / 2 - counters_max_ * index_bytes) {
+  for (auto& generation : generations_) generation.index.reserve(counters_max_);
+}
+
+CachedCounter* CounterCache::find(const CounterKey& key) {
+  if (const auto found = younger().index.find(key); found != younger().index.end()) return *found;
+  const auto found = older().index.find(key);
+  if (found == older().index.end()) return nullptr;
+  return insert(key, (*found)->count);
+}
+
+CachedCounter* CounterCache::insert(const CounterKey& key, std::int64_t count) {
+  const auto bytes = sizeof(CachedCounter) + id_bytes + key.path.size();
+  auto* memory = static_cast<char*>(younger().memory.allocate(bytes, alignof(CachedCounter)));
+  auto* counter =
+      new (memory) CachedCounter{count, static_cast<std::uint32_t>(id_bytes + key.path.size()), false};
+  std::memcpy(memory + sizeof(CachedCounter), key.id.bytes.data(), id_bytes);
+  std::memcpy(memory + sizeof(CachedCounter) + id_bytes, key.path.data(), key.path.size());
+  younger().index.insert(counter);
+  younger().bytes += (bytes + alignof(CachedCounter) - 1) / alignof(CachedCounter) * alignof(CachedCounter);
+  return counter;
+}
+
+void CounterCache::turn() {
+  if (younger().bytes < bytes_max_ && younger().index.size() < counters_max_) return;
+  older().clear();
+  younger_ = 1 - younger_;
+}
+
+void CounterCache::clear() noexcept {
+  for (auto& generation : generations_) generation.clear();
+}
+
+void CounterCache::Generation::clear() noexcept {
+  index.clear();
+  memory.release();
+  bytes = 0;
+}
+
+}  // namespace tracker::store

@@ -1,0 +1,135 @@
+#include "store/rocksdb/data_directory.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <filesystem>
+#include <fstream>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+namespace tracker::store {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr int format = 1;
+constexpr std::string_view format_words = "tracker store, format ";
+
+std::string error_text(int error) {
+  return std::generic_category().message(error);
+}
+
+/// A file or directory that is closed at the end.
+class Descriptor {
+ public:
+  Descriptor(const std::string& path, int flags, mode_t mode = 0)
+      : number_(::open(path.c_str(), flags | O_CLOEXEC, mode)) {}
+  ~Descriptor() {
+    if (number_ >= 0) ::close(number_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+
+  bool is_open() const { return number_ >= 0; }
+  int number() const { return number_; }
+  int release() { return std::exchange(number_, -1); }
+
+ private:
+  int number_;
+};
+
+void sync_directory(const std::string& path) {
+  const Descriptor directory(path, O_RDONLY | O_DIRECTORY);
+  if (!directory.is_open() || ::fsync(directory.number()) != 0) {
+    throw StoreError("cannot sync the directory: " + error_text(errno));
+  }
+}
+
+void require_known_format(const std::string& path) {
+  std::ifstream file(path + "/FORMAT");
+  std::string line;
+  std::getline(file, line);
+  int found = 0;
+  if (line.starts_with(format_words)) {
+    const auto* number = line.data() + format_words.size();
+    std::from_chars(number, line.data() + line.size(), found);
+  }
+  if (found <= 0) throw StoreError("damaged: its file FORMAT does not name a format; restore a backup");
+  if (found > format) {
+    throw StoreError("of the newer format " + std::to_string(found) +
+                     ", and this program knows formats up to " + std::to_string(format) +
+                     "; run the newer program, or choose another directory");
+  }
+}
+
+}  // namespace
+
+void DataDirectory::check(const std::string& path) {
+  std::error_code error;
+  if (!fs::is_directory(path, error)) throw StoreError("no directory");
+  if (!fs::exists(path + "/FORMAT", error)) {
+    throw StoreError("not a tracker store: it has no file FORMAT; choose another directory");
+  }
+  require_known_format(path);
+}
+
+void DataDirectory::write_format(const std::string& path) {
+  const std::string text = std::string(format_words) + std::to_string(format) + "\n";
+  const std::string new_file = path + "/FORMAT.new";
+  {
+    const Descriptor file(new_file, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    if (!file.is_open() ||
+        ::write(file.number(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
+        ::fsync(file.number()) != 0) {
+      throw StoreError("cannot write there: " + error_text(errno) +
+                       "; make the directory writable, or choose another");
+    }
+  }
+  if (::rename(new_file.c_str(), (path + "/FORMAT").c_str()) != 0) {
+    throw StoreError("cannot write there: " + error_text(errno));
+  }
+  sync_directory(path);
+}
+
+DataDirectory::DataDirectory(const std::string& path)
+    : path_(fs::absolute(path).lexically_normal().string()) {
+  std::error_code error;
+  fs::create_directories(path_, error);
+  if (error) throw StoreError("cannot make the directory: " + error.message() + "; choose another");
+  Descriptor directory(path_, O_RDONLY | O_DIRECTORY);
+  if (!directory.is_open()) throw StoreError("cannot open the directory: " + error_text(errno));
+  if (::flock(directory.number(), LOCK_EX | LOCK_NB) != 0) {
+    throw StoreError("locked by another process; end that one, or choose another directory");
+  }
+  if (fs::exists(path_ + "/FORMAT")) {
+    require_known_format(path_);
+  } else if (fs::is_empty(path_)) {
+    write_format(path_);
+  } else {
+    check(path_);
+  }
+  descriptor_ = directory.release();
+}
+
+DataDirectory::~DataDirectory() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+bool DataDirectory::has_database() const {
+  return fs::exists(database_path());
+}
+
+void DataDirectory::adopt_new_database() {
+  if (::rename(new_database_path().c_str(), database_path().c_str()) != 0) {
+    throw StoreError("cannot write there: " + error_text(errno));
+  }
+  sync_directory(path_);
+}
+
+}  // namespace tracker::store

@@ -1,0 +1,65 @@
+#include "store/rocksdb/loader.h"
+
+#include <utility>
+
+#include "domain/token_id.h"
+#include "runtime/workers.h"
+
+namespace tracker::store {
+
+namespace {
+constexpr std::size_t id_bytes = sizeof(domain::TokenId);
+}
+
+Loader::Loader(Database& database, std::function<void(const std::vector<Load*>&)> on_loaded)
+    : database_(database),
+      on_loaded_(std::move(on_loaded)),
+      thread_(runtime::start_thread("loader", [this] { run(); })) {}
+
+Loader::~Loader() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_one();
+  thread_.join();
+}
+
+void Loader::load(const std::vector<Load*>& loads) {
+  const std::lock_guard lock(mutex_);
+  if (waiting_.empty()) changed_.notify_one();
+  waiting_.insert(waiting_.end(), loads.begin(), loads.end());
+}
+
+void Loader::run() {
+  std::vector<Load*> loads;
+  for (;;) {
+    {
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
+      if (stopping_) return;
+      loads.swap(waiting_);
+    }
+    read(loads);
+    on_loaded_(loads);
+    loads.clear();
+  }
+}
+
+void Loader::read(const std::vector<Load*>& loads) {
+  keys_.clear();
+  for (const auto* load : loads) {
+    keys_.emplace_back(load->key);
+    if (load->key.size() > id_bytes && !load->token_known) keys_.emplace_back(load->key.data(), id_bytes);
+  }
+  auto readings = database_.read(keys_);
+  auto reading = readings.begin();
+  for (auto* load : loads) {
+    load->counter = std::move(*reading++);
+    if (load->key.size() > id_bytes && !load->token_known) {
+      load->token = std::move(*reading++);
+    }
+  }
+}
+
+}  // namespace tracker::store

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "store/rocksdb/database.h"
+
+namespace tracker::store {
+
+/// What the database has for one counter, or for a token if the path in its key is empty.
+struct Load {
+  std::string key;
+  bool token_known = false;  // need not be looked up
+
+  Reading counter;
+  Reading token;
+};
+
+/// Reads counters that are not in the cache, on a thread of its own, so that nobody else waits for the disk.
+/// Those that wait are read together.
+class Loader {
+ public:
+  /// `on_loaded` gets what was read, on the loader's thread; `database` outlives the loader.
+  Loader(Database& database, std::function<void(const std::vector<Load*>&)> on_loaded);
+
+  /// Ends the thread; what waits is not read any more.
+  ~Loader();
+
+  /// Any thread. They stay valid, and untouched, until they are loaded.
+  void load(const std::vector<Load*>& loads);
+
+ private:
+  void run();
+  void read(const std::vector<Load*>& loads);
+
+  Database& database_;
+  const std::function<void(const std::vector<Load*>&)> on_loaded_;
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<Load*> waiting_;  // mutex_
+  bool stopping_ = false;       // mutex_
+
+  std::vector<rocksdb::Slice> keys_;  // the thread's
+  std::thread thread_;
+};
+
+}  // namespace tracker::store

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <stdexcept>
+#include <string>
+
+namespace tracker::store {
+
+/// When a count is answered, and so what a power cut can lose. A crash of the process alone loses nothing of
+/// what was answered, whatever this says: the kernel holds it.
+struct Durability {
+  enum class Kind {
+    commit,    // answered after an fsync that covers it
+    interval,  // answered once the kernel has it; an fsync at least every `interval` while there is need
+    none,      // answered once the kernel has it, which writes it when it likes
+  };
+  Kind kind = Kind::commit;
+  std::chrono::milliseconds interval{0};
+};
+
+struct RocksDbSettings {
+  std::string directory;
+  Durability durability;
+  /// About what the store may take in memory, whatever the number of counters.
+  std::size_t cache_bytes = std::size_t{256} << 20U;
+  /// Called once, on any thread, if a write or an fsync failed in a way that leaves open what is on disk;
+  /// with the reason in plain words. It ends the process and does not return; what hangs on that write is
+  /// never answered.
+  std::function<void(const std::string& reason)> on_fatal;
+};
+
+/// A reason not to open, copy or make a store: one sentence that says what is wrong and what to do.
+class StoreError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+}  // namespace tracker::store

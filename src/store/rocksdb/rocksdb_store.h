@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "store/counter_store.h"
+#include "store/rocksdb/rocksdb_settings.h"
+
+namespace tracker::store {
+
+/// Counts on disk, in a directory of this process alone. A thread of its own takes every batch that waits
+/// into one commit, and answers it when it is as durable as the settings say.
+class RocksDbStore final : public CounterStore {
+ public:
+  /// Opens the store in `settings.directory`, or makes it there if there is nothing. Throws StoreError; then
+  /// nothing on disk has changed.
+  explicit RocksDbStore(const RocksDbSettings& settings);
+
+  /// Nothing is under way any more. Closes the database.
+  ~RocksDbStore() override;
+
+  void track(const domain::HitBatch& hits, TrackReply& reply) override;
+  void add_token(const domain::TokenId& id, domain::Deadline deadline, AddReply& reply) override;
+  std::optional<std::string> why_not_ready() const override;
+
+  /// The absolute path.
+  const std::string& directory() const noexcept;
+  /// With how many tokens it opened.
+  std::uint64_t tokens_at_open() const noexcept;
+
+  /// Copies the store, as it is at some moment of the call, into `directory`, which must not exist, while it
+  /// goes on serving: everything that was answered before the call is in it. Blocks. Throws StoreError, and
+  /// then leaves nothing there. Any thread but the workers'.
+  void backup(const std::string& directory);
+
+  /// Throws StoreError unless `directory` holds a store of a format that this program knows. Reads only.
+  static void check(const std::string& directory);
+
+ private:
+  class Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace tracker::store
