@@ -13,6 +13,11 @@ std::size_t counter_cache_bytes(const RocksDbSettings& settings) {
   return settings.cache_bytes / 8 * 5;
 }
 
+/// How long the disk is left alone after it was found full.
+constexpr auto reopen_pause = std::chrono::milliseconds(200);
+/// A counter that cannot be read is reported so often at most.
+constexpr auto report_pause = std::chrono::seconds(1);
+
 std::int64_t now_s() {
   return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
       .count();
@@ -20,11 +25,14 @@ std::int64_t now_s() {
 
 }  // namespace
 
-Committer::Committer(Database& database, const RocksDbSettings& settings, std::uint64_t tokens)
+Committer::Committer(Database& database, const RocksDbSettings& settings)
     : database_(database),
       settings_(settings),
       cache_(counter_cache_bytes(settings)),
-      tokens_(tokens),
+      committed_(database.facts_at_open()),
+      interval_sync_(settings.durability.kind == Durability::Kind::interval
+                         ? std::make_unique<IntervalSync>(database, settings.durability.interval)
+                         : nullptr),
       loader_(std::make_unique<Loader>(database,
                                        [this](const std::vector<Load*>& loads) {
                                          const std::lock_guard lock(mutex_);
@@ -55,8 +63,18 @@ void Committer::add_token(const domain::TokenId& id, domain::Deadline deadline, 
   if (idle_) wake_.notify_one();
 }
 
+std::optional<std::string> Committer::why_not_ready() const {
+  if (disk_full_) return "the disk of " + settings_.directory + " is full";
+  return std::nullopt;
+}
+
 void Committer::run() {
   while (take()) {
+    if (disk_full_) {
+      refuse_taken();
+      reopen();
+      continue;
+    }
     cache_.turn();
     for (auto* load : taken_.loaded) take_loaded(static_cast<Loading&>(*load));
     for (const auto& token : taken_.tokens) add(token);
@@ -65,7 +83,7 @@ void Committer::run() {
       loader_->load(to_load_);
       to_load_.clear();
     }
-    commit();
+    if (!commit()) undo();
     deliver();
   }
 }
@@ -73,12 +91,17 @@ void Committer::run() {
 /// Waits for work; false: there will be none any more.
 bool Committer::take() {
   taken_.clear();
+  const auto has_work = [this] { return !waiting_.empty() || (stopping_ && loading_.empty()); };
   std::unique_lock lock(mutex_);
   idle_ = true;
-  wake_.wait(lock, [this] { return !waiting_.empty() || (stopping_ && loading_.empty()); });
+  if (disk_full_) {
+    wake_.wait_until(lock, reopen_at_, has_work);
+  } else {
+    wake_.wait(lock, has_work);
+  }
   idle_ = false;
   std::swap(taken_, waiting_);
-  return !taken_.empty();
+  return !taken_.empty() || !stopping_ || !loading_.empty();
 }
 
 void Committer::count(const WaitingBatch& waiting) {
@@ -104,6 +127,13 @@ void Committer::count(const WaitingBatch& waiting) {
       loading(key).hits.push_back({&batch, hit});
     }
   }
+}
+
+void Committer::report(const Loading& loading) {
+  const auto& failed = loading.counter.kind == Reading::Kind::failed ? loading.counter : loading.token;
+  if (failed.kind != Reading::Kind::failed || Clock::now() < reported_ + report_pause) return;
+  reported_ = Clock::now();
+  runtime::log_warning("a counter cannot be read, its hits are refused: " + failed.error);
 }
 
 void Committer::count(Batch& batch, std::uint32_t hit, CachedCounter& counter) {
@@ -152,6 +182,7 @@ void Committer::take_loaded(Loading& loading) {
   domain::TokenId id{};
   std::copy_n(loading.key.begin(), id.bytes.size(), id.bytes.begin());
   const CounterKey key{id, std::string_view(loading.key).substr(id.bytes.size())};
+  report(loading);
   const bool failed =
       loading.counter.kind == Reading::Kind::failed || loading.token.kind == Reading::Kind::failed;
   const bool found = loading.counter.kind == Reading::Kind::found;
@@ -167,8 +198,7 @@ void Committer::take_loaded(Loading& loading) {
     if (counter == nullptr) {
       counter = cache_.insert(key, now_s());
       touch(*counter);
-      ++tokens_;
-      tokens_changed_ = true;
+      ++new_tokens_;
     }
     added_.push_back(token.reply);
   }
@@ -187,23 +217,67 @@ void Committer::take_loaded(Loading& loading) {
   }
 }
 
-void Committer::commit() {
-  if (touched_.empty()) return;
-  write_.Clear();
-  char value[8];
+/// False: nothing was written, the disk is full.
+bool Committer::commit() {
+  if (database_.disk_full()) return false;
+  if (touched_.empty()) return true;
+  const CommitFacts facts{committed_.number + 1, committed_.tokens + new_tokens_};
+  write_.begin(facts);
   for (auto* counter : touched_) {
-    encode_value(counter->count, value);
-    write_.Put(rocksdb::Slice(counter->key()), rocksdb::Slice(value, sizeof value));
+    write_.put(counter->key(), counter->count);
     counter->in_commit = false;
   }
   touched_.clear();
-  if (tokens_changed_) {
-    encode_value(static_cast<std::int64_t>(tokens_), value);
-    write_.Put(rocksdb::Slice(tokens_key), rocksdb::Slice(value, sizeof value));
-    tokens_changed_ = false;
+  if (!database_.write(write_)) return false;
+  committed_ = facts;
+  new_tokens_ = 0;
+  if (interval_sync_) interval_sync_->written();
+  return true;
+}
+
+/// What was counted for this commit was not: the cache is ahead of the disk and of no use.
+void Committer::undo() {
+  disk_full_ = true;
+  reopen_at_ = Clock::now() + reopen_pause;
+  changes_.bad("not ready: " + *why_not_ready() + "; hits are refused until it has room");
+  touched_.clear();
+  cache_.clear();
+  new_tokens_ = 0;
+  for (auto* reply : added_) reply->on_added(domain::Failure::not_done);
+  added_.clear();
+  for (auto* batch : settled_) {
+    for (auto& [hit, verdict] : batch->verdicts) {
+      if (verdict.kind == domain::Verdict::Kind::counted) verdict = domain::Verdict::not_counted();
+    }
   }
-  const auto status = database_.write(write_, settings_.durability.kind == Durability::Kind::commit);
-  if (!status.ok()) settings_.on_fatal(status.ToString());
+}
+
+void Committer::refuse_taken() {
+  for (auto* load : taken_.loaded) refuse_loaded(static_cast<Loading&>(*load));
+  for (const auto& token : taken_.tokens) token.reply->on_added(domain::Failure::not_done);
+  for (const auto& [hits, reply] : taken_.batches) {
+    reply->on_one_verdict_for_all(hits->size(), domain::Verdict::not_counted());
+  }
+  deliver();
+}
+
+void Committer::refuse_loaded(Loading& loading) {
+  const auto self = std::move(loading_.find(loading.key)->second);
+  loading_.erase(loading.key);
+  for (const auto& token : loading.tokens) token.reply->on_added(domain::Failure::not_done);
+  for (const auto& [batch, hit] : loading.hits) settle(*batch, hit, domain::Verdict::not_counted());
+}
+
+void Committer::reopen() {
+  if (Clock::now() < reopen_at_) return;
+  reopen_at_ = Clock::now() + reopen_pause;
+  if (!database_.try_reopen()) return;
+  if (database_.facts_at_open().number != committed_.number) {
+    settings_.on_fatal("opened again, the store has " + std::to_string(database_.facts_at_open().number) +
+                       " commits, and there were " + std::to_string(committed_.number));
+  }
+  disk_full_ = false;
+  changes_.good("ready: the disk of " + settings_.directory + " has room again");
 }
 
 void Committer::deliver() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <chrono>
 #include <condition_variable>
@@ -15,13 +16,15 @@
 #include "store/counter_store.h"
 #include "store/rocksdb/counter_cache.h"
 #include "store/rocksdb/database.h"
+#include "store/rocksdb/interval_sync.h"
 #include "store/rocksdb/loader.h"
 
 namespace tracker::store {
 
 /// The thread that counts. Again and again it takes all that waits, counts it in the cache, writes what
 /// changed as one commit, and answers. Hits on what the cache does not hold wait until the loader has read
-/// it, and are counted in the commit after that; the others do not wait for them.
+/// it, and are counted in the commit after that; the others do not wait for them. While the disk is full, it
+/// refuses all of them.
 ///
 /// Invariants:
 ///  1. A counter that is in the cache has there the count of the last commit and of the hits counted since.
@@ -34,7 +37,7 @@ class Committer {
   using Clock = std::chrono::steady_clock;
 
   /// `database` outlives it.
-  Committer(Database& database, const RocksDbSettings& settings, std::uint64_t tokens);
+  Committer(Database& database, const RocksDbSettings& settings);
 
   /// Counts and answers all that waits, and ends the thread.
   ~Committer();
@@ -42,6 +45,7 @@ class Committer {
   /// These: any thread.
   void track(const domain::HitBatch& hits, TrackReply& reply);
   void add_token(const domain::TokenId& id, domain::Deadline deadline, AddReply& reply);
+  std::optional<std::string> why_not_ready() const;
 
  private:
   struct WaitingBatch {
@@ -91,12 +95,19 @@ class Committer {
   void add(const WaitingToken& token);
   void take_loaded(Loading& loading);
   Loading& loading(const CounterKey& key);
-  void commit();
+  bool commit();
   void deliver();
   void touch(CachedCounter& counter);
+  void report(const Loading& loading);
+  void undo();
+  void refuse_taken();
+  void refuse_loaded(Loading& loading);
+  void reopen();
 
   Database& database_;
   const RocksDbSettings settings_;
+
+  std::atomic<bool> disk_full_ = false;
 
   std::mutex mutex_;
   std::condition_variable wake_;
@@ -105,19 +116,23 @@ class Committer {
   bool stopping_ = false;  // mutex_
 
   CounterCache cache_;
-  std::uint64_t tokens_;
+  CommitFacts committed_;         // of the last commit
+  std::uint64_t new_tokens_ = 0;  // since
   Waiting taken_;
   std::vector<std::unique_ptr<Batch>> batches_;  // all there are
   std::vector<Batch*> free_batches_;
   std::vector<Batch*> settled_;  // with verdicts that were not delivered yet
   std::vector<AddReply*> added_;
-  bool tokens_changed_ = false;
   std::vector<CachedCounter*> touched_;
   boost::unordered_flat_map<std::string_view, std::unique_ptr<Loading>> loading_;
   std::string loading_key_;
   std::vector<Load*> to_load_;
-  rocksdb::WriteBatch write_;
+  CommitWrite write_;
+  Clock::time_point reopen_at_;
+  Clock::time_point reported_;
+  runtime::ChangeLog changes_;
 
+  std::unique_ptr<IntervalSync> interval_sync_;  // null: there is no interval
   std::unique_ptr<Loader> loader_;
   std::thread thread_;
 };

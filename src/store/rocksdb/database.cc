@@ -3,12 +3,33 @@
 #include <rocksdb/cache.h>
 #include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/listener.h>
 #include <rocksdb/rate_limiter.h>
 #include <rocksdb/table.h>
+#include <rocksdb/utilities/checkpoint.h>
+#include <sys/statvfs.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "store/rocksdb/database_check.h"
+#include "store/rocksdb/stored_values.h"
+#include "store/rocksdb/watched_file_system.h"
 
 namespace tracker::store {
 
+namespace fs = std::filesystem;
+
 namespace {
+
+/// A full disk, as opposed to everything else that opening can meet.
+class DiskFull final : public StoreError {
+ public:
+  explicit DiskFull(const rocksdb::Status& status)
+      : StoreError("the disk is full (" + status.ToString() + "); make room") {}
+};
 
 /// RocksDB's own log is not kept: what matters comes as an error of a call.
 class NoLog final : public rocksdb::Logger {
@@ -17,17 +38,43 @@ class NoLog final : public rocksdb::Logger {
   void Logv(const char* /*format*/, va_list /*arguments*/) override {}
 };
 
+/// What goes wrong in RocksDB's own threads, in flushes and compactions.
+class ErrorListener final : public rocksdb::EventListener {
+ public:
+  explicit ErrorListener(std::function<void(const std::string&)> on_fatal) : on_fatal_(std::move(on_fatal)) {}
+
+  void OnBackgroundError(rocksdb::BackgroundErrorReason /*reason*/, rocksdb::Status* error) override {
+    if (!error->IsNoSpace()) on_fatal_(error->ToString());
+  }
+  /// Database::try_reopen() does that.
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason /*reason*/, rocksdb::Status /*error*/,
+                            bool* auto_recovery) override {
+    *auto_recovery = false;
+  }
+
+ private:
+  const std::function<void(const std::string&)> on_fatal_;
+};
+
+std::size_t write_buffer_bytes(const RocksDbSettings& settings) {
+  return std::max<std::size_t>(settings.cache_bytes / 8, 64 << 10U);
+}
+
 rocksdb::Options options_for(const RocksDbSettings& settings) {
   rocksdb::Options options;
   options.info_log = std::make_shared<NoLog>();
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
   options.paranoid_checks = true;
   options.avoid_flush_during_recovery = true;
+  options.skip_stats_update_on_db_open = true;
+  options.max_bgerror_resume_count = 0;
+  options.max_open_files = 512;
   options.max_background_jobs = 2;
   options.compression = rocksdb::kNoCompression;
   options.level_compaction_dynamic_level_bytes = true;
-  options.write_buffer_size = settings.cache_bytes / 8;
+  options.write_buffer_size = write_buffer_bytes(settings);
   options.max_write_buffer_number = 3;
+  options.manifest_preallocation_size = 64 << 10U;
 
   rocksdb::BlockBasedTableOptions table;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
@@ -39,58 +86,152 @@ rocksdb::Options options_for(const RocksDbSettings& settings) {
 
 }  // namespace
 
-void encode_value(std::int64_t value, char (&bytes)[8]) noexcept {
-  for (auto& byte : bytes) {
-    byte = static_cast<char>(value & 0xFF);
-    value >>= 8;
-  }
+void CommitWrite::begin(const CommitFacts& facts) {
+  batch_.Clear();
+  const auto number = encode_value(facts.number);
+  const auto tokens = encode_value(facts.tokens);
+  std::array<char, commit_facts_bytes> value{};
+  std::copy(number.begin(), number.end(), value.begin());
+  std::copy(tokens.begin(), tokens.end(), value.begin() + sizeof number);
+  batch_.Put(rocksdb::Slice(commit_key), rocksdb::Slice(value.data(), value.size())).PermitUncheckedError();
 }
 
-std::optional<std::int64_t> decode_value(std::string_view bytes) noexcept {
-  if (bytes.size() != 8) return std::nullopt;
-  std::uint64_t value = 0;
-  for (auto byte = bytes.rbegin(); byte != bytes.rend(); ++byte) {
-    value = value << 8U | static_cast<unsigned char>(*byte);
-  }
-  return static_cast<std::int64_t>(value);
+void CommitWrite::put(std::string_view key, std::int64_t value) {
+  const auto bytes = encode_value(static_cast<std::uint64_t>(value));
+  batch_.Put(rocksdb::Slice(key), rocksdb::Slice(bytes.data(), bytes.size())).PermitUncheckedError();
 }
 
-Database::Database(const std::string& directory, bool create, const RocksDbSettings& settings) {
+void Database::create(const std::string& directory, const RocksDbSettings& settings) {
   auto options = options_for(settings);
-  options.create_if_missing = create;
-  options.error_if_exists = create;
-  rocksdb::DB* db = nullptr;
-  const auto status = rocksdb::DB::Open(options, directory, &db);
-  if (!status.ok()) throw StoreError(status.ToString());
-  db_.reset(db);
+  options.create_if_missing = true;
+  options.error_if_exists = true;
+  rocksdb::DB* raw = nullptr;
+  auto status = rocksdb::DB::Open(options, directory, &raw);
+  const std::unique_ptr<rocksdb::DB> db(raw);
+  if (status.ok()) status = db->Close();
+  if (status.IsNoSpace()) throw DiskFull(status);
+  if (!status.ok()) throw StoreError("cannot make the database: " + status.ToString() + "; see to the disk");
+}
+
+Database::Database(std::string directory, const RocksDbSettings& settings)
+    : directory_(std::move(directory)), settings_(settings) {
+  open();
 }
 
 Database::~Database() {
-  if (db_) db_->Close().PermitUncheckedError();
+  close();
 }
 
-rocksdb::Status Database::write(rocksdb::WriteBatch& batch, bool sync) {
+void Database::open() {
+  auto options = options_for(settings_);
+  const auto last_commit = check_database(directory_, options);
+
+  files_ = std::make_shared<WatchedFileSystem>(directory_, settings_.on_fatal);
+  environment_ = rocksdb::NewCompositeEnv(files_);
+  options.env = environment_.get();
+  options.listeners.push_back(std::make_shared<ErrorListener>(settings_.on_fatal));
+  rocksdb::DB* raw = nullptr;
+  const auto status = rocksdb::DB::Open(options, directory_, &raw);
+  db_.reset(raw);
+  if (status.IsNoSpace()) throw DiskFull(status);
+  if (!status.ok()) throw StoreError("cannot open the database: " + status.ToString() + "; see to the disk");
+  facts_at_open_ = read_commit_facts(*db_);
+  if (facts_at_open_.number != last_commit) {
+    throw StoreError("damaged: " + std::to_string(last_commit) + " commits were found, and RocksDB has " +
+                     std::to_string(facts_at_open_.number) + "; restore a backup");
+  }
+  files_->arm();
+}
+
+void Database::close() {
+  if (db_ == nullptr) return;
+  if (!disk_full()) db_->SyncWAL().PermitUncheckedError();
+  db_->Close().PermitUncheckedError();
+  db_.reset();
+}
+
+bool Database::write(CommitWrite& write) {
   rocksdb::WriteOptions options;
-  options.sync = sync;
-  return db_->Write(options, &batch);
+  options.sync = settings_.durability.kind == Durability::Kind::commit;
+  const auto status = db_->Write(options, &write.batch());
+  if (status.ok()) return true;
+  if (!status.IsNoSpace()) settings_.on_fatal(status.ToString());
+  return false;
 }
 
 std::vector<Reading> Database::read(const std::vector<rocksdb::Slice>& keys) {
   std::vector<rocksdb::PinnableSlice> values(keys.size());
   std::vector<rocksdb::Status> statuses(keys.size());
+  const std::shared_lock lock(in_use_);
   db_->MultiGet({}, db_->DefaultColumnFamily(), keys.size(), keys.data(), values.data(), statuses.data());
   std::vector<Reading> readings(keys.size());
   for (std::size_t i = 0; i < keys.size(); ++i) {
     if (statuses[i].IsNotFound()) continue;
     const auto value = statuses[i].ok() ? decode_value(values[i].ToStringView()) : std::nullopt;
     if (value) {
-      readings[i] = {Reading::Kind::found, *value, ""};
+      readings[i] = {Reading::Kind::found, static_cast<std::int64_t>(*value), ""};
     } else {
       readings[i] = {Reading::Kind::failed, 0,
                      statuses[i].ok() ? "a value that is no count" : statuses[i].ToString()};
     }
   }
   return readings;
+}
+
+void Database::sync() {
+  const std::shared_lock lock(in_use_);
+  if (disk_full()) return;
+  const auto status = db_->SyncWAL();
+  if (!status.ok() && !status.IsNoSpace()) settings_.on_fatal(status.ToString());
+}
+
+bool Database::disk_full() const {
+  return files_->disk_full();
+}
+
+/// Enough for what is in memory to become a table, or, on a small disk, for a good part of it.
+bool Database::has_room() const {
+  struct statvfs disk {};
+  if (::statvfs(directory_.c_str(), &disk) != 0) return false;
+  const auto wanted = std::min<std::uint64_t>(write_buffer_bytes(settings_) + (std::size_t{4} << 20U),
+                                              disk.f_blocks * disk.f_frsize / 8);
+  return disk.f_bavail * disk.f_frsize >= wanted;
+}
+
+bool Database::try_reopen() {
+  if (!has_room()) return false;
+  const std::unique_lock lock(in_use_, std::try_to_lock);
+  if (!lock) return false;
+  close();
+  try {
+    open();
+    return true;
+  } catch (const DiskFull&) {
+    db_.reset();
+    return false;
+  } catch (const StoreError& error) {
+    settings_.on_fatal(error.what());
+    return false;
+  }
+}
+
+void Database::copy_to(const std::string& directory) {
+  {
+    const std::shared_lock lock(in_use_);
+    if (disk_full()) throw StoreError("the disk of the store is full; make room");
+    rocksdb::Checkpoint* raw = nullptr;
+    auto status = rocksdb::Checkpoint::Create(db_.get(), &raw);
+    const std::unique_ptr<rocksdb::Checkpoint> checkpoint(raw);
+    if (status.ok()) status = checkpoint->CreateCheckpoint(directory);
+    if (!status.ok()) throw StoreError("cannot copy the database: " + status.ToString());
+  }
+  // Opened once, it has a log, and is seen to be whole.
+  auto options = options_for(settings_);
+  rocksdb::DB* raw = nullptr;
+  auto status = rocksdb::DB::Open(options, directory, &raw);
+  const std::unique_ptr<rocksdb::DB> db(raw);
+  if (status.ok()) status = db->Close();
+  if (!status.ok()) throw StoreError("cannot open the copy: " + status.ToString());
 }
 
 }  // namespace tracker::store

@@ -3,25 +3,21 @@
 #include <rocksdb/db.h>
 #include <rocksdb/write_batch.h>
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <shared_mutex>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "store/rocksdb/rocksdb_settings.h"
+#include "store/rocksdb/stored_values.h"
 
 namespace tracker::store {
 
-/// How counters are kept in RocksDB: the key is the token's id (16 bytes) and the path, the value the count;
-/// an id alone has the time when the token was minted (seconds since 1970). Values are 8 bytes, little end
-/// first. Shorter keys are the store's own facts.
-inline constexpr std::string_view tokens_key = "tokens";  // how many there are
-
-void encode_value(std::int64_t value, char (&bytes)[8]) noexcept;
-/// Nothing if it is no value.
-std::optional<std::int64_t> decode_value(std::string_view bytes) noexcept;
+class WatchedFileSystem;
 
 /// What one key was found to have.
 struct Reading {
@@ -31,22 +27,68 @@ struct Reading {
   std::string error;  // of failed
 };
 
-/// The RocksDB database of a store: its options, and errors in plain words. Any thread.
+/// The changes of one commit, in the order in which they are made. Used again after begin().
+class CommitWrite {
+ public:
+  void begin(const CommitFacts& facts);
+  void put(std::string_view key, std::int64_t value);
+  rocksdb::WriteBatch& batch() noexcept { return batch_; }
+
+ private:
+  rocksdb::WriteBatch batch_;
+};
+
+/// The RocksDB database of a store. A key is a token's id (16 bytes) and a path, its value the count; an id alone
+/// has the time when the token was minted (seconds since 1970). Values are 8 bytes, little end first.
+///
+/// An error that leaves open what is on disk ends the process (RocksDbSettings::on_fatal). Any thread, but for
+/// what says otherwise.
 class Database {
  public:
-  /// `directory` is RocksDB's own. Throws StoreError.
-  Database(const std::string& directory, bool create, const RocksDbSettings& settings);
+  /// Makes an empty database; `directory` does not exist. Throws StoreError.
+  static void create(const std::string& directory, const RocksDbSettings& settings);
+
+  /// Looks through the database in `directory`, and opens it only if all that was ever committed is there.
+  /// Throws StoreError; then nothing on disk has changed, as far as the damage could be seen without.
+  Database(std::string directory, const RocksDbSettings& settings);
   ~Database();
 
-  rocksdb::Status write(rocksdb::WriteBatch& batch, bool sync);
+  /// Of the last commit when it was opened.
+  const CommitFacts& facts_at_open() const noexcept { return facts_at_open_; }
+
+  /// Makes the changes, and answers when they are as durable as the settings say; false: the disk is full, and
+  /// they are certainly not made, nor will be. One thread.
+  bool write(CommitWrite& write);
 
   /// What each key has, all of one moment.
   std::vector<Reading> read(const std::vector<rocksdb::Slice>& keys);
 
-  rocksdb::Status sync() { return db_->SyncWAL(); }
-  rocksdb::DB& db() { return *db_; }
+  /// Everything that was written is on disk after this.
+  void sync();
+
+  /// Whether the disk was full for anything since it was opened: then nothing more can be written until it is
+  /// opened again.
+  bool disk_full() const;
+
+  /// Closes and opens it again, through the same check, if the disk has room now and nobody is using it. Answers
+  /// whether it did. Only the thread that writes.
+  bool try_reopen();
+
+  /// Copies it into `directory`, which does not exist. Throws StoreError.
+  void copy_to(const std::string& directory);
 
  private:
+  void open();
+  void close();
+  bool has_room() const;
+
+  const std::string directory_;
+  const RocksDbSettings settings_;
+  CommitFacts facts_at_open_;
+
+  mutable std::shared_mutex in_use_;  // exclusive: to open and close
+  std::shared_ptr<WatchedFileSystem> files_;
+  std::unique_ptr<rocksdb::Env> environment_;
   std::unique_ptr<rocksdb::DB> db_;
 };
 

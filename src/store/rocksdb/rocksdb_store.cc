@@ -1,7 +1,5 @@
 #include "store/rocksdb/rocksdb_store.h"
 
-#include <rocksdb/utilities/checkpoint.h>
-
 #include <filesystem>
 #include <system_error>
 
@@ -13,33 +11,32 @@ namespace tracker::store {
 
 namespace fs = std::filesystem;
 
-class RocksDbStore::Parts {
- public:
-  explicit Parts(const RocksDbSettings& settings)
-      : directory(settings.directory),
-        database(open(directory, settings)),
-        tokens_at_open(tokens()),
-        committer(*database, settings, tokens_at_open) {}
+struct RocksDbStore::Parts {
+  explicit Parts(const RocksDbSettings& given)
+      : directory(given.directory),
+        settings(with_absolute_path(given, directory)),
+        database(path_of_database(directory, settings), settings),
+        tokens_at_open(database.facts_at_open().tokens),
+        committer(database, settings) {}
 
-  DataDirectory directory;
-  std::unique_ptr<Database> database;
-  std::uint64_t tokens_at_open;
-  Committer committer;
-
- private:
-  static std::unique_ptr<Database> open(DataDirectory& directory, const RocksDbSettings& settings) {
+  static RocksDbSettings with_absolute_path(RocksDbSettings settings, const DataDirectory& directory) {
+    settings.directory = directory.path();
+    return settings;
+  }
+  static std::string path_of_database(DataDirectory& directory, const RocksDbSettings& settings) {
     if (!directory.has_database()) {
       fs::remove_all(directory.new_database_path());
-      Database(directory.new_database_path(), true, settings);
+      Database::create(directory.new_database_path(), settings);
       directory.adopt_new_database();
     }
-    return std::make_unique<Database>(directory.database_path(), false, settings);
+    return directory.database_path();
   }
-  std::uint64_t tokens() {
-    const auto reading = database->read({rocksdb::Slice(tokens_key)}).front();
-    if (reading.kind == Reading::Kind::failed) throw StoreError("damaged: " + reading.error);
-    return static_cast<std::uint64_t>(reading.value);
-  }
+
+  DataDirectory directory;
+  const RocksDbSettings settings;
+  Database database;
+  const std::uint64_t tokens_at_open;
+  Committer committer;
 };
 
 RocksDbStore::RocksDbStore(const RocksDbSettings& settings) : parts_(std::make_unique<Parts>(settings)) {}
@@ -54,7 +51,7 @@ void RocksDbStore::add_token(const domain::TokenId& id, domain::Deadline deadlin
 }
 
 std::optional<std::string> RocksDbStore::why_not_ready() const {
-  return std::nullopt;
+  return parts_->committer.why_not_ready();
 }
 
 const std::string& RocksDbStore::directory() const noexcept {
@@ -71,19 +68,12 @@ void RocksDbStore::backup(const std::string& directory) {
     throw StoreError(error ? "cannot make the directory: " + error.message()
                            : "the directory exists; name one that does not");
   }
-  const auto fail = [&](const std::string& reason) {
-    fs::remove_all(directory, error);
-    throw StoreError(reason);
-  };
-  rocksdb::Checkpoint* raw = nullptr;
-  auto status = rocksdb::Checkpoint::Create(&parts_->database->db(), &raw);
-  const std::unique_ptr<rocksdb::Checkpoint> checkpoint(raw);
-  if (status.ok()) status = checkpoint->CreateCheckpoint(directory + "/db");
-  if (!status.ok()) fail("the disk refused: " + status.ToString());
   try {
+    parts_->database.copy_to(directory + "/db");
     DataDirectory::write_format(directory);
-  } catch (const StoreError& refused) {
-    fail(refused.what());
+  } catch (const StoreError&) {
+    fs::remove_all(directory, error);
+    throw;
   }
 }
 

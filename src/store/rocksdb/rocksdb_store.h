@@ -37,7 +37,7 @@ class RocksDbStore final : public CounterStore {
   static void check(const std::string& directory);
 
  private:
-  class Parts;
+  struct Parts;
   std::unique_ptr<Parts> parts_;
 };
 

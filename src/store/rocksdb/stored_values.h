@@ -1,0 +1,51 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace tracker::store {
+
+/// How numbers stand in the database: 8 bytes, little end first.
+using Value = std::array<char, 8>;
+
+inline Value encode_value(std::uint64_t number) noexcept {
+  Value bytes{};
+  for (auto& byte : bytes) {
+    byte = static_cast<char>(number & 0xFFU);
+    number >>= 8U;
+  }
+  return bytes;
+}
+
+/// A number of as many bytes, 8 at most.
+inline std::uint64_t little_endian(std::string_view bytes) noexcept {
+  std::uint64_t number = 0;
+  for (auto byte = bytes.rbegin(); byte != bytes.rend(); ++byte) {
+    number = number << 8U | static_cast<unsigned char>(*byte);
+  }
+  return number;
+}
+
+/// Nothing if it is none.
+inline std::optional<std::uint64_t> decode_value(std::string_view bytes) noexcept {
+  return bytes.size() == sizeof(Value) ? std::optional(little_endian(bytes)) : std::nullopt;
+}
+
+/// What every commit says of itself, as its first change: under the key "commit", which is shorter than that
+/// of any counter. The numbers have no gaps, so that a commit that is missing from the logs is seen.
+struct CommitFacts {
+  std::uint64_t number = 0;  // 1 for the first
+  std::uint64_t tokens = 0;  // how many the store knows then
+};
+inline constexpr std::string_view commit_key = "commit";
+inline constexpr std::size_t commit_facts_bytes = 2 * sizeof(Value);
+
+/// Nothing if they are none.
+inline std::optional<CommitFacts> decode_facts(std::string_view bytes) noexcept {
+  if (bytes.size() != commit_facts_bytes) return std::nullopt;
+  return CommitFacts{little_endian(bytes.substr(0, 8)), little_endian(bytes.substr(8))};
+}
+
+}  // namespace tracker::store

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+#include <istream>
+#include <optional>
+#include <string>
+
+namespace tracker::store {
+
+/// What a strict reading of one of RocksDB's write-ahead logs found. RocksDB itself takes some damage for the
+/// end of a log, and so would lose what was answered, silently; here only this is the end:
+///
+///   A log may end in the middle of its last record, as a crash leaves it: what is there of that record is a
+///   beginning of it, and nothing follows. That is a torn tail, and the record was never answered. All else
+///   is damage.
+struct LogFindings {
+  /// The number of the first commit, and the one after the last; equal: there is none.
+  std::uint64_t first_commit = 0;
+  std::uint64_t next_commit = 0;
+  /// Where an incomplete last record begins.
+  std::optional<std::uint64_t> torn_at;
+  /// In plain words, with where it is; empty: none.
+  std::string damage;
+
+  bool empty() const noexcept { return first_commit == next_commit; }
+};
+
+/// Reads a log to its end. Understands what RocksDB 7.8 writes for this store (database.h): neither compressed
+/// nor into files that were used before, each record one commit, its number in front.
+LogFindings read_write_ahead_log(std::istream& log);
+
+}  // namespace tracker::store
