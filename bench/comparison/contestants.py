@@ -1,0 +1,209 @@
+"""Who is measured: how each is started, one worker each, and what it can do."""
+
+import dataclasses
+import os
+import pwd
+import re
+import subprocess
+
+from . import load, processes
+
+_connections_max = 12_000  # more than any workload opens
+
+
+@dataclasses.dataclass
+class Running:
+    """A started contestant."""
+    port: int
+    counts: bool = True    # it answers {"count":N}, N being the requests of this token and path so far
+    mints: bool = False    # GET /auth answers a token, and only such tokens are counted
+    redis_port: int = 0    # of the Redis that keeps its counts
+    data: str = ""         # the directory that holds its counts
+
+
+@dataclasses.dataclass
+class Contestant:
+    name: str
+    title: str
+    start: object          # start(ground) -> Running
+    speaks: str = "http"   # or redis
+    durable: bool = False
+    mints: bool = False
+    counts: bool = True
+
+
+class Programs:
+    """Where our own programs are."""
+
+    def __init__(self, tracker, floor):
+        self.tracker = tracker
+        self.floor = floor
+
+
+def all_contestants(programs):
+    tracker = programs.tracker
+    return [
+        Contestant("floor", "floor: a bare epoll loop", lambda ground: _start_floor(ground, programs.floor)),
+        Contestant("nginx", "nginx, return 200 (counts nothing)", _start_nginx, counts=False),
+        Contestant("lua", "nginx + Lua shared dictionary", _start_lua),
+        Contestant("haproxy", "HAProxy stick table", _start_haproxy),
+        Contestant("redis", "Redis INCR, no HTTP, not durable", lambda ground: _start_redis(ground, False), "redis"),
+        Contestant("redis-always", "Redis INCR, no HTTP, appendfsync always",
+                   lambda ground: _start_redis(ground, True), "redis", durable=True),
+        Contestant("memory", "tracker serve, memory store",
+                   lambda ground: start_serve(ground, tracker, "memory"), mints=True),
+        Contestant("durable", "tracker serve, durable store",
+                   lambda ground: start_serve(ground, tracker, "rocksdb"), durable=True, mints=True),
+        Contestant("fleet", "tracker envoy + counter + Redis",
+                   lambda ground: start_fleet(ground, tracker)[0], mints=True),
+    ]
+
+
+def _start_floor(ground, floor):
+    port = processes.free_port()
+    ground.start("floor", floor, str(port)).wait_until(lambda: processes.accepts(port))
+    return Running(port)
+
+
+_nginx_start = """
+load_module /usr/lib/nginx/modules/ndk_http_module.so;
+load_module /usr/lib/nginx/modules/ngx_http_lua_module.so;
+daemon off;
+worker_processes 1;
+worker_rlimit_nofile {descriptors};
+pid {directory}/nginx.pid;
+error_log stderr;
+user {user};
+events {{ worker_connections {connections}; }}
+http {{
+  access_log off;
+  server_tokens off;
+  keepalive_requests 1000000000;
+  default_type application/json;
+  client_body_temp_path {directory}/body;
+  proxy_temp_path {directory}/proxy;
+  fastcgi_temp_path {directory}/fastcgi;
+  uwsgi_temp_path {directory}/uwsgi;
+  scgi_temp_path {directory}/scgi;
+  lua_shared_dict counts 512m;
+  server {{
+    listen 127.0.0.1:{port} backlog=4096;
+    location / {{ {location} }}
+  }}
+}}
+"""
+
+_nginx_fixed = """add_header Cache-Control no-store; return 200 '{"count":123456}';"""
+
+_nginx_lua = """content_by_lua_block {
+      local body = '{"count":' .. ngx.shared.counts:incr(ngx.var.http_authorization .. ngx.var.uri, 1, 0) .. '}'
+      ngx.header["Cache-Control"] = "no-store"
+      ngx.header["Content-Length"] = #body
+      ngx.print(body)
+    }"""
+
+
+def _start_nginx(ground, location=_nginx_fixed):
+    port = processes.free_port()
+    user = pwd.getpwuid(os.geteuid()).pw_name
+    configuration = ground.write("nginx.conf", _nginx_start.format(
+        directory=ground.directory, user=user, connections=_connections_max, descriptors=_connections_max + 100,
+        port=port, location=location))
+    server = ground.start("nginx", "nginx", "-p", ground.directory, "-e", "stderr", "-c", configuration)
+    server.wait_until(lambda: processes.accepts(port))
+    return Running(port, counts=False)
+
+
+def _start_lua(ground):
+    return dataclasses.replace(_start_nginx(ground, _nginx_lua), counts=True)
+
+
+_haproxy_start = """
+global
+  nbthread 1
+  maxconn {connections}
+  no strict-limits
+defaults
+  mode http
+  timeout client 75s
+  timeout http-keep-alive 75s
+  timeout http-request 10s
+frontend counting
+  bind 127.0.0.1:{port} backlog 4096
+  stick-table type string len 128 size 2m store http_req_cnt
+  http-request set-var-fmt(txn.key) %[req.hdr(authorization)]%[path]
+  http-request track-sc0 var(txn.key)
+  http-request return status 200 content-type application/json lf-string "{{\\"count\\":%[sc0_http_req_cnt]}}" hdr cache-control no-store
+"""
+
+
+def _start_haproxy(ground):
+    port = processes.free_port()
+    configuration = ground.write("haproxy.cfg", _haproxy_start.format(connections=_connections_max, port=port))
+    server = ground.start("haproxy", "haproxy", "-db", "-f", configuration)
+    server.wait_until(lambda: processes.accepts(port))
+    return Running(port)
+
+
+def _start_redis(ground, durable):
+    port = processes.free_port()
+    data = ground.path("redis")
+    os.mkdir(data)
+    appending = ["--appendonly", "yes", "--appendfsync", "always"] if durable else ["--appendonly", "no"]
+    server = ground.start("redis", "redis-server", "--bind", "127.0.0.1", "--port", str(port), "--dir", data,
+                          "--save", "", "--maxclients", str(_connections_max), *appending)
+    server.wait_until(lambda: "Ready to accept connections" in server.log())
+    return Running(port, redis_port=port, data=data)
+
+
+def start_serve(ground, tracker, store, threads=1):
+    data = ground.path("counts") if store == "rocksdb" else ""
+    server = ground.start("serve", tracker, "serve", "--envoy-addr", "127.0.0.1:0", "--threads", str(threads),
+                          "--store", f"rocksdb:{data}" if data else store,
+                          "--connections-max", str(_connections_max))
+    return Running(_listening(server, "envoy"), mints=True, data=data)
+
+
+def start_fleet(ground, tracker, envoys=1, envoy_threads=None):
+    """Redis, a counter and envoys, with tracker's default of --threads unless told otherwise. The port is that of
+    the first envoy; the others' follow from ground.servers."""
+    redis = _start_redis(ground, durable=False)
+    counter = ground.start("counter", tracker, "counter", "--counter-addr", "127.0.0.1:0",
+                           "--redis-addr", f"127.0.0.1:{redis.port}")
+    counter_port = _listening(counter, "counter")
+    threads = ["--threads", str(envoy_threads)] if envoy_threads else []
+    started = [ground.start("envoy", tracker, "envoy", "--envoy-addr", "127.0.0.1:0", "--counter-addr",
+                            f"127.0.0.1:{counter_port}", "--connections-max", str(_connections_max), *threads)
+               for _ in range(envoys)]
+    ports = [_listening(envoy, "envoy") for envoy in started]
+    for envoy, port in zip(started, ports):
+        envoy.wait_until(lambda port=port: _mints(port))
+    return Running(ports[0], mints=True, redis_port=redis.port), ports
+
+
+def _listening(server, name):
+    """The port that a tracker's log names."""
+    pattern = re.compile(rf"listening .*\b{name}=127\.0\.0\.1:(\d+)")
+    return int(server.wait_until(lambda: pattern.search(server.log()))[1])
+
+
+def _mints(port):
+    try:
+        return load.ask(port, "/auth", None)[0] == 200
+    except OSError:
+        return False
+
+
+def versions(programs):
+    """By program."""
+    commands = {"tracker": [programs.tracker, "--version"], "nginx": ["nginx", "-v"], "haproxy": ["haproxy", "-v"],
+                "redis": ["redis-server", "--version"], "wrk": ["wrk", "-v"]}
+    return {name: _first_line(command) for name, command in commands.items()}
+
+
+def _first_line(command):
+    try:
+        output = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except OSError as error:
+        return str(error)
+    return ((output.stdout + output.stderr).strip() or "?").splitlines()[0]

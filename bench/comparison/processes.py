@@ -1,0 +1,176 @@
+"""Starts servers and clients so that they end with this program, whatever happens, and reads what they cost."""
+
+import contextlib
+import ctypes
+import os
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None)
+_ticks_per_second = os.sysconf("SC_CLK_TCK")
+_page_bytes = os.sysconf("SC_PAGE_SIZE")
+_start_limit_s = 20
+_end_limit_s = 20
+
+
+class StartError(Exception):
+    """A server did not start; says why in its own last words."""
+
+
+class Server:
+    """One started program, and all that it starts: they are one process group."""
+
+    def __init__(self, name, process, log_path):
+        self.name = name
+        self.log_path = log_path
+        self._process = process
+
+    @property
+    def pid(self):
+        return self._process.pid
+
+    def alive(self):
+        return self._process.poll() is None
+
+    def log(self):
+        with open(self.log_path, encoding="utf-8", errors="replace") as log:
+            return log.read()
+
+    def last_words(self):
+        lines = [line for line in self.log().splitlines() if line.strip()]
+        return lines[-1].strip() if lines else f"exit {self._process.poll()}"
+
+    def wait_until(self, is_ready):
+        """Returns what is_ready() returns, once that is true."""
+        deadline = time.monotonic() + _start_limit_s
+        while time.monotonic() < deadline:
+            if not self.alive():
+                raise StartError(f"{self.name}: {self.last_words()}")
+            if result := is_ready():
+                return result
+            time.sleep(0.01)
+        raise StartError(f"{self.name}: not ready after {_start_limit_s} s: {self.last_words()}")
+
+    def stop(self):
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_end_limit_s)
+                break
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+
+class Ground:
+    """A directory on disk and the servers started in it. Leaving the `with` ends them and removes it."""
+
+    def __init__(self, parent_directory):
+        self._parent_directory = parent_directory
+        self.servers = []
+
+    def __enter__(self):
+        self.directory = tempfile.mkdtemp(prefix="run-", dir=self._parent_directory)
+        return self
+
+    def __exit__(self, *_):
+        for server in reversed(self.servers):
+            server.stop()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def path(self, name):
+        return os.path.join(self.directory, name)
+
+    def write(self, name, text):
+        with open(self.path(name), "w", encoding="utf-8") as file:
+            file.write(text)
+        return self.path(name)
+
+    def start(self, name, *command):
+        log_path = self.path(f"{name}-{len(self.servers)}.log")
+        with open(log_path, "wb") as log:
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.directory,
+                                       env=_plain_environment(), start_new_session=True,
+                                       preexec_fn=_end_with_parent)
+        self.servers.append(Server(name, process, log_path))
+        return self.servers[-1]
+
+
+def run_client(command, limit_s):
+    """Its standard output; raises what subprocess.run raises. It does not outlive this call."""
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                               text=True, start_new_session=True, preexec_fn=_end_with_parent)
+    try:
+        output, _ = process.communicate(timeout=limit_s)
+    finally:
+        process.kill()
+        process.wait()
+    if process.returncode != 0:
+        raise subprocess.CalledProcessError(process.returncode, command, output)
+    return output
+
+
+def raise_descriptor_limit(wanted):
+    """For this process and what it starts. Root may go past the hard limit."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    for limits in ((wanted, max(wanted, hard)), (min(wanted, hard), hard)):
+        with contextlib.suppress(ValueError, PermissionError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+            return
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def accepts(port):
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def cpu_seconds(servers):
+    """User and system time of the servers' processes so far."""
+    fields = (_stat_fields(pid) for pid in _pids(servers))
+    return sum(int(field[11]) + int(field[12]) for field in fields) / _ticks_per_second
+
+
+def resident_bytes(servers):
+    total = 0
+    for pid in _pids(servers):
+        with open(f"/proc/{pid}/statm", encoding="ascii") as statm:
+            total += int(statm.read().split()[1]) * _page_bytes
+    return total
+
+
+def _pids(servers):
+    groups = {server.pid for server in servers}
+    for entry in os.listdir("/proc"):
+        with contextlib.suppress(ProcessLookupError):
+            if entry.isdigit() and os.getpgid(int(entry)) in groups:
+                yield int(entry)
+
+
+def _stat_fields(pid):
+    """The fields of /proc/PID/stat from the third on: the second, a name, may hold spaces."""
+    with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stat:
+        return stat.read().rpartition(")")[2].split()
+
+
+def _plain_environment():
+    """Without settings of tracker, which would change what is measured."""
+    return {name: value for name, value in os.environ.items()
+            if not name.startswith("TRACKER_") and not name.endswith("_ADDR")}
+
+
+def _end_with_parent():
+    """SIGTERM, not SIGKILL: nginx then ends its worker, too."""
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
