@@ -6,7 +6,7 @@ import pwd
 import re
 import subprocess
 
-from . import load, processes
+from . import http_load, processes
 
 _connections_max = 12_000  # more than any workload opens
 
@@ -14,11 +14,15 @@ _connections_max = 12_000  # more than any workload opens
 @dataclasses.dataclass
 class Running:
     """A started contestant."""
-    port: int
+    ports: list            # of the doors that take the load, all of them at once
     counts: bool = True    # it answers {"count":N}, N being the requests of this token and path so far
     mints: bool = False    # GET /auth answers a token, and only such tokens are counted
     redis_port: int = 0    # of the Redis that keeps its counts
     data: str = ""         # the directory that holds its counts
+
+    @property
+    def port(self):
+        return self.ports[0]
 
 
 @dataclasses.dataclass
@@ -55,14 +59,14 @@ def all_contestants(programs):
         Contestant("durable", "tracker serve, durable store",
                    lambda ground: start_serve(ground, tracker, "rocksdb"), durable=True, mints=True),
         Contestant("fleet", "tracker envoy + counter + Redis",
-                   lambda ground: start_fleet(ground, tracker)[0], mints=True),
+                   lambda ground: start_fleet(ground, tracker), mints=True),
     ]
 
 
 def _start_floor(ground, floor):
     port = processes.free_port()
     ground.start("floor", floor, str(port)).wait_until(lambda: processes.accepts(port))
-    return Running(port)
+    return Running([port])
 
 
 _nginx_start = """
@@ -111,7 +115,7 @@ def _start_nginx(ground, location=_nginx_fixed):
         port=port, location=location))
     server = ground.start("nginx", "nginx", "-p", ground.directory, "-e", "stderr", "-c", configuration)
     server.wait_until(lambda: processes.accepts(port))
-    return Running(port, counts=False)
+    return Running([port], counts=False)
 
 
 def _start_lua(ground):
@@ -142,7 +146,7 @@ def _start_haproxy(ground):
     configuration = ground.write("haproxy.cfg", _haproxy_start.format(connections=_connections_max, port=port))
     server = ground.start("haproxy", "haproxy", "-db", "-f", configuration)
     server.wait_until(lambda: processes.accepts(port))
-    return Running(port)
+    return Running([port])
 
 
 def _start_redis(ground, durable):
@@ -153,20 +157,20 @@ def _start_redis(ground, durable):
     server = ground.start("redis", "redis-server", "--bind", "127.0.0.1", "--port", str(port), "--dir", data,
                           "--save", "", "--maxclients", str(_connections_max), *appending)
     server.wait_until(lambda: "Ready to accept connections" in server.log())
-    return Running(port, redis_port=port, data=data)
+    return Running([port], redis_port=port, data=data)
 
 
 def start_serve(ground, tracker, store, threads=1):
+    """Of the memory store, or of the default one, in the ground's directory."""
     data = ground.path("counts") if store == "rocksdb" else ""
     server = ground.start("serve", tracker, "serve", "--envoy-addr", "127.0.0.1:0", "--threads", str(threads),
                           "--store", f"rocksdb:{data}" if data else store,
                           "--connections-max", str(_connections_max))
-    return Running(_listening(server, "envoy"), mints=True, data=data)
+    return Running([_listening(server, "envoy")], mints=True, data=data)
 
 
 def start_fleet(ground, tracker, envoys=1, envoy_threads=None):
-    """Redis, a counter and envoys, with tracker's default of --threads unless told otherwise. The port is that of
-    the first envoy; the others' follow from ground.servers."""
+    """Redis, a counter and envoys, with tracker's default of --threads unless told otherwise."""
     redis = _start_redis(ground, durable=False)
     counter = ground.start("counter", tracker, "counter", "--counter-addr", "127.0.0.1:0",
                            "--redis-addr", f"127.0.0.1:{redis.port}")
@@ -178,7 +182,7 @@ def start_fleet(ground, tracker, envoys=1, envoy_threads=None):
     ports = [_listening(envoy, "envoy") for envoy in started]
     for envoy, port in zip(started, ports):
         envoy.wait_until(lambda port=port: _mints(port))
-    return Running(ports[0], mints=True, redis_port=redis.port), ports
+    return Running(ports, mints=True, redis_port=redis.port)
 
 
 def _listening(server, name):
@@ -189,7 +193,7 @@ def _listening(server, name):
 
 def _mints(port):
     try:
-        return load.ask(port, "/auth", None)[0] == 200
+        return http_load.ask(port, "/auth")[0] == 200
     except OSError:
         return False
 

@@ -1,20 +1,25 @@
-"""Drives a server: wrk for HTTP, redis-benchmark for Redis, and a pipelining client for what must be exact."""
+"""What every load has in common: its shape, what the client saw, and a client that pipelines by itself."""
 
-import csv
+import contextlib
 import dataclasses
-import http.client
-import json
-import os
-import re
 import socket
+import struct
 import subprocess
-import uuid
 
 from . import processes
 
 PATHS = [f"/path/of/20/bytes/{i:02}" for i in range(100)]  # as in request.lua
-_request_lua = os.path.join(os.path.dirname(__file__), "request.lua")
-_timeout_s = 2
+TIMEOUT_S = 2
+
+
+@dataclasses.dataclass
+class Shape:
+    """What is sent."""
+    kind: str = "hot"      # hot: one token and path; spread: any token and path; mint: GET /auth
+    connections: int = 64
+    pipeline: int = 1      # requests in one write
+    filled: bool = False   # every counter of the spread exists before
+    idle: int = 0          # connections that do nothing meanwhile
 
 
 @dataclasses.dataclass
@@ -25,127 +30,96 @@ class Load:
     p50_us: float
     p99_us: float
     max_us: float
-    errors: list  # in words; empty if there were none
+    errors: list           # in words; empty if there were none
 
 
 class LoadError(Exception):
     """No figures came of it; says why."""
 
 
-@dataclasses.dataclass
-class Shape:
-    """What is sent: hot, spread or mint; on how many connections; how many requests in one write."""
-    kind: str
-    connections: int = 64
-    pipeline: int = 1
+def together(loads):
+    """Of clients that ran at the same time: the latencies are the worst that one of them saw."""
+    return Load(sum(load.requests for load in loads), max(load.seconds for load in loads),
+                max(load.p50_us for load in loads), max(load.p99_us for load in loads),
+                max(load.max_us for load in loads), [error for load in loads for error in load.errors])
 
 
-def wrk_command(port, shape, seconds, tokens_path, seed):
-    return ["wrk", "--threads", "1", "--connections", str(shape.connections), "--duration", f"{seconds}s",
-            "--timeout", f"{_timeout_s}s", "--script", _request_lua, f"http://127.0.0.1:{port}", "--",
-            shape.kind, str(shape.pipeline), str(seed), tokens_path]
-
-
-def drive_http(port, shape, seconds, tokens_path, seed):
-    return wrk_figures(run(wrk_command(port, shape, seconds, tokens_path, seed), seconds))
-
-
-def run(command, seconds):
+def run_tools(commands, limit_s):
+    """Runs load generators side by side; what each printed."""
     try:
-        return processes.run_client(command, seconds + 30)
+        return processes.run_clients(commands, limit_s)
     except subprocess.CalledProcessError as error:
-        raise LoadError(f"{command[0]} failed: {error.output.strip()[-200:]}") from error
+        raise LoadError(f"{error.cmd[0]} failed: {error.output.strip()[-200:]}") from error
     except subprocess.TimeoutExpired as error:
-        raise LoadError(f"{command[0]} did not end") from error
+        raise LoadError(f"{error.cmd[0]} did not end") from error
 
 
-def wrk_figures(output):
-    match = re.search(r"^figures (.*)$", output, re.MULTILINE)
-    if not match:
-        raise LoadError(f"wrk printed no figures: {output.strip()[-200:]}")
-    figures = {name: int(value) for name, value in (pair.split("=") for pair in match[1].split())}
-    names = {"connect": "connects failed", "read": "reads failed", "write": "writes failed",
-             "status": "answers were errors", "timeout": "answers timed out"}
-    errors = [f"{figures[name]} {text}" for name, text in names.items() if figures[name]]
-    if not figures["requests"]:
-        errors.append("nothing was answered")
-    return Load(figures["requests"], figures["duration_us"] / 1e6, figures["p50_us"], figures["p99_us"],
-                figures["max_us"], errors)
-
-
-def drive_redis(port, shape, seconds):
-    """INCR with keys as long as a token and a path. redis-benchmark takes a number of requests, not a time, so a
-    short run first tells how many fit."""
-    trial = _redis_benchmark(port, shape, shape.connections * shape.pipeline * 100, seconds)
-    return _redis_benchmark(port, shape, int(trial.requests / trial.seconds * seconds) + 1, seconds)
-
-
-def _redis_benchmark(port, shape, requests, seconds):
-    prefix = "c6f6fd4b-b347-4aa1-b22d-c2a786eb82fd:/path/"
-    key = prefix + ("__rand_int__" if shape.kind == "spread" else "000000000000")
-    keys = ["-r", "1000000"] if shape.kind == "spread" else []
-    output = run(["redis-benchmark", "-p", str(port), "-c", str(shape.connections), "-P", str(shape.pipeline),
-                  "-n", str(requests), *keys, "--csv", "INCR", key], seconds * 10)
-    rows = list(csv.reader(line for line in output.splitlines() if line.startswith('"')))
-    if len(rows) != 2:
-        raise LoadError(f"redis-benchmark printed no figures: {output.strip()[-200:]}")
-    row = dict(zip(rows[0], rows[1]))
-    per_second = float(row["rps"])
-    latencies = [float(row[f"{name}_latency_ms"]) * 1000 for name in ("p50", "p99", "max")]
-    return Load(requests, requests / per_second, *latencies, [])
-
-
-def ask(port, path, token):
-    """One request on a connection of its own: its status and body."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_timeout_s)
+def connect(port):
     try:
-        connection.request("GET", path, headers={"Authorization": token} if token else {})
-        answer = connection.getresponse()
-        return answer.status, answer.read().decode()
-    finally:
-        connection.close()
-
-
-def ask_count(port, path, token):
-    """The count of the answer; raises LoadError if it is none."""
-    try:
-        status, body = ask(port, path, token)
+        connection = socket.create_connection(("127.0.0.1", port), timeout=30)
     except OSError as error:
-        raise LoadError(f"a single request failed: {error}") from error
-    if status != 200:
-        raise LoadError(f"a single request was answered {status}: {body[:200]}")
-    return json.loads(body)["count"]
+        raise LoadError(f"could not connect: {error}") from error
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    # Closing resets: thousands of connections would otherwise linger in TIME_WAIT.
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    return connection
 
 
-def pipelined(port, requests, in_flight=100):
-    """Sends each request on one connection; yields the answers' bytes as they come, a chunk at a time."""
-    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        for start in range(0, len(requests), in_flight):
-            chunk = requests[start:start + in_flight]
-            connection.sendall(b"".join(chunk))
-            answers = bytearray()
-            while answers.count(b"HTTP/1.1 200") < len(chunk) or not answers.endswith(b"}"):
-                received = connection.recv(1 << 16)
-                if not received:
-                    raise LoadError(f"pipelined requests: closed after {bytes(answers[-200:])!r}")
-                answers += received
-                if re.search(rb"HTTP/1\.1 [^2]", answers):
-                    raise LoadError(f"pipelined requests: {bytes(answers[:200])!r}")
-            yield bytes(answers)
+def pipelined(port, requests, protocol, lanes=8, in_flight=100):
+    """Sends each request once, on some connections; yields the answers' bytes, those of in_flight requests at a
+    time. Raises LoadError if one is refused."""
+    with contextlib.ExitStack() as stack:
+        connections = [stack.enter_context(connect(port)) for _ in range(lanes)]
+        chunks = [requests[start:start + in_flight] for start in range(0, len(requests), in_flight)]
+        for turn in range(0, len(chunks), lanes):
+            sent = list(zip(connections, chunks[turn:turn + lanes]))
+            try:
+                for connection, chunk in sent:
+                    connection.sendall(b"".join(chunk))
+                for connection, chunk in sent:
+                    yield _receive(connection, len(chunk), protocol)
+            except OSError as error:
+                raise LoadError(f"pipelined requests: {error}") from error
 
 
-def mint(port, count):
-    """Fresh tokens of a tracker."""
-    request = b"GET /auth HTTP/1.1\r\nHost: bench\r\n\r\n"
-    tokens = []
-    for answers in pipelined(port, [request] * count):
-        tokens += re.findall(r'{"token":"([0-9a-f-]{36})"}', answers.decode())
-    if len(set(tokens)) != count:
-        raise LoadError(f"asked for {count} tokens, got {len(set(tokens))}")
-    return tokens
+def _receive(connection, count, protocol):
+    answers = bytearray()
+    while not protocol.complete(answers, count):
+        received = connection.recv(1 << 16)
+        if not received:
+            raise LoadError(f"a connection was closed after {bytes(answers[-200:])!r}")
+        answers += received
+        if protocol.refused(answers):
+            raise LoadError(f"a request was refused: {bytes(answers[-300:])!r}")
+    return bytes(answers)
 
 
-def made_up_tokens(count):
-    """Tokens for those who do not ask whether a token is known."""
-    return [str(uuid.uuid4()) for _ in range(count)]
+class IdleConnections:
+    """Open connections, each of which was answered once."""
+
+    def __init__(self, port, count, request, protocol):
+        self._request = request
+        self._protocol = protocol
+        self._open = []
+        for _ in range(count):
+            self._open.append(connect(port))
+            self._ask(self._open[-1])
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for connection in self._open:
+            connection.close()
+
+    def ask_again(self):
+        """Raises LoadError if one of them was closed meanwhile."""
+        for connection in self._open:
+            self._ask(connection)
+
+    def _ask(self, connection):
+        try:
+            connection.sendall(self._request)
+            _receive(connection, 1, self._protocol)
+        except OSError as error:
+            raise LoadError(f"an idle connection: {error}") from error

@@ -15,6 +15,7 @@ _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
 _ticks_per_second = os.sysconf("SC_CLK_TCK")
 _page_bytes = os.sysconf("SC_PAGE_SIZE")
+_directory_prefix = "run-"  # and our process id, so that what a killed run left is known
 _start_limit_s = 20
 _end_limit_s = 20
 
@@ -26,8 +27,9 @@ class StartError(Exception):
 class Server:
     """One started program, and all that it starts: they are one process group."""
 
-    def __init__(self, name, process, log_path):
+    def __init__(self, name, command, process, log_path):
         self.name = name
+        self.command = command
         self.log_path = log_path
         self._process = process
 
@@ -76,7 +78,7 @@ class Ground:
         self.servers = []
 
     def __enter__(self):
-        self.directory = tempfile.mkdtemp(prefix="run-", dir=self._parent_directory)
+        self.directory = tempfile.mkdtemp(prefix=f"{_directory_prefix}{os.getpid()}-", dir=self._parent_directory)
         return self
 
     def __exit__(self, *_):
@@ -92,28 +94,47 @@ class Ground:
             file.write(text)
         return self.path(name)
 
+    def commands(self):
+        """What was started, without this directory's name."""
+        return [" ".join(server.command).replace(self.directory, "DIR") for server in self.servers]
+
     def start(self, name, *command):
         log_path = self.path(f"{name}-{len(self.servers)}.log")
         with open(log_path, "wb") as log:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.directory,
                                        env=_plain_environment(), start_new_session=True,
                                        preexec_fn=_end_with_parent)
-        self.servers.append(Server(name, process, log_path))
+        self.servers.append(Server(name, command, process, log_path))
         return self.servers[-1]
 
 
-def run_client(command, limit_s):
-    """Its standard output; raises what subprocess.run raises. It does not outlive this call."""
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                               text=True, start_new_session=True, preexec_fn=_end_with_parent)
+def remove_leftovers(parent_directory):
+    """Directories of runs that were killed."""
+    for entry in os.listdir(parent_directory):
+        owner = entry.removeprefix(_directory_prefix).partition("-")[0]
+        if entry.startswith(_directory_prefix) and not os.path.exists(f"/proc/{owner}"):
+            shutil.rmtree(os.path.join(parent_directory, entry), ignore_errors=True)
+
+
+def run_clients(commands, limit_s):
+    """Runs the commands side by side; the standard output of each. Raises what subprocess.run raises. None of them
+    outlives this call."""
+    deadline = time.monotonic() + limit_s
+    started = []
     try:
-        output, _ = process.communicate(timeout=limit_s)
+        for command in commands:
+            started.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                            stderr=subprocess.STDOUT, text=True, start_new_session=True,
+                                            preexec_fn=_end_with_parent))
+        outputs = [process.communicate(timeout=deadline - time.monotonic())[0] for process in started]
     finally:
-        process.kill()
-        process.wait()
-    if process.returncode != 0:
-        raise subprocess.CalledProcessError(process.returncode, command, output)
-    return output
+        for process in started:
+            process.kill()
+            process.wait()
+    for process, output in zip(started, outputs):
+        if process.returncode != 0:
+            raise subprocess.CalledProcessError(process.returncode, process.args, output)
+    return outputs
 
 
 def raise_descriptor_limit(wanted):
@@ -148,6 +169,15 @@ def resident_bytes(servers):
     for pid in _pids(servers):
         with open(f"/proc/{pid}/statm", encoding="ascii") as statm:
             total += int(statm.read().split()[1]) * _page_bytes
+    return total
+
+
+def written_bytes(servers):
+    """What the servers' processes have had written to storage so far."""
+    total = 0
+    for pid in _pids(servers):
+        with open(f"/proc/{pid}/io", encoding="ascii") as counters:
+            total += next(int(line.split()[1]) for line in counters if line.startswith("write_bytes:"))
     return total
 
 

@@ -1,0 +1,172 @@
+"""What the runs come to: medians, ratios, and whether tracker reaches what it should. Pure."""
+
+import dataclasses
+import statistics
+from typing import Callable, Optional
+
+
+@dataclasses.dataclass
+class Run:
+    """One contestant under one workload, once. None where a figure has no meaning."""
+    workload: str
+    contestant: str
+    round: int
+    connections: int = 0
+    requests: Optional[int] = None
+    rate: Optional[float] = None            # requests/s
+    p50_us: Optional[float] = None
+    p99_us: Optional[float] = None
+    max_us: Optional[float] = None
+    cpu_us: Optional[float] = None          # of all the server's processes, per request
+    resident_bytes: Optional[int] = None    # of all the server's processes, at the end
+    bytes_each: Optional[float] = None      # memory per idle connection, or per counter
+    disk_bytes_each: Optional[float] = None  # per counter
+    write_amplification: Optional[float] = None
+    others: Optional[float] = None          # the share of the machine that others used meanwhile, 0 to 1
+    errors: list = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass
+class Row:
+    """All runs of one contestant under one workload."""
+    workload: str
+    contestant: str
+    connections: int
+    runs: int
+    errors: list               # of all runs; a run with errors has no part in the medians
+    failed: int
+    medians: dict              # by the names of Run's figures
+    by_round: dict             # the same of each good run
+    spread: Optional[float]    # of the requests/s: half of what lies between lowest and highest, over the median
+
+
+FIGURES = ("requests", "rate", "p50_us", "p99_us", "max_us", "cpu_us", "resident_bytes", "bytes_each",
+           "disk_bytes_each", "write_amplification", "others")
+
+
+def rows(runs):
+    """One for each workload and contestant, in the order in which they first ran."""
+    together = {}
+    for run in runs:
+        together.setdefault((run.workload, run.contestant), []).append(run)
+    return [_row(*names, group) for names, group in together.items()]
+
+
+def _row(workload, contestant, runs):
+    good = [run for run in runs if not run.errors]
+    by_round = {run.round: {name: getattr(run, name) for name in FIGURES} for run in good}
+    medians = {}
+    for name in FIGURES:
+        values = [one[name] for one in by_round.values() if one[name] is not None]
+        medians[name] = statistics.median(values) if values else None
+    rates = [run.rate for run in good if run.rate]
+    spread = (max(rates) - min(rates)) / 2 / statistics.median(rates) if len(rates) > 1 else None
+    errors = [error for run in runs for error in run.errors]
+    return Row(workload, contestant, runs[0].connections, len(runs), errors, len(runs) - len(good), medians,
+               by_round, spread)
+
+
+@dataclasses.dataclass
+class Target:
+    """One line of what to reach: `figure` of one row, over that of another unless it stands alone, and its limit."""
+    who: str
+    text: str
+    figure: str
+    of: tuple                      # workload and contestant
+    over: Optional[tuple]
+    limit: float
+    at_most: bool
+    show: Callable = "{:.2f}".format
+
+
+@dataclasses.dataclass
+class Verdict:
+    target: Target
+    value: Optional[float]
+    reached: Optional[bool]        # None: it could not be said
+    reason: str = ""               # why not
+
+
+def ratio(of, over, figure):
+    """The median over the rounds of one row's figure over another's in the same round, so that a machine that is
+    slower in one minute than in the next matters less. None if no round has both."""
+    ratios = [of.by_round[number][figure] / over.by_round[number][figure]
+              for number in of.by_round.keys() & over.by_round.keys()
+              if of.by_round[number][figure] and over.by_round[number][figure]]
+    return statistics.median(ratios) if ratios else None
+
+
+def judge(target, all_rows):
+    by_name = {(row.workload, row.contestant): row for row in all_rows}
+    found = []
+    for wanted in filter(None, (target.of, target.over)):
+        row = by_name.get(wanted)
+        if row is None:
+            return Verdict(target, None, None, "not measured: " + " ".join(wanted))
+        if row.failed:
+            return Verdict(target, None, None, f"{row.failed} of {row.runs} runs failed: " + " ".join(wanted))
+        found.append(row)
+    value = ratio(*found, target.figure) if target.over else found[0].medians[target.figure]
+    if value is None:
+        return Verdict(target, None, None, "no figure")
+    return Verdict(target, value, value <= target.limit if target.at_most else value >= target.limit)
+
+
+def _cpu(who, text, of, over, limit):
+    return Target(who, text, "cpu_us", of, over, limit, at_most=True)
+
+
+def _rate(who, text, of, over, limit):
+    return Target(who, text, "rate", of, over, limit, at_most=False)
+
+
+def _bytes(who, text, workload, limit):
+    return Target(who, text, "bytes_each", (workload, "memory"), None, limit, True, "{:,.0f} bytes".format)
+
+
+def targets():
+    """What to reach, in the order of the page that says so."""
+    memory, durable, fleet = "serve, memory", "serve, durable", "envoy + counter + Redis"
+    lines = [
+        _cpu(memory, "hot: CPU per request / floor", ("hot", "memory"), ("hot", "floor"), 1.30),
+        _cpu(memory, "hot: CPU per request / HAProxy", ("hot", "memory"), ("hot", "haproxy"), 0.80),
+        _cpu(memory, "hot: CPU per request / nginx + Lua", ("hot", "memory"), ("hot", "lua"), 0.70),
+        _cpu(memory, "spread: CPU per request / its own hot", ("spread", "memory"), ("hot", "memory"), 1.25),
+        _rate(memory, "pipelined: requests/s / HAProxy", ("pipelined", "memory"), ("pipelined", "haproxy"), 6),
+        _rate(memory, "pipelined: requests/s / nginx", ("pipelined", "memory"), ("pipelined", "nginx"), 5),
+        _bytes(memory, "idle: memory per connection", "idle", 4096),
+        _bytes(memory, "keys: memory per counter", "keys", 100),
+    ]
+    for workload, clients in (("hot", 64), ("many", 256)):
+        lines += [
+            _rate(durable, f"hot, {clients}: requests/s / memory", (workload, "durable"), (workload, "memory"), 0.55),
+            _rate(durable, f"hot, {clients}: requests/s / Redis INCR, always", (workload, "durable"),
+                  (workload, "redis-always"), 1.25),
+        ]
+    for workload, clients in (("spread", 64), ("spread-many", 256)):
+        lines.append(_rate(durable, f"spread, {clients}: requests/s / memory", (workload, "durable"),
+                           (workload, "memory"), 0.40))
+    lines += [
+        _rate(fleet, "hot, 64: requests/s / nginx", ("hot", "fleet"), ("hot", "nginx"), 0.50),
+        _rate(fleet, "hot, 256: requests/s / nginx", ("many", "fleet"), ("many", "nginx"), 0.85),
+        Target(fleet, "hot, 64: p99 / nginx", "p99_us", ("hot", "fleet"), ("hot", "nginx"), 5, at_most=True),
+        Target(fleet, "hot, 256: p99 / nginx", "p99_us", ("many", "fleet"), ("many", "nginx"), 2, at_most=True),
+        _rate(fleet, "spread, 64: requests/s / nginx", ("spread", "fleet"), ("spread", "nginx"), 0.42),
+        _rate(fleet, "spread, 256: requests/s / nginx", ("spread-many", "fleet"), ("spread-many", "nginx"), 0.60),
+        Target(fleet, "single: p50 / nginx", "p50_us", ("single", "fleet"), ("single", "nginx"), 4, at_most=True),
+        _cpu("scale", "serve: CPU per request, 2 threads / 1", ("scale-threads", "threads-2"),
+             ("scale-threads", "threads-1"), 1.15),
+        _cpu("scale", "fleet: CPU per request, 2 envoys / 1", ("scale-envoys", "envoys-2"),
+             ("scale-envoys", "envoys-1"), 1.15),
+        _cpu("scale", "fleet: CPU per request, 4 envoys / 1", ("scale-envoys", "envoys-4"),
+             ("scale-envoys", "envoys-1"), 1.15),
+        _cpu("scale", "serve: CPU per request, 1 M counters / 1", ("scale-counters", "counters-1m"),
+             ("scale-counters", "counters-1"), 1.25),
+        _cpu("scale", "serve: CPU per request, 10,000 idle / none", ("scale-idle", "idle-10000"),
+             ("scale-idle", "idle-0"), 1.05),
+        _rate("scale", "serve: requests/s, 10,000 idle / none", ("scale-idle", "idle-10000"),
+              ("scale-idle", "idle-0"), 0.95),
+        Target(durable, "compaction: longest wait for an answer", "max_us", ("compaction", "durable"), None, 250_000,
+               True, lambda value: f"{value / 1000:,.0f} ms"),
+    ]
+    return lines

@@ -1,0 +1,64 @@
+"""The machine: what it is, what its disk's promise costs, and who else is busy on it."""
+
+import os
+import platform
+import statistics
+import time
+
+_append_bytes = 200
+_appends = 400
+
+
+def facts(directory):
+    """About the machine and the disk below directory, by name, each a short text."""
+    kind = _file_system(directory)
+    cost = _append_cost_us(directory)
+    memory = _first_value("/proc/meminfo", "MemTotal", "0 kB").split()[0]
+    return {
+        "processor": _first_value("/proc/cpuinfo", "model name", platform.machine()),
+        "cores": str(os.cpu_count()),
+        "memory": f"{int(memory) / 2**20:.0f} GiB",
+        "kernel": f"{platform.system()} {platform.release()}",
+        "system": platform.freedesktop_os_release().get("PRETTY_NAME", "?"),
+        "disk": f"{kind}; a {_append_bytes}-byte append with fdatasync takes {cost:,.0f} us (median of {_appends})",
+    }
+
+
+def busy_seconds():
+    """User and system time of everything that runs on the machine, and what its host took away, so far."""
+    with open("/proc/stat", encoding="ascii") as stat:
+        user, nice, system, _, _, _, _, steal = (int(field) for field in stat.readline().split()[1:9])
+    return (user + nice + system + steal) / os.sysconf("SC_CLK_TCK")
+
+
+def _append_cost_us(directory):
+    path = os.path.join(directory, "append")
+    costs = []
+    with open(path, "wb", buffering=0) as file:
+        for _ in range(_appends):
+            start = time.perf_counter()
+            file.write(b"x" * _append_bytes)
+            os.fdatasync(file.fileno())
+            costs.append(time.perf_counter() - start)
+    os.unlink(path)
+    return statistics.median(costs) * 1e6
+
+
+def _file_system(directory):
+    """Its kind, of the mount that holds the directory."""
+    directory = os.path.realpath(directory)
+    best = ("", "?")
+    with open("/proc/self/mounts", encoding="utf-8") as mounts:
+        for line in mounts:
+            _, point, kind = line.split()[:3]
+            if (directory + "/").startswith(point.rstrip("/") + "/") and len(point) >= len(best[0]):
+                best = (point, kind)
+    return best[1]
+
+
+def _first_value(path, name, otherwise):
+    with open(path, encoding="utf-8") as file:
+        for line in file:
+            if line.startswith(name):
+                return line.partition(":")[2].strip()
+    return otherwise

@@ -1,0 +1,184 @@
+"""One run: starts a contestant, loads it, and reads what it cost. Nothing of it is left behind."""
+
+import contextlib
+import dataclasses
+import os
+import resource
+import time
+
+from . import http_load, load, machine, processes, redis_load
+from .figures import Run
+
+_bytes_of_a_counter = 16 + 20 + 8  # token id, path and count, which a durable hit must at least write
+
+
+@dataclasses.dataclass
+class Settings:
+    """How long and how much."""
+    seconds: int = 8
+    rounds: int = 3
+    idle_connections: int = 10_000
+    counters: int = 1_000_000
+    compaction_s: int = 600
+    segment_s: int = 20    # of the compaction: how often it tells
+
+
+def measure_load(entrant, ground, settings, seed, run, _say):
+    """Requests/s, latencies and CPU per request under the entrant's shape of load."""
+    shape = entrant.shape
+    running = entrant.contestant.start(ground)
+    client = client_of(entrant.contestant, running, ground)
+    if shape.filled:
+        _fill(client, running, client.tokens, settings.counters)
+    with _idle(client, running, min(shape.idle, settings.idle_connections)) as idle:
+        client.prepare(shape, settings.seconds)
+        _drive(client, running, shape, ground, settings.seconds, seed, run)
+        if idle:
+            idle.ask_again()
+
+
+def measure_idle(entrant, ground, settings, seed, run, _say):
+    """Resident memory of an idle connection, once the server is warm."""
+    running = entrant.contestant.start(ground)
+    client = client_of(entrant.contestant, running, ground, tokens=1)
+    client.prepare(entrant.shape, 1)
+    client.drive(entrant.shape, 1, seed)
+    before = processes.resident_bytes(ground.servers)
+    with _idle(client, running, settings.idle_connections):
+        run.resident_bytes = processes.resident_bytes(ground.servers)
+    run.connections = settings.idle_connections
+    run.bytes_each = (run.resident_bytes - before) / settings.idle_connections
+    run.errors += _deaths(ground)
+
+
+def measure_keys(entrant, ground, settings, seed, run, _say):
+    """Memory of a counter: resident, or what Redis says that it uses. It includes the tokens, one for 100 counters."""
+    running = entrant.contestant.start(ground)
+    warm = client_of(entrant.contestant, running, ground, tokens=1)
+    warm.prepare(entrant.shape, 1)
+    warm.drive(entrant.shape, 1, seed)
+    used = _used_memory(running, ground)
+    client = client_of(entrant.contestant, running, ground, tokens=settings.counters // len(load.PATHS))
+    _fill(client, running, client.tokens, settings.counters)
+    run.bytes_each = (_used_memory(running, ground) - used) / settings.counters
+    run.resident_bytes = processes.resident_bytes(ground.servers)
+    run.errors += _deaths(ground)
+    if running.data and entrant.contestant.durable:
+        run.disk_bytes_each = _disk_bytes(running.data) / settings.counters
+
+
+def measure_compaction(entrant, ground, settings, seed, run, say):
+    """A long spread load, in segments that tell how it goes: the longest that anybody waited for an answer, p99, and
+    what is written to disk for it."""
+    running = entrant.contestant.start(ground)
+    client = client_of(entrant.contestant, running, ground)
+    written = processes.written_bytes(ground.servers)
+    loads, cpu = [], processes.cpu_seconds(ground.servers)
+    segments = max(1, settings.compaction_s // settings.segment_s)
+    for number in range(segments):
+        seen = client.drive(entrant.shape, settings.segment_s, seed * segments + number)
+        loads.append(seen)
+        say(f"{(number + 1) * settings.segment_s:4} s: {seen.requests / seen.seconds:,.0f} requests/s, p99 "
+            f"{seen.p99_us / 1000:.1f} ms, longest {seen.max_us / 1000:.1f} ms, on disk "
+            f"{_disk_bytes(running.data) / 2**20:,.0f} MiB {'; '.join(seen.errors)}")
+        run.errors += seen.errors + _deaths(ground)
+    run.requests = sum(seen.requests for seen in loads)
+    run.rate = run.requests / sum(seen.seconds for seen in loads)
+    run.p50_us, run.p99_us, run.max_us = (max(getattr(seen, name) for seen in loads)
+                                          for name in ("p50_us", "p99_us", "max_us"))
+    run.cpu_us = (processes.cpu_seconds(ground.servers) - cpu) / run.requests * 1e6
+    run.resident_bytes = processes.resident_bytes(ground.servers)
+    run.write_amplification = (processes.written_bytes(ground.servers) - written) / (
+        run.requests * _bytes_of_a_counter)
+    for server in ground.servers:
+        server.stop()
+    counters = len(client.tokens) * len(load.PATHS)
+    drawn_at_least_once = counters * (1 - (1 - 1 / counters) ** run.requests)
+    run.disk_bytes_each = _disk_bytes(running.data) / drawn_at_least_once
+
+
+def try_out(contestant, ground):
+    """Raises StartError or LoadError if a contestant does not start, or does not count as it should."""
+    running = contestant.start(ground)
+    client = client_of(contestant, running, ground, tokens=2)
+    answers = [client.count(), client.count()]
+    if answers != ([1, 2] if running.counts else [None, None]):
+        raise load.LoadError(f"{contestant.name} answers {answers} where 1 and 2 are right")
+    if contestant.speaks == "http" and running.counts:
+        for path, token in ((load.PATHS[1], client.tokens[0]), (load.PATHS[0], client.tokens[1])):
+            if (count := http_load.ask_count(running.port, path, token)) != 1:
+                raise load.LoadError(f"{contestant.name} answers {count} where 1 is right")
+
+
+def client_of(contestant, running, ground, tokens=10_000):
+    kind = redis_load.RedisLoad if contestant.speaks == "redis" else http_load.HttpLoad
+    return kind(running, ground, tokens)
+
+
+def _drive(client, running, shape, ground, seconds, seed, run):
+    """The load itself, between two readings of the CPU time; then whether all of it was counted."""
+    before = client.count() if shape.kind == "hot" else None
+    start, busy = time.monotonic(), machine.busy_seconds()
+    servers, clients = processes.cpu_seconds(ground.servers), _own_cpu_seconds()
+    seen = client.drive(shape, seconds, seed)
+    servers = processes.cpu_seconds(ground.servers) - servers
+    clients = _own_cpu_seconds() - clients
+    others = machine.busy_seconds() - busy - servers - clients
+    run.others = max(0, others) / ((time.monotonic() - start) * os.cpu_count())
+    run.connections = shape.connections * len(running.ports)
+    run.requests = seen.requests
+    run.rate = seen.requests / seen.seconds
+    run.p50_us, run.p99_us, run.max_us = seen.p50_us, seen.p99_us, seen.max_us
+    run.cpu_us = servers / max(1, seen.requests) * 1e6
+    run.resident_bytes = processes.resident_bytes(ground.servers)
+    run.errors += seen.errors + _deaths(ground)
+    if before is not None and not run.errors:
+        counted = client.count() - before
+        if not seen.requests < counted <= seen.requests + client.beyond(shape):
+            run.errors.append(f"{counted - 1} were counted, {seen.requests} answered")
+    elif not run.errors:
+        client.count()  # raises if it answers no more
+
+
+def _deaths(ground):
+    return [f"{server.name} ended: {server.last_words()}" for server in ground.servers if not server.alive()]
+
+
+def _idle(client, running, count):
+    if not count:
+        return contextlib.nullcontext()
+    request = client.protocol.request(load.PATHS[1], client.tokens[0])
+    return load.IdleConnections(running.port, count, request, client.protocol)
+
+
+def _fill(client, running, tokens, counters):
+    """Counts once for each token and path, and sees that each answer is a first count."""
+    paths = load.PATHS[:max(1, counters // len(tokens))]
+    requests = [client.protocol.request(path, token) for path in paths for token in tokens]
+    first = sum(answers.count(client.protocol.first_count)
+                for answers in load.pipelined(running.port, requests, client.protocol))
+    if running.counts and first != len(requests):
+        raise load.LoadError(f"{first} first counts for {len(requests)} new counters")
+
+
+def _used_memory(running, ground):
+    """Of the Redis that keeps the counts, or the server's own."""
+    return redis_load.used_memory(running.redis_port) if running.redis_port else (
+        processes.resident_bytes(ground.servers))
+
+
+def _disk_bytes(directory):
+    """What the files below take on disk."""
+    total = 0
+    for path, _, names in os.walk(directory):
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                total += os.stat(os.path.join(path, name)).st_blocks * 512
+    return total
+
+
+def _own_cpu_seconds():
+    """Of this process and of the clients that it has waited for; servers are waited for only after a run."""
+    own = resource.getrusage(resource.RUSAGE_SELF)
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
