@@ -76,7 +76,7 @@ class Target:
     over: Optional[tuple]
     limit: float
     at_most: bool
-    show: Callable = "{:.2f}".format
+    show: Callable = "{:.3f}".format
 
 
 @dataclasses.dataclass

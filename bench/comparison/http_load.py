@@ -9,6 +9,8 @@ import uuid
 from . import load
 
 _request_lua = os.path.join(os.path.dirname(__file__), "request.lua")
+_timeout_s = 2          # an answer that takes longer makes a run a failed one
+_single_timeout_s = 10
 
 
 class Http:
@@ -45,7 +47,7 @@ class HttpLoad:
     def drive(self, shape, seconds, seed):
         outputs = load.run_tools(
             [["wrk", "--threads", "1", "--connections", str(shape.connections), "--duration", f"{seconds}s",
-              "--timeout", f"{load.TIMEOUT_S}s", "--script", _request_lua, f"http://127.0.0.1:{port}", "--",
+              "--timeout", f"{_timeout_s}s", "--script", _request_lua, f"http://127.0.0.1:{port}", "--",
               shape.kind, str(shape.pipeline), str(seed + number), self._tokens_path]
              for number, port in enumerate(self._running.ports)], seconds + 30)
         seen = load.together([wrk_figures(output) for output in outputs])
@@ -79,7 +81,7 @@ def wrk_figures(output):
 
 def ask(port, path, token=None):
     """One request on a connection of its own: its status and body."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=load.TIMEOUT_S)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_single_timeout_s)
     try:
         connection.request("GET", path, headers={"Authorization": token} if token else {})
         answer = connection.getresponse()

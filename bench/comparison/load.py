@@ -9,7 +9,6 @@ import subprocess
 from . import processes
 
 PATHS = [f"/path/of/20/bytes/{i:02}" for i in range(100)]  # as in request.lua
-TIMEOUT_S = 2
 
 
 @dataclasses.dataclass
@@ -49,7 +48,7 @@ def run_tools(commands, limit_s):
     try:
         return processes.run_clients(commands, limit_s)
     except subprocess.CalledProcessError as error:
-        raise LoadError(f"{error.cmd[0]} failed: {error.output.strip()[-200:]}") from error
+        raise LoadError(f"{error.cmd[0]} failed: {' '.join(error.output.split())[:200]}") from error
     except subprocess.TimeoutExpired as error:
         raise LoadError(f"{error.cmd[0]} did not end") from error
 

@@ -72,7 +72,8 @@ def verdicts(all_verdicts):
     for verdict in all_verdicts:
         target = verdict.target
         word = {True: "reached", False: "NOT REACHED", None: "?"}[verdict.reached]
-        limit = f"{'<=' if target.at_most else '>='} {target.show(target.limit)}"
+        limit = f"{'<=' if target.at_most else '>='} {target.limit:.2f}" if target.over else (
+            f"<= {target.show(target.limit)}")
         figure = verdict.reason if verdict.value is None else f"{target.show(verdict.value)} ({limit})"
         lines.append(f"  {word:11}  {target.who}, {target.text}: {figure}")
     return "\n".join(lines)
