@@ -202,12 +202,13 @@ def versions(programs):
     """By program."""
     commands = {"tracker": [programs.tracker, "--version"], "nginx": ["nginx", "-v"], "haproxy": ["haproxy", "-v"],
                 "redis": ["redis-server", "--version"], "wrk": ["wrk", "-v"]}
-    return {name: _first_line(command) for name, command in commands.items()}
+    return {name: _version(command) for name, command in commands.items()}
 
 
-def _first_line(command):
+def _version(command):
     try:
         output = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
     except OSError as error:
         return str(error)
-    return ((output.stdout + output.stderr).strip() or "?").splitlines()[0]
+    match = re.search(r"\d+\.\d[\w.+-]*", output.stdout + output.stderr)
+    return match[0] if match else "?"

@@ -22,6 +22,7 @@ class Run:
     bytes_each: Optional[float] = None      # memory per idle connection, or per counter
     disk_bytes_each: Optional[float] = None  # per counter
     write_amplification: Optional[float] = None
+    tables_compacted: Optional[int] = None  # at least: files of counts that were seen and are gone
     others: Optional[float] = None          # the share of the machine that others used meanwhile, 0 to 1
     errors: list = dataclasses.field(default_factory=list)
 
@@ -41,7 +42,7 @@ class Row:
 
 
 FIGURES = ("requests", "rate", "p50_us", "p99_us", "max_us", "cpu_us", "resident_bytes", "bytes_each",
-           "disk_bytes_each", "write_amplification", "others")
+           "disk_bytes_each", "write_amplification", "tables_compacted", "others")
 
 
 def rows(runs):
@@ -152,7 +153,9 @@ def targets():
         Target(fleet, "hot, 64: p99 / nginx", "p99_us", ("hot", "fleet"), ("hot", "nginx"), 5, at_most=True),
         Target(fleet, "hot, 256: p99 / nginx", "p99_us", ("many", "fleet"), ("many", "nginx"), 2, at_most=True),
         _rate(fleet, "spread, 64: requests/s / nginx", ("spread", "fleet"), ("spread", "nginx"), 0.42),
+        _rate(fleet, "spread, 64: requests/s / nginx asked hot", ("spread", "fleet"), ("hot", "nginx"), 0.42),
         _rate(fleet, "spread, 256: requests/s / nginx", ("spread-many", "fleet"), ("spread-many", "nginx"), 0.60),
+        _rate(fleet, "spread, 256: requests/s / nginx asked hot", ("spread-many", "fleet"), ("many", "nginx"), 0.60),
         Target(fleet, "single: p50 / nginx", "p50_us", ("single", "fleet"), ("single", "nginx"), 4, at_most=True),
         _cpu("scale", "serve: CPU per request, 2 threads / 1", ("scale-threads", "threads-2"),
              ("scale-threads", "threads-1"), 1.15),

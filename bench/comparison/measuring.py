@@ -73,14 +73,17 @@ def measure_compaction(entrant, ground, settings, seed, run, say):
     running = entrant.contestant.start(ground)
     client = client_of(entrant.contestant, running, ground)
     written = processes.written_bytes(ground.servers)
-    loads, cpu = [], processes.cpu_seconds(ground.servers)
+    loads, tables, cpu = [], set(), processes.cpu_seconds(ground.servers)
     segments = max(1, settings.compaction_s // settings.segment_s)
     for number in range(segments):
         seen = client.drive(entrant.shape, settings.segment_s, seed * segments + number)
         loads.append(seen)
+        tables |= (current := _tables(running.data))
+        run.tables_compacted = len(tables - current)
         say(f"{(number + 1) * settings.segment_s:4} s: {seen.requests / seen.seconds:,.0f} requests/s, p99 "
             f"{seen.p99_us / 1000:.1f} ms, longest {seen.max_us / 1000:.1f} ms, on disk "
-            f"{_disk_bytes(running.data) / 2**20:,.0f} MiB {'; '.join(seen.errors)}")
+            f"{_disk_bytes(running.data) / 2**20:,.0f} MiB, {run.tables_compacted} tables compacted "
+            f"{'; '.join(seen.errors)}")
         run.errors += seen.errors + _deaths(ground)
     run.requests = sum(seen.requests for seen in loads)
     run.rate = run.requests / sum(seen.seconds for seen in loads)
@@ -165,6 +168,11 @@ def _used_memory(running, ground):
     """Of the Redis that keeps the counts, or the server's own."""
     return redis_load.used_memory(running.redis_port) if running.redis_port else (
         processes.resident_bytes(ground.servers))
+
+
+def _tables(directory):
+    """RocksDB's files of counts; a name is used once."""
+    return {name for _, _, names in os.walk(directory) for name in names if name.endswith(".sst")}
 
 
 def _disk_bytes(directory):

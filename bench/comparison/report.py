@@ -41,7 +41,8 @@ def _each(figure):
     memory = _or_empty("{:,.0f} B", figure["bytes_each"])
     disk = _or_empty(", {:,.0f} B on disk", figure["disk_bytes_each"])
     written = _or_empty(", {:.1f} x written", figure["write_amplification"])
-    return (memory + disk + written).removeprefix(", ")
+    compacted = _or_empty(", {} tables compacted", figure["tables_compacted"])
+    return (memory + disk + written + compacted).removeprefix(", ")
 
 
 def _errors(row):

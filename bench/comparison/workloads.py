@@ -69,7 +69,7 @@ def _scale(everyone, programs, settings):
 
     def fleet(envoys):
         return contestants.Contestant(
-            f"envoys-{envoys}", f"{envoys} envoys of 1 thread on one counter",
+            f"envoys-{envoys}", f"{envoys} envoy{'s' * (envoys > 1)} of 1 thread on one counter",
             lambda ground: contestants.start_fleet(ground, programs.tracker, envoys, envoy_threads=1), mints=True)
 
     drive = measuring.measure_load
