@@ -1,0 +1,118 @@
+// From a client's bytes to the hit, and from the count to the answer's bytes.
+#include <string>
+
+#include "domain/token_id.h"
+#include "envoy/answer.h"
+#include "envoy/request_head.h"
+#include "envoy/route.h"
+#include "micro/request_heads.h"
+#include "micro/workload.h"
+
+namespace tracker::bench {
+
+namespace {
+
+using envoy::Persistence;
+using envoy::Route;
+
+void request_head(benchmark::State& state, std::string_view bytes) {
+  const envoy::HeadLimits limits;
+  std::optional<envoy::RequestHead> head;
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(bytes);
+    head = envoy::parse_request_head(bytes, limits);
+    benchmark::DoNotOptimize(head);
+  }
+  const bool right = head && !head->refusal && head->size == bytes.size() &&
+                     head->target == target_of_heads && head->authorization.ends_with(token_text);
+  if (!right) state.SkipWithError("not what the head says");
+}
+BENCHMARK_CAPTURE(request_head, small, small_head);
+BENCHMARK_CAPTURE(request_head, curl, curl_head);
+BENCHMARK_CAPTURE(request_head, browser, browser_head);
+
+void route(benchmark::State& state, std::string_view bytes) {
+  auto head = envoy::parse_request_head(bytes, envoy::HeadLimits{}).value();
+  std::string path;
+  Route what{};
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(head);
+    what = envoy::route(head, path);
+    benchmark::DoNotOptimize(what);
+  }
+  const bool right = what.kind == Route::Kind::track && path == target_of_heads &&
+                     domain::to_string(what.token) == token_text;
+  if (!right) state.SkipWithError("not the hit");
+}
+BENCHMARK_CAPTURE(route, bare, small_head);
+BENCHMARK_CAPTURE(route, bearer, curl_head);
+
+/// All that is computed for a request but its count.
+void request(benchmark::State& state, std::string_view bytes) {
+  const envoy::HeadLimits limits;
+  const envoy::AnswerWriter answers(1'700'000'000);
+  std::string path;
+  std::string out;
+  domain::HitBatch batch;
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(bytes);
+    batch.clear();
+    out.clear();
+    const auto head = envoy::parse_request_head(bytes, limits);
+    if (!head) return state.SkipWithError("no whole head");
+    const auto what = envoy::route(*head, path);
+    batch.push(domain::token_id(what.token), path);
+    answers.append_count(static_cast<std::int64_t>(batch.size()), Persistence::stays, out);
+    benchmark::DoNotOptimize(out.data());
+  }
+  const bool right = batch.size() == 1 && batch.path(0) == target_of_heads && out.ends_with("{\"count\":1}");
+  if (!right) state.SkipWithError("not the hit and its answer");
+}
+BENCHMARK_CAPTURE(request, small, small_head);
+BENCHMARK_CAPTURE(request, curl, curl_head);
+BENCHMARK_CAPTURE(request, browser, browser_head);
+
+void answer_count(benchmark::State& state) {
+  const envoy::AnswerWriter answers(1'700'000'000);
+  auto count = state.range(0);
+  std::string out;
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(count);
+    out.clear();
+    answers.append_count(count, Persistence::stays, out);
+    benchmark::DoNotOptimize(out.data());
+  }
+  if (!out.ends_with("\r\n\r\n{\"count\":" + std::to_string(count) + "}"))
+    state.SkipWithError("not the answer");
+}
+BENCHMARK(answer_count)->Arg(7)->Arg(1'234'567);
+
+void answer_token(benchmark::State& state) {
+  const envoy::AnswerWriter answers(1'700'000'000);
+  const auto token = *domain::parse_token(token_text);
+  std::string out;
+  for (auto _ : state) {
+    out.clear();
+    answers.append_token(token, Persistence::stays, out);
+    benchmark::DoNotOptimize(out.data());
+  }
+  if (!out.ends_with("{\"token\":\"" + std::string(token_text) + "\"}"))
+    state.SkipWithError("not the answer");
+}
+BENCHMARK(answer_token);
+
+void answer_refusal(benchmark::State& state) {
+  const envoy::AnswerWriter answers(1'700'000'000);
+  std::string out;
+  for (auto _ : state) {
+    out.clear();
+    answers.append_refusal(envoy::Refusal::no_token, Persistence::stays, true, out);
+    benchmark::DoNotOptimize(out.data());
+  }
+  if (!out.starts_with("HTTP/1.1 401 ")) state.SkipWithError("not the answer");
+}
+BENCHMARK(answer_refusal);
+
+}  // namespace
+
+}  // namespace tracker::bench
