@@ -13,8 +13,9 @@ struct Verdict {
     perhaps_counted,  // counted once or not at all: its answer was lost or came too late
   };
 
-  Kind kind = Kind::not_counted;
-  std::int64_t count = 0;
+  // Without defaults: an array of verdicts is filled, and need not be cleared before.
+  Kind kind;
+  std::int64_t count;
 
   static Verdict counted(std::int64_t count) noexcept { return {Kind::counted, count}; }
   static Verdict unknown_token() noexcept { return {Kind::unknown_token, 0}; }
