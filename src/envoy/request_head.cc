@@ -182,7 +182,8 @@ class HeadParser {
     head_.target = line.text.substr(first_space + 1, last_space - first_space - 1);
     const auto version = line.text.substr(last_space + 1);
     const bool well_formed = is_token(head_.method) && !head_.target.empty() && is_version_1(version) &&
-                             head_.target.find_first_of(" \t") == head_.target.npos;
+                             head_.target.find(' ') == head_.target.npos &&
+                             head_.target.find('\t') == head_.target.npos;
     if (!well_formed) return refuse(Refusal::malformed);
     head_.http_1_0 = version.ends_with('0');
     if (line.text.size() > limits_.line_bytes_max) refuse(Refusal::line_too_long);
