@@ -98,6 +98,22 @@ TEST(RequestHead, RefusesControlCharactersAnywhereAndAsSoonAsTheyAreSeen) {
   EXPECT_FALSE(refusal_of(request("GET / HTTP/1.1", "Host: x\r\nA: b\tc\r\n")));
 }
 
+TEST(RequestHead, RefusesAControlCharacterBetweenAnyOthers) {
+  for (const char other : {' ', 'a', '\t', '\x80', '\xFF'}) {
+    for (std::size_t at = 0; at < 20; ++at) {
+      for (int c = 0; c < 256; ++c) {
+        if (c == '\n') continue;
+        std::string value(20, other);
+        value[at] = static_cast<char>(c);
+        const bool refused = (c < 0x20 && c != '\t') || c == 0x7F;
+        EXPECT_EQ(refusal_of(request("GET / HTTP/1.1", "Host: x\r\nA:" + value + "b\r\n")),
+                  refused ? std::optional(Refusal::control_character) : std::nullopt)
+            << c << " at " << at;
+      }
+    }
+  }
+}
+
 TEST(RequestHead, RefusesWhatIsTooLarge) {
   const auto line = [](std::size_t size) { return "GET /" + std::string(size - 14, 'a') + " HTTP/1.1"; };
   EXPECT_FALSE(refusal_of(request(line(8192))));
