@@ -44,11 +44,10 @@ TokenId token_id(const Token& token) noexcept {
 }
 
 std::string to_string(const TokenId& id) {
-  std::string text;
-  text.reserve(id.bytes.size() * 2);
-  for (auto byte : id.bytes) {
-    text += hex_lower[byte >> 4U];
-    text += hex_lower[byte & 0xFU];
+  std::string text(id.bytes.size() * 2, '0');
+  for (std::size_t i = 0; i < id.bytes.size(); ++i) {
+    text[i * 2] = hex_lower[id.bytes[i] >> 4U];
+    text[i * 2 + 1] = hex_lower[id.bytes[i] & 0xFU];
   }
   return text;
 }
