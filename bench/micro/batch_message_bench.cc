@@ -4,7 +4,7 @@
 #include <grpcpp/impl/codegen/proto_utils.h>
 #include <tracker/v1/counting.pb.h>
 
-#include "micro/workload.h"
+#include "workload.h"
 
 namespace tracker::bench {
 

@@ -5,7 +5,7 @@
 #include "domain/path.h"
 #include "domain/token.h"
 #include "domain/token_id.h"
-#include "micro/workload.h"
+#include "workload.h"
 
 namespace tracker::bench {
 

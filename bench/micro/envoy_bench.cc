@@ -5,8 +5,8 @@
 #include "envoy/answer.h"
 #include "envoy/request_head.h"
 #include "envoy/route.h"
-#include "micro/request_heads.h"
-#include "micro/workload.h"
+#include "request_heads.h"
+#include "workload.h"
 
 namespace tracker::bench {
 

@@ -3,8 +3,8 @@
 #include <llhttp.h>
 
 #include "envoy/request_head.h"
-#include "micro/request_heads.h"
-#include "micro/workload.h"
+#include "request_heads.h"
+#include "workload.h"
 
 namespace tracker::bench {
 

@@ -1,5 +1,5 @@
 // What a hit costs in the memory store.
-#include "micro/workload.h"
+#include "workload.h"
 #include "store/memory/memory_store.h"
 
 namespace tracker::bench {

@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "micro/workload.h"
+#include "workload.h"
 #include "store/redis/redis_round.h"
 
 namespace tracker::bench {
@@ -26,18 +26,20 @@ Reply next_reply(redisReader& reader) {
 void encode(RedisRound& round, const domain::HitBatch& batch, store::TrackReply& reply, std::string& out) {
   round.add(batch, reply);
   round.group();
-  for (std::size_t command = 0; command < round.commands(); ++command) round.append(command, false, out);
+  for (std::size_t command = 0; command < round.commands(); ++command) {
+    round.append(command, RedisRound::Form::plain, out);
+  }
 }
 
-/// What Redis would reply to such commands: a count for each path. (A command is written as a reply is.)
+/// What Redis would reply to such commands: that the token is known, and a count for each path. (A command is
+/// written as a reply is.)
 std::string replies_to(const std::string& commands) {
   const Reader reader(redisReaderCreate(), redisReaderFree);
   redisReaderFeed(reader.get(), commands.data(), commands.size());
   std::string replies;
   while (const auto command = next_reply(*reader)) {
-    const std::size_t paths = (command->elements - 4) / 2;  // EVALSHA, hash, 1, key; path, increment ...
-    replies += '*' + std::to_string(paths) + "\r\n";
-    for (std::size_t path = 0; path < paths; ++path) replies += ":123456\r\n";
+    const bool is_increment = store::text_of(*command->element[0]) == "HINCRBY";
+    replies += is_increment ? ":123456\r\n" : ":1\r\n";
   }
   return replies;
 }
@@ -97,8 +99,10 @@ void redis_there_and_back(benchmark::State& state, Workload workload) {
     encode(round, batches.next(), reply, out);
     redisReaderFeed(reader.get(), replies[at].data(), replies[at].size());
     for (std::size_t command = 0; command < round.commands(); ++command) {
-      const auto its = next_reply(*reader);
-      all = all && its && round.take_reply(command, *its).error.empty();
+      for (std::size_t part = 0; part < round.replies(command); ++part) {
+        const auto its = next_reply(*reader);
+        all = all && its && round.take_reply(command, part, *its).error.empty();
+      }
     }
     all = round.deliver() && all;
     if (++at == replies.size()) at = 0;

@@ -1,4 +1,4 @@
-#include "micro/workload.h"
+#include "workload.h"
 
 #include "domain/token_id.h"
 

@@ -252,8 +252,8 @@ void RedisStore::Connection::take_track(const InFlight& command, const redisRepl
 
 void RedisStore::Connection::send(RedisRound& round, std::size_t command, RedisRound::Form form,
                                   Clock::time_point now) {
-  const std::size_t replies = round.append(command, form, unsent_);
-  for (std::size_t part = 0; part < replies; ++part) {
+  round.append(command, form, unsent_);
+  for (std::size_t part = 0; part < round.replies(command); ++part) {
     in_flight_.push_back({now, &round, command, part, nullptr, {}});
   }
 }

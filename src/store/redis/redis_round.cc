@@ -112,15 +112,14 @@ void RedisRound::group() {
   }
 }
 
-std::size_t RedisRound::append(std::size_t command, Form form, std::string& out) {
+void RedisRound::append(std::size_t command, Form form, std::string& out) {
   auto& its = commands_[command];
   its.form = form;
-  const std::size_t paths = its.end - its.begin;
   const std::string key = redis_key(token(command));
   if (form == Form::plain) {
     append_command({"HEXISTS", key, ""}, out);
   } else {
-    append_number('*', 4 + 2 * paths, out);
+    append_number('*', 4 + 2 * (its.end - its.begin), out);
     append_bulk(form == Form::script ? "EVALSHA" : "EVAL", out);
     append_bulk(form == Form::script ? std::string_view(track_script_sha1()) : track_script, out);
     append_bulk("1", out);
@@ -135,7 +134,6 @@ std::size_t RedisRound::append(std::size_t command, Form form, std::string& out)
     append_bulk(path(hits_[increments_[i].begin]), out);
     append_bulk(increments_[i].end - increments_[i].begin, out);
   }
-  return form == Form::plain ? 1 + paths : 1;
 }
 
 void RedisRound::settle_all(const Increment& increment, const domain::Verdict& verdict) {

@@ -57,8 +57,12 @@ class RedisRound {
     script_text,  // by its text
     plain,        // for a token that was known: HEXISTS, to see that it still is, and HINCRBY for each path
   };
-  /// Appends it. Answers how many replies it will have.
-  std::size_t append(std::size_t command, Form form, std::string& out);
+  void append(std::size_t command, Form form, std::string& out);
+  /// How many replies it will have, in the form in which it was appended.
+  std::size_t replies(std::size_t command) const noexcept {
+    const auto& its = commands_[command];
+    return its.form == Form::plain ? 1 + its.end - its.begin : 1;
+  }
 
   /// What went wrong with a command; no error: nothing.
   struct Trouble {
