@@ -1,6 +1,6 @@
 // What a hit costs in the memory store.
-#include "workload.h"
 #include "store/memory/memory_store.h"
+#include "workload.h"
 
 namespace tracker::bench {
 

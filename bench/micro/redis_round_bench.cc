@@ -4,8 +4,8 @@
 #include <memory>
 #include <string>
 
-#include "workload.h"
 #include "store/redis/redis_round.h"
+#include "workload.h"
 
 namespace tracker::bench {
 
