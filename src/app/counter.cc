@@ -34,8 +34,9 @@ void run_counter(const CounterSettings& settings) {
                     .request_deadline = settings.request_deadline});
   run_service(control, settings.service, "counter=" + door.endpoint(),
               [&] {
-                runtime::log_info(open_store.note);
+                log_note(open_store);
                 workers.start();
+                wait_for_redis(open_store);
               },
               {.why_not_ready = [&] { return counter.why_not_ready(); },
                .announce_end = [&] { door.announce_end(); },

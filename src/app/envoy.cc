@@ -42,7 +42,8 @@ void run_envoy_command(const EnvoyCommandSettings& settings) {
                return std::nullopt;
              },
              .open_counter_door = nullptr,
-             .on_start = [] {}});
+             .on_start = [] {},
+             .on_running = nullptr});
   runtime::log_info("drained");
 }
 

@@ -50,6 +50,7 @@ void run_envoy(runtime::Workers& workers, const ServiceSettings& service,
     }
     parts.on_start();
     with_room_for(service.threads, [&] { workers.start(); });
+    if (parts.on_running) parts.on_running();
     envoy.start();
   };
   const auto drain = [&](const std::function<void()>& drained) {

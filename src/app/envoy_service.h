@@ -19,7 +19,8 @@ struct EnvoyParts {
   std::function<std::optional<std::string>()> why_not_ready;
   /// Opens a gRPC door beside it; null, or an answer of null: there is none.
   std::function<std::unique_ptr<CounterDoor>(boost::asio::io_context& control)> open_counter_door;
-  std::function<void()> on_start;  // once nothing can go wrong any more, before the workers run
+  std::function<void()> on_start;    // once nothing can go wrong any more, before the workers run
+  std::function<void()> on_running;  // once they run, before it accepts; null: there is nothing to do
 };
 
 /// Runs the HTTP door over these counters until it is drained: the same for every command that has one. The

@@ -39,7 +39,8 @@ void serve(const ServeSettings& settings) {
                                               .hits_max = settings.envoy.hits_max,
                                               .request_deadline = settings.envoy.request_deadline});
              },
-             .on_start = [&] { runtime::log_info(open_store.note); }});
+             .on_start = [&] { log_note(open_store); },
+             .on_running = [&] { wait_for_redis(open_store); }});
   runtime::log_info("drained");
 }
 

@@ -6,7 +6,6 @@
 #include "app/startup_error.h"
 #include "runtime/log.h"
 #include "store/memory/memory_store.h"
-#include "store/redis/redis_store.h"
 
 namespace tracker::app {
 
@@ -17,6 +16,7 @@ using store::Durability;
 constexpr std::string_view rocksdb_prefix = "rocksdb:";
 constexpr std::size_t cache_bytes_default = std::size_t{256} << 20U;
 constexpr std::size_t cache_bytes_min = std::size_t{1} << 20U;
+constexpr auto first_attempt_longest = std::chrono::milliseconds(500);
 
 bool parse_store(std::string_view text, StoreChoice& choice) {
   if (text.starts_with(rocksdb_prefix)) {
@@ -55,6 +55,20 @@ std::string what_can_be_lost(const Durability& durability) {
   return "";
 }
 
+/// Throws StartupError if --require-durability asks what can never be.
+void require_one_that_can_keep(const StoreChoice& choice) {
+  std::string why_not;
+  if (choice.name == "memory")
+    why_not = "--store memory loses all when the process ends; choose another store";
+  if (choice.name == "redis" && choice.redis_proxy) {
+    why_not = "what a Redis behind a proxy loses cannot be known; leave out --redis-proxy, or this";
+  }
+  if (choice.name == "rocksdb" && choice.durability.value_or(Durability{}).kind != Durability::Kind::commit) {
+    why_not = "a power cut loses what --durability has not synced; leave that out, or this";
+  }
+  if (!why_not.empty()) throw StartupError(StartupError::bad_setting, "--require-durability: " + why_not);
+}
+
 /// An fsync that failed must not be tried again: nobody knows what it left on disk. A start finds out.
 [[noreturn]] void end_process(const std::string& reason) {
   runtime::log_warning("ending, since it is not known what is on disk: " + reason);
@@ -63,7 +77,16 @@ std::string what_can_be_lost(const Durability& durability) {
 
 }  // namespace
 
+void log_note(const OpenStore& open_store) {
+  if (!open_store.note.empty()) runtime::log_info(open_store.note);
+}
+
+void wait_for_redis(const OpenStore& open_store) {
+  if (open_store.redis != nullptr) open_store.redis->wait_for_first_attempt(first_attempt_longest);
+}
+
 OpenStore StoreChoice::open(boost::asio::io_context& loop, std::chrono::milliseconds reply_deadline) const {
+  if (require_durability) require_one_that_can_keep(*this);
   if (name == "rocksdb") {
     store::RocksDbSettings settings;
     settings.directory = directory;
@@ -90,8 +113,13 @@ OpenStore StoreChoice::open(boost::asio::io_context& loop, std::chrono::millisec
     }
   }
   if (name == "redis") {
-    return {std::make_unique<store::RedisStore>(loop, store::RedisSettings{redis, reply_deadline}),
-            "store=redis " + to_string(redis) + ": the counts are as durable as that Redis keeps them"};
+    auto store = std::make_unique<store::RedisStore>(
+        loop, store::RedisSettings{.redis = redis,
+                                   .reply_deadline = reply_deadline,
+                                   .proxy = redis_proxy,
+                                   .require_durability = require_durability});
+    auto* redis_store = store.get();
+    return {std::move(store), "", nullptr, redis_store};
   }
   return {std::make_unique<store::MemoryStore>(), "store=memory: the counts end with this process"};
 }
@@ -128,6 +156,14 @@ void add_store_settings(SettingTable& table, StoreChoice& choice, const std::str
                return address.has_value();
              },
              true});
+  table.add_switch(
+      "--redis-proxy", choice.redis_proxy,
+      "A proxy stands before that Redis: do not ask what a crash of it loses, since the proxy would "
+      "answer for itself.");
+  table.add_switch("--require-durability", choice.require_durability,
+                   "Refuse to count, by 503, while a crash or a power cut could lose what was answered: in a "
+                   "Redis without "
+                   "appendonly yes, appendfsync always and maxmemory-policy noeviction.");
 }
 
 }  // namespace tracker::app

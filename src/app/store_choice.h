@@ -9,6 +9,7 @@
 #include "app/setting_table.h"
 #include "store/counter_store.h"
 #include "store/redis/redis_address.h"
+#include "store/redis/redis_store.h"
 #include "store/rocksdb/rocksdb_store.h"
 
 namespace tracker::app {
@@ -16,9 +17,17 @@ namespace tracker::app {
 /// A store, and what its users should know of it, for the log.
 struct OpenStore {
   std::unique_ptr<store::CounterStore> store;
-  std::string note;
+  std::string note;                        // empty: the store logs it by itself
   store::RocksDbStore* rocksdb = nullptr;  // the store, if it is that one
+  const store::RedisStore* redis = nullptr;
 };
+
+/// Logs the note, if there is one.
+void log_note(const OpenStore& open_store);
+
+/// Where the store is Redis, and its loop runs: gives it a moment to be there, and to say in the log what it
+/// can lose.
+void wait_for_redis(const OpenStore& open_store);
 
 /// Which store keeps the counts: the one list of all of them.
 struct StoreChoice {
@@ -27,6 +36,8 @@ struct StoreChoice {
   std::optional<store::Durability> durability;
   std::optional<std::size_t> cache_bytes;
   store::RedisAddress redis;
+  bool redis_proxy = false;
+  bool require_durability = false;
 
   /// `loop` is where its I/O runs, if it needs a loop; it outlives the store, and has stopped before that goes.
   /// Throws StartupError.

@@ -45,6 +45,7 @@ class Program {
   std::optional<int> wait_exit(std::chrono::milliseconds within = patience);
 
   bool running();
+  pid_t pid() const { return pid_; }
   std::string standard_output();
   std::string standard_error();
   // Both, in the order in which they arrived.

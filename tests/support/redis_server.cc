@@ -64,7 +64,7 @@ RedisServer::~RedisServer() {
   std::filesystem::remove_all(directory_, ignored);
 }
 
-bool RedisServer::start() {
+bool RedisServer::start(const Arguments& also) {
   Arguments arguments{"--port",      std::to_string(endpoint_.port),
                       "--bind",      endpoint_.host,
                       "--dir",       directory_,
@@ -77,6 +77,7 @@ bool RedisServer::start() {
   }
   if (!password_.empty()) arguments.insert(arguments.end(), {"--requirepass", password_});
   arguments.insert(arguments.end(), more_.begin(), more_.end());
+  arguments.insert(arguments.end(), also.begin(), also.end());
   program_ = std::make_unique<Program>(arguments, Environment{}, REDIS_SERVER);
   for (const Deadline deadline; !deadline.passed();) {
     if (!program_->running()) return false;
@@ -86,11 +87,11 @@ bool RedisServer::start() {
   throw std::runtime_error("redis-server does not answer; it said:\n" + program_->output());
 }
 
-// Whoever took the port in the meantime may be a redis-server too: ours is the one in our directory.
+// Whoever took the port in the meantime may be a redis-server too. CONFIG may be forbidden.
 bool RedisServer::answers() const {
   try {
-    const RedisReply reply = command({"CONFIG", "GET", "dir"});
-    return reply.elements.size() == 2 && reply.elements[1].text == directory_.string() &&
+    const std::string ours = "\nprocess_id:" + std::to_string(program_->pid()) + "\r";
+    return command({"INFO", "server"}).text.find(ours) != std::string::npos &&
            command({"PING"}).text == "PONG";
   } catch (const std::runtime_error&) {
     return false;
@@ -106,9 +107,9 @@ void RedisServer::kill() {
   if (!program_->wait_exit()) throw std::runtime_error("redis-server outlives SIGKILL");
 }
 
-void RedisServer::start_again() {
+void RedisServer::start_again(const Arguments& also) {
   for (const Deadline deadline; !deadline.passed();) {
-    if (start()) return;
+    if (start(also)) return;
   }
   throw std::runtime_error("redis-server does not start again; it said:\n" + program_->output());
 }

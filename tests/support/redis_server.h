@@ -38,8 +38,9 @@ class RedisServer {
   void send_signal(int signal);
   // SIGKILL; returns when it is gone.
   void kill();
-  // Once more on the same port and in the same directory, after kill(). Returns when it answers.
-  void start_again();
+  // Once more on the same port and in the same directory, after kill(). Returns when it answers. `also` are
+  // settings of this run alone.
+  void start_again(const Arguments& also = {});
 
   // One command and its reply, over a connection of its own; throws if there is none within `patience`. Any
   // thread.
@@ -47,7 +48,7 @@ class RedisServer {
 
  private:
   // False: the port was taken.
-  bool start();
+  bool start(const Arguments& also = {});
   bool answers() const;
 
   const Keeps keeps_;

@@ -6,7 +6,6 @@
 #include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/connect.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
@@ -23,11 +22,9 @@ constexpr auto token = asio::as_tuple(asio::use_awaitable_t<asio::io_context::ex
 
 constexpr auto retry_first = std::chrono::milliseconds(50);
 constexpr auto retry_longest = std::chrono::milliseconds(1'000);
-constexpr auto connect_deadline = std::chrono::milliseconds(2'000);
 constexpr auto key_report_pause = std::chrono::seconds(1);
 constexpr std::size_t read_bytes = 64 * 1024;
 constexpr std::size_t known_tokens_max = 1'000'000;  // about 40 MB
-constexpr std::string_view probe_key = "tracker:{probe}";
 
 /// A Redis that says this writes nothing for anybody: a replica, one that loads, is full or cannot save.
 bool is_unfit(std::string_view error) {
@@ -52,9 +49,11 @@ RedisStore::Connection::Connection(asio::io_context& loop, const RedisSettings& 
       socket_(loop_.get_executor()),
       retry_timer_(loop_.get_executor()),
       watchdog_(loop_.get_executor()),
+      look_timer_(loop_.get_executor()),
       backoff_(retry_first, retry_longest),
       reader_(nullptr, redisReaderFree),
-      read_buffer_(read_bytes) {
+      read_buffer_(read_bytes),
+      durability_(settings) {
   // If it fails (out of memory) the program ends: it must not go on without it.
   asio::co_spawn(loop_.get_executor(), run(), [](std::exception_ptr error) {
     if (error) std::rethrow_exception(error);
@@ -92,6 +91,19 @@ std::optional<std::string> RedisStore::Connection::why_not_ready() const {
   return why_not_ready_;
 }
 
+void RedisStore::Connection::wait_for_first_attempt(std::chrono::milliseconds longest) const {
+  std::unique_lock lock(mutex_);
+  attempted_changed_.wait_for(lock, longest, [this] { return attempted_; });
+}
+
+void RedisStore::Connection::end_attempt() {
+  {
+    const std::lock_guard lock(mutex_);
+    attempted_ = true;
+  }
+  attempted_changed_.notify_all();
+}
+
 auto RedisStore::Connection::run() -> Awaitable<void> {
   for (;;) {
     std::string trouble = co_await connect();
@@ -105,90 +117,6 @@ auto RedisStore::Connection::run() -> Awaitable<void> {
     retry_timer_.expires_after(backoff_.next());
     co_await retry_timer_.async_wait(token);
   }
-}
-
-/// Answers what went wrong, or nothing.
-auto RedisStore::Connection::connect() -> Awaitable<std::string> {
-  hung_ = false;
-  unfit_.clear();
-  reader_.reset(redisReaderCreate());
-  Timer deadline(loop_.get_executor());
-  bool late = false;
-  asio::ip::basic_resolver<asio::ip::tcp, Executor> resolver(loop_.get_executor());
-  deadline.expires_after(connect_deadline);
-  deadline.async_wait([&](boost::system::error_code error) {
-    if (error) return;
-    late = true;
-    resolver.cancel();
-    boost::system::error_code ignored;
-    socket_.close(ignored);
-  });
-  const auto& [host, port] = settings_.redis.address;
-  std::string trouble;
-  const auto [resolve_error, endpoints] = co_await resolver.async_resolve(host, std::to_string(port), token);
-  if (resolve_error) {
-    trouble = resolve_error.message();
-  } else {
-    const auto [connect_error, endpoint] = co_await asio::async_connect(socket_, endpoints, token);
-    if (connect_error) {
-      trouble = connect_error.message();
-    } else {
-      boost::system::error_code ignored;
-      socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
-      socket_.set_option(asio::socket_base::keep_alive(true), ignored);
-      trouble = co_await greet();
-    }
-  }
-  // The wait must not outlive what it refers to.
-  if (!late && deadline.cancel() == 0) late = true;
-  co_await asio::post(loop_.get_executor(), asio::use_awaitable_t<Executor>());
-  co_return late ? "it does not answer" : trouble;
-}
-
-/// Logs in, chooses the database, loads the script, and sees whether it may write (to a key of tracker's own,
-/// which is no token's), all in one write.
-auto RedisStore::Connection::greet() -> Awaitable<std::string> {
-  const auto& redis = settings_.redis;
-  const std::string database = std::to_string(redis.database);
-  std::string commands;
-  std::size_t replies = 1;
-  if (!redis.password.empty()) {
-    if (redis.user.empty()) {
-      append_command({"AUTH", redis.password}, commands);
-    } else {
-      append_command({"AUTH", redis.user, redis.password}, commands);
-    }
-    ++replies;
-  }
-  if (redis.database != 0) {
-    append_command({"SELECT", database}, commands);
-    ++replies;
-  }
-  append_command({"SCRIPT", "LOAD", track_script}, commands);
-  append_command({"HSETNX", probe_key, "", "1"}, commands);
-  append_command({"DEL", probe_key}, commands);
-  replies += 2;
-  const auto [write_error, written] = co_await asio::async_write(socket_, asio::buffer(commands), token);
-  if (write_error) co_return write_error.message();
-
-  std::string trouble;
-  while (replies > 0) {
-    void* reply = nullptr;
-    if (redisReaderGetReply(reader_.get(), &reply) != REDIS_OK) co_return "it does not speak Redis' protocol";
-    if (reply == nullptr) {
-      const auto [read_error, read] = co_await socket_.async_read_some(asio::buffer(read_buffer_), token);
-      if (read_error) co_return trouble.empty() ? read_error.message() : trouble;
-      redisReaderFeed(reader_.get(), read_buffer_.data(), read);
-      continue;
-    }
-    const std::unique_ptr<void, void (*)(void*)> owner(reply, freeReplyObject);
-    const auto& its = *static_cast<redisReply*>(reply);
-    --replies;
-    const bool matters = replies > 0;  // the last one only tidies up
-    if (its.type == REDIS_REPLY_ERROR && matters && trouble.empty())
-      trouble = "it says " + std::string(text_of(its));
-  }
-  co_return trouble;
 }
 
 /// Answers why there are no more.
@@ -224,8 +152,10 @@ void RedisStore::Connection::take(const redisReply& reply) {
   heard_ = Clock::now();
   if (command.round != nullptr) {
     take_track(command, reply);
-  } else if (command.add == nullptr) {
+  } else if (command.tidies_up) {
     return;  // it was tidied up, or stays: it is nobody's
+  } else if (command.add == nullptr) {
+    take_look(reply);
   } else if (reply.type == REDIS_REPLY_INTEGER) {
     know(command.id);
     command.add->on_added(std::nullopt);
@@ -254,7 +184,7 @@ void RedisStore::Connection::send(RedisRound& round, std::size_t command, RedisR
                                   Clock::time_point now) {
   round.append(command, form, unsent_);
   for (std::size_t part = 0; part < round.replies(command); ++part) {
-    in_flight_.push_back({now, &round, command, part, nullptr, {}});
+    in_flight_.push_back({.sent = now, .round = &round, .command = command, .part = part});
   }
 }
 
@@ -268,7 +198,7 @@ void RedisStore::Connection::know(const domain::TokenId& id) {
 void RedisStore::Connection::tidy_up(const domain::TokenId& id) {
   known_.erase(id);
   append_command({"EVAL", tidy_script, "1", redis_key(id)}, unsent_);
-  in_flight_.push_back({Clock::now(), nullptr, 0, 0, nullptr, {}});
+  in_flight_.push_back({.sent = Clock::now(), .tidies_up = true});
   write();
 }
 
@@ -319,7 +249,7 @@ void RedisStore::Connection::send_waiting() {
       continue;
     }
     append_command({"HSETNX", redis_key(id), "", seconds}, unsent_);
-    in_flight_.push_back({now, nullptr, 0, 0, reply, id});
+    in_flight_.push_back({.sent = now, .add = reply, .id = id});
   }
   taken_.batches.clear();
   taken_.tokens.clear();
@@ -360,11 +290,16 @@ void RedisStore::Connection::become_ready() {
     why_not_ready_.clear();
   }
   changes_.good("Redis at " + to_string(settings_.redis) + " is reachable");
+  looking_ = !settings_.proxy;
+  if (looking_) look_later();
+  end_attempt();
 }
 
 /// Refuses what has not been sent, and what comes.
 void RedisStore::Connection::stop_taking(const std::string& reason) {
-  const std::string why = "Redis at " + to_string(settings_.redis) + " is not reachable: " + reason;
+  const std::string why =
+      "Redis at " + to_string(settings_.redis) +
+      (refused_ ? " keeps less than --require-durability asks: " : " is not reachable: ") + reason;
   Waiting not_sent;
   {
     const std::lock_guard lock(mutex_);
@@ -373,6 +308,7 @@ void RedisStore::Connection::stop_taking(const std::string& reason) {
     std::swap(not_sent, waiting_);
   }
   changes_.bad(why);
+  end_attempt();
   for (const auto& [hits, reply] : not_sent.batches) refuse(*hits, *reply);
   for (const auto& waiting : not_sent.tokens) waiting.reply->on_added(domain::Failure::not_done);
 }
@@ -380,6 +316,8 @@ void RedisStore::Connection::stop_taking(const std::string& reason) {
 void RedisStore::Connection::lose(const std::string& reason) {
   boost::system::error_code ignored;
   socket_.close(ignored);
+  looking_ = false;
+  look_timer_.cancel();
   stop_taking(reason);
   for (const auto& command : std::exchange(in_flight_, {})) {
     if (command.add != nullptr) {

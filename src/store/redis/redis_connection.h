@@ -5,6 +5,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/unordered/unordered_flat_set.hpp>
+#include <condition_variable>
 #include <cstring>
 #include <deque>
 #include <memory>
@@ -16,6 +17,7 @@
 #include "domain/failure.h"
 #include "runtime/backoff.h"
 #include "runtime/log.h"
+#include "store/redis/durability_watch.h"
 #include "store/redis/redis_round.h"
 #include "store/redis/redis_store.h"
 
@@ -38,6 +40,7 @@ struct TokenIdHash {
 /// 2. What is in waiting_ was not sent: when the connection is lost it is certainly not counted. What is in
 ///    in_flight_ may have been: when the connection is lost it is perhaps counted.
 /// 3. While why_not_ready_ says something, nothing enters waiting_.
+/// 4. Nothing is counted on a connection before this Redis has said, on this connection, what it may lose.
 class RedisStore::Connection {
  public:
   Connection(boost::asio::io_context& loop, const RedisSettings& settings);
@@ -47,6 +50,7 @@ class RedisStore::Connection {
   void track(const domain::HitBatch& hits, TrackReply& reply);
   void add_token(const domain::TokenId& id, domain::Deadline deadline, AddReply& reply);
   std::optional<std::string> why_not_ready() const;
+  void wait_for_first_attempt(std::chrono::milliseconds longest) const;
 
  private:
   using Executor = boost::asio::io_context::executor_type;
@@ -71,14 +75,16 @@ class RedisStore::Connection {
     std::vector<WaitingBatch> batches;
     std::vector<WaitingToken> tokens;
   };
-  /// A reply that is to come: to a command of a round, to HSETNX of a token, or (neither) to tidying up.
+  /// A reply that is to come: to a command of a round, to HSETNX of a token, to tidying up, or (none of these)
+  /// to a question of durability_.
   struct InFlight {
-    Clock::time_point sent;
-    RedisRound* round;
-    std::size_t command;
-    std::size_t part;    // which of the command's replies
-    AddReply* add;       // not null for HSETNX
-    domain::TokenId id;  // of HSETNX
+    Clock::time_point sent = {};
+    RedisRound* round = nullptr;  // not null for one of a round
+    std::size_t command = 0;
+    std::size_t part = 0;     // which of the command's replies
+    AddReply* add = nullptr;  // not null for HSETNX
+    domain::TokenId id = {};  // of HSETNX
+    bool tidies_up = false;
   };
 
   // All that follows: in the loop's thread.
@@ -92,6 +98,8 @@ class RedisStore::Connection {
   void send(RedisRound& round, std::size_t command, RedisRound::Form form, Clock::time_point now);
   void know(const domain::TokenId& id);
   void tidy_up(const domain::TokenId& id);
+  void take_look(const redisReply& reply);
+  void look_later();
   void deliver();
   void send_waiting();
   void write();
@@ -99,6 +107,7 @@ class RedisStore::Connection {
   void stop_taking(const std::string& reason);
   void lose(const std::string& reason);
   void become_ready();
+  void end_attempt();
   void report(const RedisRound::Trouble& trouble);
   template <typename Enqueue>
   bool enqueue(Enqueue enqueue_waiting);
@@ -106,14 +115,17 @@ class RedisStore::Connection {
   const RedisSettings settings_;
 
   mutable std::mutex mutex_;
+  mutable std::condition_variable attempted_changed_;
   Waiting waiting_;            // mutex_
   bool wake_posted_ = false;   // mutex_
   std::string why_not_ready_;  // mutex_; empty: ready
+  bool attempted_ = false;     // mutex_; a first attempt to connect has ended
 
   boost::asio::io_context& loop_;
   Socket socket_;
   Timer retry_timer_;
   Timer watchdog_;
+  Timer look_timer_;
   runtime::Backoff backoff_;
   std::unique_ptr<redisReader, void (*)(redisReader*)> reader_;
   std::vector<char> read_buffer_;
@@ -122,6 +134,7 @@ class RedisStore::Connection {
   bool writing_ = false;
   bool watching_ = false;
   bool hung_ = false;
+  bool refused_ = false;     // it may lose more than it is allowed to
   std::string unfit_;        // what Redis said that makes it useless; the replies that are due still come
   Clock::time_point heard_;  // the last reply
   std::deque<InFlight> in_flight_;
@@ -131,6 +144,9 @@ class RedisStore::Connection {
   boost::unordered_flat_set<domain::TokenId, TokenIdHash> known_;  // tokens that there were, not all of them
   std::vector<RedisRound*> touched_;  // with verdicts that were not delivered yet
   Clock::time_point key_reported_;
+  DurabilityWatch durability_;
+  bool looking_ = false;       // it is to be asked again on this connection
+  std::size_t looks_due_ = 0;  // replies to its questions
   runtime::ChangeLog changes_;
 };
 

@@ -21,4 +21,8 @@ std::optional<std::string> RedisStore::why_not_ready() const {
   return connection_->why_not_ready();
 }
 
+void RedisStore::wait_for_first_attempt(std::chrono::milliseconds longest) const {
+  connection_->wait_for_first_attempt(longest);
+}
+
 }  // namespace tracker::store

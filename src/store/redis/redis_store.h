@@ -14,6 +14,10 @@ struct RedisSettings {
   /// A Redis that has not replied for so long is taken for hung: what was sent is perhaps counted, and the
   /// connection is made anew.
   std::chrono::milliseconds reply_deadline{2'000};
+  /// A proxy stands before it: it is not asked what it may lose.
+  bool proxy = false;
+  /// Counts only while this Redis keeps all that it has answered, so far as it says.
+  bool require_durability = false;
 };
 
 /// Counts in Redis, over one pipelined connection on an event loop, which others may share. It connects, and connects
@@ -30,6 +34,10 @@ class RedisStore final : public CounterStore {
   void track(const domain::HitBatch& hits, TrackReply& reply) override;
   void add_token(const domain::TokenId& id, domain::Deadline deadline, AddReply& reply) override;
   std::optional<std::string> why_not_ready() const override;
+
+  /// Waits until the first attempt to connect has ended, well or not, so that the log's first lines say what
+  /// this Redis may lose; at most so long. Blocks: for start-up.
+  void wait_for_first_attempt(std::chrono::milliseconds longest) const;
 
  private:
   class Connection;
