@@ -142,6 +142,7 @@ TEST(RedisDurabilityTest, LessThanRequiredIsRefused) {
     if (row.shortfall.empty()) {
       expect_counts(service);
     } else {
+      EXPECT_EQ(ask_health(service.health, "/readyz").status, 503) << "at first it would have counted";
       expect_refused(service, row.shortfall);
       EXPECT_EQ(redis.command({"DBSIZE"}).integer, 0);
     }
@@ -242,14 +243,25 @@ TEST(RedisDurabilityTest, IsToldWhenRedisComesAndNotAtEachReconnect) {
 TEST(RedisDurabilityTest, IsAskedAgainOnEachConnection) {
   auto redis = std::make_unique<RedisServer>(RedisServer::Keeps::everything);
   const Service service = serve_over(*redis, {"--require-durability"});
-  expect_counts(service);
+  wait_readyz(service.health, 200);
+  Caller caller(service.door);
+  const std::string token = caller.mint();
+  EXPECT_EQ(caller.count("/", token), 1);
   redis->kill();
+  // Nobody is under way, so that 503 is all that may come from here on.
+  wait_readyz(service.health, 503);
   redis->start_again({"--appendfsync", "everysec"});
+  for (const Deadline deadline;
+       ask_health(service.health, "/readyz").body.find("everysec") == std::string::npos;) {
+    ASSERT_FALSE(deadline.passed());
+    ASSERT_TRUE(is_refusal(caller.ask(get("/", token)), 503));
+  }
   expect_refused(service, "appendfsync is everysec and must be always");
   wait_log(*service.program, "a power cut about the last second");
   redis->kill();
   redis->start_again();
-  expect_counts(service);
+  wait_readyz(service.health, 200);
+  EXPECT_EQ(Caller(service.door).count("/", token), 2);
 }
 
 // CONFIG SET while it runs is noticed on the same connection.
