@@ -1,5 +1,6 @@
 #include "app/counter.h"
 
+#include "app/admin.h"
 #include "app/counter_door.h"
 #include "app/service.h"
 #include "counter/local_counter.h"
@@ -27,6 +28,7 @@ void run_counter(const CounterSettings& settings) {
   boost::asio::io_context control(1);
   runtime::Workers workers(1);  // envoys and Redis on one loop: a batch crosses it without a thread switch
   const auto open_store = settings.store.open(workers.context(0), settings.request_deadline);
+  const auto admin_door = open_admin_door(open_store);
   counter::LocalCounter counter(*open_store.store);
   CounterDoor door(control, workers.context(0), settings.service.address, counter,
                    {.version = TRACKER_VERSION,
@@ -42,7 +44,8 @@ void run_counter(const CounterSettings& settings) {
                .announce_end = [&] { door.announce_end(); },
                .drain =
                    [&](std::function<void()> drained) {
-                     door.drain(settings.service.drain.limit, std::move(drained));
+                     door.drain(settings.service.drain.limit,
+                                draining_last(admin_door.get(), std::move(drained)));
                    }});
   workers.stop();
   runtime::log_info("drained");

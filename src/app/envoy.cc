@@ -42,6 +42,7 @@ void run_envoy_command(const EnvoyCommandSettings& settings) {
                return std::nullopt;
              },
              .open_counter_door = nullptr,
+             .admin_door = nullptr,
              .on_start = [] {},
              .on_running = nullptr});
   runtime::log_info("drained");

@@ -3,6 +3,7 @@
 #include <boost/asio/post.hpp>
 #include <system_error>
 
+#include "app/admin.h"
 #include "app/service.h"
 #include "app/startup_error.h"
 #include "envoy/envoy.h"
@@ -53,8 +54,8 @@ void run_envoy(runtime::Workers& workers, const ServiceSettings& service,
     if (parts.on_running) parts.on_running();
     envoy.start();
   };
-  const auto drain = [&](const std::function<void()>& drained) {
-    envoy.drain([&, drained] {
+  const auto drain = [&](const std::function<void()>& all_drained) {
+    envoy.drain([&, drained = draining_last(parts.admin_door, all_drained)] {
       if (!counter_door) return drained();
       boost::asio::post(control, [&, drained] { counter_door->drain(service.drain.limit, drained); });
     });

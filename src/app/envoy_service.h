@@ -8,6 +8,7 @@
 #include "app/counter_door.h"
 #include "app/service_settings.h"
 #include "counter/counter.h"
+#include "doors/admin_door.h"
 #include "envoy/envoy_settings.h"
 #include "runtime/workers.h"
 
@@ -19,8 +20,9 @@ struct EnvoyParts {
   std::function<std::optional<std::string>()> why_not_ready;
   /// Opens a gRPC door beside it; null, or an answer of null: there is none.
   std::function<std::unique_ptr<CounterDoor>(boost::asio::io_context& control)> open_counter_door;
-  std::function<void()> on_start;    // once nothing can go wrong any more, before the workers run
-  std::function<void()> on_running;  // once they run, before it accepts; null: there is nothing to do
+  doors::AdminDoor* admin_door = nullptr;  // null: there is none
+  std::function<void()> on_start;          // once nothing can go wrong any more, before the workers run
+  std::function<void()> on_running;        // once they run, before it accepts; null: there is nothing to do
 };
 
 /// Runs the HTTP door over these counters until it is drained: the same for every command that has one. The

@@ -7,6 +7,7 @@
 #include <iostream>
 #include <string>
 
+#include "app/backup.h"
 #include "app/check.h"
 #include "app/counter.h"
 #include "app/envoy.h"
@@ -33,7 +34,8 @@ constexpr const char* about_settings =
     "Durations are written like 300ms, 2s or 5m, sizes like 8KiB, addresses like 127.0.0.1:80, [::1]:80 or "
     ":80.";
 
-constexpr const char* commands = "tracker serve, tracker envoy, tracker counter and tracker check";
+constexpr const char* commands =
+    "tracker serve, tracker envoy, tracker counter, tracker backup, tracker restore and tracker check";
 
 /// One line, whatever a library or a value has to say.
 std::string one_line(std::string text) {
@@ -52,7 +54,7 @@ void open_standard_descriptors() {
 /// What the command line parser would say less clearly.
 void check_command(const std::string& name) {
   if (name.starts_with('-')) return;
-  for (const auto* command : {"serve", "envoy", "counter", "check"}) {
+  for (const auto* command : {"serve", "envoy", "counter", "backup", "restore", "check"}) {
     if (name == command) return;
   }
   const std::string what =
@@ -65,9 +67,9 @@ template <typename Settings>
 class Command {
  public:
   Command(CLI::App& program, const std::string& name, const std::string& help,
-          void (*add_settings)(app::SettingTable&, Settings&))
+          void (*add_settings)(app::SettingTable&, Settings&), const std::string& footer = about_settings)
       : parser_(*program.add_subcommand(name, help)), table_(parser_) {
-    parser_.footer(about_settings);
+    parser_.footer(footer);
     add_settings(table_, settings_);
   }
 
@@ -100,6 +102,11 @@ int run(int argc, char** argv) {
                                                  app::add_envoy_command_settings);
   const Command<app::CounterSettings> counter(
       program, "counter", "A gRPC counter service, which owns the counts.", app::add_counter_settings);
+  const Command<app::BackupSettings> backup(program, "backup",
+                                            "Copies the store on disk, while it is served or not.",
+                                            app::add_backup_settings, app::about_backup);
+  const Command<app::BackupSettings> restore(program, "restore", "Makes a store of a backup.",
+                                             app::add_restore_settings, app::about_restore);
   const Command<app::CheckSettings> check(program, "check",
                                           "Sends a known load to envoys that run, and judges every answer.",
                                           app::add_check_settings);
@@ -121,6 +128,10 @@ int run(int argc, char** argv) {
     app::run_envoy_command(envoy.settings());
   } else if (counter.is_chosen()) {
     app::run_counter(counter.settings());
+  } else if (backup.is_chosen()) {
+    app::backup(backup.settings());
+  } else if (restore.is_chosen()) {
+    app::restore(restore.settings());
   } else {
     throw StartupError(StartupError::bad_setting,
                        "a command is missing; there are " + std::string(commands) + "; see tracker --help");

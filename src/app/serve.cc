@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "app/admin.h"
 #include "app/counter_door.h"
 #include "app/envoy_service.h"
 #include "counter/local_counter.h"
@@ -27,6 +28,7 @@ void serve(const ServeSettings& settings) {
   if (settings.counter_addr) require_loopback("--counter-addr", *settings.counter_addr, settings.insecure);
   const auto workers = make_workers(settings.service.threads);
   const auto open_store = settings.store.open(workers->context(0), settings.envoy.request_deadline);
+  const auto admin_door = open_admin_door(open_store);
   counter::LocalCounter counter(*open_store.store);
   run_envoy(*workers, settings.service, settings.envoy,
             {.counter_of = [&](std::size_t) -> counter::Counter& { return counter; },
@@ -39,6 +41,7 @@ void serve(const ServeSettings& settings) {
                                               .hits_max = settings.envoy.hits_max,
                                               .request_deadline = settings.envoy.request_deadline});
              },
+             .admin_door = admin_door.get(),
              .on_start = [&] { log_note(open_store); },
              .on_running = [&] { wait_for_redis(open_store); }});
   runtime::log_info("drained");

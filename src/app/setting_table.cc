@@ -83,6 +83,10 @@ void SettingTable::add_count(const std::string& flag, std::size_t& target, std::
        }});
 }
 
+void SettingTable::add_argument(const std::string& name, std::string& target, const std::string& help) {
+  command_.add_option(name, target, help)->required()->type_name("");
+}
+
 void SettingTable::read() const {
   for (const auto& [setting, flag_value] : entries_) {
     const char* environment_value = std::getenv(setting.environment.c_str());

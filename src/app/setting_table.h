@@ -47,6 +47,9 @@ class SettingTable {
   /// A flag without a value, off by default; its variable takes 1, true, 0 or false.
   void add_switch(const std::string& flag, bool& target, const std::string& help);
 
+  /// What must stand on the command line without a flag. Its target is set when the command line is parsed.
+  void add_argument(const std::string& name, std::string& target, const std::string& help);
+
   /// Sets the targets, once the command line was parsed. Throws StartupError.
   void read() const;
 

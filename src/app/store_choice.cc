@@ -69,13 +69,13 @@ void require_one_that_can_keep(const StoreChoice& choice) {
   if (!why_not.empty()) throw StartupError(StartupError::bad_setting, "--require-durability: " + why_not);
 }
 
+}  // namespace
+
 /// An fsync that failed must not be tried again: nobody knows what it left on disk. A start finds out.
 [[noreturn]] void end_process(const std::string& reason) {
   runtime::log_warning("ending, since it is not known what is on disk: " + reason);
   std::_Exit(EXIT_FAILURE);
 }
-
-}  // namespace
 
 void log_note(const OpenStore& open_store) {
   if (!open_store.note.empty()) runtime::log_info(open_store.note);
@@ -122,6 +122,17 @@ OpenStore StoreChoice::open(boost::asio::io_context& loop, std::chrono::millisec
     return {std::move(store), "", nullptr, redis_store};
   }
   return {std::make_unique<store::MemoryStore>(), "store=memory: the counts end with this process"};
+}
+
+void add_store_directory_setting(SettingTable& table, std::string& directory, const std::string& help) {
+  directory = "./tracker-data";
+  table.add({"--store", "", help, std::string(rocksdb_prefix) + directory,
+             "rocksdb:DIR (what is in a Redis is copied by Redis' own means)",
+             [&directory](std::string_view text) {
+               if (!text.starts_with(rocksdb_prefix)) return false;
+               directory = text.substr(rocksdb_prefix.size());
+               return !directory.empty();
+             }});
 }
 
 void add_store_settings(SettingTable& table, StoreChoice& choice, const std::string& by_default) {

@@ -44,6 +44,12 @@ struct StoreChoice {
   OpenStore open(boost::asio::io_context& loop, std::chrono::milliseconds reply_deadline) const;
 };
 
+/// Ends this process, since nobody knows what is on disk. Any thread.
+[[noreturn]] void end_process(const std::string& reason);
+
+/// Declares --store of a command that is about a store on disk only.
+void add_store_directory_setting(SettingTable& table, std::string& directory, const std::string& help);
+
 /// Declares --store and the settings of single stores; `by_default` is the command's store.
 void add_store_settings(SettingTable& table, StoreChoice& choice, const std::string& by_default);
 

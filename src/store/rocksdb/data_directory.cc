@@ -1,16 +1,14 @@
 #include "store/rocksdb/data_directory.h"
 
-#include <fcntl.h>
 #include <sys/file.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <charconv>
 #include <filesystem>
 #include <fstream>
 #include <string_view>
 #include <system_error>
-#include <utility>
+
+#include "store/rocksdb/descriptor.h"
 
 namespace tracker::store {
 
@@ -20,36 +18,6 @@ namespace {
 
 constexpr int format = 1;
 constexpr std::string_view format_words = "tracker store, format ";
-
-std::string error_text(int error) {
-  return std::generic_category().message(error);
-}
-
-/// A file or directory that is closed at the end.
-class Descriptor {
- public:
-  Descriptor(const std::string& path, int flags, mode_t mode = 0)
-      : number_(::open(path.c_str(), flags | O_CLOEXEC, mode)) {}
-  ~Descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-
-  bool is_open() const { return number_ >= 0; }
-  int number() const { return number_; }
-  int release() { return std::exchange(number_, -1); }
-
- private:
-  int number_;
-};
-
-void sync_directory(const std::string& path) {
-  const Descriptor directory(path, O_RDONLY | O_DIRECTORY);
-  if (!directory.is_open() || ::fsync(directory.number()) != 0) {
-    throw StoreError("cannot sync the directory: " + error_text(errno));
-  }
-}
 
 void require_known_format(const std::string& path) {
   std::ifstream file(path + "/FORMAT");

@@ -215,7 +215,7 @@ bool Database::try_reopen() {
   }
 }
 
-void Database::copy_to(const std::string& directory) {
+CommitFacts Database::copy_to(const std::string& directory) {
   {
     const std::shared_lock lock(in_use_);
     if (disk_full()) throw StoreError("the disk of the store is full; make room");
@@ -230,8 +230,24 @@ void Database::copy_to(const std::string& directory) {
   rocksdb::DB* raw = nullptr;
   auto status = rocksdb::DB::Open(options, directory, &raw);
   const std::unique_ptr<rocksdb::DB> db(raw);
-  if (status.ok()) status = db->Close();
   if (!status.ok()) throw StoreError("cannot open the copy: " + status.ToString());
+  const auto facts = read_commit_facts(*db);
+  status = db->Close();
+  if (!status.ok()) throw StoreError("cannot close the copy: " + status.ToString());
+  return facts;
+}
+
+CommitFacts Database::look_through(const std::string& directory) {
+  const auto options = options_for({});
+  const auto last_commit = check_database(directory, options);
+  rocksdb::DB* raw = nullptr;
+  auto status = rocksdb::DB::OpenForReadOnly(options, directory, &raw);
+  const std::unique_ptr<rocksdb::DB> db(raw);
+  if (status.ok()) status = db->VerifyChecksum();
+  if (!status.ok()) throw StoreError("damaged: " + status.ToString());
+  const auto facts = read_commit_facts(*db);
+  if (facts.number != last_commit) throw StoreError("damaged: its last commit is missing");
+  return facts;
 }
 
 }  // namespace tracker::store

@@ -74,8 +74,13 @@ class Database {
   /// whether it did. Only the thread that writes.
   bool try_reopen();
 
-  /// Copies it into `directory`, which does not exist. Throws StoreError.
-  void copy_to(const std::string& directory);
+  /// Copies it into `directory`, which does not exist. Answers the facts of the last commit in the copy. Throws
+  /// StoreError.
+  CommitFacts copy_to(const std::string& directory);
+
+  /// Looks through a database that nobody has open: what opening looks at, and the checksum of every table's
+  /// every block. Answers the facts of its last commit. Changes nothing. Throws StoreError.
+  static CommitFacts look_through(const std::string& directory);
 
  private:
   void open();

@@ -6,6 +6,7 @@
 #include "store/rocksdb/committer.h"
 #include "store/rocksdb/data_directory.h"
 #include "store/rocksdb/database.h"
+#include "store/rocksdb/descriptor.h"
 
 namespace tracker::store {
 
@@ -62,15 +63,17 @@ std::uint64_t RocksDbStore::tokens_at_open() const noexcept {
   return parts_->tokens_at_open;
 }
 
-void RocksDbStore::backup(const std::string& directory) {
+StoreSummary RocksDbStore::backup(const std::string& directory) {
   std::error_code error;
   if (!fs::create_directory(directory, error)) {
     throw StoreError(error ? "cannot make the directory: " + error.message()
                            : "the directory exists; name one that does not");
   }
   try {
-    parts_->database.copy_to(directory + "/db");
+    const auto facts = parts_->database.copy_to(directory + "/db");
     DataDirectory::write_format(directory);
+    sync_directory(fs::absolute(directory).lexically_normal().parent_path());
+    return {facts.tokens, bytes_in(directory)};
   } catch (const StoreError&) {
     fs::remove_all(directory, error);
     throw;

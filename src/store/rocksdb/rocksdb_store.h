@@ -5,6 +5,7 @@
 
 #include "store/counter_store.h"
 #include "store/rocksdb/rocksdb_settings.h"
+#include "store/rocksdb/store_copy.h"
 
 namespace tracker::store {
 
@@ -31,7 +32,7 @@ class RocksDbStore final : public CounterStore {
   /// Copies the store, as it is at some moment of the call, into `directory`, which must not exist, while it
   /// goes on serving: everything that was answered before the call is in it. Blocks. Throws StoreError, and
   /// then leaves nothing there. Any thread but the workers'.
-  void backup(const std::string& directory);
+  StoreSummary backup(const std::string& directory);
 
   /// Throws StoreError unless `directory` holds a store of a format that this program knows. Reads only.
   static void check(const std::string& directory);

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <string>
+
+#include "app/setting_table.h"
+
+namespace tracker::app {
+
+/// The settings of `tracker backup` and of `tracker restore`.
+struct BackupSettings {
+  std::string path;       // of the backup
+  std::string directory;  // of the store
+};
+extern const char* const about_backup;
+extern const char* const about_restore;
+
+/// Declare the settings; `settings` outlives the table.
+void add_backup_settings(SettingTable& table, BackupSettings& settings);
+void add_restore_settings(SettingTable& table, BackupSettings& settings);
+
+/// Copies a store: by the process that serves it, or, if there is none, by itself. Throws StartupError.
+void backup(const BackupSettings& settings);
+
+/// Makes a store of a backup. Throws StartupError.
+void restore(const BackupSettings& settings);
+
+}  // namespace tracker::app

@@ -1,0 +1,127 @@
+#pragma once
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/core/basic_stream.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <boost/beast/http/write.hpp>
+#include <chrono>
+#include <functional>
+#include <list>
+#include <memory>
+#include <string>
+
+namespace tracker::doors {
+
+namespace http = boost::beast::http;
+using Request = http::request<http::string_body>;
+using Response = http::response<http::string_body>;
+
+inline Response respond(http::status status, const char* type, std::string body) {
+  Response response(status, 11);
+  response.set(http::field::content_type, type);
+  response.set(http::field::cache_control, "no-store");
+  response.body() = std::move(body);
+  response.prepare_payload();
+  return response;
+}
+
+/// HTTP for the doors beside the counted port, over TCP or a Unix socket: few requests, small ones. Lives as long
+/// as its acceptor is open or a connection is. Belongs to the thread that runs the acceptor's context.
+template <typename Protocol>
+class HttpServer : public std::enable_shared_from_this<HttpServer<Protocol>> {
+  using Executor = boost::asio::io_context::executor_type;
+  using Clock = std::chrono::steady_clock;
+  using Timer = boost::asio::basic_waitable_timer<Clock, boost::asio::wait_traits<Clock>, Executor>;
+  using Stream = boost::beast::basic_stream<Protocol, Executor>;
+  template <typename T>
+  using Awaitable = boost::asio::awaitable<T, Executor>;
+
+ public:
+  using Acceptor = boost::asio::basic_socket_acceptor<Protocol, Executor>;
+
+  /// `answer` is called for every well-formed request, and may block as long as nothing else hangs on this
+  /// thread. A body of more than `body_bytes_max` is refused.
+  HttpServer(Acceptor acceptor, std::size_t body_bytes_max, std::function<Response(const Request&)> answer)
+      : acceptor_(std::move(acceptor)), body_bytes_max_(body_bytes_max), answer_(std::move(answer)) {}
+
+  void start() {
+    boost::asio::co_spawn(acceptor_.get_executor(), accept(this->shared_from_this()), boost::asio::detached);
+  }
+
+  /// Accepts no more; what is connected is still served.
+  void stop() {
+    boost::system::error_code ignored;
+    acceptor_.close(ignored);
+  }
+
+  typename Protocol::endpoint endpoint() const { return acceptor_.local_endpoint(); }
+
+ private:
+  static constexpr std::size_t connections_max = 64;
+  static constexpr auto deadline = std::chrono::seconds(10);  // to send a request, and to take its answer
+  static constexpr auto accept_pause = std::chrono::milliseconds(100);
+  static constexpr auto token = boost::asio::as_tuple(boost::asio::use_awaitable_t<Executor>());
+
+  Awaitable<void> accept(std::shared_ptr<HttpServer> self) {
+    Timer pause(acceptor_.get_executor());
+    while (acceptor_.is_open()) {
+      auto [error, socket] = co_await acceptor_.async_accept(token);
+      if (error) {
+        pause.expires_after(accept_pause);
+        co_await pause.async_wait(token);
+      } else {
+        // Whoever holds connections open for nothing makes way for who asks now.
+        if (streams_.size() >= connections_max) streams_.front()->close();
+        boost::asio::co_spawn(acceptor_.get_executor(), serve(self, Stream(std::move(socket))),
+                              boost::asio::detached);
+      }
+    }
+  }
+
+  Awaitable<void> serve(std::shared_ptr<HttpServer> /*keeps it alive*/, Stream stream) {
+    const auto place = streams_.insert(streams_.end(), &stream);
+    boost::beast::flat_buffer buffer;
+    for (bool keep_alive = true; keep_alive;) {
+      http::request_parser<http::string_body> parser;
+      parser.header_limit(8192);
+      parser.body_limit(body_bytes_max_);
+      stream.expires_after(deadline);
+      const auto [read_error, read] = co_await http::async_read(stream, buffer, parser, token);
+      const bool malformed =
+          read_error && read_error.category() == http::make_error_code(http::error::bad_target).category() &&
+          read_error != http::error::end_of_stream && read_error != http::error::partial_message;
+      if (read_error && !malformed) break;
+      Response response = malformed ? respond(http::status::bad_request, "text/plain",
+                                              "this is no request, or its body is too large\n")
+                                    : answer_(parser.get());
+      response.version(11);
+      response.keep_alive(!malformed && parser.get().keep_alive());
+      keep_alive = response.keep_alive();
+      const bool is_head = parser.get().method() == http::verb::head;
+      http::response_serializer<http::string_body> serializer(response);
+      stream.expires_after(deadline);
+      const auto [write_error, written] = is_head
+                                              ? co_await http::async_write_header(stream, serializer, token)
+                                              : co_await http::async_write(stream, serializer, token);
+      if (write_error) break;
+    }
+    boost::beast::error_code ignored;
+    stream.socket().shutdown(boost::asio::socket_base::shutdown_both, ignored);
+    streams_.erase(place);
+  }
+
+  Acceptor acceptor_;
+  const std::size_t body_bytes_max_;
+  const std::function<Response(const Request&)> answer_;
+  std::list<Stream*> streams_;  // the oldest first
+};
+
+}  // namespace tracker::doors

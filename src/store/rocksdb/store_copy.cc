@@ -1,0 +1,104 @@
+#include "store/rocksdb/store_copy.h"
+
+#include <sys/file.h>
+
+#include <filesystem>
+#include <memory>
+
+#include "store/rocksdb/data_directory.h"
+#include "store/rocksdb/database.h"
+#include "store/rocksdb/descriptor.h"
+
+namespace tracker::store {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* unfinished_name = "db.restoring";
+
+/// Nobody else opens a store there as long as this lives.
+std::unique_ptr<Descriptor> lock_directory(const std::string& path, const std::string& if_locked) {
+  auto directory = std::make_unique<Descriptor>(path, O_RDONLY | O_DIRECTORY);
+  if (!directory->is_open()) throw StoreError(path + ": cannot open it: " + error_text(errno));
+  if (::flock(directory->number(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    throw StoreError(path + ": a process uses it; " + if_locked);
+  }
+  return directory;
+}
+
+void copy_files(const fs::path& from, const fs::path& to) {
+  fs::create_directory(to);
+  for (const auto& entry : fs::directory_iterator(from)) {
+    const auto copy = to / entry.path().filename();
+    fs::copy_file(entry.path(), copy);
+    const Descriptor file(copy, O_RDONLY);
+    if (!file.is_open() || ::fsync(file.number()) != 0) {
+      throw StoreError(copy.string() + ": cannot sync it: " + error_text(errno));
+    }
+  }
+  sync_directory(to);
+}
+
+void require_empty(const fs::path& to) {
+  if (fs::is_empty(to)) return;
+  const std::string found = fs::directory_iterator(to)->path().filename();
+  throw StoreError(to.string() + ": it is not empty, it holds " + found +
+                   "; choose another directory, or move away what is there");
+}
+
+}  // namespace
+
+std::string to_string(const StoreSummary& summary) {
+  return "tokens=" + std::to_string(summary.tokens) + " bytes=" + std::to_string(summary.bytes);
+}
+
+std::uint64_t bytes_in(const std::string& directory) {
+  std::uint64_t bytes = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(directory)) {
+    if (entry.is_regular_file()) bytes += entry.file_size();
+  }
+  return bytes;
+}
+
+StoreSummary look_through_store(const std::string& directory) {
+  DataDirectory::check(directory);
+  return {Database::look_through(directory + "/db").tokens, bytes_in(directory)};
+}
+
+StoreSummary restore_store(const std::string& from, const std::string& to) try {
+  std::error_code error;
+  if (fs::equivalent(from, to, error))
+    throw StoreError(to + ": it is the backup itself; choose another directory");
+  const auto from_lock = lock_directory(from, "make a backup of it (tracker backup), and restore that");
+  StoreSummary summary;
+  try {
+    summary = look_through_store(from);
+  } catch (const StoreError& reason) {
+    throw StoreError(from + ": " + reason.what());
+  }
+
+  const bool is_new = fs::create_directories(to);
+  const fs::path unfinished = fs::path(to) / unfinished_name;
+  const auto to_lock = lock_directory(to, "choose another directory");
+  fs::remove_all(unfinished);
+  require_empty(to);
+  try {
+    copy_files(fs::path(from) / "db", unfinished);
+    Database::look_through(unfinished);
+    fs::rename(unfinished, fs::path(to) / "db");
+    sync_directory(to);
+    DataDirectory::write_format(to);
+    sync_directory(fs::absolute(to).lexically_normal().parent_path());
+  } catch (...) {
+    fs::remove_all(unfinished, error);
+    if (is_new) fs::remove_all(to, error);
+    throw;
+  }
+  return summary;
+} catch (const fs::filesystem_error& error) {
+  throw StoreError(error.path2().empty() ? error.path1().string() + ": " + error.code().message()
+                                         : error.path2().string() + ": " + error.code().message());
+}
+
+}  // namespace tracker::store
