@@ -41,10 +41,18 @@ void require_known_format(const std::string& path) {
 void DataDirectory::check(const std::string& path) {
   std::error_code error;
   if (!fs::is_directory(path, error)) throw StoreError("no directory");
+  if (is_unfinished(path)) {
+    throw StoreError("what an interrupted restore left; restore again, or choose another directory");
+  }
   if (!fs::exists(path + "/FORMAT", error)) {
     throw StoreError("not a tracker store: it has no file FORMAT; choose another directory");
   }
   require_known_format(path);
+}
+
+bool DataDirectory::is_unfinished(const std::string& path) {
+  std::error_code error;
+  return fs::exists(path + "/" + restoring, error) && !fs::exists(path + "/FORMAT", error);
 }
 
 void DataDirectory::write_format(const std::string& path) {

@@ -8,8 +8,9 @@ namespace tracker::store {
 
 /// The directory of a store, for this process alone as long as this lives:
 ///
-///   FORMAT   tells that this is a store, and in which format
-///   db/      the RocksDB database
+///   FORMAT      tells that this is a store, and in which format
+///   db/         the RocksDB database
+///   RESTORING   the mark of a restore (store_copy.h): without FORMAT, of one that did not come to its end
 ///
 /// A directory without FORMAT that holds anything is not taken for a store.
 class DataDirectory {
@@ -32,6 +33,10 @@ class DataDirectory {
 
   /// Throws StoreError unless `path` holds a store of a format that this program knows. Reads only.
   static void check(const std::string& path);
+  static constexpr const char* restoring = "RESTORING";
+  /// It holds what an interrupted restore left.
+  static bool is_unfinished(const std::string& path);
+
   /// Makes the FORMAT file of a new store. Throws StoreError.
   static void write_format(const std::string& path);
 

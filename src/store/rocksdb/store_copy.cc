@@ -3,6 +3,7 @@
 #include <sys/file.h>
 
 #include <filesystem>
+#include <fstream>
 #include <memory>
 
 #include "store/rocksdb/data_directory.h"
@@ -14,8 +15,6 @@ namespace tracker::store {
 namespace fs = std::filesystem;
 
 namespace {
-
-constexpr const char* unfinished_name = "db.restoring";
 
 /// Nobody else opens a store there as long as this lives.
 std::unique_ptr<Descriptor> lock_directory(const std::string& path, const std::string& if_locked) {
@@ -38,6 +37,12 @@ void copy_files(const fs::path& from, const fs::path& to) {
     }
   }
   sync_directory(to);
+}
+
+/// What is there of an unfinished restore; the mark goes last.
+void remove_unfinished(const fs::path& to) {
+  for (const auto* name : {"db", "FORMAT.new"}) fs::remove_all(to / name);
+  fs::remove(to / DataDirectory::restoring);
 }
 
 void require_empty(const fs::path& to) {
@@ -79,20 +84,24 @@ StoreSummary restore_store(const std::string& from, const std::string& to) try {
   }
 
   const bool is_new = fs::create_directories(to);
-  const fs::path unfinished = fs::path(to) / unfinished_name;
   const auto to_lock = lock_directory(to, "choose another directory");
-  fs::remove_all(unfinished);
-  require_empty(to);
+  const fs::path store = to;
+  if (DataDirectory::is_unfinished(to)) remove_unfinished(store);
+  require_empty(store);
   try {
-    copy_files(fs::path(from) / "db", unfinished);
-    Database::look_through(unfinished);
-    fs::rename(unfinished, fs::path(to) / "db");
+    if (!std::ofstream(store / DataDirectory::restoring)) throw StoreError(to + ": cannot write there");
     sync_directory(to);
+    copy_files(fs::path(from) / "db", store / "db");
+    Database::look_through(store / "db");
     DataDirectory::write_format(to);
-    sync_directory(fs::absolute(to).lexically_normal().parent_path());
+    fs::remove(store / DataDirectory::restoring);
+    sync_directory(fs::absolute(store).lexically_normal().parent_path());
   } catch (...) {
-    fs::remove_all(unfinished, error);
-    if (is_new) fs::remove_all(to, error);
+    try {
+      remove_unfinished(store);
+      if (is_new) fs::remove(store);
+    } catch (const fs::filesystem_error&) {  // what is left is marked
+    }
     throw;
   }
   return summary;
