@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "support/count_ledger.h"
+
 namespace tracker::tests {
 namespace {
 
@@ -94,6 +96,84 @@ TEST(ExactnessTest, SeesALaterRequestWithASmallerCount) {
   EXPECT_THAT(
       exactness_violations({counted(3, 10, 11), counted(1, 0, 20), counted(4, 1, 2), counted(2, 0, 20)}, {4}),
       ElementsAre(HasSubstr("3 was counted after 4 had been answered")));
+}
+
+TEST(ExactnessTest, SeesACountThatWasGivenOutBefore) {
+  EXPECT_THAT(violations_of_key({counted(4, 0, 1)}, {3, 4}, "it"), IsEmpty());
+  EXPECT_THAT(violations_of_key({counted(3, 0, 1)}, {3, 4}, "it"),
+              ElementsAre("it: 3 was answered, but it had been counted before: 3 before, 1 answered, 0 "
+                          "perhaps, 4 stored"));
+}
+
+TEST(ExactnessTest, SeesThatTheCountWentBackwards) {
+  EXPECT_THAT(violations_of_key({}, {3, 3}, "it"), IsEmpty());
+  EXPECT_THAT(violations_of_key({}, {3, 2}, "it"),
+              ElementsAre("it: the count went backwards: 3 before, 0 answered, 0 perhaps, 2 stored"));
+  EXPECT_THAT(violations_of_key({other(504)}, {3, 2}, "it"), ElementsAre(HasSubstr("went backwards")));
+}
+
+TEST(ExactnessTest, SeesALossBehindWhatWasCountedBefore) {
+  EXPECT_THAT(violations_of_key({counted(4, 0, 1), counted(5, 0, 1), other(0), other(0)}, {3, 4}, "it"),
+              testing::Contains(HasSubstr("counts were lost")));
+}
+
+// The sum may be right and the numbers still be wrong: what was sent after 3 was answered cannot have been 1.
+TEST(ExactnessTest, SeesAMissingNumberThatNothingAccountsFor) {
+  EXPECT_THAT(violations_of_key({counted(2, 0, 5), other(504, 6, 7)}, {0, 2}, "it"),
+              ElementsAre("it: the counts up to 1 lack 1, but only 0 requests of unknown fate can have been "
+                          "those"));
+  EXPECT_THAT(violations_of_key({counted(2, 0, 5), other(504, 5, 7)}, {0, 2}, "it"), IsEmpty());
+  EXPECT_THAT(violations_of_key({counted(3, 0, 5), other(504, 4, 7), other(0, 6, 7)}, {0, 3}, "it"),
+              ElementsAre(HasSubstr("it: the counts up to 2 lack 2, but only 1 requests")));
+  EXPECT_THAT(
+      violations_of_key({counted(5, 0, 5), counted(7, 0, 9), other(0, 6, 7), other(0, 1, 7)}, {3, 7}, "it"),
+      IsEmpty());
+  EXPECT_THAT(
+      violations_of_key({counted(5, 0, 5), counted(7, 0, 5), other(0, 6, 7), other(0, 1, 7)}, {3, 7}, "it"),
+      ElementsAre(HasSubstr("it: the counts up to 6 lack 2")));
+}
+
+TEST(ExactnessTest, SeesALaterRequestWithASmallerCountBehindWhatWasCountedBefore) {
+  EXPECT_THAT(violations_of_key({counted(9, 0, 1), counted(8, 2, 3)}, {7, 9}, "it"),
+              ElementsAre("it: 8 was counted after 9 had been answered"));
+}
+
+class CountLedgerTest : public testing::Test {
+ protected:
+  CountLedger ledger_{[](std::size_t key) { return "k" + std::to_string(key); }};
+};
+
+TEST_F(CountLedgerTest, CarriesCountsFromRoundToRound) {
+  EXPECT_THAT(ledger_.judge({counted(1, 0, 1, 5), counted(1, 0, 1, 2)}, {{2, 2}, {5, 2}}), IsEmpty());
+  EXPECT_EQ(ledger_.count(5), 2);
+  EXPECT_EQ(ledger_.count(3), 0);
+  EXPECT_EQ(ledger_.count(99), 0);
+  EXPECT_THAT(ledger_.judge({counted(3, 0, 1, 5), other(0, 0, 1, 5)}, {{5, 5}, {2, 3}, {7, 1}}), IsEmpty());
+  EXPECT_EQ(ledger_.count(5), 5);
+  // The request that broke in the round before is settled: it excuses nothing any more.
+  EXPECT_THAT(ledger_.judge({}, {{5, 7}}), ElementsAre(HasSubstr("k5: too much was counted")));
+}
+
+TEST_F(CountLedgerTest, SeesThatAColdKeyLostItsCount) {
+  EXPECT_THAT(ledger_.judge({counted(1, 0, 1, 1), counted(2, 0, 1, 1)}, {{1, 3}}), IsEmpty());
+  EXPECT_THAT(ledger_.judge({}, {{1, 3}}), ElementsAre(HasSubstr("k1: the count went backwards: 3 before")));
+}
+
+TEST_F(CountLedgerTest, SeesACountThatRepeatsOneOfTheRoundBefore) {
+  EXPECT_THAT(ledger_.judge({counted(1, 0, 1, 1)}, {{1, 2}}), IsEmpty());
+  EXPECT_THAT(ledger_.judge({counted(2, 0, 1, 1), other(0, 0, 1, 1)}, {{1, 4}}),
+              ElementsAre(HasSubstr("k1: 2 was answered, but it had been counted before")));
+}
+
+TEST_F(CountLedgerTest, KeysAreJudgedApart) {
+  EXPECT_THAT(ledger_.judge({counted(1, 0, 1, 1), other(0, 0, 1, 2)}, {{1, 3}, {2, 1}}),
+              ElementsAre(HasSubstr("k1: too much was counted")));
+}
+
+TEST_F(CountLedgerTest, SeesAKeyThatWasNotRead) {
+  EXPECT_THAT(
+      ledger_.judge({counted(1, 0, 1, 1), counted(1, 0, 1, 2), counted(1, 0, 1, 3)}, {{2, 2}}),
+      ElementsAre("k1: it was asked for and cannot be read", "k3: it was asked for and cannot be read"));
 }
 
 }  // namespace

@@ -140,8 +140,8 @@ std::int64_t count_in(const HttpAnswer& answer, After after) {
   return count;
 }
 
-std::string token_in(const HttpAnswer& answer) {
-  if (const auto result = is_token(answer); !result) throw std::runtime_error(result.message());
+std::string token_in(const HttpAnswer& answer, After after) {
+  if (const auto result = is_token(answer, after); !result) throw std::runtime_error(result.message());
   return answer.body.substr(std::string_view("{\"token\":\"").size(), 36);
 }
 

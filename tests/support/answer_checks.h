@@ -33,7 +33,7 @@ bool is_problem(std::string_view body, int status);
 
 // What a well-formed success says; throws otherwise.
 std::int64_t count_in(const HttpAnswer& answer, After after = After::stays);
-std::string token_in(const HttpAnswer& answer);
+std::string token_in(const HttpAnswer& answer, After after = After::stays);
 
 // Waits for the end of the connection: it comes, properly closed, and not a byte before it.
 testing::AssertionResult ends_cleanly(RawClient& client);

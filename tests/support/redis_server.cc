@@ -52,7 +52,8 @@ RedisServer::RedisServer(Keeps keeps, Arguments more, std::string password)
     : keeps_(keeps), more_(std::move(more)), password_(std::move(password)), directory_(new_directory()) {
   for (int attempt = 0; attempt < 10; ++attempt) {
     endpoint_ = {"127.0.0.1", lasting_port()};
-    if (start()) return;
+    launch();
+    if (wait_for_answer()) return;
   }
   std::filesystem::remove_all(directory_);
   throw std::runtime_error("no port for redis-server; it said:\n" + program_->output());
@@ -64,7 +65,7 @@ RedisServer::~RedisServer() {
   std::filesystem::remove_all(directory_, ignored);
 }
 
-bool RedisServer::start(const Arguments& also) {
+void RedisServer::launch(const Arguments& also) {
   Arguments arguments{"--port",      std::to_string(endpoint_.port),
                       "--bind",      endpoint_.host,
                       "--dir",       directory_,
@@ -79,6 +80,9 @@ bool RedisServer::start(const Arguments& also) {
   arguments.insert(arguments.end(), more_.begin(), more_.end());
   arguments.insert(arguments.end(), also.begin(), also.end());
   program_ = std::make_unique<Program>(arguments, Environment{}, REDIS_SERVER);
+}
+
+bool RedisServer::wait_for_answer() {
   for (const Deadline deadline; !deadline.passed();) {
     if (!program_->running()) return false;
     if (answers()) return true;
@@ -108,8 +112,13 @@ void RedisServer::kill() {
 }
 
 void RedisServer::start_again(const Arguments& also) {
-  for (const Deadline deadline; !deadline.passed();) {
-    if (start(also)) return;
+  launch(also);
+  wait_until_it_answers(also);
+}
+
+void RedisServer::wait_until_it_answers(const Arguments& also) {
+  for (const Deadline deadline; !deadline.passed(); launch(also)) {
+    if (wait_for_answer()) return;
   }
   throw std::runtime_error("redis-server does not start again; it said:\n" + program_->output());
 }

@@ -41,14 +41,18 @@ class RedisServer {
   // Once more on the same port and in the same directory, after kill(). Returns when it answers. `also` are
   // settings of this run alone.
   void start_again(const Arguments& also = {});
+  // The same in two steps.
+  void launch(const Arguments& also = {});
+  void wait_until_it_answers(const Arguments& also = {});
+  Program& program() { return *program_; }
 
   // One command and its reply, over a connection of its own; throws if there is none within `patience`. Any
   // thread.
   RedisReply command(const Arguments& arguments) const;
 
  private:
-  // False: the port was taken.
-  bool start(const Arguments& also = {});
+  // False: it ended, the port was taken.
+  bool wait_for_answer();
   bool answers() const;
 
   const Keeps keeps_;

@@ -1,0 +1,98 @@
+#include "crashing/blows.h"
+
+#include <signal.h>
+
+#include <algorithm>
+#include <chrono>
+#include <stdexcept>
+#include <thread>
+
+namespace tracker::tests {
+namespace {
+
+constexpr std::uint64_t start_ms_max = 60;
+constexpr std::uint64_t drain_ms_max = 20;
+constexpr std::uint64_t stop_ms_max = 80;
+// Longer than a request's deadline.
+constexpr std::uint64_t long_stop_ms = 2'200;
+
+std::string names(const std::vector<Victim*>& victims) {
+  std::string text;
+  for (const Victim* victim : victims) text += (text.empty() ? "" : "+") + victim->name();
+  return text;
+}
+
+}  // namespace
+
+// In microseconds, so that it falls anywhere.
+void Blows::wait(std::uint64_t ms_max) {
+  const std::uint64_t us = any_of(random_, 0, ms_max * 1000);
+  std::this_thread::sleep_for(std::chrono::microseconds(us));
+  story_ += ", after " + std::to_string(us) + " us ";
+}
+
+void Blows::signal_all(const std::vector<Victim*>& victims, int signal) {
+  for (Victim* victim : victims) victim->program().send_signal(signal);
+}
+
+void Blows::stop_and_go(const std::vector<Victim*>& victims) {
+  story_ += "stop " + names(victims);
+  signal_all(victims, SIGSTOP);
+  wait(one_in(random_, 30) ? long_stop_ms : stop_ms_max);
+  story_ += "go on";
+  signal_all(victims, SIGCONT);
+}
+
+void Blows::end(const std::vector<Victim*>& victims) {
+  std::vector<Victim*> in_any_order = victims;
+  std::shuffle(in_any_order.begin(), in_any_order.end(), random_);
+  bool drained = false;
+  const std::uint64_t way = any_of(random_, 0, 9);
+  if (way == 0) {
+    story_ += "stop ";
+    signal_all(in_any_order, SIGSTOP);
+    wait(stop_ms_max);
+  } else if (way <= 2) {
+    story_ += "drain ";
+    signal_all(in_any_order, SIGTERM);
+    drained = way == 2;
+    if (!drained) wait(drain_ms_max);
+  }
+  if (!drained) signal_all(in_any_order, SIGKILL);
+  story_ += (drained ? "" : "kill ") + names(in_any_order);
+  for (Victim* victim : victims) await_end(*victim, drained);
+  if (one_in(random_, 2)) {
+    for (Victim* victim : victims) {
+      if (const auto lost = victim->cut_power()) story_ += " and lose " + *lost;
+    }
+  }
+}
+
+void Blows::await_end(Victim& victim, bool drained) {
+  const auto exit_code = victim.program().wait_exit();
+  if (exit_code == 0 || (!drained && exit_code == -SIGKILL)) return;
+  throw std::runtime_error(
+      victim.name() + (drained ? " was drained" : " was killed") +
+      (exit_code ? " and ended with " + std::to_string(*exit_code) : " and did not end") + "; it said:\n" +
+      victim.program().output());
+}
+
+void Blows::launch(const std::vector<Victim*>& victims) {
+  if (one_in(random_, 3)) {
+    for (std::uint64_t times = any_of(random_, 1, 3); times > 0; --times) {
+      for (Victim* victim : victims) victim->launch();
+      wait(start_ms_max);
+      story_ += "kill the starting " + names(victims);
+      signal_all(victims, SIGKILL);
+      for (Victim* victim : victims) {
+        await_end(*victim, false);
+        if (!one_in(random_, 2)) continue;
+        if (const auto lost = victim->cut_power()) story_ += " and lose " + *lost;
+      }
+    }
+  }
+  for (Victim* victim : victims) victim->launch();
+  story_ += ", start " + names(victims);
+}
+
+}  // namespace tracker::tests

@@ -1,0 +1,147 @@
+#include "crashing/crash_run.h"
+
+#include <algorithm>
+#include <set>
+#include <stdexcept>
+
+#include "crashing/blows.h"
+#include "crashing/count_reader.h"
+#include "support/caller.h"
+
+namespace tracker::tests {
+namespace {
+
+constexpr std::uint64_t load_ms_max = 150;
+constexpr std::size_t first_tokens = 4;
+constexpr std::size_t cold_keys_read = 200;
+
+// Of one round; rounds do not depend on how much of their luck others have used up.
+Random random_of(std::uint64_t seed, std::size_t round) {
+  std::seed_seq sequence{seed, seed >> 32, std::uint64_t{round}};
+  return Random(sequence);
+}
+
+}  // namespace
+
+std::string CrashTotals::to_string() const {
+  return std::to_string(rounds) + " rounds: " + std::to_string(counted) + " counted, " +
+         std::to_string(refused) + " refused, " + std::to_string(perhaps) + " perhaps, " +
+         std::to_string(minted) + " tokens minted, " + std::to_string(connections) + " connections, " +
+         std::to_string(readings) + " counts read";
+}
+
+CrashRun::CrashRun(Target& target, std::uint64_t seed, std::size_t connections)
+    : target_(target),
+      seed_(seed),
+      connections_(connections),
+      random_(random_of(seed, 0)),
+      ledger_([this](std::size_t key) { return keys_.name(key); }) {}
+
+void CrashRun::start() {
+  std::vector<Victim*> all;
+  for (auto& victim : target_.victims) all.push_back(victim.get());
+  Blows(random_, story_).launch(all);
+  wait_until_ready(target_);
+  Caller caller(target_.envoy);
+  for (std::size_t i = 0; i < first_tokens; ++i) keys_.add_token(caller.mint());
+}
+
+std::vector<std::string> CrashRun::round() {
+  random_ = random_of(seed_, ++totals_.rounds);
+  story_.clear();
+  try {
+    RecordedLoad load(target_.envoy, keys_, random_(), connections_);
+    strike_under(load);
+    const Recorded recorded = load.stop(RecordedLoad::End::broken);
+    wait_until_ready(target_);
+    account(recorded);
+    return read_and_judge(recorded, keys_to_read(recorded));
+  } catch (const std::exception& error) {
+    return {error.what()};
+  }
+}
+
+// A few blows and a last one, which ends all that hits can wait in, so that nothing is counted after it.
+void CrashRun::strike_under(RecordedLoad& load) {
+  Blows blows(random_, story_);
+  for (std::uint64_t times = any_of(random_, 0, 2); times > 0; --times) {
+    blows.wait(load_ms_max);
+    strike_some(load);
+  }
+  if (!load.wait_for_counted(any_of(random_, 1, 100)))
+    throw std::runtime_error("nothing is counted any more");
+  blows.wait(load_ms_max);
+  std::vector<Victim*> last = target_.holders;
+  for (auto& victim : target_.victims) {
+    const bool holds = std::find(last.begin(), last.end(), victim.get()) != last.end();
+    if (!holds && one_in(random_, 2)) last.push_back(victim.get());
+  }
+  blows.end(last);
+  blows.launch(last);
+}
+
+void CrashRun::strike_some(RecordedLoad& load) {
+  Blows blows(random_, story_);
+  const auto victims = some_victims();
+  if (one_in(random_, 3)) return blows.stop_and_go(victims);
+  blows.end(victims);
+  blows.launch(victims);
+  if (one_in(random_, 4)) return;  // whatever comes next meets what is starting
+  for (Victim* victim : victims) victim->wait_until_up();
+  if (one_in(random_, 2)) return;
+  if (!load.wait_for_counted(any_of(random_, 1, 100)))
+    throw std::runtime_error("nothing is counted any more");
+}
+
+// At least one.
+std::vector<Victim*> CrashRun::some_victims() {
+  std::vector<Victim*> some;
+  while (some.empty()) {
+    for (auto& victim : target_.victims) {
+      if (one_in(random_, 2)) some.push_back(victim.get());
+    }
+  }
+  return some;
+}
+
+void CrashRun::account(const Recorded& recorded) {
+  for (const Observation& hit : recorded.hits) {
+    ++(hit.counted() ? totals_.counted : hit.perhaps() ? totals_.perhaps : totals_.refused);
+  }
+  totals_.minted += recorded.minted.size();
+  totals_.connections += recorded.connections;
+}
+
+// All that was touched, the new tokens, and some of the others.
+std::vector<std::size_t> CrashRun::keys_to_read(const Recorded& recorded) {
+  std::set<std::size_t> wanted;
+  for (const Observation& hit : recorded.hits) wanted.insert(hit.key);
+  for (const std::size_t token : recorded.minted) wanted.insert(keys_.own_key(token));
+  for (std::size_t i = 0; i < cold_keys_read && keys_.keys() > 0; ++i) {
+    wanted.insert(any_of(random_, 0, keys_.keys() - 1));
+  }
+  return {wanted.begin(), wanted.end()};
+}
+
+std::vector<std::string> CrashRun::read_and_judge(const Recorded& recorded,
+                                                  const std::vector<std::size_t>& wanted) {
+  const Readings readings = read_counts(target_.envoy, keys_, wanted);
+  totals_.readings += readings.counts.size();
+  totals_.perhaps_of_readings +=
+      static_cast<std::size_t>(std::count_if(readings.others.begin(), readings.others.end(),
+                                             [](const Observation& other) { return other.perhaps(); }));
+  std::vector<Observation> observations = recorded.hits;
+  observations.insert(observations.end(), readings.others.begin(), readings.others.end());
+  std::vector<std::string> violations = ledger_.judge(std::move(observations), readings.counts);
+  violations.insert(violations.end(), recorded.complaints.begin(), recorded.complaints.end());
+  violations.insert(violations.end(), readings.complaints.begin(), readings.complaints.end());
+  return violations;
+}
+
+std::vector<std::string> CrashRun::read_all() {
+  std::vector<std::size_t> all(keys_.keys());
+  for (std::size_t key = 0; key < all.size(); ++key) all[key] = key;
+  return read_and_judge({}, all);
+}
+
+}  // namespace tracker::tests

@@ -1,0 +1,90 @@
+#ifndef TRACKER_TESTS_CRASHING_LOAD_CLIENT_H_
+#define TRACKER_TESTS_CRASHING_LOAD_CLIENT_H_
+
+#include <poll.h>
+
+#include <chrono>
+#include <cstddef>
+#include <deque>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "crashing/key_space.h"
+#include "support/endpoint.h"
+#include "support/exactness.h"
+#include "support/http_answer.h"
+
+namespace tracker::tests {
+
+// All that a load saw.
+struct Recorded {
+  std::vector<Observation> hits;        // in no order; those that were never sent whole are not among them
+  std::vector<std::size_t> minted;      // tokens, by their number in the key space
+  std::vector<std::string> complaints;  // answers that the contract does not know
+  std::size_t mints_failed = 0;
+  std::size_t connections = 0;
+
+  void complain(const std::string& complaint);
+};
+
+// One connection of a load, made anew whenever it ends. It sends turns of one request or of several at once
+// and waits for all their answers. Now and then it breaks: within a request, before the answers, or between
+// them. Never blocks; all times are the caller's steady clock.
+class LoadClient {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  LoadClient(const Endpoint& envoy, KeySpace& keys, Recorded& recorded, Random& random);
+  ~LoadClient();
+  LoadClient(const LoadClient&) = delete;
+  LoadClient& operator=(const LoadClient&) = delete;
+
+  // What it waits for; no descriptor: for time to pass.
+  pollfd wanted() const;
+  // Goes on as far as it can. `revents` is what poll() said.
+  void go_on(short revents, Clock::time_point now);
+  // Starts no more turns.
+  void finish() { finishing_ = true; }
+  bool idle() const { return asked_.empty(); }
+  // What was sent and has no answer is recorded as broken.
+  void break_off();
+
+ private:
+  enum class State { away, connecting, open };
+
+  struct Asked {
+    Observation hit{};
+    bool mint = false;
+    std::size_t end = 0;  // of the request, in out_
+  };
+
+  void connect(Clock::time_point now);
+  void start_turn();
+  void send(Clock::time_point now);
+  void receive();
+  // False: nothing more is to be read from this connection.
+  bool take_answers(Clock::time_point now);
+  void take(const HttpAnswer& answer, Asked asked);
+  void close(Clock::time_point retry);
+
+  const Endpoint envoy_;
+  KeySpace& keys_;
+  Recorded& recorded_;
+  Random& random_;
+  int fd_ = -1;
+  State state_ = State::away;
+  Clock::time_point retry_{};
+  bool finishing_ = false;
+  // The turn: its requests in order, without those that are answered.
+  std::deque<Asked> asked_;
+  std::string out_;
+  std::size_t sent_ = 0;                     // of out_
+  std::size_t send_max_ = 0;                 // of out_: it breaks when so much is sent, unless that is all
+  std::optional<std::size_t> answers_left_;  // it breaks after so many
+  std::string in_;
+};
+
+}  // namespace tracker::tests
+
+#endif  // TRACKER_TESTS_CRASHING_LOAD_CLIENT_H_

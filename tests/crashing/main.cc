@@ -1,0 +1,130 @@
+// tests/crash: rounds of load, kills and judgement, by hand.
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <iostream>
+#include <random>
+
+#include "crashing/crash_run.h"
+#include "crashing/target.h"
+
+namespace {
+
+using namespace tracker::tests;
+using Clock = std::chrono::steady_clock;
+
+constexpr auto progress_every = std::chrono::seconds(5);
+constexpr std::size_t violations_shown = 50;
+
+struct Choice {
+  std::size_t rounds = 100;
+  std::uint64_t seed = std::random_device{}();
+  std::string target = "serve";
+  std::size_t connections = 48;
+  ServeChoice serve;
+  bool verbose = false;
+};
+
+void report(const CrashRun& run, const Choice& choice, const std::vector<std::string>& violations) {
+  std::cout << "VIOLATED in round " << run.totals().rounds << " with --seed " << choice.seed << '\n'
+            << "In that round: " << run.story() << '\n';
+  for (std::size_t i = 0; i < violations.size() && i < violations_shown; ++i) {
+    std::cout << "  " << violations[i] << '\n';
+  }
+  if (violations.size() > violations_shown) {
+    std::cout << "  and " << violations.size() - violations_shown << " more\n";
+  }
+}
+
+bool judged_well(const CrashRun& run, const Choice& choice, const std::vector<std::string>& violations) {
+  if (violations.empty()) return true;
+  report(run, choice, violations);
+  return false;
+}
+
+void show_progress(const CrashRun& run, const Choice& choice) {
+  std::cout << "round " << run.totals().rounds << " of " << choice.rounds << ", " << run.tokens()
+            << " tokens, " << run.keys() << " keys; " << run.totals().to_string() << std::endl;
+}
+
+bool run_rounds(CrashRun& run, const Choice& choice) {
+  run.start();
+  auto shown = Clock::now();
+  while (run.totals().rounds < choice.rounds) {
+    const bool well = judged_well(run, choice, run.round());
+    if (choice.verbose) std::cout << "round " << run.totals().rounds << run.story() << std::endl;
+    if (!well) return false;
+    if (Clock::now() - shown < progress_every) continue;
+    shown = Clock::now();
+    show_progress(run, choice);
+  }
+  if (!judged_well(run, choice, run.read_all())) return false;
+  std::cout << "all as it must be, with --seed " << choice.seed << "; " << run.totals().to_string() << '\n';
+  return true;
+}
+
+// Its own directory under the one that was chosen; kept if something was wrong.
+std::filesystem::path new_directory(const std::filesystem::path& under) {
+  std::string name = (under / "tracker-crash-XXXXXX").string();
+  if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot make a directory like " + name);
+  return std::filesystem::canonical(name);
+}
+
+int run(const Choice& choice, const std::filesystem::path& under) {
+  std::cout << "target " << choice.target << ", seed " << choice.seed << std::endl;
+  if (choice.target == "redis") {
+    Target target = redis_target();
+    CrashRun crash_run(target, choice.seed, choice.connections);
+    return run_rounds(crash_run, choice) ? 0 : 1;
+  }
+  const auto directory = new_directory(under);
+  ServeChoice serve = choice.serve;
+  serve.directory = directory / "data";
+  bool well = false;
+  {
+    Target target = serve_target(serve);
+    CrashRun crash_run(target, choice.seed, choice.connections);
+    well = run_rounds(crash_run, choice);
+  }
+  if (well) std::filesystem::remove_all(directory);
+  if (!well) std::cout << "The data is kept in " << directory << '\n';
+  return well ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Choice choice;
+  std::string under = std::filesystem::temp_directory_path();
+  CLI::App program(
+      "Runs tracker under a load of many connections, kills it at random moments, also while it starts and\n"
+      "drains, starts it again on the same data, and proves after each round that no count was lost or "
+      "given\n"
+      "out twice.",
+      "tests/crash");
+  program.add_option("--rounds", choice.rounds, "How many rounds.")->capture_default_str();
+  program.add_option("--seed", choice.seed,
+                     "What is drawn depends on it. The default is drawn, and printed.");
+  program
+      .add_option("--target", choice.target, "serve (over its own store), or redis (envoy, counter, Redis).")
+      ->check(CLI::IsMember({"serve", "redis"}))
+      ->capture_default_str();
+  program.add_option("--connections", choice.connections, "Of the load.")->capture_default_str();
+  program.add_option("--program", choice.serve.program, "serve: another executable than the one just built.");
+  program.add_option("--directory", under, "serve: where the data lies.")->capture_default_str();
+  program.add_flag("!--no-power-cuts", choice.serve.power_cuts,
+                   "serve: never take away what was not synced when it is killed.");
+  program.add_flag("--verbose", choice.verbose, "Tell what is done in each round.");
+  program.add_option("more", choice.serve.more, "serve: more of its settings, after --.");
+  CLI11_PARSE(program, argc, argv);
+  try {
+    return run(choice, under);
+  } catch (const std::exception& error) {
+    std::cout << "with --seed " << choice.seed << ": " << error.what() << '\n';
+    return 1;
+  }
+}

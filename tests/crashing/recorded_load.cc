@@ -1,0 +1,72 @@
+#include "crashing/recorded_load.h"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "support/deadline.h"
+
+namespace tracker::tests {
+namespace {
+
+using namespace std::chrono_literals;
+
+// So that connections that wait to be made, and orders, are looked at.
+constexpr int poll_max_ms = 2;
+
+}  // namespace
+
+RecordedLoad::RecordedLoad(const Endpoint& envoy, KeySpace& keys, std::uint64_t seed, std::size_t connections)
+    : envoy_(envoy), keys_(keys), thread_([this, seed, connections] { run(seed, connections); }) {}
+
+RecordedLoad::~RecordedLoad() {
+  if (thread_.joinable()) stop(End::broken);
+}
+
+bool RecordedLoad::wait_for_counted(std::size_t more) const {
+  const std::size_t wanted = counted_ + more;
+  for (const Deadline deadline; counted_ < wanted;) {
+    if (deadline.passed()) return false;
+    std::this_thread::sleep_for(1ms);
+  }
+  return true;
+}
+
+Recorded RecordedLoad::stop(End end) {
+  order_ = end == End::answers ? Order::finish : Order::break_off;
+  thread_.join();
+  return std::move(recorded_);
+}
+
+void RecordedLoad::run(std::uint64_t seed, std::size_t connections) {
+  Random random(seed);
+  std::vector<std::unique_ptr<LoadClient>> clients;
+  for (std::size_t i = 0; i < connections; ++i) {
+    clients.push_back(std::make_unique<LoadClient>(envoy_, keys_, recorded_, random));
+  }
+  const auto all_idle = [&] {
+    return std::all_of(clients.begin(), clients.end(), [](const auto& client) { return client->idle(); });
+  };
+  while (order_ != Order::break_off && !(order_ == Order::finish && all_idle())) {
+    if (order_ == Order::finish) {
+      for (auto& client : clients) client->finish();
+    }
+    poll_once(clients);
+  }
+  for (auto& client : clients) client->break_off();
+}
+
+void RecordedLoad::poll_once(std::vector<std::unique_ptr<LoadClient>>& clients) {
+  std::vector<pollfd> wanted;
+  for (const auto& client : clients) wanted.push_back(client->wanted());
+  ::poll(wanted.data(), wanted.size(), poll_max_ms);
+  const auto now = LoadClient::Clock::now();
+  const std::size_t seen = recorded_.hits.size();
+  for (std::size_t i = 0; i < clients.size(); ++i) clients[i]->go_on(wanted[i].revents, now);
+  counted_ += static_cast<std::size_t>(
+      std::count_if(recorded_.hits.begin() + static_cast<std::ptrdiff_t>(seen), recorded_.hits.end(),
+                    [](const Observation& hit) { return hit.counted(); }));
+}
+
+}  // namespace tracker::tests

@@ -1,0 +1,48 @@
+#ifndef TRACKER_TESTS_CRASHING_RECORDED_LOAD_H_
+#define TRACKER_TESTS_CRASHING_RECORDED_LOAD_H_
+
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "crashing/key_space.h"
+#include "crashing/load_client.h"
+#include "support/endpoint.h"
+
+namespace tracker::tests {
+
+// Many connections that ask all the time, from the constructor on, in a thread of its own. The key space is
+// its own until it is stopped.
+class RecordedLoad {
+ public:
+  RecordedLoad(const Endpoint& envoy, KeySpace& keys, std::uint64_t seed, std::size_t connections);
+  ~RecordedLoad();
+
+  // Hits that were answered with a count so far. Any thread.
+  std::size_t counted() const { return counted_; }
+  // Waits for so many more of them; false: they do not come in time.
+  bool wait_for_counted(std::size_t more) const;
+
+  // All that it saw. `answers`: what was sent is answered first; `broken`: all connections break now.
+  enum class End { answers, broken };
+  Recorded stop(End end);
+
+ private:
+  enum class Order { go_on, finish, break_off };
+  void run(std::uint64_t seed, std::size_t connections);
+  void poll_once(std::vector<std::unique_ptr<LoadClient>>& clients);
+
+  const Endpoint envoy_;
+  KeySpace& keys_;
+  Recorded recorded_;  // the thread's, until it has ended
+  std::atomic<std::size_t> counted_ = 0;
+  std::atomic<Order> order_ = Order::go_on;
+  // Last, so that it starts when everything else is there.
+  std::thread thread_;
+};
+
+}  // namespace tracker::tests
+
+#endif  // TRACKER_TESTS_CRASHING_RECORDED_LOAD_H_

@@ -1,0 +1,79 @@
+#ifndef TRACKER_TESTS_CRASHING_VICTIM_H_
+#define TRACKER_TESTS_CRASHING_VICTIM_H_
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "support/endpoint.h"
+#include "support/power_cut.h"
+#include "support/program.h"
+#include "support/redis_server.h"
+
+namespace tracker::tests {
+
+// A program that is crashed and started again, at the same door and over the same data. From the main thread.
+class Victim {
+ public:
+  virtual ~Victim() = default;
+
+  virtual std::string name() const = 0;
+  // Starts it, when it does not run; returns at once.
+  virtual void launch() = 0;
+  // Waits until it has started. Throws, with what it said, if it does not.
+  virtual void wait_until_up() = 0;
+  // The run that launch() started last.
+  virtual Program& program() = 0;
+  // When it does not run: what it did not sync is lost. Says what was; nothing: its writes are not watched.
+  virtual std::optional<std::string> cut_power() { return std::nullopt; }
+};
+
+// One of tracker's services.
+class ServiceVictim final : public Victim {
+ public:
+  // `door` is the name of its door in the log.
+  ServiceVictim(std::string door, Arguments arguments, std::string executable = tracker_binary());
+  // The same; cut_power() takes from the files of `directory`.
+  ServiceVictim(std::string door, Arguments arguments, std::string executable,
+                std::filesystem::path directory);
+
+  std::string name() const override { return arguments_.front(); }
+  void launch() override;
+  void wait_until_up() override;
+  Program& program() override { return *program_; }
+  std::optional<std::string> cut_power() override;
+
+  // Once it is up, also when it has ended since.
+  const Endpoint& health() const { return health_; }
+
+ private:
+  const std::string door_;
+  const Arguments arguments_;
+  const std::string executable_;
+  const std::filesystem::path directory_;
+  std::unique_ptr<PowerCut> power_;
+  std::unique_ptr<Program> program_;
+  Endpoint health_;
+};
+
+class RedisVictim final : public Victim {
+ public:
+  // A Redis that syncs before it replies, and that rewrites its log often.
+  RedisVictim();
+
+  std::string name() const override { return "redis"; }
+  void launch() override { server_.launch(); }
+  void wait_until_up() override { server_.wait_until_it_answers(); }
+  Program& program() override { return server_.program(); }
+
+  std::string address() const { return server_.address(); }
+
+ private:
+  RedisServer server_;
+};
+
+}  // namespace tracker::tests
+
+#endif  // TRACKER_TESTS_CRASHING_VICTIM_H_

@@ -1,0 +1,120 @@
+// What a power cut takes, of programs that sync in every way there is.
+
+#include "support/power_cut.h"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <stdexcept>
+#include <string>
+
+namespace tracker::tests {
+namespace {
+
+namespace fs = std::filesystem;
+
+using Files = std::map<std::string, std::string>;
+
+fs::path new_directory() {
+  std::string name = (fs::temp_directory_path() / "tracker-power-XXXXXX").string();
+  if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("no directory like " + name);
+  return name;
+}
+
+class PowerCutTest : public testing::Test {
+ protected:
+  PowerCutTest() { fs::create_directory(data()); }
+  ~PowerCutTest() override { fs::remove_all(directory_); }
+
+  fs::path data() const { return directory_ / "data"; }
+
+  // Runs it in the data directory, watched. `sync FILE` of coreutils calls fsync, `sync -d FILE` fdatasync,
+  // also for directories.
+  void run(const std::string& script) {
+    Program shell({"-ec", "cd " + data().string() + "; " + script}, power_.environment(), "/bin/sh");
+    ASSERT_EQ(shell.wait_exit(), 0) << shell.output();
+  }
+
+  Files files() const {
+    Files found;
+    for (const auto& entry : fs::directory_iterator(data())) {
+      std::ifstream file(entry.path());
+      found[entry.path().filename()] = {std::istreambuf_iterator<char>(file), {}};
+    }
+    return found;
+  }
+
+  Files after_cut() {
+    power_.cut(data());
+    return files();
+  }
+
+  const fs::path directory_ = new_directory();
+  PowerCut power_{directory_ / "record"};
+};
+
+TEST_F(PowerCutTest, TakesWhatWasNotSynced) {
+  run("printf one > a; sync a .; printf two >> a");
+  EXPECT_EQ(files(), (Files{{"a", "onetwo"}}));
+  EXPECT_EQ(power_.unsynced(data()).bytes, 3u);
+  EXPECT_EQ(after_cut(), (Files{{"a", "one"}}));
+  EXPECT_EQ(power_.unsynced(data()).bytes, 0u);
+}
+
+TEST_F(PowerCutTest, LeavesWhatWasSynced) {
+  run("printf one > a; sync a .; printf two >> a; sync -d a");
+  EXPECT_EQ(after_cut(), (Files{{"a", "onetwo"}}));
+}
+
+TEST_F(PowerCutTest, TakesAFileWhoseNameWasNotSynced) {
+  run("printf one > a; sync a");
+  EXPECT_EQ(power_.unsynced(data()).files, 1u);
+  EXPECT_EQ(after_cut(), Files{});
+}
+
+TEST_F(PowerCutTest, TakesTheBytesOfAFileThatOnlyHasItsName) {
+  run("printf one > a; sync .");
+  EXPECT_EQ(after_cut(), (Files{{"a", ""}}));
+}
+
+TEST_F(PowerCutTest, ADirectorysSyncNamesWhatWasThereBeforeAlone) {
+  run("printf one > a; sync .; printf two > b; sync a b");
+  EXPECT_EQ(after_cut(), (Files{{"a", "one"}}));
+}
+
+TEST_F(PowerCutTest, TakesWhatReplacedSyncedBytes) {
+  run("printf one > a; sync a .; printf four > a");
+  EXPECT_EQ(after_cut(), (Files{{"a", ""}}));
+}
+
+TEST_F(PowerCutTest, ARenameStays) {
+  run("printf one > a; sync a; perl -e 'rename \"a\", \"b\" or die'");
+  EXPECT_EQ(after_cut(), (Files{{"b", "one"}}));
+}
+
+TEST_F(PowerCutTest, ARenameSyncsNoBytes) {
+  run("printf one > a; perl -e 'rename \"a\", \"b\" or die'");
+  EXPECT_EQ(after_cut(), (Files{{"b", ""}}));
+}
+
+TEST_F(PowerCutTest, RemembersOverRunsAndCuts) {
+  run("printf one > a; sync a .");
+  run("printf two >> a");
+  EXPECT_EQ(after_cut(), (Files{{"a", "one"}}));
+  run("printf three >> a; sync a");
+  EXPECT_EQ(after_cut(), (Files{{"a", "onethree"}}));
+  EXPECT_EQ(after_cut(), (Files{{"a", "onethree"}}));
+}
+
+// A file system gives a new file the number of an old one that is gone.
+TEST_F(PowerCutTest, ANewFileInheritsNothing) {
+  run("printf 'a long one' > a; sync a .; rm a; for i in 1 2 3 4 5; do printf x > b$i; done; sync .");
+  for (const auto& [name, bytes] : after_cut()) EXPECT_EQ(bytes, "") << name;
+}
+
+}  // namespace
+}  // namespace tracker::tests

@@ -1,0 +1,112 @@
+#include "support/power_cut.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
+#include <vector>
+
+namespace tracker::tests {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Sanitizers want to be the first library of a program; nothing that they watch is changed by this one.
+std::string tolerant_options() {
+  const char* options = std::getenv("ASAN_OPTIONS");
+  return (options == nullptr ? std::string() : std::string(options) + ":") + "verify_asan_link_order=0";
+}
+
+ino_t inode(const fs::path& path) {
+  struct stat found {};
+  if (::stat(path.c_str(), &found) != 0) throw std::runtime_error("cannot look at " + path.string());
+  return found.st_ino;
+}
+
+}  // namespace
+
+Environment PowerCut::environment() const {
+  return {
+      {"LD_PRELOAD", SYNC_RECORDER}, {"SYNC_RECORD", record_.string()}, {"ASAN_OPTIONS", tolerant_options()}};
+}
+
+std::string PowerCut::Lost::to_string() const {
+  return std::to_string(bytes) + " bytes of " + std::to_string(cut) + " files, and " + std::to_string(files) +
+         " whole files";
+}
+
+void PowerCut::read_record() {
+  std::ifstream record(record_);
+  record.seekg(read_);
+  for (std::string line; std::getline(record, line) && !record.eof(); read_ = record.tellg()) read_line(line);
+}
+
+void PowerCut::read_line(const std::string& line) {
+  std::istringstream words(line);
+  std::string what;
+  ino_t file = 0;
+  std::uint64_t number = 0;
+  words >> what >> file >> number;
+  if (what == "created") {
+    files_[file] = {0, number};
+  } else if (what == "emptied") {
+    files_[file].synced = 0;
+  } else if (what == "renamed") {
+    files_[file].unnamed_in = 0;
+  } else if (what == "synced") {
+    files_[file].synced = std::max(files_[file].synced, std::uintmax_t{number});  // they may overtake
+  } else if (what == "naming") {
+    for (const auto& [made, its] : files_) {
+      if (its.unnamed_in == file) naming_[number].insert(made);
+    }
+  } else if (what == "named") {
+    for (const ino_t named : naming_[number]) files_[named].unnamed_in = 0;
+    naming_.erase(number);
+  } else {
+    throw std::runtime_error("not a line of a sync record: " + line);
+  }
+}
+
+template <typename Take>
+PowerCut::Lost PowerCut::go_through(const fs::path& directory, Take take) {
+  read_record();
+  Lost lost;
+  std::vector<fs::path> paths;
+  for (const auto& entry : fs::recursive_directory_iterator(directory)) {
+    if (entry.is_regular_file()) paths.push_back(entry.path());
+  }
+  for (const fs::path& path : paths) {
+    const std::uintmax_t bytes = fs::file_size(path);
+    const File its = files_[inode(path)];
+    if (its.unnamed_in != 0) {
+      ++lost.files;
+      lost.bytes += bytes;
+      take(path, false, std::uintmax_t{0});
+    } else if (bytes > its.synced) {
+      ++lost.cut;
+      lost.bytes += bytes - its.synced;
+      take(path, true, its.synced);
+    }
+  }
+  return lost;
+}
+
+PowerCut::Lost PowerCut::unsynced(const fs::path& directory) {
+  return go_through(directory, [](const fs::path&, bool, std::uintmax_t) {});
+}
+
+PowerCut::Lost PowerCut::cut(const fs::path& directory) {
+  Lost lost = go_through(directory, [](const fs::path& path, bool keep, std::uintmax_t bytes) {
+    keep ? fs::resize_file(path, bytes) : static_cast<void>(fs::remove(path));
+  });
+  // The program is not running: the record can start anew, so that it stays small.
+  naming_.clear();
+  if (fs::exists(record_)) fs::resize_file(record_, 0);
+  read_ = 0;
+  return lost;
+}
+
+}  // namespace tracker::tests

@@ -1,0 +1,150 @@
+// A library to be preloaded into a program. It writes down, in the file that $SYNC_RECORD names, which files
+// the program makes and how much of each one is on disk for sure. What is not cannot be seen from outside:
+// the kernel keeps it, and keeps it when the program is killed, but not when the power is cut.
+//
+//   created INODE DIRECTORY-INODE   a file was made, and its name is not on disk yet
+//   emptied INODE                   an open file was cut to nothing
+//   renamed INODE                   it has another name now; a rename is taken to be on disk at once
+//   synced INODE BYTES              so much of it was there when a successful fsync or fdatasync began
+//   naming DIRECTORY-INODE ORDER    a sync of a directory began; ORDER tells one from another
+//   named DIRECTORY-INODE ORDER     it succeeded
+//
+// One line each, written before the call returns: a program that is killed then has seen less than is written
+// here, never more. Not watched, and so taken to be lost: O_SYNC, mmap, sync_file_range (which promises
+// nothing).
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+namespace {
+
+// The C library's own function of this name.
+template <typename Function>
+Function* next(const char* name) {
+  return reinterpret_cast<Function*>(::dlsym(RTLD_NEXT, name));
+}
+
+using Open = int(const char*, int, mode_t);
+using OpenAt = int(int, const char*, int, mode_t);
+using Sync = int(int);
+using Rename = int(const char*, const char*);
+
+int record_file() {
+  static const int fd = [] {
+    const char* name = std::getenv("SYNC_RECORD");
+    static const auto open_file = next<Open>("open");
+    return name == nullptr ? -1 : open_file(name, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+  }();
+  return fd;
+}
+
+template <typename... Numbers>
+void record(const char* format, Numbers... numbers) {
+  const int error = errno;
+  char line[96];
+  const int size = std::snprintf(line, sizeof line, format, static_cast<unsigned long long>(numbers)...);
+  if (record_file() >= 0 && ::write(record_file(), line, static_cast<std::size_t>(size)) != size)
+    std::abort();
+  errno = error;
+}
+
+bool exists(int directory, const char* path) {
+  const int error = errno;
+  struct stat found {};
+  const bool is_there = ::fstatat(directory, path, &found, 0) == 0;
+  errno = error;
+  return is_there;
+}
+
+std::string parent(const std::string& path) {
+  const auto slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+template <typename Opened>
+int watched_open(int directory, const char* path, int flags, Opened opened) {
+  const bool was_there = (flags & O_CREAT) == 0 || exists(directory, path);
+  const int fd = opened();
+  if (fd < 0) return fd;
+  const int error = errno;
+  struct stat file {};
+  struct stat its_directory {};
+  if (!was_there && ::fstat(fd, &file) == 0 &&
+      ::fstatat(directory, parent(path).c_str(), &its_directory, 0) == 0) {
+    record("created %llu %llu\n", file.st_ino, its_directory.st_ino);
+  } else if ((flags & O_TRUNC) != 0 && ::fstat(fd, &file) == 0) {
+    record("emptied %llu\n", file.st_ino);
+  }
+  errno = error;
+  return fd;
+}
+
+int watched_sync(const char* name, int fd) {
+  static std::atomic<unsigned long long> orders{0};
+  struct stat file {};
+  const bool known = ::fstat(fd, &file) == 0;
+  const bool directory = known && S_ISDIR(file.st_mode);
+  // Unique among all the runs that write into one record.
+  const unsigned long long order = directory ? orders++ * 10'000'000 + static_cast<unsigned>(::getpid()) : 0;
+  if (directory) record("naming %llu %llu\n", file.st_ino, order);
+  const int result = next<Sync>(name)(fd);
+  if (result != 0 || !known) return result;
+  if (directory) record("named %llu %llu\n", file.st_ino, order);
+  if (S_ISREG(file.st_mode)) record("synced %llu %llu\n", file.st_ino, file.st_size);
+  return result;
+}
+
+mode_t mode_of(int flags, va_list arguments) {
+  const bool has_mode = (flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE;
+  return has_mode ? static_cast<mode_t>(va_arg(arguments, int)) : 0;
+}
+
+}  // namespace
+
+#define WATCHED_OPEN(name)                                                                            \
+  extern "C" int name(const char* path, int flags, ...) {                                             \
+    va_list arguments;                                                                                \
+    va_start(arguments, flags);                                                                       \
+    const mode_t mode = mode_of(flags, arguments);                                                    \
+    va_end(arguments);                                                                                \
+    return watched_open(AT_FDCWD, path, flags, [&] { return next<Open>(#name)(path, flags, mode); }); \
+  }
+#define WATCHED_OPEN_AT(name)                                                               \
+  extern "C" int name(int directory, const char* path, int flags, ...) {                    \
+    va_list arguments;                                                                      \
+    va_start(arguments, flags);                                                             \
+    const mode_t mode = mode_of(flags, arguments);                                          \
+    va_end(arguments);                                                                      \
+    return watched_open(directory, path, flags,                                             \
+                        [&] { return next<OpenAt>(#name)(directory, path, flags, mode); }); \
+  }
+
+WATCHED_OPEN(open)
+WATCHED_OPEN(open64)
+WATCHED_OPEN_AT(openat)
+WATCHED_OPEN_AT(openat64)
+
+extern "C" int fsync(int fd) {
+  return watched_sync("fsync", fd);
+}
+
+extern "C" int fdatasync(int fd) {
+  return watched_sync("fdatasync", fd);
+}
+
+extern "C" int rename(const char* from, const char* to) noexcept {
+  const int result = next<Rename>("rename")(from, to);
+  struct stat file {};
+  if (result == 0 && ::stat(to, &file) == 0) record("renamed %llu\n", file.st_ino);
+  return result;
+}
