@@ -41,30 +41,42 @@ void Blows::stop_and_go(const std::vector<Victim*>& victims) {
   wait(one_in(random_, 30) ? long_stop_ms : stop_ms_max);
   story_ += "go on";
   signal_all(victims, SIGCONT);
+  tally_.stops += victims.size();
 }
 
 void Blows::end(const std::vector<Victim*>& victims) {
   std::vector<Victim*> in_any_order = victims;
   std::shuffle(in_any_order.begin(), in_any_order.end(), random_);
-  bool drained = false;
-  const std::uint64_t way = any_of(random_, 0, 9);
-  if (way == 0) {
+  enum { stopped = 0, drained = 1, draining = 2, ways = 10 };
+  const std::uint64_t way = any_of(random_, 0, ways - 1);
+  if (way == stopped) {
     story_ += "stop ";
     signal_all(in_any_order, SIGSTOP);
     wait(stop_ms_max);
-  } else if (way <= 2) {
+  } else if (way == drained || way == draining) {
     story_ += "drain ";
     signal_all(in_any_order, SIGTERM);
-    drained = way == 2;
-    if (!drained) wait(drain_ms_max);
+    if (way == draining) wait(drain_ms_max);
   }
-  if (!drained) signal_all(in_any_order, SIGKILL);
-  story_ += (drained ? "" : "kill ") + names(in_any_order);
-  for (Victim* victim : victims) await_end(*victim, drained);
-  if (one_in(random_, 2)) {
-    for (Victim* victim : victims) {
-      if (const auto lost = victim->cut_power()) story_ += " and lose " + *lost;
-    }
+  if (way != drained) signal_all(in_any_order, SIGKILL);
+  story_ += (way == drained ? "" : "kill ") + names(in_any_order);
+  for (Victim* victim : victims) await_end(*victim, way == drained);
+  (way == drained ? tally_.drains : tally_.kills) += victims.size();
+  if (way == draining) tally_.kills_in_drain += victims.size();
+  lose_some(victims);
+}
+
+// Of what was not synced; half of the times.
+void Blows::lose_some(const std::vector<Victim*>& victims) {
+  for (Victim* victim : victims) {
+    const bool cuts = one_in(random_, 2);
+    const auto lost = cuts ? victim->cut_power() : victim->unsynced();
+    if (!lost) continue;
+    if (lost->table) ++tally_.kills_with_table;
+    if (!cuts) continue;
+    ++tally_.power_cuts;
+    if (lost->bytes > 0) ++tally_.losing_power_cuts;
+    story_ += " and lose " + lost->to_string();
   }
 }
 
@@ -78,18 +90,15 @@ void Blows::await_end(Victim& victim, bool drained) {
 }
 
 void Blows::launch(const std::vector<Victim*>& victims) {
-  if (one_in(random_, 3)) {
-    for (std::uint64_t times = any_of(random_, 1, 3); times > 0; --times) {
-      for (Victim* victim : victims) victim->launch();
-      wait(start_ms_max);
-      story_ += "kill the starting " + names(victims);
-      signal_all(victims, SIGKILL);
-      for (Victim* victim : victims) {
-        await_end(*victim, false);
-        if (!one_in(random_, 2)) continue;
-        if (const auto lost = victim->cut_power()) story_ += " and lose " + *lost;
-      }
-    }
+  const std::uint64_t false_starts = one_in(random_, 3) ? any_of(random_, 1, 3) : 0;
+  for (std::uint64_t times = false_starts; times > 0; --times) {
+    for (Victim* victim : victims) victim->launch();
+    wait(start_ms_max);
+    story_ += "kill the starting " + names(victims);
+    signal_all(victims, SIGKILL);
+    for (Victim* victim : victims) await_end(*victim, false);
+    tally_.kills_in_start += victims.size();
+    lose_some(victims);
   }
   for (Victim* victim : victims) victim->launch();
   story_ += ", start " + names(victims);

@@ -13,7 +13,19 @@ namespace tracker::tests {
 // appends to `story` what it did. Throws if a program does what it must not, such as to end badly.
 class Blows {
  public:
-  Blows(Random& random, std::string& story) : random_(random), story_(story) {}
+  // What they have done so far.
+  struct Tally {
+    std::size_t kills = 0;  // of single programs, after they had started
+    std::size_t kills_in_start = 0;
+    std::size_t kills_in_drain = 0;    // among the kills
+    std::size_t kills_with_table = 0;  // among all of them: RocksDB was flushing or compacting
+    std::size_t drains = 0;
+    std::size_t stops = 0;
+    std::size_t power_cuts = 0;
+    std::size_t losing_power_cuts = 0;  // that took something
+  };
+
+  Blows(Random& random, std::string& story, Tally& tally) : random_(random), story_(story), tally_(tally) {}
 
   // Lets some time pass.
   void wait(std::uint64_t ms_max);
@@ -31,9 +43,11 @@ class Blows {
  private:
   void signal_all(const std::vector<Victim*>& victims, int signal);
   void await_end(Victim& victim, bool drained);
+  void lose_some(const std::vector<Victim*>& victims);
 
   Random& random_;
   std::string& story_;
+  Tally& tally_;
 };
 
 }  // namespace tracker::tests

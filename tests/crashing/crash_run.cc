@@ -23,11 +23,20 @@ Random random_of(std::uint64_t seed, std::size_t round) {
 
 }  // namespace
 
-std::string CrashTotals::to_string() const {
-  return std::to_string(rounds) + " rounds: " + std::to_string(counted) + " counted, " +
-         std::to_string(refused) + " refused, " + std::to_string(perhaps) + " perhaps, " +
-         std::to_string(minted) + " tokens minted, " + std::to_string(connections) + " connections, " +
-         std::to_string(readings) + " counts read";
+std::string CrashTotals::of_load() const {
+  return std::to_string(counted) + " counted, " + std::to_string(refused) + " refused, " +
+         std::to_string(perhaps) + " perhaps, " + std::to_string(connections) + " connections; " +
+         std::to_string(readings) + " counts read, " + std::to_string(perhaps_of_readings) +
+         " of them not at once";
+}
+
+std::string CrashTotals::of_blows() const {
+  return std::to_string(blows.kills) + " kills (" + std::to_string(blows.kills_in_drain) +
+         " while draining) and " + std::to_string(blows.kills_in_start) + " while starting, " +
+         std::to_string(blows.kills_with_table) + " of all these within a flush or compaction; " +
+         std::to_string(blows.drains) + " drains, " + std::to_string(blows.stops) + " stops; " +
+         std::to_string(blows.power_cuts) + " power cuts, of which " +
+         std::to_string(blows.losing_power_cuts) + " took something";
 }
 
 CrashRun::CrashRun(Target& target, std::uint64_t seed, std::size_t connections)
@@ -40,7 +49,7 @@ CrashRun::CrashRun(Target& target, std::uint64_t seed, std::size_t connections)
 void CrashRun::start() {
   std::vector<Victim*> all;
   for (auto& victim : target_.victims) all.push_back(victim.get());
-  Blows(random_, story_).launch(all);
+  Blows(random_, story_, totals_.blows).launch(all);
   wait_until_ready(target_);
   Caller caller(target_.envoy);
   for (std::size_t i = 0; i < first_tokens; ++i) keys_.add_token(caller.mint());
@@ -63,7 +72,7 @@ std::vector<std::string> CrashRun::round() {
 
 // A few blows and a last one, which ends all that hits can wait in, so that nothing is counted after it.
 void CrashRun::strike_under(RecordedLoad& load) {
-  Blows blows(random_, story_);
+  Blows blows(random_, story_, totals_.blows);
   for (std::uint64_t times = any_of(random_, 0, 2); times > 0; --times) {
     blows.wait(load_ms_max);
     strike_some(load);
@@ -81,7 +90,7 @@ void CrashRun::strike_under(RecordedLoad& load) {
 }
 
 void CrashRun::strike_some(RecordedLoad& load) {
-  Blows blows(random_, story_);
+  Blows blows(random_, story_, totals_.blows);
   const auto victims = some_victims();
   if (one_in(random_, 3)) return blows.stop_and_go(victims);
   blows.end(victims);

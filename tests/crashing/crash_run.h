@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "crashing/blows.h"
 #include "crashing/key_space.h"
 #include "crashing/recorded_load.h"
 #include "crashing/target.h"
@@ -23,8 +24,11 @@ struct CrashTotals {
   std::size_t connections = 0;
   std::size_t readings = 0;
   std::size_t perhaps_of_readings = 0;
+  Blows::Tally blows;
 
-  std::string to_string() const;
+  // Both of one line.
+  std::string of_load() const;
+  std::string of_blows() const;
 };
 
 // Rounds of load, blows and judgement over one target, whose data goes on from round to round. What is drawn

@@ -48,7 +48,7 @@ bool judged_well(const CrashRun& run, const Choice& choice, const std::vector<st
 
 void show_progress(const CrashRun& run, const Choice& choice) {
   std::cout << "round " << run.totals().rounds << " of " << choice.rounds << ", " << run.tokens()
-            << " tokens, " << run.keys() << " keys; " << run.totals().to_string() << std::endl;
+            << " tokens, " << run.keys() << " keys; " << run.totals().of_load() << std::endl;
 }
 
 bool run_rounds(CrashRun& run, const Choice& choice) {
@@ -63,7 +63,9 @@ bool run_rounds(CrashRun& run, const Choice& choice) {
     show_progress(run, choice);
   }
   if (!judged_well(run, choice, run.read_all())) return false;
-  std::cout << "all as it must be, with --seed " << choice.seed << "; " << run.totals().to_string() << '\n';
+  std::cout << run.totals().of_load() << '\n' << run.totals().of_blows() << '\n';
+  std::cout << "all as it must be in " << run.totals().rounds << " rounds with --seed " << choice.seed
+            << '\n';
   return true;
 }
 

@@ -20,9 +20,14 @@ Target serve_target(const ServeChoice& choice) {
   arguments.insert(arguments.end(), {"serve", "--envoy-addr", target.envoy.to_string(), "--health-addr",
                                      "127.0.0.1:0", "--store", "rocksdb:" + choice.directory.string()});
   arguments.insert(arguments.end(), choice.more.begin(), choice.more.end());
-  auto serve = choice.power_cuts
-                   ? std::make_unique<ServiceVictim>("envoy", arguments, choice.program, choice.directory)
-                   : std::make_unique<ServiceVictim>("envoy", arguments, choice.program);
+  auto serve = std::make_unique<ServiceVictim>("serve", "envoy", arguments);
+  serve->set_executable(choice.program);
+  // Little memory makes it flush and compact all the time; more of it lets its log grow over several starts.
+  const Arguments little{"--cache-bytes", "1MiB"};
+  const Arguments more{"--cache-bytes", "32MiB"};
+  const Environment slow{{"SYNC_DELAY_US", "2000"}};
+  serve->set_variants({{little, {}}, {more, slow}, {little, slow}, {little, {}}, {more, {}}});
+  if (choice.power_cuts) serve->watch(choice.directory);
   target.holders = {serve.get()};
   target.victims.push_back(std::move(serve));
   return target;
@@ -34,11 +39,13 @@ Target redis_target() {
   const Endpoint counter_door = lasting_door();
   auto redis = std::make_unique<RedisVictim>();
   auto counter = std::make_unique<ServiceVictim>(
-      "counter", Arguments{"counter", "--counter-addr", counter_door.to_string(), "--health-addr",
-                           "127.0.0.1:0", "--redis-addr", redis->address()});
+      "counter", "counter",
+      Arguments{"counter", "--counter-addr", counter_door.to_string(), "--health-addr", "127.0.0.1:0",
+                "--redis-addr", redis->address()});
   auto envoy = std::make_unique<ServiceVictim>(
-      "envoy", Arguments{"envoy", "--envoy-addr", target.envoy.to_string(), "--health-addr", "127.0.0.1:0",
-                         "--counter-addr", counter_door.to_string()});
+      "envoy", "envoy",
+      Arguments{"envoy", "--envoy-addr", target.envoy.to_string(), "--health-addr", "127.0.0.1:0",
+                "--counter-addr", counter_door.to_string()});
   target.holders = {counter.get(), envoy.get()};
   target.victims.push_back(std::move(redis));
   target.victims.push_back(std::move(counter));

@@ -4,30 +4,35 @@
 
 namespace tracker::tests {
 
-ServiceVictim::ServiceVictim(std::string door, Arguments arguments, std::string executable)
-    : ServiceVictim(std::move(door), std::move(arguments), std::move(executable), {}) {}
+ServiceVictim::ServiceVictim(std::string name, std::string door, Arguments arguments)
+    : name_(std::move(name)), door_(std::move(door)), arguments_(std::move(arguments)) {}
 
-ServiceVictim::ServiceVictim(std::string door, Arguments arguments, std::string executable,
-                             std::filesystem::path directory)
-    : door_(std::move(door)),
-      arguments_(std::move(arguments)),
-      executable_(std::move(executable)),
-      directory_(std::move(directory)) {
-  if (!directory_.empty()) power_ = std::make_unique<PowerCut>(directory_.string() + ".synced");
+void ServiceVictim::watch(const std::filesystem::path& directory) {
+  directory_ = directory;
+  power_ = std::make_unique<PowerCut>(directory.string() + ".synced");
 }
 
 void ServiceVictim::launch() {
-  program_ =
-      std::make_unique<Program>(arguments_, power_ ? power_->environment() : Environment{}, executable_);
+  const Variant variant = variants_.empty() ? Variant{} : variants_[starts_++ % variants_.size()];
+  Arguments arguments = arguments_;
+  arguments.insert(arguments.end(), variant.arguments.begin(), variant.arguments.end());
+  Environment environment = power_ ? power_->environment() : Environment{};
+  environment.insert(variant.environment.begin(), variant.environment.end());
+  program_ = std::make_unique<Program>(arguments, environment, executable_);
 }
 
 void ServiceVictim::wait_until_up() {
   health_ = program_->wait_listening().at("health");
 }
 
-std::optional<std::string> ServiceVictim::cut_power() {
-  if (!power_) return std::nullopt;
-  return power_->cut(directory_).to_string();
+std::optional<PowerCut::Lost> ServiceVictim::unsynced() {
+  if (!power_ || !std::filesystem::exists(directory_)) return std::nullopt;
+  return power_->unsynced(directory_);
+}
+
+std::optional<PowerCut::Lost> ServiceVictim::cut_power() {
+  if (!power_ || !std::filesystem::exists(directory_)) return std::nullopt;
+  return power_->cut(directory_);
 }
 
 RedisVictim::RedisVictim()

@@ -26,33 +26,49 @@ class Victim {
   virtual void wait_until_up() = 0;
   // The run that launch() started last.
   virtual Program& program() = 0;
-  // When it does not run: what it did not sync is lost. Says what was; nothing: its writes are not watched.
-  virtual std::optional<std::string> cut_power() { return std::nullopt; }
+  // These when it does not run; nothing: its writes are not watched. What it did not sync:
+  virtual std::optional<PowerCut::Lost> unsynced() { return std::nullopt; }
+  // That is lost.
+  virtual std::optional<PowerCut::Lost> cut_power() { return std::nullopt; }
+};
+
+// What one start of a program has besides what all have.
+struct Variant {
+  Arguments arguments;
+  Environment environment;
 };
 
 // One of tracker's services.
 class ServiceVictim final : public Victim {
  public:
-  // `door` is the name of its door in the log.
-  ServiceVictim(std::string door, Arguments arguments, std::string executable = tracker_binary());
-  // The same; cut_power() takes from the files of `directory`.
-  ServiceVictim(std::string door, Arguments arguments, std::string executable,
-                std::filesystem::path directory);
+  // `door` is the name of its door in the log, `name` that of the command.
+  ServiceVictim(std::string name, std::string door, Arguments arguments);
 
-  std::string name() const override { return arguments_.front(); }
+  // Another executable than tracker.
+  void set_executable(std::string executable) { executable_ = std::move(executable); }
+  // Its starts have these in turn.
+  void set_variants(std::vector<Variant> variants) { variants_ = std::move(variants); }
+  // From its next start on, what it syncs in this directory is watched, and what it does not can be cut.
+  void watch(const std::filesystem::path& directory);
+
+  std::string name() const override { return name_; }
   void launch() override;
   void wait_until_up() override;
   Program& program() override { return *program_; }
-  std::optional<std::string> cut_power() override;
+  std::optional<PowerCut::Lost> unsynced() override;
+  std::optional<PowerCut::Lost> cut_power() override;
 
   // Once it is up, also when it has ended since.
   const Endpoint& health() const { return health_; }
 
  private:
+  const std::string name_;
   const std::string door_;
   const Arguments arguments_;
-  const std::string executable_;
-  const std::filesystem::path directory_;
+  std::string executable_ = tracker_binary();
+  std::vector<Variant> variants_;
+  std::size_t starts_ = 0;
+  std::filesystem::path directory_;
   std::unique_ptr<PowerCut> power_;
   std::unique_ptr<Program> program_;
   Endpoint health_;

@@ -80,12 +80,14 @@ PowerCut::Lost PowerCut::go_through(const fs::path& directory, Take take) {
   }
   for (const fs::path& path : paths) {
     const std::uintmax_t bytes = fs::file_size(path);
-    const File its = files_[inode(path)];
+    const File& its = files_[inode(path)];
+    if (its.unnamed_in == 0 && bytes <= its.synced) continue;
+    lost.table = lost.table || path.extension() == ".sst";
     if (its.unnamed_in != 0) {
       ++lost.files;
       lost.bytes += bytes;
       take(path, false, std::uintmax_t{0});
-    } else if (bytes > its.synced) {
+    } else {
       ++lost.cut;
       lost.bytes += bytes - its.synced;
       take(path, true, its.synced);

@@ -27,6 +27,7 @@ class PowerCut {
     std::size_t files = 0;     // whose name was not on disk
     std::size_t cut = 0;       // of those that stay
     std::uintmax_t bytes = 0;  // from both
+    bool table = false;        // one of these files is a table of RocksDB's: it was flushing or compacting
 
     std::string to_string() const;
   };

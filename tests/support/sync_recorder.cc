@@ -9,12 +9,16 @@
 //   naming DIRECTORY-INODE ORDER    a sync of a directory began; ORDER tells one from another
 //   named DIRECTORY-INODE ORDER     it succeeded
 //
+// $SYNC_DELAY_US makes every sync take so much longer, as on a slow disk. With $SYNC_RECORD_MAX the program is
+// killed when it has written so many lines: at every step of what it does, one after the other.
+//
 // One line each, written before the call returns: a program that is killed then has seen less than is written
 // here, never more. Not watched, and so taken to be lost: O_SYNC, mmap, sync_file_range (which promises
 // nothing).
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -47,6 +51,18 @@ int record_file() {
   return fd;
 }
 
+// A number from the environment, 0 if it is not there.
+unsigned long number(const char* name) {
+  const char* text = std::getenv(name);
+  return text == nullptr ? 0 : std::strtoul(text, nullptr, 10);
+}
+
+void count_line() {
+  static const unsigned long lines_max = number("SYNC_RECORD_MAX");
+  static std::atomic<unsigned long> lines{0};
+  if (++lines == lines_max) ::kill(::getpid(), SIGKILL);
+}
+
 template <typename... Numbers>
 void record(const char* format, Numbers... numbers) {
   const int error = errno;
@@ -54,6 +70,7 @@ void record(const char* format, Numbers... numbers) {
   const int size = std::snprintf(line, sizeof line, format, static_cast<unsigned long long>(numbers)...);
   if (record_file() >= 0 && ::write(record_file(), line, static_cast<std::size_t>(size)) != size)
     std::abort();
+  count_line();
   errno = error;
 }
 
@@ -97,6 +114,8 @@ int watched_sync(const char* name, int fd) {
   // Unique among all the runs that write into one record.
   const unsigned long long order = directory ? orders++ * 10'000'000 + static_cast<unsigned>(::getpid()) : 0;
   if (directory) record("naming %llu %llu\n", file.st_ino, order);
+  static const unsigned long delay_us = number("SYNC_DELAY_US");
+  if (delay_us > 0) ::usleep(static_cast<useconds_t>(delay_us));
   const int result = next<Sync>(name)(fd);
   if (result != 0 || !known) return result;
   if (directory) record("named %llu %llu\n", file.st_ino, order);

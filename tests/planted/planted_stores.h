@@ -1,0 +1,58 @@
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+
+#include "store/counter_store.h"
+
+namespace tracker::planted {
+
+/// Wrong on purpose: answers a hit with the count that it is going to have, before the store behind has
+/// committed it. Right in all else, as long as the store counts hits in the order in which it is given them.
+class AnswersBeforeTheCommit final : public store::CounterStore {
+ public:
+  explicit AnswersBeforeTheCommit(std::unique_ptr<CounterStore> store) : store_(std::move(store)) {}
+
+  void track(const domain::HitBatch& hits, store::TrackReply& reply) override;
+  void add_token(const domain::TokenId& id, domain::Deadline deadline, store::AddReply& reply) override {
+    store_->add_token(id, deadline, reply);
+  }
+  std::optional<std::string> why_not_ready() const override { return store_->why_not_ready(); }
+
+ private:
+  class Forwarded;
+
+  /// Of one counter: how many hits were passed on, and what their count is above their number, once that is
+  /// known from an answer.
+  struct Passed {
+    std::int64_t hits = 0;
+    std::optional<std::int64_t> offset;
+  };
+
+  std::recursive_mutex mutex_;  // protects what follows, and keeps the order of the hits
+  std::map<std::pair<domain::TokenId, std::string>, Passed> passed_;
+  std::unique_ptr<CounterStore> store_;  // last: it is ended first, with its answers
+};
+
+/// Wrong on purpose: now and then hands a batch on twice, as a client would that tries again what it has no
+/// answer to.
+class RepeatsABatch final : public store::CounterStore {
+ public:
+  explicit RepeatsABatch(std::unique_ptr<CounterStore> store) : store_(std::move(store)) {}
+
+  void track(const domain::HitBatch& hits, store::TrackReply& reply) override;
+  void add_token(const domain::TokenId& id, domain::Deadline deadline, store::AddReply& reply) override {
+    store_->add_token(id, deadline, reply);
+  }
+  std::optional<std::string> why_not_ready() const override { return store_->why_not_ready(); }
+
+ private:
+  std::atomic<unsigned> batches_ = 0;
+  std::unique_ptr<CounterStore> store_;
+};
+
+}  // namespace tracker::planted
