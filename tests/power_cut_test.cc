@@ -96,6 +96,12 @@ TEST_F(PowerCutTest, ARenameStays) {
   EXPECT_EQ(after_cut(), (Files{{"b", "one"}}));
 }
 
+// In the order of the journal.
+TEST_F(PowerCutTest, ARenameNamesWhatWasMadeBefore) {
+  run("printf one > a; printf two > b; sync a b; perl -e 'rename \"a\", \"c\" or die'; printf x > d; sync d");
+  EXPECT_EQ(after_cut(), (Files{{"b", "two"}, {"c", "one"}}));
+}
+
 TEST_F(PowerCutTest, ARenameSyncsNoBytes) {
   run("printf one > a; perl -e 'rename \"a\", \"b\" or die'");
   EXPECT_EQ(after_cut(), (Files{{"b", ""}}));

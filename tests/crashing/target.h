@@ -27,8 +27,8 @@ struct Target {
 struct ServeChoice {
   std::filesystem::path directory;
   std::string program = tracker_binary();
-  Arguments before;
-  Arguments more;
+  Arguments before{};
+  Arguments more{};
   bool power_cuts = true;  // half of the times that it is killed
 };
 Target serve_target(const ServeChoice& choice);

@@ -1,0 +1,64 @@
+// `tracker serve` with a store that is wrong on purpose: planted_tracker FAULT serve SETTINGS...
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <exception>
+#include <iostream>
+#include <memory>
+#include <stdexcept>
+#include <string>
+
+#include "app/envoy_service.h"
+#include "app/serve.h"
+#include "app/setting_table.h"
+#include "counter/local_counter.h"
+#include "planted/planted_stores.h"
+#include "runtime/log.h"
+
+namespace {
+
+namespace app = tracker::app;
+namespace planted = tracker::planted;
+using Store = std::unique_ptr<tracker::store::CounterStore>;
+
+Store plant(const std::string& fault, Store store) {
+  if (fault == "none") return store;
+  if (fault == "answers-before-the-commit")
+    return std::make_unique<planted::AnswersBeforeTheCommit>(std::move(store));
+  if (fault == "repeats-a-batch") return std::make_unique<planted::RepeatsABatch>(std::move(store));
+  throw std::invalid_argument("no fault of that name: " + fault);
+}
+
+// As app::serve().
+void serve(const std::string& fault, const app::ServeSettings& settings) {
+  const auto workers = app::make_workers(settings.service.threads);
+  auto open_store = settings.store.open(settings.envoy.request_deadline);
+  const Store store = plant(fault, std::move(open_store.store));
+  tracker::counter::LocalCounter counter(*store);
+  app::run_envoy(*workers, settings.service, settings.envoy,
+                 {.counter_of = [&](std::size_t) -> tracker::counter::Counter& { return counter; },
+                  .why_not_ready = [&] { return counter.why_not_ready(); },
+                  .open_counter_door = nullptr,
+                  .on_start = [&] { tracker::runtime::log_info("planted: " + fault); }});
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    if (argc < 2) throw std::invalid_argument("planted_tracker FAULT serve SETTINGS...");
+    CLI::App program;
+    app::ServeSettings settings;
+    app::SettingTable table(*program.add_subcommand("serve"));
+    app::add_serve_settings(table, settings);
+    program.parse(argc - 1, argv + 1);
+    table.read();
+    std::signal(SIGPIPE, SIG_IGN);
+    tracker::runtime::open_log();
+    serve(argv[1], settings);
+    return 0;
+  } catch (const std::exception& error) {
+    std::cerr << "planted_tracker: " << error.what() << '\n';
+    return 1;
+  }
+}
