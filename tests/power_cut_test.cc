@@ -70,6 +70,13 @@ TEST_F(PowerCutTest, LeavesWhatWasSynced) {
   EXPECT_EQ(after_cut(), (Files{{"a", "onetwo"}}));
 }
 
+TEST_F(PowerCutTest, MayLeaveMoreThanWasSynced) {
+  run("printf one > a; sync a .; printf two >> a");
+  power_.cut(data(), [](std::uintmax_t synced, std::uintmax_t all) { return synced + (all - synced) / 2; });
+  EXPECT_EQ(files(), (Files{{"a", "onet"}}));
+  EXPECT_EQ(after_cut(), (Files{{"a", "onet"}})) << "it is on disk now";
+}
+
 TEST_F(PowerCutTest, TakesAFileWhoseNameWasNotSynced) {
   run("printf one > a; sync a");
   EXPECT_EQ(power_.unsynced(data()).files, 1u);

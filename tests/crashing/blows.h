@@ -1,6 +1,7 @@
 #ifndef TRACKER_TESTS_CRASHING_BLOWS_H_
 #define TRACKER_TESTS_CRASHING_BLOWS_H_
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -28,7 +29,7 @@ class Blows {
   Blows(Random& random, std::string& story, Tally& tally) : random_(random), story_(story), tally_(tally) {}
 
   // Lets some time pass.
-  void wait(std::uint64_t ms_max);
+  void wait(std::chrono::microseconds max);
 
   // Stops them for a moment, seldom for so long that requests get too old meanwhile.
   void stop_and_go(const std::vector<Victim*>& victims);

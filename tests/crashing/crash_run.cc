@@ -11,7 +11,7 @@
 namespace tracker::tests {
 namespace {
 
-constexpr std::uint64_t load_ms_max = 150;
+constexpr std::chrono::milliseconds load_max{150};
 constexpr std::size_t first_tokens = 4;
 constexpr std::size_t cold_keys_read = 200;
 
@@ -74,12 +74,12 @@ std::vector<std::string> CrashRun::round() {
 void CrashRun::strike_under(RecordedLoad& load) {
   Blows blows(random_, story_, totals_.blows);
   for (std::uint64_t times = any_of(random_, 0, 2); times > 0; --times) {
-    blows.wait(load_ms_max);
+    blows.wait(load_max);
     strike_some(load);
   }
   if (!load.wait_for_counted(any_of(random_, 1, 100)))
     throw std::runtime_error("nothing is counted any more");
-  blows.wait(load_ms_max);
+  blows.wait(load_max);
   std::vector<Victim*> last = target_.holders;
   for (auto& victim : target_.victims) {
     const bool holds = std::find(last.begin(), last.end(), victim.get()) != last.end();
@@ -141,9 +141,12 @@ std::vector<std::string> CrashRun::read_and_judge(const Recorded& recorded,
                                              [](const Observation& other) { return other.perhaps(); }));
   std::vector<Observation> observations = recorded.hits;
   observations.insert(observations.end(), readings.others.begin(), readings.others.end());
-  std::vector<std::string> violations = ledger_.judge(std::move(observations), readings.counts);
-  violations.insert(violations.end(), recorded.complaints.begin(), recorded.complaints.end());
-  violations.insert(violations.end(), readings.complaints.begin(), readings.complaints.end());
+  std::vector<std::string> violations = recorded.complaints;
+  const auto add = [&](const std::vector<std::string>& more) {
+    violations.insert(violations.end(), more.begin(), more.end());
+  };
+  add(readings.complaints);
+  add(ledger_.judge(std::move(observations), readings.counts));
   return violations;
 }
 

@@ -11,11 +11,13 @@ constexpr std::size_t hot_tokens = 3;
 constexpr std::size_t hot_paths = 4;
 constexpr std::size_t new_tokens = 16;
 constexpr std::size_t paths = 2'000;
+constexpr std::size_t path_shown = 20;
 
-// Some short, some long, so that records of every size lie across every boundary of a log's blocks.
+// Some short, some long: so that records of every size lie across every boundary of a log's blocks, and that a
+// store with little memory has to flush.
 std::string path_text(std::size_t path) {
   const std::string text = "/p" + std::to_string(path);
-  return path % 8 == 7 ? text + "/" + repeated("long/", path % 100) : text;
+  return path % 2 == 1 && path > hot_paths ? text + "/" + repeated("long/", path % 100) : text;
 }
 
 }  // namespace
@@ -50,7 +52,9 @@ std::string KeySpace::request(std::size_t key, std::string_view more) const {
 
 std::string KeySpace::name(std::size_t key) const {
   const Key& its = keys_.at(key);
-  return "token " + std::to_string(its.token) + " (" + tokens_.at(its.token) + ") at " + path_text(its.path);
+  const std::string path = path_text(its.path);
+  return "token " + std::to_string(its.token) + " (" + tokens_.at(its.token) + ") at " +
+         (path.size() > path_shown ? path.substr(0, path_shown) + "..." : path);
 }
 
 }  // namespace tracker::tests

@@ -1,5 +1,6 @@
 #include "crashing/victim.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace tracker::tests {
@@ -18,11 +19,15 @@ void ServiceVictim::launch() {
   arguments.insert(arguments.end(), variant.arguments.begin(), variant.arguments.end());
   Environment environment = power_ ? power_->environment() : Environment{};
   environment.insert(variant.environment.begin(), variant.environment.end());
+  launched_ = std::chrono::steady_clock::now();
   program_ = std::make_unique<Program>(arguments, environment, executable_);
 }
 
 void ServiceVictim::wait_until_up() {
   health_ = program_->wait_listening().at("health");
+  const auto took = std::chrono::steady_clock::now() - launched_;
+  // It may have been up long before anybody asked.
+  start_time_ = std::min(std::chrono::duration_cast<std::chrono::microseconds>(took), start_time_ * 2);
 }
 
 std::optional<PowerCut::Lost> ServiceVictim::unsynced() {
@@ -30,9 +35,9 @@ std::optional<PowerCut::Lost> ServiceVictim::unsynced() {
   return power_->unsynced(directory_);
 }
 
-std::optional<PowerCut::Lost> ServiceVictim::cut_power() {
+std::optional<PowerCut::Lost> ServiceVictim::cut_power(const PowerCut::Keep& keep) {
   if (!power_ || !std::filesystem::exists(directory_)) return std::nullopt;
-  return power_->cut(directory_);
+  return power_->cut(directory_, keep);
 }
 
 RedisVictim::RedisVictim()

@@ -1,6 +1,7 @@
 #ifndef TRACKER_TESTS_CRASHING_VICTIM_H_
 #define TRACKER_TESTS_CRASHING_VICTIM_H_
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -29,7 +30,10 @@ class Victim {
   // These when it does not run; nothing: its writes are not watched. What it did not sync:
   virtual std::optional<PowerCut::Lost> unsynced() { return std::nullopt; }
   // That is lost.
-  virtual std::optional<PowerCut::Lost> cut_power() { return std::nullopt; }
+  virtual std::optional<PowerCut::Lost> cut_power(const PowerCut::Keep& /*keep*/) { return std::nullopt; }
+
+  // About how long it takes to start.
+  virtual std::chrono::microseconds start_time() const { return std::chrono::milliseconds(30); }
 };
 
 // What one start of a program has besides what all have.
@@ -56,7 +60,8 @@ class ServiceVictim final : public Victim {
   void wait_until_up() override;
   Program& program() override { return *program_; }
   std::optional<PowerCut::Lost> unsynced() override;
-  std::optional<PowerCut::Lost> cut_power() override;
+  std::optional<PowerCut::Lost> cut_power(const PowerCut::Keep& keep) override;
+  std::chrono::microseconds start_time() const override { return start_time_; }
 
   // Once it is up, also when it has ended since.
   const Endpoint& health() const { return health_; }
@@ -71,6 +76,8 @@ class ServiceVictim final : public Victim {
   std::filesystem::path directory_;
   std::unique_ptr<PowerCut> power_;
   std::unique_ptr<Program> program_;
+  std::chrono::steady_clock::time_point launched_;
+  std::chrono::microseconds start_time_{50'000};
   Endpoint health_;
 };
 

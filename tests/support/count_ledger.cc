@@ -17,7 +17,9 @@ std::vector<std::string> CountLedger::judge(std::vector<Observation> observation
 
   auto at = observations.begin();
   const auto judge_unread = [&](auto end) {
-    for (; at != end; ++at) violations.push_back(name_(at->key) + ": it was asked for and cannot be read");
+    for (; at != end; at = std::upper_bound(at, end, *at, by_key)) {
+      violations.push_back(name_(at->key) + ": it was asked for and cannot be read");
+    }
   };
   for (const auto& [key, count] : sorted) {
     const auto [first, last] = std::equal_range(at, observations.end(), Observation{.key = key}, by_key);

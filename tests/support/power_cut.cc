@@ -70,40 +70,45 @@ void PowerCut::read_line(const std::string& line) {
   }
 }
 
-template <typename Take>
-PowerCut::Lost PowerCut::go_through(const fs::path& directory, Take take) {
+std::vector<PowerCut::Unsynced> PowerCut::unsynced_files(const fs::path& directory) {
   read_record();
-  Lost lost;
-  std::vector<fs::path> paths;
+  std::vector<Unsynced> found;
   for (const auto& entry : fs::recursive_directory_iterator(directory)) {
-    if (entry.is_regular_file()) paths.push_back(entry.path());
+    if (!entry.is_regular_file()) continue;
+    File& its = files_[inode(entry.path())];
+    const std::uintmax_t bytes = entry.file_size();
+    if (its.unnamed_in != 0 || bytes > its.synced) found.push_back({entry.path(), its, bytes});
   }
-  for (const fs::path& path : paths) {
-    const std::uintmax_t bytes = fs::file_size(path);
-    const File& its = files_[inode(path)];
-    if (its.unnamed_in == 0 && bytes <= its.synced) continue;
-    lost.table = lost.table || path.extension() == ".sst";
-    if (its.unnamed_in != 0) {
-      ++lost.files;
-      lost.bytes += bytes;
-      take(path, false, std::uintmax_t{0});
-    } else {
-      ++lost.cut;
-      lost.bytes += bytes - its.synced;
-      take(path, true, its.synced);
-    }
+  return found;
+}
+
+void PowerCut::Lost::add(const Unsynced& file, std::uintmax_t kept) {
+  bytes += file.bytes - kept;
+  ++(file.its.unnamed_in != 0 ? files : cut);
+  table = table || file.path.extension() == ".sst";
+}
+
+PowerCut::Lost PowerCut::unsynced(const fs::path& directory) {
+  Lost lost;
+  for (const Unsynced& file : unsynced_files(directory)) {
+    lost.add(file, file.its.unnamed_in != 0 ? 0 : file.its.synced);
   }
   return lost;
 }
 
-PowerCut::Lost PowerCut::unsynced(const fs::path& directory) {
-  return go_through(directory, [](const fs::path&, bool, std::uintmax_t) {});
-}
-
-PowerCut::Lost PowerCut::cut(const fs::path& directory) {
-  Lost lost = go_through(directory, [](const fs::path& path, bool keep, std::uintmax_t bytes) {
-    keep ? fs::resize_file(path, bytes) : static_cast<void>(fs::remove(path));
-  });
+PowerCut::Lost PowerCut::cut(const fs::path& directory, const Keep& keep) {
+  Lost lost;
+  for (const Unsynced& file : unsynced_files(directory)) {
+    if (file.its.unnamed_in != 0) {
+      lost.add(file, 0);
+      fs::remove(file.path);
+      continue;
+    }
+    const std::uintmax_t kept = keep(file.its.synced, file.bytes);
+    lost.add(file, kept);
+    fs::resize_file(file.path, kept);
+    file.its.synced = kept;  // what is left is on disk
+  }
   // The program is not running: the record can start anew, so that it stays small.
   naming_.clear();
   if (fs::exists(record_)) fs::resize_file(record_, 0);

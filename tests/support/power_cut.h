@@ -5,9 +5,11 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "support/program.h"
 
@@ -16,6 +18,16 @@ namespace tracker::tests {
 // What a power cut would take from the files of a program: a library that is preloaded into it
 // (sync_recorder.cc) writes down what it syncs. The record outlives the program's runs.
 class PowerCut {
+  struct File {
+    std::uintmax_t synced = 0;
+    ino_t unnamed_in = 0;  // its name waits for a sync of this directory
+  };
+  struct Unsynced {
+    std::filesystem::path path;
+    File& its;
+    std::uintmax_t bytes;
+  };
+
  public:
   // `record`: a file of its own, not where the program keeps its data.
   explicit PowerCut(std::filesystem::path record) : record_(std::move(record)) {}
@@ -29,22 +41,21 @@ class PowerCut {
     std::uintmax_t bytes = 0;  // from both
     bool table = false;        // one of these files is a table of RocksDB's: it was flushing or compacting
 
+    void add(const Unsynced& file, std::uintmax_t kept);
     std::string to_string() const;
   };
   // What a cut at this moment would take from the files in `directory`. The program is dead, or idle.
   Lost unsynced(const std::filesystem::path& directory);
-  // Takes it. The program does not run. What was overwritten stays.
-  Lost cut(const std::filesystem::path& directory);
+  // Takes it. The program does not run. `keep` says how much of a file's bytes is left, from what was synced
+  // to all of them: the disk may have got further than it had to. What was overwritten stays.
+  using Keep = std::function<std::uintmax_t(std::uintmax_t synced, std::uintmax_t all)>;
+  Lost cut(const std::filesystem::path& directory, const Keep& keep = only_what_was_synced);
+  static std::uintmax_t only_what_was_synced(std::uintmax_t synced, std::uintmax_t /*all*/) { return synced; }
 
  private:
-  struct File {
-    std::uintmax_t synced = 0;
-    ino_t unnamed_in = 0;  // its name waits for a sync of this directory
-  };
   void read_record();
   void read_line(const std::string& line);
-  template <typename Take>
-  Lost go_through(const std::filesystem::path& directory, Take take);
+  std::vector<Unsynced> unsynced_files(const std::filesystem::path& directory);
 
   const std::filesystem::path record_;
   std::streamoff read_ = 0;  // of the record

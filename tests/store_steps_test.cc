@@ -1,0 +1,92 @@
+// The RocksDB store killed at every step that it takes on disk while it is made, opened and counts for the first
+// time, one step after the other, with and without the power going then: the next start makes or opens it, and
+// nothing that was answered is lost.
+
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+
+#include "support/power_cut.h"
+#include "support/program.h"
+#include "support/temporary_directory.h"
+
+namespace tracker::tests {
+namespace {
+
+// Far more than a start takes; it only bounds the test.
+constexpr unsigned steps_max = 500;
+
+struct Counts {
+  std::int64_t lowest = 0;
+  std::int64_t highest = 0;
+};
+
+class StoreStepsTest : public testing::TestWithParam<bool> {
+ protected:
+  // One more hit for each counter, by a program that is killed at this step, or ends without closing the store
+  // if it gets so far; 0: it is not killed. What it answered; nothing if it was killed.
+  std::optional<Counts> count(unsigned killed_at) {
+    Environment environment = power_.environment();
+    environment["SYNC_RECORD_MAX"] = std::to_string(killed_at);
+    Program probe({data_.string()}, environment, STORE_PROBE);
+    const auto exit_code = probe.wait_exit();
+    if (exit_code != 0 && exit_code != -SIGKILL) {
+      throw std::runtime_error("the store cannot be used: " + probe.output());
+    }
+    if (GetParam() && std::filesystem::exists(data_)) power_.cut(data_);
+    if (exit_code == -SIGKILL) return std::nullopt;
+    Counts counts;
+    std::istringstream(probe.standard_output()) >> counts.lowest >> counts.highest;
+    return counts;
+  }
+
+  const TemporaryDirectory directory_;
+  const std::filesystem::path data_ = directory_.path() / "data";
+  PowerCut power_{directory_.path() / "record"};
+};
+
+TEST_P(StoreStepsTest, WhileItIsMade) {
+  unsigned step = 1;
+  for (; step < steps_max && !count(step); ++step) {
+    std::optional<Counts> counts;
+    ASSERT_NO_THROW(counts = count(0)) << "after it was killed at step " << step;
+    ASSERT_TRUE(counts);
+    // What the killed one had counted was not answered.
+    EXPECT_GE(counts->lowest, 1) << "after it was killed at step " << step;
+    EXPECT_LE(counts->highest, 2) << "after it was killed at step " << step;
+    std::filesystem::remove_all(data_);
+  }
+  EXPECT_GT(step, 10u) << "its steps are not seen";
+  EXPECT_LT(step, steps_max);
+  RecordProperty("steps", static_cast<int>(step));
+}
+
+TEST_P(StoreStepsTest, WhileItIsOpened) {
+  Counts before = count(0).value();
+  unsigned step = 1;
+  for (; step < steps_max; ++step) {
+    if (count(step)) break;
+    std::optional<Counts> counts;
+    ASSERT_NO_THROW(counts = count(0)) << "after it was killed at step " << step;
+    ASSERT_TRUE(counts);
+    EXPECT_GE(counts->lowest, before.lowest + 1) << "after it was killed at step " << step;
+    EXPECT_LE(counts->highest, before.highest + 2) << "after it was killed at step " << step;
+    before = *counts;
+  }
+  EXPECT_GT(step, 3u) << "its steps are not seen";
+  EXPECT_LT(step, steps_max);
+  RecordProperty("steps", static_cast<int>(step));
+}
+
+INSTANTIATE_TEST_SUITE_P(, StoreStepsTest, testing::Bool(), [](const auto& its) {
+  return its.param ? "AndThePowerGoes" : "AndTheKernelKeepsAll";
+});
+
+}  // namespace
+}  // namespace tracker::tests
