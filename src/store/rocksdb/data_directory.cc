@@ -2,6 +2,8 @@
 
 #include <sys/file.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <filesystem>
 #include <fstream>
@@ -34,6 +36,14 @@ void require_known_format(const std::string& path) {
                      ", and this program knows formats up to " + std::to_string(format) +
                      "; run the newer program, or choose another directory");
   }
+}
+
+/// Whether there is nothing but what a start leaves that ends before it has made FORMAT.
+bool is_unused(const std::string& path) {
+  const fs::directory_iterator entries(path);
+  return std::all_of(begin(entries), end(entries), [](const fs::directory_entry& entry) {
+    return entry.path().filename() == "FORMAT.new";
+  });
 }
 
 }  // namespace
@@ -85,7 +95,7 @@ DataDirectory::DataDirectory(const std::string& path)
   }
   if (fs::exists(path_ + "/FORMAT")) {
     require_known_format(path_);
-  } else if (fs::is_empty(path_)) {
+  } else if (is_unused(path_)) {
     write_format(path_);
   } else {
     check(path_);
