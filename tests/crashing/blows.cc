@@ -69,8 +69,10 @@ void Blows::end(const std::vector<Victim*>& victims) {
 
 // Of what was not synced, all or part; half of the times.
 void Blows::lose_some(const std::vector<Victim*>& victims) {
-  const auto keep_some = [this](std::uintmax_t synced, std::uintmax_t all) {
-    return one_in(random_, 2) ? synced : any_of(random_, synced, all);
+  // Its own luck: how many files there are is not drawn.
+  Random random(random_());
+  const auto keep_some = [&random](std::uintmax_t synced, std::uintmax_t all) {
+    return one_in(random, 2) ? synced : any_of(random, synced, all);
   };
   for (Victim* victim : victims) {
     const bool cuts = one_in(random_, 2);

@@ -61,7 +61,7 @@ std::vector<std::string> CrashRun::round() {
   try {
     RecordedLoad load(target_.envoy, keys_, random_(), connections_);
     strike_under(load);
-    const Recorded recorded = load.stop(RecordedLoad::End::broken);
+    const Recorded recorded = load.stop();
     wait_until_ready(target_);
     account(recorded);
     return read_and_judge(recorded, keys_to_read(recorded));

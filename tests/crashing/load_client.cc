@@ -52,7 +52,7 @@ void LoadClient::go_on(short revents, Clock::time_point now) {
     return close(now);
   }
   if (state_ == State::away) {
-    if (!finishing_ && now >= retry_) connect(now);
+    if (now >= retry_) connect(now);
     return;
   }
   if (state_ == State::connecting) {
@@ -67,7 +67,7 @@ void LoadClient::go_on(short revents, Clock::time_point now) {
     receive();
   }
   if (state_ != State::open) return;
-  if (asked_.empty() && !finishing_) start_turn();
+  if (asked_.empty()) start_turn();
   if (sent_ < out_.size()) send(Clock::now());
 }
 

@@ -44,9 +44,6 @@ class LoadClient {
   pollfd wanted() const;
   // Goes on as far as it can. `revents` is what poll() said.
   void go_on(short revents, Clock::time_point now);
-  // Starts no more turns.
-  void finish() { finishing_ = true; }
-  bool idle() const { return asked_.empty(); }
   // What was sent and has no answer is recorded as broken.
   void break_off();
 
@@ -75,7 +72,6 @@ class LoadClient {
   int fd_ = -1;
   State state_ = State::away;
   Clock::time_point retry_{};
-  bool finishing_ = false;
   // The turn: its requests in order, without those that are answered.
   std::deque<Asked> asked_;
   std::string out_;

@@ -12,7 +12,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// So that connections that wait to be made, and orders, are looked at.
+// So that connections that wait to be made are looked at.
 constexpr int poll_max_ms = 2;
 
 }  // namespace
@@ -21,7 +21,7 @@ RecordedLoad::RecordedLoad(const Endpoint& envoy, KeySpace& keys, std::uint64_t 
     : envoy_(envoy), keys_(keys), thread_([this, seed, connections] { run(seed, connections); }) {}
 
 RecordedLoad::~RecordedLoad() {
-  if (thread_.joinable()) stop(End::broken);
+  if (thread_.joinable()) stop();
 }
 
 bool RecordedLoad::wait_for_counted(std::size_t more) const {
@@ -33,8 +33,8 @@ bool RecordedLoad::wait_for_counted(std::size_t more) const {
   return true;
 }
 
-Recorded RecordedLoad::stop(End end) {
-  order_ = end == End::answers ? Order::finish : Order::break_off;
+Recorded RecordedLoad::stop() {
+  stopping_ = true;
   thread_.join();
   return std::move(recorded_);
 }
@@ -45,15 +45,7 @@ void RecordedLoad::run(std::uint64_t seed, std::size_t connections) {
   for (std::size_t i = 0; i < connections; ++i) {
     clients.push_back(std::make_unique<LoadClient>(envoy_, keys_, recorded_, random));
   }
-  const auto all_idle = [&] {
-    return std::all_of(clients.begin(), clients.end(), [](const auto& client) { return client->idle(); });
-  };
-  while (order_ != Order::break_off && !(order_ == Order::finish && all_idle())) {
-    if (order_ == Order::finish) {
-      for (auto& client : clients) client->finish();
-    }
-    poll_once(clients);
-  }
+  while (!stopping_) poll_once(clients);
   for (auto& client : clients) client->break_off();
 }
 

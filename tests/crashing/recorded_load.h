@@ -25,12 +25,10 @@ class RecordedLoad {
   // Waits for so many more of them; false: they do not come in time.
   bool wait_for_counted(std::size_t more) const;
 
-  // All that it saw. `answers`: what was sent is answered first; `broken`: all connections break now.
-  enum class End { answers, broken };
-  Recorded stop(End end);
+  // Breaks all connections. All that it saw.
+  Recorded stop();
 
  private:
-  enum class Order { go_on, finish, break_off };
   void run(std::uint64_t seed, std::size_t connections);
   void poll_once(std::vector<std::unique_ptr<LoadClient>>& clients);
 
@@ -38,7 +36,7 @@ class RecordedLoad {
   KeySpace& keys_;
   Recorded recorded_;  // the thread's, until it has ended
   std::atomic<std::size_t> counted_ = 0;
-  std::atomic<Order> order_ = Order::go_on;
+  std::atomic<bool> stopping_ = false;
   // Last, so that it starts when everything else is there.
   std::thread thread_;
 };
