@@ -1,7 +1,6 @@
 // What every store must do, run over each of them. A new store is one more entry in `stores`.
 #include <gtest/gtest.h>
 
-#include <condition_variable>
 #include <cstdlib>
 #include <functional>
 #include <iostream>
@@ -14,7 +13,7 @@
 
 #include "domain/token.h"
 #include "runtime/workers.h"
-#include "store/counter_store.h"
+#include "store/blocking_store.h"
 #include "store/memory/memory_store.h"
 #include "store/redis/redis_store.h"
 #include "store/rocksdb/rocksdb_store.h"
@@ -94,79 +93,11 @@ std::vector<StoreUnderTest> stores() {
           {"rocksdb_tiny_cache", [] { return rocksdb_store({}, 4096); }}};
 }
 
-/// Waits for the verdicts of one batch.
-class Verdicts final : public TrackReply {
- public:
-  explicit Verdicts(std::size_t hits) : verdicts_(hits), left_(hits) {}
-
-  void on_verdicts(std::span<const domain::HitVerdict> verdicts) override {
-    const std::lock_guard lock(mutex_);
-    for (const auto& [hit, verdict] : verdicts) {
-      EXPECT_FALSE(verdicts_.at(hit).has_value()) << "a second verdict on hit " << hit;
-      verdicts_.at(hit) = verdict;
-    }
-    left_ -= verdicts.size();
-    if (left_ == 0) all_.notify_all();
-  }
-
-  std::vector<Verdict> wait() {
-    std::unique_lock lock(mutex_);
-    EXPECT_TRUE(all_.wait_for(lock, std::chrono::seconds(60), [this] { return left_ == 0; }));
-    std::vector<Verdict> all;
-    for (const auto& verdict : verdicts_) all.push_back(verdict.value_or(Verdict::perhaps_counted()));
-    return all;
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable all_;
-  std::vector<std::optional<Verdict>> verdicts_;
-  std::size_t left_;
-};
-
-class Added final : public AddReply {
- public:
-  void on_added(std::optional<domain::Failure> failure) override {
-    const std::lock_guard lock(mutex_);
-    failure_ = failure;
-    done_ = true;
-    changed_.notify_all();
-  }
-
-  bool wait() {
-    std::unique_lock lock(mutex_);
-    EXPECT_TRUE(changed_.wait_for(lock, std::chrono::seconds(60), [this] { return done_; }));
-    return done_ && !failure_;
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::optional<domain::Failure> failure_;
-  bool done_ = false;
-};
-
 class StoreBehaviour : public testing::TestWithParam<StoreUnderTest> {
  protected:
-  TokenId new_token() {
-    const auto id = domain::token_id(domain::random_token());
-    Added added;
-    store_->add_token(id, domain::Deadline::max(), added);
-    EXPECT_TRUE(added.wait());
-    return id;
-  }
-
-  std::vector<Verdict> track(const HitBatch& hits) {
-    Verdicts verdicts(hits.size());
-    store_->track(hits, verdicts);
-    return verdicts.wait();
-  }
-
-  Verdict track_one(const TokenId& id, std::string_view path) {
-    HitBatch hits;
-    hits.push(id, path);
-    return track(hits).front();
-  }
+  TokenId new_token() { return store::new_token(*store_); }
+  std::vector<Verdict> track(const HitBatch& hits) { return store::track(*store_, hits); }
+  Verdict track_one(const TokenId& id, std::string_view path) { return store::track_one(*store_, id, path); }
 
   std::unique_ptr<CounterStore> store_ = GetParam().make();
 };

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 #include "store/rocksdb/descriptor.h"
 
@@ -18,8 +19,29 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr int format = 1;
+constexpr int known_format = 1;
 constexpr std::string_view format_words = "tracker store, format ";
+
+[[noreturn]] void throw_refused(const std::string& what, int error) {
+  throw StoreError(what + ": " + std::generic_category().message(error) +
+                   "; see to its permissions and its disk, or choose another directory");
+}
+
+bool exists(const std::string& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
+}
+
+/// But for what a fresh file system has in it, and a first start that was cut off leaves.
+bool is_empty(const std::string& path) {
+  std::error_code error;
+  const fs::directory_iterator entries(path, error);
+  if (error) throw_refused("cannot read the directory", error.value());
+  return std::all_of(begin(entries), end(entries), [](const fs::directory_entry& entry) {
+    const auto name = entry.path().filename();
+    return name == "lost+found" || name == "FORMAT.new";
+  });
+}
 
 void require_known_format(const std::string& path) {
   std::ifstream file(path + "/FORMAT");
@@ -27,95 +49,124 @@ void require_known_format(const std::string& path) {
   std::getline(file, line);
   int found = 0;
   if (line.starts_with(format_words)) {
-    const auto* number = line.data() + format_words.size();
-    std::from_chars(number, line.data() + line.size(), found);
+    const auto* end = line.data() + line.size();
+    if (std::from_chars(line.data() + format_words.size(), end, found).ptr != end) found = 0;
   }
   if (found <= 0) throw StoreError("damaged: its file FORMAT does not name a format; restore a backup");
-  if (found > format) {
+  if (found > known_format) {
     throw StoreError("of the newer format " + std::to_string(found) +
-                     ", and this program knows formats up to " + std::to_string(format) +
+                     ", and this program knows formats up to " + std::to_string(known_format) +
                      "; run the newer program, or choose another directory");
   }
-}
-
-/// Whether there is nothing but what a start leaves that ends before it has made FORMAT.
-bool is_unused(const std::string& path) {
-  const fs::directory_iterator entries(path);
-  return std::all_of(begin(entries), end(entries), [](const fs::directory_entry& entry) {
-    return entry.path().filename() == "FORMAT.new";
-  });
 }
 
 }  // namespace
 
 void DataDirectory::check(const std::string& path) {
   std::error_code error;
-  if (!fs::is_directory(path, error)) throw StoreError("no directory");
+  if (!fs::is_directory(path, error)) throw StoreError("there is no such directory");
   if (is_unfinished(path)) {
     throw StoreError("what an interrupted restore left; restore again, or choose another directory");
   }
-  if (!fs::exists(path + "/FORMAT", error)) {
-    throw StoreError("not a tracker store: it has no file FORMAT; choose another directory");
+  if (!exists(path + "/FORMAT")) {
+    throw StoreError("not a tracker store: it has no file FORMAT; choose another directory, or an empty one");
   }
   require_known_format(path);
 }
 
 bool DataDirectory::is_unfinished(const std::string& path) {
-  std::error_code error;
-  return fs::exists(path + "/" + restoring, error) && !fs::exists(path + "/FORMAT", error);
+  return exists(path + "/" + restoring) && !exists(path + "/FORMAT");
 }
 
 void DataDirectory::write_format(const std::string& path) {
-  const std::string text = std::string(format_words) + std::to_string(format) + "\n";
+  const std::string text = std::string(format_words) + std::to_string(known_format) + "\n";
   const std::string new_file = path + "/FORMAT.new";
   {
     const Descriptor file(new_file, O_WRONLY | O_CREAT | O_TRUNC, 0644);
     if (!file.is_open() ||
         ::write(file.number(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
         ::fsync(file.number()) != 0) {
-      throw StoreError("cannot write there: " + error_text(errno) +
-                       "; make the directory writable, or choose another");
+      const int error = errno;
+      ::unlink(new_file.c_str());
+      throw_refused("cannot write into the directory", error);
     }
   }
   if (::rename(new_file.c_str(), (path + "/FORMAT").c_str()) != 0) {
-    throw StoreError("cannot write there: " + error_text(errno));
+    throw_refused("cannot write into the directory", errno);
   }
   sync_directory(path);
 }
 
-DataDirectory::DataDirectory(const std::string& path)
-    : path_(fs::absolute(path).lexically_normal().string()) {
+DataDirectory::DataDirectory(const std::string& path) {
   std::error_code error;
-  fs::create_directories(path_, error);
-  if (error) throw StoreError("cannot make the directory: " + error.message() + "; choose another");
-  Descriptor directory(path_, O_RDONLY | O_DIRECTORY);
-  if (!directory.is_open()) throw StoreError("cannot open the directory: " + error_text(errno));
-  if (::flock(directory.number(), LOCK_EX | LOCK_NB) != 0) {
-    throw StoreError("locked by another process; end that one, or choose another directory");
+  path_ = fs::absolute(path, error).lexically_normal().string();
+  if (error) throw_refused("cannot find the directory", error.value());
+  if (path_.size() > 1 && path_.ends_with('/')) path_.pop_back();
+  try {
+    make();
+    lock();
+    if (exists(path_ + "/FORMAT") || !is_empty(path_)) {
+      check(path_);
+      for (const auto& writable : {path_, database_path()}) {
+        if (exists(writable) && ::access(writable.c_str(), W_OK | X_OK) != 0) {
+          throw_refused(writable + " is not writable", errno);
+        }
+      }
+    } else {
+      is_new_ = true;
+      write_format(path_);
+    }
+  } catch (const StoreError&) {
+    undo();
+    if (descriptor_ >= 0) ::close(descriptor_);
+    throw;
   }
-  if (fs::exists(path_ + "/FORMAT")) {
-    require_known_format(path_);
-  } else if (is_unused(path_)) {
-    write_format(path_);
-  } else {
-    check(path_);
-  }
-  descriptor_ = directory.release();
 }
 
 DataDirectory::~DataDirectory() {
   if (descriptor_ >= 0) ::close(descriptor_);
 }
 
-bool DataDirectory::has_database() const {
-  return fs::exists(database_path());
+void DataDirectory::make() {
+  for (fs::path missing = path_; !exists(missing.string()) && missing.has_relative_path();
+       missing = missing.parent_path()) {
+    made_ = missing.string();
+  }
+  std::error_code error;
+  fs::create_directories(path_, error);
+  if (error) throw_refused("cannot make the directory", error.value());
+}
+
+/// On the directory itself: a file to lock would have to be made first.
+void DataDirectory::lock() {
+  descriptor_ = ::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor_ < 0) throw_refused("cannot open the directory", errno);
+  if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0) return;
+  if (errno != EWOULDBLOCK) throw_refused("cannot lock the directory", errno);
+  throw StoreError("locked by another process, which has it open; end that one, or choose another directory");
+}
+
+bool DataDirectory::needs_database() const {
+  return !exists(database_path());
 }
 
 void DataDirectory::adopt_new_database() {
   if (::rename(new_database_path().c_str(), database_path().c_str()) != 0) {
-    throw StoreError("cannot write there: " + error_text(errno));
+    throw_refused("cannot write into the directory", errno);
   }
   sync_directory(path_);
+}
+
+void DataDirectory::undo() noexcept {
+  std::error_code error;
+  if (is_new_) {
+    fs::remove_all(new_database_path(), error);
+    fs::remove(path_ + "/FORMAT", error);
+  }
+  if (made_.empty()) return;
+  // Only what is empty: another process may have made a store there meanwhile.
+  for (fs::path made = path_; fs::remove(made, error) && made != made_; made = made.parent_path()) {
+  }
 }
 
 }  // namespace tracker::store

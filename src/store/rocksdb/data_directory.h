@@ -12,7 +12,7 @@ namespace tracker::store {
 ///   db/         the RocksDB database
 ///   RESTORING   the mark of a restore (store_copy.h): without FORMAT, of one that did not come to its end
 ///
-/// A directory without FORMAT that holds anything is not taken for a store.
+/// A directory that holds something and no FORMAT is left alone.
 class DataDirectory {
  public:
   /// Makes it if need be, and locks it. Throws StoreError; then nothing on disk has changed.
@@ -24,12 +24,14 @@ class DataDirectory {
   /// Absolute.
   const std::string& path() const noexcept { return path_; }
   std::string database_path() const { return path_ + "/db"; }
-  /// Where the database is made, before it is moved to its place whole.
-  std::string new_database_path() const { return path_ + "/db.new"; }
 
-  bool has_database() const;
-  /// Moves what was made at new_database_path() to its place. Throws StoreError.
+  /// Where a database is to be made, before adopt_new_database(): a start that is cut off leaves no half of one.
+  std::string new_database_path() const { return path_ + "/db.new"; }
+  bool needs_database() const;
+  /// Moves it to its place. Throws StoreError.
   void adopt_new_database();
+  /// Takes back all that this has made, when no database can be made. A store that was there already stays.
+  void undo() noexcept;
 
   /// Throws StoreError unless `path` holds a store of a format that this program knows. Reads only.
   static void check(const std::string& path);
@@ -41,7 +43,12 @@ class DataDirectory {
   static void write_format(const std::string& path);
 
  private:
+  void make();
+  void lock();
+
   std::string path_;
+  std::string made_;     // the topmost directory that was not there; empty: all were
+  bool is_new_ = false;  // it became a store just now
   int descriptor_ = -1;  // holds the lock
 };
 

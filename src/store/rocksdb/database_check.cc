@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <system_error>
 #include <vector>
 
 #include "store/rocksdb/rocksdb_settings.h"
@@ -51,13 +52,15 @@ class LogNumber final : public rocksdb::WalFilter {
 /// The write-ahead logs that still count, by number.
 std::map<std::uint64_t, fs::path> logs_from(const std::string& directory, std::uint64_t smallest) {
   std::map<std::uint64_t, fs::path> logs;
-  for (const auto& entry : fs::directory_iterator(directory)) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(directory, error)) {
     if (entry.path().extension() != ".log") continue;
     const auto name = entry.path().stem().string();
     std::uint64_t number = 0;
     std::from_chars(name.data(), name.data() + name.size(), number);
     if (number >= smallest) logs.emplace(number, entry.path());
   }
+  if (error) throw StoreError("cannot read " + directory + ": " + error.message());
   return logs;
 }
 
@@ -68,6 +71,17 @@ void sync_file(const fs::path& path) {
   const bool is_synced = file >= 0 && ::fdatasync(file) == 0;
   if (file >= 0) ::close(file);
   if (!is_synced) throw StoreError("cannot sync " + path.string() + "; see to the disk");
+}
+
+/// The part that RocksDB would take for an end.
+void check_manifest(const std::string& directory) {
+  std::ifstream current(directory + "/CURRENT");
+  std::string name;
+  std::getline(current, name);
+  std::ifstream manifest(directory + "/" + name, std::ios::binary);
+  if (name.empty() || !manifest) throw_damaged("the file that " + directory + "/CURRENT names is missing");
+  const auto found = read_manifest(manifest);
+  if (!found.damage.empty()) throw_damaged(directory + "/" + name + " has " + found.damage);
 }
 
 struct ReadLog {
@@ -116,6 +130,7 @@ CommitFacts read_commit_facts(rocksdb::DB& db) {
 }
 
 std::uint64_t check_database(const std::string& directory, const rocksdb::Options& options) {
+  check_manifest(directory);
   LogNumber log_number;
   auto read_only = options;
   read_only.wal_filter = &log_number;

@@ -25,10 +25,15 @@ struct RocksDbStore::Parts {
     return settings;
   }
   static std::string path_of_database(DataDirectory& directory, const RocksDbSettings& settings) {
-    if (!directory.has_database()) {
-      fs::remove_all(directory.new_database_path());
-      Database::create(directory.new_database_path(), settings);
-      directory.adopt_new_database();
+    if (directory.needs_database()) {
+      try {
+        fs::remove_all(directory.new_database_path());
+        Database::create(directory.new_database_path(), settings);
+        directory.adopt_new_database();
+      } catch (const StoreError&) {
+        directory.undo();
+        throw;
+      }
     }
     return directory.database_path();
   }

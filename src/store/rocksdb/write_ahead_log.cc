@@ -1,9 +1,9 @@
 #include "store/rocksdb/write_ahead_log.h"
 
 #include <algorithm>
-#include <boost/crc.hpp>
 #include <string_view>
 
+#include "store/rocksdb/crc32c.h"
 #include "store/rocksdb/stored_values.h"
 
 namespace tracker::store {
@@ -35,8 +35,6 @@ const std::string& commit_front() {
 const std::size_t commit_number_at = batch_header_bytes + commit_front().size();
 const std::size_t commit_front_bytes = commit_number_at + 8;
 
-using Crc32c = boost::crc_optimal<32, 0x1EDC6F41, 0xFFFFFFFF, 0xFFFFFFFF, true, true>;
-
 /// As RocksDB stores it.
 std::uint32_t masked(std::uint32_t crc) {
   return (crc >> 15U | crc << 17U) + 0xA282EAD8U;
@@ -59,21 +57,22 @@ struct Fragment {
   bool is_known_type() const { return type >= full && type <= last; }
   bool begins_record() const { return type == full || type == first; }
   bool is_valid() const {
+    if (!is_known_type() || !is_whole()) return false;
     Crc32c crc;
-    crc.process_byte(type);
-    crc.process_bytes(bytes.data(), bytes.size());
-    return is_known_type() && is_whole() && masked(crc.checksum()) == checksum;
+    crc.add(type);
+    crc.add(bytes);
+    return masked(crc.value()) == checksum;
   }
 };
 
 /// Whether its checksum fits to any beginning of `bytes`: then it is whole, and its length is damaged.
 bool is_whole_with_another_length(const Fragment& fragment) {
   Crc32c crc;
-  crc.process_byte(fragment.type);
-  if (masked(crc.checksum()) == fragment.checksum) return true;
+  crc.add(fragment.type);
+  if (masked(crc.value()) == fragment.checksum) return true;
   return std::any_of(fragment.bytes.begin(), fragment.bytes.end(), [&](char byte) {
-    crc.process_byte(static_cast<unsigned char>(byte));
-    return masked(crc.checksum()) == fragment.checksum;
+    crc.add(static_cast<unsigned char>(byte));
+    return masked(crc.value()) == fragment.checksum;
   });
 }
 
@@ -113,6 +112,9 @@ bool holds_fragment(std::string_view bytes) {
 
 class LogReader {
  public:
+  /// Whether its records are commits, or anything.
+  explicit LogReader(bool of_commits) : of_commits_(of_commits) {}
+
   /// The next block, or the last bytes. False: there is nothing more to find out.
   bool read(std::string_view block, bool is_last) {
     for (std::size_t at = 0; block_bytes - at >= header_bytes; at += fragment_bytes_) {
@@ -155,8 +157,7 @@ class LogReader {
     if (rest.size() >= header_bytes) {
       const Fragment fragment(rest);
       if (fragment.begins_record() == in_record_ || is_whole_with_another_length(fragment) ||
-          (fragment.type == full && is_whole_batch(fragment.bytes)) ||
-          (fragment.begins_record() && !can_begin_next_commit(fragment.bytes)) ||
+          (of_commits_ && fragment.begins_record() && !is_beginning_of_commit(fragment)) ||
           holds_fragment(rest.substr(1))) {
         return damaged("a damaged record");
       }
@@ -169,7 +170,10 @@ class LogReader {
     return findings_.empty() || commit == findings_.next_commit;
   }
 
-  bool can_begin_next_commit(std::string_view bytes) const {
+  /// Whether this much of a fragment can be a beginning of the commit that is due, and no more than that.
+  bool is_beginning_of_commit(const Fragment& fragment) const {
+    const auto bytes = fragment.bytes;
+    if (fragment.type == full && is_whole_batch(bytes)) return false;
     if (bytes.size() >= commit_front_bytes) return commit_number(bytes).has_value();
     const auto front = bytes.substr(std::min(bytes.size(), batch_header_bytes), commit_front().size());
     return commit_front().starts_with(front);
@@ -195,7 +199,7 @@ class LogReader {
     }
     record_front_ += fragment.bytes.substr(0, commit_front_bytes - record_front_.size());
     in_record_ = fragment.type == first || fragment.type == middle;
-    return in_record_ || take_commit();
+    return in_record_ || !of_commits_ || take_commit();
   }
 
   bool take_commit() {
@@ -206,6 +210,7 @@ class LogReader {
     return true;
   }
 
+  const bool of_commits_;
   LogFindings findings_;
   std::uint64_t block_begin_ = 0;
   std::uint64_t position_ = 0;
@@ -216,10 +221,8 @@ class LogReader {
   std::string record_front_;  // its first bytes
 };
 
-}  // namespace
-
-LogFindings read_write_ahead_log(std::istream& log) {
-  LogReader reader;
+LogFindings read_log(std::istream& log, bool of_commits) {
+  LogReader reader(of_commits);
   std::string block(block_bytes, '\0');
   for (bool go_on = true; go_on;) {
     log.read(block.data(), static_cast<std::streamsize>(block.size()));
@@ -228,6 +231,16 @@ LogFindings read_write_ahead_log(std::istream& log) {
     go_on = reader.read(std::string_view(block).substr(0, size), size < block_bytes);
   }
   return reader.findings();
+}
+
+}  // namespace
+
+LogFindings read_manifest(std::istream& manifest) {
+  return read_log(manifest, false);
+}
+
+LogFindings read_write_ahead_log(std::istream& log) {
+  return read_log(log, true);
 }
 
 }  // namespace tracker::store

@@ -25,6 +25,10 @@ struct LogFindings {
   bool empty() const noexcept { return first_commit == next_commit; }
 };
 
+/// Reads RocksDB's manifest, which is a log too, of changes to the list of tables, to its end in the same way.
+/// No commits are found in it.
+LogFindings read_manifest(std::istream& manifest);
+
 /// Reads a log to its end. Understands what RocksDB 7.8 writes for this store (database.h): neither compressed
 /// nor into files that were used before, each record one commit, its number in front.
 LogFindings read_write_ahead_log(std::istream& log);

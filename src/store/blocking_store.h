@@ -1,0 +1,88 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "domain/token.h"
+#include "store/counter_store.h"
+
+namespace tracker::store {
+
+/// Waits for the verdicts of one batch. For tests, as all here.
+class Verdicts final : public TrackReply {
+ public:
+  explicit Verdicts(std::size_t hits) : verdicts_(hits), left_(hits) {}
+
+  void on_verdicts(std::span<const domain::HitVerdict> verdicts) override {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [hit, verdict] : verdicts) {
+      EXPECT_FALSE(verdicts_.at(hit).has_value()) << "a second verdict on hit " << hit;
+      verdicts_.at(hit) = verdict;
+    }
+    left_ -= verdicts.size();
+    if (left_ == 0) all_.notify_all();
+  }
+
+  std::vector<domain::Verdict> wait() {
+    std::unique_lock lock(mutex_);
+    EXPECT_TRUE(all_.wait_for(lock, std::chrono::seconds(60), [this] { return left_ == 0; }));
+    std::vector<domain::Verdict> all;
+    for (const auto& verdict : verdicts_) all.push_back(verdict.value_or(domain::Verdict::perhaps_counted()));
+    return all;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable all_;
+  std::vector<std::optional<domain::Verdict>> verdicts_;
+  std::size_t left_;
+};
+
+class Added final : public AddReply {
+ public:
+  void on_added(std::optional<domain::Failure> failure) override {
+    const std::lock_guard lock(mutex_);
+    failure_ = failure;
+    done_ = true;
+    changed_.notify_all();
+  }
+
+  bool wait() {
+    std::unique_lock lock(mutex_);
+    EXPECT_TRUE(changed_.wait_for(lock, std::chrono::seconds(60), [this] { return done_; }));
+    return done_ && !failure_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::optional<domain::Failure> failure_;
+  bool done_ = false;
+};
+
+inline domain::TokenId new_token(CounterStore& store) {
+  const auto id = domain::token_id(domain::random_token());
+  Added added;
+  store.add_token(id, domain::Deadline::max(), added);
+  EXPECT_TRUE(added.wait());
+  return id;
+}
+
+inline std::vector<domain::Verdict> track(CounterStore& store, const domain::HitBatch& hits) {
+  Verdicts verdicts(hits.size());
+  store.track(hits, verdicts);
+  return verdicts.wait();
+}
+
+inline domain::Verdict track_one(CounterStore& store, const domain::TokenId& id, std::string_view path) {
+  domain::HitBatch hits;
+  hits.push(id, path);
+  return track(store, hits).front();
+}
+
+}  // namespace tracker::store

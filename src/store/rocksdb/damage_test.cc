@@ -1,0 +1,224 @@
+// Whatever happens to the files of a store: it refuses to open, or no count is wrong.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <functional>
+#include <random>
+
+#include "store/blocking_store.h"
+#include "store/rocksdb/rocksdb_store.h"
+#include "store/rocksdb/store_on_disk.h"
+#include "support/temporary_directory.h"
+
+namespace tracker::store {
+
+using domain::HitBatch;
+using domain::TokenId;
+using domain::Verdict;
+namespace fs = std::filesystem;
+
+/// A store as a crash left it, with tables, and with two logs that count; and what it must hold.
+class DamageTest : public testing::Test {
+ protected:
+  static constexpr int counters = 60;
+
+  DamageTest() {
+    {
+      RocksDbStore store(small_settings(original_));
+      id_ = new_token(store);
+      for (int i = 0; i < 400; ++i) count_some(store, i);
+    }
+    {
+      RocksDbStore store(small_settings(original_));
+      states_.push_back(counts_);
+      for (int i = 400; i < 480; ++i) count_some(store, i);
+      copy_store(original_, crashed_);
+    }
+  }
+
+  std::string path_of(int counter) const {
+    return "/" + std::to_string(counter) + std::string(static_cast<std::size_t>(counter) * 10, 'p');
+  }
+
+  /// From step 400 on, one commit; before, hits that must be read may come later than the others of their batch.
+  void count_some(CounterStore& store, int step) {
+    HitBatch hits;
+    const int size = step < 400 ? 1 + step % 7 : 1;
+    for (int i = 0; i < size; ++i) {
+      const int counter = (step * 13 + i * 5) % counters;
+      hits.push(id_, path_of(counter));
+      ++counts_[static_cast<std::size_t>(counter)];
+    }
+    track(store, hits);
+    if (step >= 400) states_.push_back(counts_);
+  }
+
+  std::vector<fs::path> files(const std::string& extension) const { return files(extension, crashed_); }
+  static std::vector<fs::path> files(const std::string& extension, const fs::path& store) {
+    std::vector<fs::path> found;
+    for (const auto& entry : fs::directory_iterator(store / "db")) {
+      if (entry.path().extension() == extension || entry.path().filename().string().starts_with(extension)) {
+        found.push_back(entry.path().filename());
+      }
+    }
+    std::sort(found.begin(), found.end());
+    return found;
+  }
+
+  /// Opens the damaged store and looks at every counter: which may be refused, but not wrong. Answers whether it
+  /// opened; if not, nothing may have changed.
+  bool opens_without_a_wrong_count() {
+    const auto before = everything_in(damaged_);
+    try {
+      RocksDbStore store(small_settings(damaged_));
+      HitBatch hits;
+      for (int i = 0; i < counters; ++i) hits.push(id_, path_of(i));
+      const auto verdicts = track(store, hits);
+      for (std::size_t i = 0; i < counters; ++i) {
+        if (verdicts[i] == Verdict::not_counted()) continue;  // its table is damaged
+        EXPECT_EQ(verdicts[i], Verdict::counted(counts_[i] + 1)) << "counter " << i;
+      }
+      return true;
+    } catch (const StoreError& error) {
+      EXPECT_THAT(differences(before, everything_in(damaged_)), testing::IsEmpty()) << error.what();
+      return false;
+    }
+  }
+
+  const tests::TemporaryDirectory temporary_;
+  const fs::path original_ = temporary_.path() / "original";
+  const fs::path crashed_ = temporary_.path() / "crashed";
+  const fs::path damaged_ = temporary_.path() / "damaged";
+  TokenId id_{};
+  std::vector<std::int64_t> counts_ = std::vector<std::int64_t>(counters);
+  std::vector<std::vector<std::int64_t>> states_;  // before and after each commit of the last log
+};
+
+void overwrite(const fs::path& file, const std::string& bytes) {
+  std::ofstream(file, std::ios::binary) << bytes;
+}
+
+/// One of the ways in which bytes go wrong. Never a cut at the end, which is no damage to a log.
+std::string damaged(std::string bytes, std::mt19937& random) {
+  const auto draw = [&](std::size_t below) {
+    return std::uniform_int_distribution<std::size_t>(0, below - 1)(random);
+  };
+  const auto begin = draw(bytes.size());
+  const auto size = std::min(std::size_t{1} << draw(13), bytes.size() - begin);
+  const auto place = bytes.begin() + static_cast<std::ptrdiff_t>(begin);
+  const auto end = place + static_cast<std::ptrdiff_t>(size);
+  switch (draw(4)) {
+    case 0:
+      *place = static_cast<char>(static_cast<unsigned char>(*place) ^ (1U << draw(8)));
+      break;
+    case 1:
+      std::fill(place, end, '\0');
+      break;
+    case 2:
+      std::generate(place, end, [&] { return static_cast<char>(draw(256)); });
+      break;
+    default:
+      if (end != bytes.end()) bytes.erase(place, end);
+  }
+  return bytes;
+}
+
+TEST_F(DamageTest, NoDamageIsNoneAndTheFilesAreThoseToDamage) {
+  EXPECT_GE(files(".log").size(), 2U);
+  EXPECT_GE(files(".sst").size(), 1U);
+  EXPECT_EQ(files("MANIFEST").size(), 1U);
+  copy_store(crashed_, damaged_);
+  EXPECT_TRUE(opens_without_a_wrong_count());
+}
+
+TEST_F(DamageTest, RandomDamageIsSeenOrHarmless) {
+  constexpr unsigned rounds = 300;
+  int refused = 0;
+  for (unsigned seed = 1; seed <= rounds; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    std::mt19937 random(seed);
+    // Logs most often.
+    const auto* kind = std::array{".log", ".log", ".log", ".sst", "MANIFEST", "CURRENT"}[seed % 6];
+    const auto candidates = files(kind);
+    const auto file = candidates[seed / 6 % candidates.size()];
+    copy_store(crashed_, damaged_);
+    const auto bytes = contents(damaged_ / "db" / file);
+    if (bytes.empty()) continue;
+    overwrite(damaged_ / "db" / file, damaged(bytes, random));
+    SCOPED_TRACE(file.string());
+    refused += opens_without_a_wrong_count() ? 0 : 1;
+    if (HasFailure()) return;
+  }
+  EXPECT_GT(refused, static_cast<int>(rounds) / 2);
+}
+
+TEST_F(DamageTest, AMissingFileIsSeen) {
+  for (const auto* kind : {".log", ".sst", "MANIFEST", "CURRENT"}) {
+    for (const auto& file : files(kind)) {
+      SCOPED_TRACE(file.string());
+      // The last log is as one that a crash left empty.
+      if (kind == std::string(".log") && file == files(".log").back()) continue;
+      copy_store(crashed_, damaged_);
+      if (fs::file_size(damaged_ / "db" / file) == 0) continue;
+      fs::remove(damaged_ / "db" / file);
+      EXPECT_FALSE(opens_without_a_wrong_count());
+    }
+  }
+}
+
+TEST_F(DamageTest, AManifestThatEndsTooEarlyIsSeenOrHarmless) {
+  // Also if all is in tables, as in a backup, so that no log tells what is missing.
+  const auto backup = temporary_.path() / "backup";
+  RocksDbStore(small_settings(original_)).backup(backup);
+  for (const auto& from : {crashed_, backup}) {
+    const auto manifest = files("MANIFEST", from).front();
+    const auto bytes = contents(from / "db" / manifest);
+    int refused = 0;
+    for (std::size_t cut = 0; cut < bytes.size(); cut += 1 + bytes.size() / 50) {
+      SCOPED_TRACE(cut);
+      copy_store(from, damaged_);
+      overwrite(damaged_ / "db" / manifest, bytes.substr(0, cut));
+      refused += opens_without_a_wrong_count() ? 0 : 1;
+    }
+    EXPECT_GT(refused, 10);
+  }
+}
+
+TEST_F(DamageTest, AllLogsMissingIsSeen) {
+  copy_store(crashed_, damaged_);
+  for (const auto& file : files(".log")) fs::remove(damaged_ / "db" / file);
+  EXPECT_FALSE(opens_without_a_wrong_count());
+}
+
+TEST_F(DamageTest, ALogThatEndsTooEarlyIsSeenIfAnotherFollows) {
+  const auto logs = files(".log");
+  for (std::size_t i = 0; i + 1 < logs.size(); ++i) {
+    const auto bytes = contents(crashed_ / "db" / logs[i]);
+    for (const std::size_t cut : {std::size_t{1}, std::size_t{40}, bytes.size() / 2}) {
+      if (cut > bytes.size() || bytes.empty()) continue;
+      copy_store(crashed_, damaged_);
+      overwrite(damaged_ / "db" / logs[i], bytes.substr(0, bytes.size() - cut));
+      EXPECT_FALSE(opens_without_a_wrong_count()) << logs[i] << " " << cut;
+    }
+  }
+}
+
+// A torn tail: what a crash leaves of a commit that was not answered.
+TEST_F(DamageTest, OfALastLogThatIsCutOffTheWholeCommitsAreThere) {
+  const auto log = files(".log").back();
+  const auto bytes = contents(crashed_ / "db" / log);
+  for (std::size_t cut = 1; cut < bytes.size(); cut += bytes.size() / 40) {
+    SCOPED_TRACE(cut);
+    copy_store(crashed_, damaged_);
+    overwrite(damaged_ / "db" / log, bytes.substr(0, cut));
+    RocksDbStore store(small_settings(damaged_));
+    HitBatch hits;
+    for (int i = 0; i < counters; ++i) hits.push(id_, path_of(i));
+    std::vector<std::int64_t> found;
+    for (const auto& verdict : track(store, hits)) found.push_back(verdict.count - 1);
+    EXPECT_THAT(states_, testing::Contains(found)) << "these are the counts of no moment";
+  }
+}
+
+}  // namespace tracker::store

@@ -1,0 +1,193 @@
+#include "store/rocksdb/rocksdb_store.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "store/blocking_store.h"
+#include "store/rocksdb/store_on_disk.h"
+#include "support/temporary_directory.h"
+
+namespace tracker::store {
+
+using domain::HitBatch;
+using domain::TokenId;
+using domain::Verdict;
+using testing::AllOf;
+using testing::HasSubstr;
+namespace fs = std::filesystem;
+
+class RocksDbStoreTest : public testing::Test {
+ protected:
+  fs::path path(const std::string& name = "store") const { return temporary_.path() / name; }
+
+  /// The words of the refusal; nothing on disk may have changed.
+  std::string refusal(const RocksDbSettings& settings) {
+    const auto before = everything_in(temporary_.path());
+    std::string words;
+    try {
+      const RocksDbStore store(settings);
+      ADD_FAILURE() << "it opened";
+    } catch (const StoreError& error) {
+      words = error.what();
+    }
+    EXPECT_THAT(differences(before, everything_in(temporary_.path())), testing::IsEmpty()) << words;
+    return words;
+  }
+
+  const tests::TemporaryDirectory temporary_;
+};
+
+TEST_F(RocksDbStoreTest, CountsAndTokensSurviveItsEnd) {
+  TokenId id{};
+  for (int run = 0; run < 5; ++run) {
+    RocksDbStore store(small_settings(path()));
+    EXPECT_EQ(store.tokens_at_open(), run);
+    if (run == 0) id = new_token(store);
+    EXPECT_EQ(track_one(store, id, "/a"), Verdict::counted(2 * run + 1));
+    EXPECT_EQ(track_one(store, id, "/a"), Verdict::counted(2 * run + 2));
+    EXPECT_EQ(track_one(store, id, "/" + std::to_string(run)), Verdict::counted(1));
+    if (run > 0) new_token(store);
+  }
+}
+
+TEST_F(RocksDbStoreTest, AddingAKnownTokenIsNotCountedAsOne) {
+  TokenId id{};
+  for (int run = 0; run < 3; ++run) {
+    RocksDbStore store(small_settings(path()));
+    EXPECT_EQ(store.tokens_at_open(), run == 0 ? 0 : 1);
+    if (run == 0) id = new_token(store);
+    Added added;
+    store.add_token(id, domain::Deadline::max(), added);
+    EXPECT_TRUE(added.wait());
+  }
+}
+
+TEST_F(RocksDbStoreTest, WhatWasAnsweredSurvivesACrashAtAnyMoment) {
+  RocksDbStore store(small_settings(path()));
+  const auto id = new_token(store);
+  for (int count = 1; count <= 30; ++count) {
+    EXPECT_EQ(track_one(store, id, "/a"), Verdict::counted(count));
+    HitBatch hits;
+    for (int i = 0; i < 100; ++i) hits.push(id, "/" + std::to_string(i) + std::string(200, 'x'));
+    for (const auto& verdict : track(store, hits)) ASSERT_EQ(verdict, Verdict::counted(count));
+    copy_store(path(), path("copy"));
+    RocksDbStore copy(small_settings(path("copy")));
+    for (const auto& verdict : track(copy, hits)) ASSERT_EQ(verdict, Verdict::counted(count + 1));
+    EXPECT_EQ(track_one(copy, id, "/a"), Verdict::counted(count + 1));
+  }
+}
+
+// Far more counters than the cache holds, from threads that meet at the same ones.
+TEST_F(RocksDbStoreTest, CountsStayExactWhileCountersAreEvictedAndReadAgain) {
+  constexpr int threads = 4;
+  constexpr int rounds = 40;
+  constexpr int counters = 300;
+  RocksDbStore store(small_settings(path(), 40'000));
+  const auto id = new_token(store);
+  {
+    std::vector<std::jthread> clients;
+    for (int thread = 0; thread < threads; ++thread) {
+      clients.emplace_back([&] {
+        for (int round = 0; round < rounds; ++round) {
+          HitBatch hits;
+          for (int i = 0; i < counters; ++i) hits.push(id, "/a/longer/path/" + std::to_string(i));
+          track(store, hits);
+        }
+      });
+    }
+  }
+  for (int i = 0; i < counters; ++i) {
+    EXPECT_EQ(track_one(store, id, "/a/longer/path/" + std::to_string(i)),
+              Verdict::counted(threads * rounds + 1));
+  }
+}
+
+TEST_F(RocksDbStoreTest, WhatWaitsWhenItEndsIsAnswered) {
+  HitBatch hits;
+  Verdicts first(100);
+  Verdicts second(100);
+  TokenId id{};
+  {
+    RocksDbStore store(small_settings(path()));
+    id = new_token(store);
+    for (int i = 0; i < 100; ++i) hits.push(id, "/" + std::to_string(i));
+    store.track(hits, first);
+    store.track(hits, second);
+  }
+  for (const auto& verdict : first.wait()) EXPECT_EQ(verdict, Verdict::counted(1));
+  for (const auto& verdict : second.wait()) EXPECT_EQ(verdict, Verdict::counted(2));
+  RocksDbStore store(small_settings(path()));
+  for (const auto& verdict : track(store, hits)) EXPECT_EQ(verdict, Verdict::counted(3));
+}
+
+TEST_F(RocksDbStoreTest, ABackupHasWhatWasAnsweredAndNothingAfter) {
+  RocksDbStore store(small_settings(path()));
+  const auto id = new_token(store);
+  for (int count = 1; count <= 5; ++count) track_one(store, id, "/a");
+  store.backup(path("backup"));
+  EXPECT_EQ(track_one(store, id, "/a"), Verdict::counted(6));
+  RocksDbStore::check(path("backup"));
+  for (int opened = 0; opened < 2; ++opened) {
+    RocksDbStore copy(small_settings(path("backup")));
+    EXPECT_EQ(copy.tokens_at_open(), 1U);
+    EXPECT_EQ(track_one(copy, id, "/a"), Verdict::counted(6 + opened));
+  }
+}
+
+TEST_F(RocksDbStoreTest, ABackupOverSomethingIsRefused) {
+  RocksDbStore store(small_settings(path()));
+  fs::create_directory(path("there"));
+  EXPECT_THROW(store.backup(path("there")), StoreError);
+  EXPECT_THROW(store.backup(path("no/such/parent")), StoreError);
+  EXPECT_TRUE(fs::is_empty(path("there")));
+}
+
+TEST_F(RocksDbStoreTest, ADirectoryIsForOneStore) {
+  const RocksDbStore store(small_settings(path()));
+  EXPECT_THAT(refusal(small_settings(path())), HasSubstr("locked by another process"));
+}
+
+TEST_F(RocksDbStoreTest, ANewerFormatIsRefused) {
+  { const RocksDbStore store(small_settings(path())); }
+  std::ofstream(path() / "FORMAT") << "tracker store, format 2\n";
+  EXPECT_THAT(refusal(small_settings(path())), AllOf(HasSubstr("newer format 2"), HasSubstr("up to 1")));
+  EXPECT_THROW(RocksDbStore::check(path()), StoreError);
+}
+
+TEST_F(RocksDbStoreTest, AnUnreadableFormatIsRefused) {
+  { const RocksDbStore store(small_settings(path())); }
+  for (const auto* format : {"", "x", "tracker store, format", "tracker store, format x",
+                             "tracker store, format 0", "tracker store, format 1x"}) {
+    std::ofstream(path() / "FORMAT") << format;
+    EXPECT_THAT(refusal(small_settings(path())), HasSubstr("damaged")) << format;
+  }
+}
+
+TEST_F(RocksDbStoreTest, WhatIsNoStoreIsLeftAlone) {
+  fs::create_directory(path("full"));
+  std::ofstream(path("full") / "thesis.txt") << "text";
+  EXPECT_THAT(refusal(small_settings(path("full"))), HasSubstr("not a tracker store"));
+  std::ofstream(path("file")) << "text";
+  EXPECT_THAT(refusal(small_settings(path("file"))), HasSubstr("Not a directory"));
+  EXPECT_THAT(refusal(small_settings(path("file") / "below")), HasSubstr("cannot make"));
+  EXPECT_THROW(RocksDbStore::check(path("full")), StoreError);
+  EXPECT_THROW(RocksDbStore::check(path("nowhere")), StoreError);
+}
+
+TEST_F(RocksDbStoreTest, ADirectoryThatMustBeMadeIsMade) {
+  { const RocksDbStore store(small_settings(path("a/b/c/"))); }
+  EXPECT_TRUE(fs::exists(path("a/b/c/FORMAT")));
+}
+
+TEST_F(RocksDbStoreTest, AFirstStartThatWasCutOffIsMadeGood) {
+  { const RocksDbStore store(small_settings(path())); }
+  fs::rename(path() / "db", path() / "db.new");
+  fs::remove(path() / "db.new" / "CURRENT");
+  RocksDbStore store(small_settings(path()));
+  EXPECT_EQ(store.tokens_at_open(), 0U);
+  new_token(store);
+}
+
+}  // namespace tracker::store
