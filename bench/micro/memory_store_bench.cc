@@ -1,6 +1,8 @@
-// What a hit costs in the memory store.
-#include "store/memory/memory_store.h"
+// What a hit costs in the memory store, and what a counter takes.
+#include <malloc.h>
+
 #include "workload.h"
+#include "store/memory/memory_store.h"
 
 namespace tracker::bench {
 
@@ -47,6 +49,12 @@ struct FilledStore {
   bool full = false;
 };
 
+/// What malloc has given out; 0 under the sanitizers, which have their own.
+std::size_t allocated_bytes() {
+  const auto info = mallinfo2();
+  return info.uordblks + info.hblkhd;
+}
+
 /// Made once: Google Benchmark runs a benchmark several times to find how long it takes.
 FilledStore& filled_store(Workload workload) {
   static FilledStore hot(Workload::hot);
@@ -69,6 +77,32 @@ void memory_store(benchmark::State& state, Workload workload) {
 }
 BENCHMARK_CAPTURE(memory_store, hot, Workload::hot)->Arg(1)->Arg(16)->Arg(64);
 BENCHMARK_CAPTURE(memory_store, spread, Workload::spread)->Arg(1)->Arg(16)->Arg(64);
+
+/// Counters that are new: 100 for each token. The table doubles at about 0.86 million in each of its shards, so
+/// that they take the least memory before and the most after that.
+void memory_store_growth(benchmark::State& state) {
+  constexpr double bytes_max = 100;
+  const Hits hits(Workload::spread, static_cast<std::size_t>(state.range(0)));
+  const std::size_t counters = hits.tokens().size() * hits.paths().size();
+  double bytes = 0;
+  for (auto _ : state) {
+    const auto before = allocated_bytes();
+    MemoryStore store;
+    if (!add_tokens(store, hits) || count_each_once(store, hits) != counters) {
+      return state.SkipWithError("not every hit was counted");
+    }
+    bytes = static_cast<double>(allocated_bytes() - before) / static_cast<double>(counters);
+  }
+  if (bytes > bytes_max) state.SkipWithError("too many bytes for a counter");
+  state.counters["bytes"] = bytes;
+  report_per_hit(state, counters);
+}
+BENCHMARK(memory_store_growth)
+    ->Arg(8'000)
+    ->Arg(9'500)
+    ->Arg(10'000)
+    ->Iterations(1)
+    ->Unit(benchmark::kMillisecond);
 
 }  // namespace
 

@@ -4,9 +4,9 @@
 
 namespace tracker::bench {
 
-Hits::Hits(Workload workload) {
+Hits::Hits(Workload workload, std::size_t spread_tokens) {
   const bool hot = workload == Workload::hot;
-  tokens_.resize(hot ? 1 : 10'000);
+  tokens_.resize(hot ? 1 : spread_tokens);
   for (auto& token : tokens_) {
     domain::Token drawn{};
     for (auto& byte : drawn.bytes) byte = static_cast<std::uint8_t>(draw() >> 56U);

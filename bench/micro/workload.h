@@ -22,7 +22,8 @@ enum class Workload {
 /// Makes the hits of a workload, the same ones in every run.
 class Hits {
  public:
-  explicit Hits(Workload workload);
+  /// Spread has 10,000 tokens unless said.
+  explicit Hits(Workload workload, std::size_t spread_tokens = 10'000);
 
   /// All the tokens and paths that it draws from.
   const std::vector<domain::TokenId>& tokens() const noexcept { return tokens_; }
