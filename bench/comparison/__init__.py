@@ -1,1 +1,1 @@
-"""What bench/compare is made of: the machine, the contestants, the load, the figures, and how they are shown."""
+"""What bench/compare is made of: machine, contestants, load, figures, and how they are shown."""

@@ -1,5 +1,5 @@
-"""Runs bench/compare itself: that its table comes, that it sees what fails, that it leaves nothing behind. No figure
-is looked at. Needs PROGRAMS, the directory of tracker and floor."""
+"""Runs bench/compare itself: that its table comes, that it sees what fails, that it leaves nothing behind.
+No figure is looked at. Needs PROGRAMS, the directory of tracker and floor."""
 
 import contextlib
 import json
@@ -23,9 +23,25 @@ class Compare(unittest.TestCase):
 
     def start(self, *arguments):
         process = subprocess.Popen(
-            [_compare, "--no-build", "--quick", "--only", "hot", "--programs", os.environ["PROGRAMS"], "--output",
-             self.output, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        watchdog = threading.Timer(2 * _patience_s, process.kill)  # else reading its output could wait for ever
+            [
+                _compare,
+                "--no-build",
+                "--quick",
+                "--only",
+                "hot",
+                "--programs",
+                os.environ["PROGRAMS"],
+                "--output",
+                self.output,
+                *arguments,
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        watchdog = threading.Timer(
+            2 * _patience_s, process.kill
+        )  # else reading its output could wait for ever
         watchdog.start()
         self.addCleanup(process.stdout.close)
         self.addCleanup(process.wait)
@@ -47,7 +63,9 @@ class Compare(unittest.TestCase):
                 directory = os.readlink(f"/proc/{pid}/cwd")
                 with open(f"/proc/{pid}/cmdline", encoding="utf-8") as file:
                     words = file.read().split("\0")
-                if directory.startswith(self.output) or any(self.output in word for word in words[1:] if "run-" in word):
+                if directory.startswith(self.output) or any(
+                    self.output in word for word in words[1:] if "run-" in word
+                ):
                     found[int(pid)] = words
         return found
 

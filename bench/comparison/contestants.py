@@ -14,11 +14,12 @@ _connections_max = 12_000  # more than any workload opens
 @dataclasses.dataclass
 class Running:
     """A started contestant."""
-    ports: list            # of the doors that take the load, all of them at once
-    counts: bool = True    # it answers {"count":N}, N being the requests of this token and path so far
-    mints: bool = False    # GET /auth answers a token, and only such tokens are counted
-    redis_port: int = 0    # of the Redis that keeps its counts
-    data: str = ""         # the directory that holds its counts
+
+    ports: list  # of the doors that take the load, all of them at once
+    counts: bool = True  # it answers {"count":N}, N being the requests of this token and path so far
+    mints: bool = False  # GET /auth answers a token, and only such tokens are counted
+    redis_port: int = 0  # of the Redis that keeps its counts
+    data: str = ""  # the directory that holds its counts
 
     @property
     def port(self):
@@ -29,8 +30,8 @@ class Running:
 class Contestant:
     name: str
     title: str
-    start: object          # start(ground) -> Running
-    speaks: str = "http"   # or redis
+    start: object  # start(ground) -> Running
+    speaks: str = "http"  # or redis
     durable: bool = False
     mints: bool = False
     counts: bool = True
@@ -51,15 +52,35 @@ def all_contestants(programs):
         Contestant("nginx", "nginx, return 200 (counts nothing)", _start_nginx, counts=False),
         Contestant("lua", "nginx + Lua shared dictionary", _start_lua),
         Contestant("haproxy", "HAProxy stick table", _start_haproxy),
-        Contestant("redis", "Redis INCR, no HTTP, not durable", lambda ground: _start_redis(ground, False), "redis"),
-        Contestant("redis-always", "Redis INCR, no HTTP, appendfsync always",
-                   lambda ground: _start_redis(ground, True), "redis", durable=True),
-        Contestant("memory", "tracker serve, memory store",
-                   lambda ground: start_serve(ground, tracker, "memory"), mints=True),
-        Contestant("durable", "tracker serve, durable store",
-                   lambda ground: start_serve(ground, tracker, "rocksdb"), durable=True, mints=True),
-        Contestant("fleet", "tracker envoy + counter + Redis",
-                   lambda ground: start_fleet(ground, tracker), mints=True),
+        Contestant(
+            "redis", "Redis INCR, no HTTP, not durable", lambda ground: _start_redis(ground, False), "redis"
+        ),
+        Contestant(
+            "redis-always",
+            "Redis INCR, no HTTP, appendfsync always",
+            lambda ground: _start_redis(ground, True),
+            "redis",
+            durable=True,
+        ),
+        Contestant(
+            "memory",
+            "tracker serve, memory store",
+            lambda ground: start_serve(ground, tracker, "memory"),
+            mints=True,
+        ),
+        Contestant(
+            "durable",
+            "tracker serve, durable store",
+            lambda ground: start_serve(ground, tracker, "rocksdb"),
+            durable=True,
+            mints=True,
+        ),
+        Contestant(
+            "fleet",
+            "tracker envoy + counter + Redis",
+            lambda ground: start_fleet(ground, tracker),
+            mints=True,
+        ),
     ]
 
 
@@ -100,7 +121,8 @@ http {{
 _nginx_fixed = """add_header Cache-Control no-store; return 200 '{"count":123456}';"""
 
 _nginx_lua = """content_by_lua_block {
-      local body = '{"count":' .. ngx.shared.counts:incr(ngx.var.http_authorization .. ngx.var.uri, 1, 0) .. '}'
+      local key = ngx.var.http_authorization .. ngx.var.uri
+      local body = '{"count":' .. ngx.shared.counts:incr(key, 1, 0) .. '}'
       ngx.header["Cache-Control"] = "no-store"
       ngx.header["Content-Length"] = #body
       ngx.print(body)
@@ -110,9 +132,17 @@ _nginx_lua = """content_by_lua_block {
 def _start_nginx(ground, location=_nginx_fixed):
     port = processes.free_port()
     user = pwd.getpwuid(os.geteuid()).pw_name
-    configuration = ground.write("nginx.conf", _nginx_start.format(
-        directory=ground.directory, user=user, connections=_connections_max, descriptors=_connections_max + 100,
-        port=port, location=location))
+    configuration = ground.write(
+        "nginx.conf",
+        _nginx_start.format(
+            directory=ground.directory,
+            user=user,
+            connections=_connections_max,
+            descriptors=_connections_max + 100,
+            port=port,
+            location=location,
+        ),
+    )
     server = ground.start("nginx", "nginx", "-p", ground.directory, "-e", "stderr", "-c", configuration)
     server.wait_until(lambda: processes.accepts(port))
     return Running([port], counts=False)
@@ -121,6 +151,8 @@ def _start_nginx(ground, location=_nginx_fixed):
 def _start_lua(ground):
     return dataclasses.replace(_start_nginx(ground, _nginx_lua), counts=True)
 
+
+_haproxy_answer = r'"{\"count\":%[sc0_http_req_cnt]}"'
 
 _haproxy_start = """
 global
@@ -137,13 +169,15 @@ frontend counting
   stick-table type string len 128 size 2m store http_req_cnt
   http-request set-var-fmt(txn.key) %[req.hdr(authorization)]%[path]
   http-request track-sc0 var(txn.key)
-  http-request return status 200 content-type application/json lf-string "{{\\"count\\":%[sc0_http_req_cnt]}}" hdr cache-control no-store
+  http-request return status 200 hdr cache-control no-store content-type application/json lf-string {answer}
 """
 
 
 def _start_haproxy(ground):
     port = processes.free_port()
-    configuration = ground.write("haproxy.cfg", _haproxy_start.format(connections=_connections_max, port=port))
+    configuration = ground.write(
+        "haproxy.cfg", _haproxy_start.format(connections=_connections_max, port=port, answer=_haproxy_answer)
+    )
     server = ground.start("haproxy", "haproxy", "-db", "-f", configuration)
     server.wait_until(lambda: processes.accepts(port))
     return Running([port])
@@ -154,8 +188,21 @@ def _start_redis(ground, durable):
     data = ground.path("redis")
     os.mkdir(data)
     appending = ["--appendonly", "yes", "--appendfsync", "always"] if durable else ["--appendonly", "no"]
-    server = ground.start("redis", "redis-server", "--bind", "127.0.0.1", "--port", str(port), "--dir", data,
-                          "--save", "", "--maxclients", str(_connections_max), *appending)
+    server = ground.start(
+        "redis",
+        "redis-server",
+        "--bind",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--dir",
+        data,
+        "--save",
+        "",
+        "--maxclients",
+        str(_connections_max),
+        *appending,
+    )
     server.wait_until(lambda: "Ready to accept connections" in server.log())
     return Running([port], redis_port=port, data=data)
 
@@ -163,22 +210,51 @@ def _start_redis(ground, durable):
 def start_serve(ground, tracker, store, threads=1):
     """Of the memory store, or of the default one, in the ground's directory."""
     data = ground.path("counts") if store == "rocksdb" else ""
-    server = ground.start("serve", tracker, "serve", "--envoy-addr", "127.0.0.1:0", "--threads", str(threads),
-                          "--store", f"rocksdb:{data}" if data else store,
-                          "--connections-max", str(_connections_max))
+    server = ground.start(
+        "serve",
+        tracker,
+        "serve",
+        "--envoy-addr",
+        "127.0.0.1:0",
+        "--threads",
+        str(threads),
+        "--store",
+        f"rocksdb:{data}" if data else store,
+        "--connections-max",
+        str(_connections_max),
+    )
     return Running([_listening(server, "envoy")], mints=True, data=data)
 
 
 def start_fleet(ground, tracker, envoys=1, envoy_threads=None):
     """Redis, a counter and envoys, with tracker's default of --threads unless told otherwise."""
     redis = _start_redis(ground, durable=False)
-    counter = ground.start("counter", tracker, "counter", "--counter-addr", "127.0.0.1:0",
-                           "--redis-addr", f"127.0.0.1:{redis.port}")
+    counter = ground.start(
+        "counter",
+        tracker,
+        "counter",
+        "--counter-addr",
+        "127.0.0.1:0",
+        "--redis-addr",
+        f"127.0.0.1:{redis.port}",
+    )
     counter_port = _listening(counter, "counter")
     threads = ["--threads", str(envoy_threads)] if envoy_threads else []
-    started = [ground.start("envoy", tracker, "envoy", "--envoy-addr", "127.0.0.1:0", "--counter-addr",
-                            f"127.0.0.1:{counter_port}", "--connections-max", str(_connections_max), *threads)
-               for _ in range(envoys)]
+    started = [
+        ground.start(
+            "envoy",
+            tracker,
+            "envoy",
+            "--envoy-addr",
+            "127.0.0.1:0",
+            "--counter-addr",
+            f"127.0.0.1:{counter_port}",
+            "--connections-max",
+            str(_connections_max),
+            *threads,
+        )
+        for _ in range(envoys)
+    ]
     ports = [_listening(envoy, "envoy") for envoy in started]
     for envoy, port in zip(started, ports):
         envoy.wait_until(lambda port=port: _mints(port))
@@ -200,8 +276,13 @@ def _mints(port):
 
 def versions(programs):
     """By program."""
-    commands = {"tracker": [programs.tracker, "--version"], "nginx": ["nginx", "-v"], "haproxy": ["haproxy", "-v"],
-                "redis": ["redis-server", "--version"], "wrk": ["wrk", "-v"]}
+    commands = {
+        "tracker": [programs.tracker, "--version"],
+        "nginx": ["nginx", "-v"],
+        "haproxy": ["haproxy", "-v"],
+        "redis": ["redis-server", "--version"],
+        "wrk": ["wrk", "-v"],
+    }
     return {name: _version(command) for name, command in commands.items()}
 
 

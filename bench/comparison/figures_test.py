@@ -18,33 +18,44 @@ def target(limit=2.0, at_most=True, over=("hot", "floor"), figure="cpu_us"):
 
 def hot(memory, floor):
     """Rows of CPU per request, a round for each pair."""
-    return figures.rows([run("hot", name, number, cpu_us=cpu)
-                         for number, pair in enumerate(zip(memory, floor))
-                         for name, cpu in zip(("memory", "floor"), pair)])
+    return figures.rows(
+        [
+            run("hot", name, number, cpu_us=cpu)
+            for number, pair in enumerate(zip(memory, floor))
+            for name, cpu in zip(("memory", "floor"), pair)
+        ]
+    )
 
 
 class Rows(unittest.TestCase):
     def test_medians_over_the_rounds(self):
-        row, = figures.rows([run("hot", "memory", number, rate=rate) for number, rate in enumerate([100, 300, 120])])
+        (row,) = figures.rows(
+            [run("hot", "memory", number, rate=rate) for number, rate in enumerate([100, 300, 120])]
+        )
         self.assertEqual(row.medians["rate"], 120)
         self.assertIsNone(row.medians["p99_us"])
         self.assertAlmostEqual(row.spread, 100 / 120)
 
     def test_a_failed_run_has_no_part_in_the_medians(self):
-        row, = figures.rows([run("hot", "memory", 1, rate=100),
-                             run("hot", "memory", 2, ["3 reads failed"], rate=900)])
+        (row,) = figures.rows(
+            [run("hot", "memory", 1, rate=100), run("hot", "memory", 2, ["3 reads failed"], rate=900)]
+        )
         self.assertEqual((row.medians["rate"], row.failed, row.runs), (100, 1, 2))
         self.assertEqual(row.errors, ["3 reads failed"])
 
     def test_one_row_for_each_workload_and_contestant(self):
         rows = figures.rows([run("hot", "a", 1), run("hot", "b", 1), run("many", "a", 1), run("hot", "a", 2)])
-        self.assertEqual([(row.workload, row.contestant, row.runs) for row in rows],
-                         [("hot", "a", 2), ("hot", "b", 1), ("many", "a", 1)])
+        self.assertEqual(
+            [(row.workload, row.contestant, row.runs) for row in rows],
+            [("hot", "a", 2), ("hot", "b", 1), ("many", "a", 1)],
+        )
 
 
 class Judging(unittest.TestCase):
     def test_ratio_is_the_median_of_the_rounds_ratios(self):
-        verdict = figures.judge(target(), hot([10, 40, 12], [10, 20, 10]))  # a machine at half speed in round 2
+        verdict = figures.judge(
+            target(), hot([10, 40, 12], [10, 20, 10])
+        )  # a machine at half speed in round 2
         self.assertAlmostEqual(verdict.value, 1.2)
 
     def test_limits_count_as_reached(self):
@@ -64,8 +75,16 @@ class Judging(unittest.TestCase):
         self.assertEqual((verdict.reached, verdict.reason), (None, "not measured: hot floor"))
 
     def test_a_failed_run_is_not_judged(self):
-        verdict = figures.judge(target(), figures.rows([
-            run("hot", "memory", 1, cpu_us=10), run("hot", "memory", 2, ["it ended"]), run("hot", "floor", 1, cpu_us=10)]))
+        verdict = figures.judge(
+            target(),
+            figures.rows(
+                [
+                    run("hot", "memory", 1, cpu_us=10),
+                    run("hot", "memory", 2, ["it ended"]),
+                    run("hot", "floor", 1, cpu_us=10),
+                ]
+            ),
+        )
         self.assertEqual((verdict.reached, verdict.reason), (None, "1 of 2 runs failed: hot memory"))
 
     def test_no_common_round(self):
@@ -74,18 +93,23 @@ class Judging(unittest.TestCase):
 
     def test_every_target_names_what_is_measured(self):
         nothing = contestants.Programs("", "")
-        measured = {(workload.name, entrant.contestant.name)
-                    for workload in workloads.all_workloads(contestants.all_contestants(nothing), nothing,
-                                                            measuring.Settings())
-                    for entrant in workload.entrants}
+        measured = {
+            (workload.name, entrant.contestant.name)
+            for workload in workloads.all_workloads(
+                contestants.all_contestants(nothing), nothing, measuring.Settings()
+            )
+            for entrant in workload.entrants
+        }
         for one in figures.targets():
             for name in filter(None, (one.of, one.over)):
                 self.assertIn(name, measured, one.text)
 
 
 class Reading(unittest.TestCase):
-    _line = ("figures requests=800 duration_us=2000000 p50_us=30 p99_us=90 max_us=120 connect=0 read=0 write=0 "
-             "status=0 timeout=0\n")
+    _line = (
+        "figures requests=800 duration_us=2000000 p50_us=30 p99_us=90 max_us=120 connect=0 read=0 write=0 "
+        "status=0 timeout=0\n"
+    )
 
     def test_wrk(self):
         seen = http_load.wrk_figures("Running 2s test\n" + self._line)
@@ -98,7 +122,9 @@ class Reading(unittest.TestCase):
             self.assertIn("7 ", seen.errors[0])
 
     def test_wrk_without_answers(self):
-        self.assertEqual(http_load.wrk_figures(self._line.replace("=800", "=0")).errors, ["nothing was answered"])
+        self.assertEqual(
+            http_load.wrk_figures(self._line.replace("=800", "=0")).errors, ["nothing was answered"]
+        )
 
     def test_wrk_without_figures(self):
         with self.assertRaises(load.LoadError):
@@ -106,8 +132,10 @@ class Reading(unittest.TestCase):
 
     def test_redis_benchmark(self):
         seen = redis_load.benchmark_figures(
-            '"test","rps","avg_latency_ms","min_latency_ms","p50_latency_ms","p95_latency_ms","p99_latency_ms",'
-            '"max_latency_ms"\n"INCR key","500.00","0.1","0.1","0.25","0.3","0.5","2"\n', 1000)
+            '"test","rps","avg_latency_ms","p50_latency_ms","p99_latency_ms","max_latency_ms"\n'
+            '"INCR key","500.00","0.1","0.25","0.5","2"\n',
+            1000,
+        )
         self.assertEqual(seen, load.Load(1000, 2.0, 250, 500, 2000, []))
         with self.assertRaises(load.LoadError):
             redis_load.benchmark_figures("Could not connect", 1000)
@@ -128,40 +156,74 @@ class Reading(unittest.TestCase):
 class Showing(unittest.TestCase):
     def setUp(self):
         nothing = contestants.Programs("", "")
-        self.workloads = workloads.all_workloads(contestants.all_contestants(nothing), nothing, measuring.Settings())
+        self.workloads = workloads.all_workloads(
+            contestants.all_contestants(nothing), nothing, measuring.Settings()
+        )
         self.titles = {"memory": "tracker <serve>", "floor": "floor", "nginx": "nginx"}
-        self.rows = figures.rows([
-            run("hot", name, number, rate=rate, p50_us=400, p99_us=1500, cpu_us=cpu, resident_bytes=5 << 20)
-            for number in (1, 2) for name, rate, cpu in (("floor", 60000, 10), ("nginx", 50000, 12), ("memory", 55000, 13))
-        ] + [run("hot", "nginx", 3, ["7 answers were errors"])])
+        self.rows = figures.rows(
+            [
+                run(
+                    "hot",
+                    name,
+                    number,
+                    rate=rate,
+                    p50_us=400,
+                    p99_us=1500,
+                    cpu_us=cpu,
+                    resident_bytes=5 << 20,
+                )
+                for number in (1, 2)
+                for name, rate, cpu in (("floor", 60000, 10), ("nginx", 50000, 12), ("memory", 55000, 13))
+            ]
+            + [run("hot", "nginx", 3, ["7 answers were errors"])]
+        )
 
     def test_table(self):
         lines = report.table(self.workloads, self.titles, self.rows).splitlines()
         self.assertIn("one token, one path", lines[0])
         memory = next(line for line in lines if "serve" in line)
-        self.assertEqual(memory.split()[2:],
-                         ["55,000", "0%", "400", "us", "1.5", "ms", "13.00", "us", "5", "MiB", "1.10", "1.30", "0"])
-        self.assertIn("1 of 3 runs: 7 answers were errors", next(line for line in lines if line.startswith("  nginx")))
+        self.assertEqual(
+            memory.split()[2:],
+            ["55,000", "0%", "400", "us", "1.5", "ms", "13.00", "us", "5", "MiB", "1.10", "1.30", "0"],
+        )
+        self.assertIn(
+            "1 of 3 runs: 7 answers were errors", next(line for line in lines if line.startswith("  nginx"))
+        )
 
     def test_verdicts(self):
-        text = report.verdicts([figures.judge(target(1.30), self.rows), figures.judge(target(1.29), self.rows),
-                                figures.judge(target(over=("hot", "nobody")), self.rows)])
+        text = report.verdicts(
+            [
+                figures.judge(target(1.30), self.rows),
+                figures.judge(target(1.29), self.rows),
+                figures.judge(target(over=("hot", "nobody")), self.rows),
+            ]
+        )
         reached, missed, unknown = text.splitlines()
         self.assertTrue(reached.strip().startswith("reached"))
         self.assertTrue(missed.strip().startswith("NOT REACHED"))
         self.assertIn("1.300 (<= 1.29)", missed)
         self.assertTrue(unknown.strip().startswith("?"))
 
+    def test_disturbance(self):
+        self.assertEqual(report.disturbance([run("idle", "memory", 1)]), "")
+        quiet, loud = run("hot", "memory", 1, others=0.01), run("hot", "memory", 2, others=0.4)
+        self.assertEqual(report.disturbance([quiet]), "The machine was quiet.")
+        self.assertIn(
+            "up to 40% of the machine, and over 5% in 1 of 2 runs", report.disturbance([quiet, loud])
+        )
+
     def test_json(self):
-        text = report.as_json({}, {}, {}, measuring.Settings(), {}, [], self.rows,
-                              [figures.judge(target(1.30), self.rows)])
+        text = report.as_json(
+            {}, {}, {}, measuring.Settings(), {}, [], self.rows, [figures.judge(target(1.30), self.rows)]
+        )
         told = json.loads(text)
         self.assertEqual(told["rows"][2]["medians"]["rate"], 55000)
         self.assertEqual((told["targets"][0]["value"], told["targets"][0]["reached"]), (1.3, True))
 
     def test_picture(self):
         root = xml.etree.ElementTree.fromstring(
-            picture.picture(self.workloads, self.titles, {"memory"}, self.rows, "a machine & more"))
+            picture.picture(self.workloads, self.titles, {"memory"}, self.rows, "a machine & more")
+        )
         bars = [one for one in root.iter() if one.tag.endswith("rect")]
         self.assertEqual([bar.get("class") for bar in bars], ["peer", "peer", "ours"])
         self.assertGreater(int(bars[0].get("width")), int(bars[1].get("width")))

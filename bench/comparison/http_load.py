@@ -9,12 +9,13 @@ import uuid
 from . import load
 
 _request_lua = os.path.join(os.path.dirname(__file__), "request.lua")
-_timeout_s = 2          # an answer that takes longer makes a run a failed one
+_timeout_s = 2  # an answer that takes longer makes a run a failed one
 _single_timeout_s = 10
 
 
 class Http:
     """How requests look, and how answers are told apart in a stream of them."""
+
     first_count = b'{"count":1}'
 
     @staticmethod
@@ -34,11 +35,14 @@ class Http:
 
 class HttpLoad:
     """The load on one contestant that was just started."""
+
     protocol = Http
 
     def __init__(self, running, ground, tokens=10_000):
         self._running = running
-        self.tokens = mint(running.port, tokens) if running.mints else [str(uuid.uuid4()) for _ in range(tokens)]
+        self.tokens = (
+            mint(running.port, tokens) if running.mints else [str(uuid.uuid4()) for _ in range(tokens)]
+        )
         self._tokens_path = ground.write("tokens", "\n".join(self.tokens) + "\n")
 
     def prepare(self, shape, seconds):
@@ -46,10 +50,30 @@ class HttpLoad:
 
     def drive(self, shape, seconds, seed):
         outputs = load.run_tools(
-            [["wrk", "--threads", "1", "--connections", str(shape.connections), "--duration", f"{seconds}s",
-              "--timeout", f"{_timeout_s}s", "--script", _request_lua, f"http://127.0.0.1:{port}", "--",
-              shape.kind, str(shape.pipeline), str(seed + number), self._tokens_path]
-             for number, port in enumerate(self._running.ports)], seconds + 30)
+            [
+                [
+                    "wrk",
+                    "--threads",
+                    "1",
+                    "--connections",
+                    str(shape.connections),
+                    "--duration",
+                    f"{seconds}s",
+                    "--timeout",
+                    f"{_timeout_s}s",
+                    "--script",
+                    _request_lua,
+                    f"http://127.0.0.1:{port}",
+                    "--",
+                    shape.kind,
+                    str(shape.pipeline),
+                    str(seed + number),
+                    self._tokens_path,
+                ]
+                for number, port in enumerate(self._running.ports)
+            ],
+            seconds + 30,
+        )
         seen = load.together([wrk_figures(output) for output in outputs])
         if shape.pipeline > 1:  # wrk then corrects its latencies by an interval that is not theirs
             seen.p50_us = seen.p99_us = None
@@ -60,7 +84,7 @@ class HttpLoad:
         return ask_count(self._running.port, load.PATHS[0], self.tokens[0]) if self._running.counts else None
 
     def beyond(self, shape):
-        """What a run may count although wrk saw no answer: what was under way at its end, and our own count()."""
+        """What a run may count although wrk saw no answer: what was under way at its end, and our count()."""
         return shape.connections * shape.pipeline * len(self._running.ports) + 1
 
 
@@ -70,13 +94,24 @@ def wrk_figures(output):
     if not match:
         raise load.LoadError(f"wrk printed no figures: {output.strip()[-200:]}")
     figures = {name: int(value) for name, value in (pair.split("=") for pair in match[1].split())}
-    names = {"connect": "connects failed", "read": "reads failed", "write": "writes failed",
-             "status": "answers were errors", "timeout": "answers timed out"}
+    names = {
+        "connect": "connects failed",
+        "read": "reads failed",
+        "write": "writes failed",
+        "status": "answers were errors",
+        "timeout": "answers timed out",
+    }
     errors = [f"{figures[name]} {text}" for name, text in names.items() if figures[name]]
     if not figures["requests"]:
         errors.append("nothing was answered")
-    return load.Load(figures["requests"], figures["duration_us"] / 1e6, figures["p50_us"], figures["p99_us"],
-                     figures["max_us"], errors)
+    return load.Load(
+        figures["requests"],
+        figures["duration_us"] / 1e6,
+        figures["p50_us"],
+        figures["p99_us"],
+        figures["max_us"],
+        errors,
+    )
 
 
 def ask(port, path, token=None):

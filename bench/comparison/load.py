@@ -14,22 +14,24 @@ PATHS = [f"/path/of/20/bytes/{i:02}" for i in range(100)]  # as in request.lua
 @dataclasses.dataclass
 class Shape:
     """What is sent."""
-    kind: str = "hot"      # hot: one token and path; spread: any token and path; mint: GET /auth
+
+    kind: str = "hot"  # hot: one token and path; spread: any token and path; mint: GET /auth
     connections: int = 64
-    pipeline: int = 1      # requests in one write
-    filled: bool = False   # every counter of the spread exists before
-    idle: int = 0          # connections that do nothing meanwhile
+    pipeline: int = 1  # requests in one write
+    filled: bool = False  # every counter of the spread exists before
+    idle: int = 0  # connections that do nothing meanwhile
 
 
 @dataclasses.dataclass
 class Load:
     """What a client saw in one run."""
+
     requests: int
     seconds: float
     p50_us: float
     p99_us: float
     max_us: float
-    errors: list           # in words; empty if there were none
+    errors: list  # in words; empty if there were none
 
 
 class LoadError(Exception):
@@ -38,9 +40,14 @@ class LoadError(Exception):
 
 def together(loads):
     """Of clients that ran at the same time: the latencies are the worst that one of them saw."""
-    return Load(sum(load.requests for load in loads), max(load.seconds for load in loads),
-                max(load.p50_us for load in loads), max(load.p99_us for load in loads),
-                max(load.max_us for load in loads), [error for load in loads for error in load.errors])
+    return Load(
+        sum(load.requests for load in loads),
+        max(load.seconds for load in loads),
+        max(load.p50_us for load in loads),
+        max(load.p99_us for load in loads),
+        max(load.max_us for load in loads),
+        [error for load in loads for error in load.errors],
+    )
 
 
 def run_tools(commands, limit_s):
@@ -51,6 +58,8 @@ def run_tools(commands, limit_s):
         raise LoadError(f"{error.cmd[0]} failed: {' '.join(error.output.split())[:200]}") from error
     except subprocess.TimeoutExpired as error:
         raise LoadError(f"{error.cmd[0]} did not end") from error
+    except OSError as error:
+        raise LoadError(str(error)) from error
 
 
 def connect(port):
@@ -65,13 +74,13 @@ def connect(port):
 
 
 def pipelined(port, requests, protocol, lanes=8, in_flight=100):
-    """Sends each request once, on some connections; yields the answers' bytes, those of in_flight requests at a
-    time. Raises LoadError if one is refused."""
+    """Sends each request once, on some connections; yields the answers' bytes, those of in_flight requests at
+    a time. Raises LoadError if one is refused."""
     with contextlib.ExitStack() as stack:
         connections = [stack.enter_context(connect(port)) for _ in range(lanes)]
-        chunks = [requests[start:start + in_flight] for start in range(0, len(requests), in_flight)]
+        chunks = [requests[start : start + in_flight] for start in range(0, len(requests), in_flight)]
         for turn in range(0, len(chunks), lanes):
-            sent = list(zip(connections, chunks[turn:turn + lanes]))
+            sent = list(zip(connections, chunks[turn : turn + lanes]))
             try:
                 for connection, chunk in sent:
                     connection.sendall(b"".join(chunk))

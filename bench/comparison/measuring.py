@@ -7,7 +7,6 @@ import resource
 import time
 
 from . import http_load, load, machine, processes, redis_load
-from .figures import Run
 
 _bytes_of_a_counter = 16 + 20 + 8  # token id, path and count, which a durable hit must at least write
 
@@ -15,12 +14,13 @@ _bytes_of_a_counter = 16 + 20 + 8  # token id, path and count, which a durable h
 @dataclasses.dataclass
 class Settings:
     """How long and how much."""
+
     seconds: int = 8
     rounds: int = 3
     idle_connections: int = 10_000
     counters: int = 1_000_000
     compaction_s: int = 600
-    segment_s: int = 20    # of the compaction: how often it tells
+    segment_s: int = 20  # of the compaction: how often it tells
 
 
 def measure_load(entrant, ground, settings, seed, run, _say):
@@ -52,7 +52,7 @@ def measure_idle(entrant, ground, settings, seed, run, _say):
 
 
 def measure_keys(entrant, ground, settings, seed, run, _say):
-    """Memory of a counter: resident, or what Redis says that it uses. It includes the tokens, one for 100 counters."""
+    """Memory of a counter: resident, or what Redis says that it uses. Tokens, one for 100 counters, included."""
     running = entrant.contestant.start(ground)
     warm = client_of(entrant.contestant, running, ground, tokens=1)
     warm.prepare(entrant.shape, 1)
@@ -68,8 +68,8 @@ def measure_keys(entrant, ground, settings, seed, run, _say):
 
 
 def measure_compaction(entrant, ground, settings, seed, run, say):
-    """A long spread load, in segments that tell how it goes: the longest that anybody waited for an answer, p99, and
-    what is written to disk for it."""
+    """A long spread load, in segments that tell how it goes: the longest that anybody waited for an answer,
+    p99, and what is written to disk for it."""
     running = entrant.contestant.start(ground)
     client = client_of(entrant.contestant, running, ground)
     written = processes.written_bytes(ground.servers)
@@ -80,19 +80,23 @@ def measure_compaction(entrant, ground, settings, seed, run, say):
         loads.append(seen)
         tables |= (current := _tables(running.data))
         run.tables_compacted = len(tables - current)
-        say(f"{(number + 1) * settings.segment_s:4} s: {seen.requests / seen.seconds:,.0f} requests/s, p99 "
+        say(
+            f"{(number + 1) * settings.segment_s:4} s: {seen.requests / seen.seconds:,.0f} requests/s, p99 "
             f"{seen.p99_us / 1000:.1f} ms, longest {seen.max_us / 1000:.1f} ms, on disk "
             f"{_disk_bytes(running.data) / 2**20:,.0f} MiB, {run.tables_compacted} tables compacted "
-            f"{'; '.join(seen.errors)}")
+            f"{'; '.join(seen.errors)}"
+        )
         run.errors += seen.errors + _deaths(ground)
     run.requests = sum(seen.requests for seen in loads)
     run.rate = run.requests / sum(seen.seconds for seen in loads)
-    run.p50_us, run.p99_us, run.max_us = (max(getattr(seen, name) for seen in loads)
-                                          for name in ("p50_us", "p99_us", "max_us"))
+    run.p50_us, run.p99_us, run.max_us = (
+        max(getattr(seen, name) for seen in loads) for name in ("p50_us", "p99_us", "max_us")
+    )
     run.cpu_us = (processes.cpu_seconds(ground.servers) - cpu) / run.requests * 1e6
     run.resident_bytes = processes.resident_bytes(ground.servers)
     run.write_amplification = (processes.written_bytes(ground.servers) - written) / (
-        run.requests * _bytes_of_a_counter)
+        run.requests * _bytes_of_a_counter
+    )
     for server in ground.servers:
         server.stop()
     counters = len(client.tokens) * len(load.PATHS)
@@ -156,18 +160,23 @@ def _idle(client, running, count):
 
 def _fill(client, running, tokens, counters):
     """Counts once for each token and path, and sees that each answer is a first count."""
-    paths = load.PATHS[:max(1, counters // len(tokens))]
+    paths = load.PATHS[: max(1, counters // len(tokens))]
     requests = [client.protocol.request(path, token) for path in paths for token in tokens]
-    first = sum(answers.count(client.protocol.first_count)
-                for answers in load.pipelined(running.port, requests, client.protocol))
+    first = sum(
+        answers.count(client.protocol.first_count)
+        for answers in load.pipelined(running.port, requests, client.protocol)
+    )
     if running.counts and first != len(requests):
         raise load.LoadError(f"{first} first counts for {len(requests)} new counters")
 
 
 def _used_memory(running, ground):
     """Of the Redis that keeps the counts, or the server's own."""
-    return redis_load.used_memory(running.redis_port) if running.redis_port else (
-        processes.resident_bytes(ground.servers))
+    return (
+        redis_load.used_memory(running.redis_port)
+        if running.redis_port
+        else (processes.resident_bytes(ground.servers))
+    )
 
 
 def _tables(directory):

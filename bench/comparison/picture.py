@@ -38,14 +38,18 @@ def picture(workloads, titles, ours, all_rows, note):
             width = max(1, round(rate / most * _bar_width))
             kind = "ours" if row.contestant in ours else "peer"
             parts.append(_text(10, y, titles[row.contestant]))
-            parts.append(f'<rect class="{kind}" x="{_bars_x}" y="{y - 13}" width="{width}" height="17" rx="3"/>')
+            parts.append(
+                f'<rect class="{kind}" x="{_bars_x}" y="{y - 13}" width="{width}" height="17" rx="3"/>'
+            )
             parts.append(_text(_bars_x + width + 6, y, f"{rate:,.0f}"))
             parts.append(_text(_width - 10, y, f"{cpu_us:.1f} us", "", "end"))
         y += _line_height
     parts.append(_text(10, y + 4, note, "note"))
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_width} {y + 16}" width="{_width}" '
-            f'height="{y + 16}" role="img" aria-label="Requests per second of tracker and its peers">\n'
-            f"<style>{_style}</style>\n" + "\n".join(parts) + "\n</svg>\n")
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_width} {y + 16}" width="{_width}" '
+        f'height="{y + 16}" role="img" aria-label="Requests per second of tracker and its peers">\n'
+        f"<style>{_style}</style>\n" + "\n".join(parts) + "\n</svg>\n"
+    )
 
 
 def _text(x, y, text, kind="", anchor="start"):

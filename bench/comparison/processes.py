@@ -1,4 +1,4 @@
-"""Starts servers and clients so that they end with this program, whatever happens, and reads what they cost."""
+"""Starts servers and clients so that they end with this program, whatever happens; reads what they cost."""
 
 import contextlib
 import ctypes
@@ -78,7 +78,9 @@ class Ground:
         self.servers = []
 
     def __enter__(self):
-        self.directory = tempfile.mkdtemp(prefix=f"{_directory_prefix}{os.getpid()}-", dir=self._parent_directory)
+        self.directory = tempfile.mkdtemp(
+            prefix=f"{_directory_prefix}{os.getpid()}-", dir=self._parent_directory
+        )
         return self
 
     def __exit__(self, *_):
@@ -99,11 +101,15 @@ class Ground:
         return [" ".join(server.command).replace(self.directory, "DIR") for server in self.servers]
 
     def start(self, name, *command):
+        """Raises StartError if there is no such program."""
         log_path = self.path(f"{name}-{len(self.servers)}.log")
         with open(log_path, "wb") as log:
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.directory,
-                                       env=_plain_environment(), start_new_session=True,
-                                       preexec_fn=_end_with_parent)
+            try:
+                process = _spawn(
+                    command, stdout=log, stderr=log, cwd=self.directory, env=_plain_environment()
+                )
+            except OSError as error:
+                raise StartError(f"{name}: {error}") from error
         self.servers.append(Server(name, command, process, log_path))
         return self.servers[-1]
 
@@ -117,15 +123,13 @@ def remove_leftovers(parent_directory):
 
 
 def run_clients(commands, limit_s):
-    """Runs the commands side by side; the standard output of each. Raises what subprocess.run raises. None of them
-    outlives this call."""
+    """Runs the commands side by side; the standard output of each. Raises what subprocess.run raises. None of
+    them outlives this call."""
     deadline = time.monotonic() + limit_s
     started = []
     try:
         for command in commands:
-            started.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                            stderr=subprocess.STDOUT, text=True, start_new_session=True,
-                                            preexec_fn=_end_with_parent))
+            started.append(_spawn(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
         outputs = [process.communicate(timeout=deadline - time.monotonic())[0] for process in started]
     finally:
         for process in started:
@@ -135,6 +139,13 @@ def run_clients(commands, limit_s):
         if process.returncode != 0:
             raise subprocess.CalledProcessError(process.returncode, process.args, output)
     return outputs
+
+
+def _spawn(command, **options):
+    """In a process group of its own, which a Ctrl-C at the terminal does not reach: we end it."""
+    return subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=_end_with_parent, **options
+    )
 
 
 def raise_descriptor_limit(wanted):
@@ -197,8 +208,11 @@ def _stat_fields(pid):
 
 def _plain_environment():
     """Without settings of tracker, which would change what is measured."""
-    return {name: value for name, value in os.environ.items()
-            if not name.startswith("TRACKER_") and not name.endswith("_ADDR")}
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("TRACKER_") and not name.endswith("_ADDR")
+    }
 
 
 def _end_with_parent():

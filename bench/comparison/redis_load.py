@@ -8,6 +8,7 @@ from . import load
 
 class Resp:
     """How requests look, and how answers are told apart in a stream of them."""
+
     first_count = b":1\r\n"
 
     @staticmethod
@@ -27,6 +28,7 @@ class Resp:
 
 class RedisLoad:
     """The load on one Redis that was just started."""
+
     protocol = Resp
     _token = "c6f6fd4b-b347-4aa1-b22d-c2a786eb82fd"
     _hot = "/path/of/00000000000"
@@ -57,9 +59,21 @@ class RedisLoad:
     def _run(self, shape, requests, seconds):
         spread = shape.kind == "spread"
         key = self._token + ("/path/__rand_int__" if spread else self._hot)
-        command = ["redis-benchmark", "-p", str(self._port), "-c", str(shape.connections), "-P",
-                   str(shape.pipeline), "-n", str(requests), *(["-r", "1000000"] if spread else []), "--csv",
-                   "INCR", key]
+        command = [
+            "redis-benchmark",
+            "-p",
+            str(self._port),
+            "-c",
+            str(shape.connections),
+            "-P",
+            str(shape.pipeline),
+            "-n",
+            str(requests),
+            *(["-r", "1000000"] if spread else []),
+            "--csv",
+            "INCR",
+            key,
+        ]
         return benchmark_figures(load.run_tools([command], 4 * seconds + 30)[0], requests)
 
 

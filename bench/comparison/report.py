@@ -5,12 +5,25 @@ import json
 
 from . import figures
 
-_heads = ("", "requests/s", "±", "p50", "p99", "CPU/request", "resident", "each", "x nginx", "x floor", "errors")
+_heads = (
+    "",
+    "requests/s",
+    "±",
+    "p50",
+    "p99",
+    "CPU/request",
+    "resident",
+    "each",
+    "x nginx",
+    "x floor",
+    "errors",
+)
+_quiet = 0.05  # the share of the machine that others may take
 
 
 def table(workloads, titles, all_rows):
-    """Text: for each workload a block, with a line for each contestant. The last two columns but one are requests/s
-    over nginx's, and CPU per request over floor's, of the same workload."""
+    """Text: for each workload a block, with a line for each contestant. "x nginx" is requests/s over nginx's,
+    "x floor" is CPU per request over floor's, of the same workload."""
     blocks = []
     for workload in workloads:
         rows = [row for row in all_rows if row.workload == workload.name]
@@ -26,15 +39,26 @@ def table(workloads, titles, all_rows):
 
 def _line(cells, widths):
     first, *rest, last = zip(cells, widths)
-    return "  ".join([f"  {first[0]:{first[1]}}", *(f"{cell:>{width}}" for cell, width in rest), last[0]]).rstrip()
+    return "  ".join(
+        [f"  {first[0]:{first[1]}}", *(f"{cell:>{width}}" for cell, width in rest), last[0]]
+    ).rstrip()
 
 
 def _cells(row, rows, titles):
     figure = row.medians
-    return (titles[row.contestant], _or_empty("{:,.0f}", figure["rate"]), _or_empty("{:.0%}", row.spread),
-            duration(figure["p50_us"]), duration(figure["p99_us"]), _or_empty("{:.2f} us", figure["cpu_us"]),
-            _or_empty("{:.0f} MiB", figure["resident_bytes"] and figure["resident_bytes"] / 2**20), _each(figure),
-            _ratio(row, rows, "nginx", "rate"), _ratio(row, rows, "floor", "cpu_us"), _errors(row))
+    return (
+        titles[row.contestant],
+        _or_empty("{:,.0f}", figure["rate"]),
+        _or_empty("{:.0%}", row.spread),
+        duration(figure["p50_us"]),
+        duration(figure["p99_us"]),
+        _or_empty("{:.2f} us", figure["cpu_us"]),
+        _or_empty("{:.0f} MiB", figure["resident_bytes"] and figure["resident_bytes"] / 2**20),
+        _each(figure),
+        _ratio(row, rows, "nginx", "rate"),
+        _ratio(row, rows, "floor", "cpu_us"),
+        _errors(row),
+    )
 
 
 def _each(figure):
@@ -73,30 +97,65 @@ def verdicts(all_verdicts):
     for verdict in all_verdicts:
         target = verdict.target
         word = {True: "reached", False: "NOT REACHED", None: "?"}[verdict.reached]
-        limit = f"{'<=' if target.at_most else '>='} {target.limit:.2f}" if target.over else (
-            f"<= {target.show(target.limit)}")
+        limit = (
+            f"{'<=' if target.at_most else '>='} {target.limit:.2f}"
+            if target.over
+            else (f"<= {target.show(target.limit)}")
+        )
         figure = verdict.reason if verdict.value is None else f"{target.show(verdict.value)} ({limit})"
         lines.append(f"  {word:11}  {target.who}, {target.text}: {figure}")
     return "\n".join(lines)
+
+
+def disturbance(runs):
+    """Text: whether the machine was quiet."""
+    shares = [run.others for run in runs if run.others is not None]
+    loud = [share for share in shares if share > _quiet]
+    if not loud:
+        return "The machine was quiet." if shares else ""
+    return (
+        f"Others took up to {max(loud):.0%} of the machine, and over {_quiet:.0%} in {len(loud)} of "
+        f"{len(shares)} runs: these figures are worth little. Measure again when nothing else runs."
+    )
 
 
 def run_line(run):
     """One run, while others are to come."""
     if run.errors:
         return f"FAILED: {'; '.join(run.errors)}"
-    parts = [_or_empty("{:,.0f}/s", run.rate), run.p99_us is not None and f"p99 {duration(run.p99_us)}",
-             _or_empty("CPU {:.2f} us", run.cpu_us), _each(dataclasses.asdict(run)),
-             run.others is not None and run.others > 0.05 and f"others took {run.others:.0%} of the machine"]
+    parts = [
+        _or_empty("{:,.0f}/s", run.rate),
+        run.p99_us is not None and f"p99 {duration(run.p99_us)}",
+        _or_empty("CPU {:.2f} us", run.cpu_us),
+        _each(dataclasses.asdict(run)),
+        run.others is not None and run.others > _quiet and f"others took {run.others:.0%} of the machine",
+    ]
     return ", ".join(part for part in parts if part)
 
 
 def as_json(machine, versions, commands, settings, left_out, runs, all_rows, all_verdicts):
     """All that the table says, and each run."""
-    return json.dumps({
-        "machine": machine, "versions": versions, "commands": commands, "settings": dataclasses.asdict(settings),
-        "left_out": left_out,
-        "rows": [dataclasses.asdict(row) for row in all_rows],
-        "targets": [{"who": verdict.target.who, "what": verdict.target.text, "limit": verdict.target.limit,
-                     "at_most": verdict.target.at_most, "value": verdict.value, "reached": verdict.reached,
-                     "reason": verdict.reason} for verdict in all_verdicts],
-        "runs": [dataclasses.asdict(run) for run in runs]}, indent=1)
+    return json.dumps(
+        {
+            "machine": machine,
+            "versions": versions,
+            "commands": commands,
+            "settings": dataclasses.asdict(settings),
+            "left_out": left_out,
+            "rows": [dataclasses.asdict(row) for row in all_rows],
+            "targets": [
+                {
+                    "who": verdict.target.who,
+                    "what": verdict.target.text,
+                    "limit": verdict.target.limit,
+                    "at_most": verdict.target.at_most,
+                    "value": verdict.value,
+                    "reached": verdict.reached,
+                    "reason": verdict.reason,
+                }
+                for verdict in all_verdicts
+            ],
+            "runs": [dataclasses.asdict(run) for run in runs],
+        },
+        indent=1,
+    )

@@ -10,6 +10,7 @@ from .load import Shape
 @dataclasses.dataclass
 class Entrant:
     """A contestant in a workload."""
+
     contestant: contestants.Contestant
     shape: Shape
 
@@ -20,14 +21,15 @@ class Workload:
     text: str
     entrants: list
     measure: Callable
-    setup_s: float = 2     # what a run takes beside the load, roughly
-    load_s: float = None   # if not that of the settings
-    once: bool = False     # one round is enough
+    setup_s: float = 2  # what a run takes beside the load, roughly
+    load_s: float = None  # if not that of the settings
+    once: bool = False  # one round is enough
     by_hand: bool = False  # only if asked for by name
 
 
 def all_workloads(everyone, programs, settings):
     """Over those of everyone who can do each."""
+
     def for_all(can=lambda one: True, **shape):
         return [Entrant(one, Shape(**shape)) for one in everyone if can(one)]
 
@@ -43,14 +45,32 @@ def all_workloads(everyone, programs, settings):
         Workload("many", "hot, 256 connections", for_all(connections=256), drive),
         Workload("spread-many", "spread, 256 connections", for_all(kind="spread", connections=256), drive),
         Workload("mint", "GET /auth", for_all(_answers_auth, kind="mint"), drive),
-        Workload("idle", f"memory of each of {settings.idle_connections:,} idle connections", for_all(),
-                 measuring.measure_idle, setup_s=6, load_s=1),
-        Workload("keys", f"memory of each of {settings.counters:,} counters", for_all(counts),
-                 measuring.measure_keys, setup_s=settings.counters / 60_000, load_s=1),
+        Workload(
+            "idle",
+            f"memory of each of {settings.idle_connections:,} idle connections",
+            for_all(),
+            measuring.measure_idle,
+            setup_s=6,
+            load_s=1,
+        ),
+        Workload(
+            "keys",
+            f"memory of each of {settings.counters:,} counters",
+            for_all(counts),
+            measuring.measure_keys,
+            setup_s=settings.counters / 60_000,
+            load_s=1,
+        ),
         *_scale(everyone, programs, settings),
-        Workload("compaction", f"spread on the durable store for {settings.compaction_s} s",
-                 for_all(lambda one: one.durable and one.mints, kind="spread"), measuring.measure_compaction,
-                 load_s=settings.compaction_s, once=True, by_hand=True),
+        Workload(
+            "compaction",
+            f"spread on the durable store for {settings.compaction_s} s",
+            for_all(lambda one: one.durable and one.mints, kind="spread"),
+            measuring.measure_compaction,
+            load_s=settings.compaction_s,
+            once=True,
+            by_hand=True,
+        ),
     ]
 
 
@@ -64,31 +84,65 @@ def _scale(everyone, programs, settings):
 
     def serve(name, title, threads=1):
         return contestants.Contestant(
-            name, title, lambda ground: contestants.start_serve(ground, programs.tracker, "memory", threads),
-            mints=True)
+            name,
+            title,
+            lambda ground: contestants.start_serve(ground, programs.tracker, "memory", threads),
+            mints=True,
+        )
 
     def fleet(envoys):
         return contestants.Contestant(
-            f"envoys-{envoys}", f"{envoys} envoy{'s' * (envoys > 1)} of 1 thread on one counter",
-            lambda ground: contestants.start_fleet(ground, programs.tracker, envoys, envoy_threads=1), mints=True)
+            f"envoys-{envoys}",
+            f"{envoys} envoy{'s' * (envoys > 1)} of 1 thread on one counter",
+            lambda ground: contestants.start_fleet(ground, programs.tracker, envoys, envoy_threads=1),
+            mints=True,
+        )
 
     drive = measuring.measure_load
     scale = []
     if "memory" in names:
         idle = settings.idle_connections
         scale += [
-            Workload("scale-threads", "hot, more threads", [
-                Entrant(serve("threads-1", "tracker serve, memory, 1 thread"), Shape()),
-                Entrant(serve("threads-2", "tracker serve, memory, 2 threads", 2), Shape())], drive),
-            Workload("scale-counters", f"hot, and spread over {settings.counters:,} counters", [
-                Entrant(serve("counters-1", "tracker serve, memory, 1 counter"), Shape()),
-                Entrant(serve("counters-1m", f"tracker serve, memory, {settings.counters:,} counters"),
-                        Shape("spread", filled=True))], drive, setup_s=2 + settings.counters / 100_000),
-            Workload("scale-idle", f"hot, beside {idle:,} idle connections", [
-                Entrant(serve("idle-0", "tracker serve, memory, none idle"), Shape()),
-                Entrant(serve("idle-10000", f"tracker serve, memory, {idle:,} idle"), Shape(idle=idle))], drive,
-                     setup_s=4)]
+            Workload(
+                "scale-threads",
+                "hot, more threads",
+                [
+                    Entrant(serve("threads-1", "tracker serve, memory, 1 thread"), Shape()),
+                    Entrant(serve("threads-2", "tracker serve, memory, 2 threads", 2), Shape()),
+                ],
+                drive,
+            ),
+            Workload(
+                "scale-counters",
+                f"hot, and spread over {settings.counters:,} counters",
+                [
+                    Entrant(serve("counters-1", "tracker serve, memory, 1 counter"), Shape()),
+                    Entrant(
+                        serve("counters-1m", f"tracker serve, memory, {settings.counters:,} counters"),
+                        Shape("spread", filled=True),
+                    ),
+                ],
+                drive,
+                setup_s=2 + settings.counters / 100_000,
+            ),
+            Workload(
+                "scale-idle",
+                f"hot, beside {idle:,} idle connections",
+                [
+                    Entrant(serve("idle-0", "tracker serve, memory, none idle"), Shape()),
+                    Entrant(serve("idle-10000", f"tracker serve, memory, {idle:,} idle"), Shape(idle=idle)),
+                ],
+                drive,
+                setup_s=4,
+            ),
+        ]
     if "fleet" in names:
-        scale.append(Workload("scale-envoys", "hot, 64 connections to each envoy",
-                              [Entrant(fleet(envoys), Shape()) for envoys in (1, 2, 4)], drive))
+        scale.append(
+            Workload(
+                "scale-envoys",
+                "hot, 64 connections to each envoy",
+                [Entrant(fleet(envoys), Shape()) for envoys in (1, 2, 4)],
+                drive,
+            )
+        )
     return scale
