@@ -20,7 +20,7 @@ def facts(directory):
         "memory": f"{int(memory) / 2**20:.0f} GiB",
         "kernel": f"{platform.system()} {platform.release()}",
         "system": platform.freedesktop_os_release().get("PRETTY_NAME", "?"),
-        "disk": f"{kind}; {_append_bytes} bytes appended with fdatasync: {cost:,.0f} us, median of {_appends}",
+        "disk": f"{kind}, {_append_bytes} bytes appended with fdatasync: {cost:,.0f} us (median)",
     }
 
 

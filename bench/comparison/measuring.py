@@ -52,7 +52,7 @@ def measure_idle(entrant, ground, settings, seed, run, _say):
 
 
 def measure_keys(entrant, ground, settings, seed, run, _say):
-    """Memory of a counter: resident, or what Redis says that it uses. Tokens, one for 100 counters, included."""
+    """Memory of a counter: resident, or what Redis says that it uses; with the tokens, one for 100 counters."""
     running = entrant.contestant.start(ground)
     warm = client_of(entrant.contestant, running, ground, tokens=1)
     warm.prepare(entrant.shape, 1)
