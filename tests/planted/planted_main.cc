@@ -32,14 +32,16 @@ Store plant(const std::string& fault, Store store) {
 // As app::serve().
 void serve(const std::string& fault, const app::ServeSettings& settings) {
   const auto workers = app::make_workers(settings.service.threads);
-  auto open_store = settings.store.open(settings.envoy.request_deadline);
+  auto open_store = settings.store.open(workers->context(0), settings.envoy.request_deadline);
   const Store store = plant(fault, std::move(open_store.store));
   tracker::counter::LocalCounter counter(*store);
   app::run_envoy(*workers, settings.service, settings.envoy,
                  {.counter_of = [&](std::size_t) -> tracker::counter::Counter& { return counter; },
                   .why_not_ready = [&] { return counter.why_not_ready(); },
                   .open_counter_door = nullptr,
-                  .on_start = [&] { tracker::runtime::log_info("planted: " + fault); }});
+                  .admin_door = nullptr,
+                  .on_start = [&] { tracker::runtime::log_info("planted: " + fault); },
+                  .on_running = nullptr});
 }
 
 }  // namespace

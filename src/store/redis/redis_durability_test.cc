@@ -26,7 +26,7 @@ void take(RedisDurability& durability, const std::string& bytes) {
 }
 
 /// A reply of CONFIG GET: names and values, which is written as a command is.
-std::string config(const std::vector<std::string_view>& names_and_values) {
+std::string config(std::initializer_list<std::string_view> names_and_values) {
   std::string bytes;
   append_command(names_and_values, bytes);
   return bytes;
