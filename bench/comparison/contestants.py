@@ -8,6 +8,7 @@ import subprocess
 
 from . import http_load, processes
 
+_any_port = "127.0.0.1:0"
 _connections_max = 12_000  # more than any workload opens
 
 
@@ -210,66 +211,55 @@ def _start_redis(ground, durable):
 def start_serve(ground, tracker, store, threads=1):
     """Of the memory store, or of the default one, in the ground's directory."""
     data = ground.path("counts") if store == "rocksdb" else ""
-    server = ground.start(
-        "serve",
+    server = _start_tracker(
+        ground,
         tracker,
         "serve",
-        "--envoy-addr",
-        "127.0.0.1:0",
-        "--threads",
-        str(threads),
-        "--store",
-        f"rocksdb:{data}" if data else store,
-        "--connections-max",
-        str(_connections_max),
+        envoy_addr=_any_port,
+        threads=threads,
+        store=f"rocksdb:{data}" if data else store,
+        connections_max=_connections_max,
     )
-    return Running([_listening(server, "envoy")], mints=True, data=data)
+    return Running([_ready_port(server, "envoy")], mints=True, data=data)
 
 
 def start_fleet(ground, tracker, envoys=1, envoy_threads=None):
     """Redis, a counter and envoys, with tracker's default of --threads unless told otherwise."""
     redis = _start_redis(ground, durable=False)
-    counter = ground.start(
-        "counter",
-        tracker,
-        "counter",
-        "--counter-addr",
-        "127.0.0.1:0",
-        "--redis-addr",
-        f"127.0.0.1:{redis.port}",
+    counter = _start_tracker(
+        ground, tracker, "counter", counter_addr=_any_port, redis_addr=f"127.0.0.1:{redis.port}"
     )
-    counter_port = _listening(counter, "counter")
-    threads = ["--threads", str(envoy_threads)] if envoy_threads else []
-    started = [
-        ground.start(
-            "envoy",
-            tracker,
-            "envoy",
-            "--envoy-addr",
-            "127.0.0.1:0",
-            "--counter-addr",
-            f"127.0.0.1:{counter_port}",
-            "--connections-max",
-            str(_connections_max),
-            *threads,
-        )
-        for _ in range(envoys)
-    ]
-    ports = [_listening(envoy, "envoy") for envoy in started]
-    for envoy, port in zip(started, ports):
-        envoy.wait_until(lambda port=port: _mints(port))
+    settings = {
+        "envoy_addr": _any_port,
+        "counter_addr": f"127.0.0.1:{_ready_port(counter, 'counter')}",
+        "connections_max": _connections_max,
+        "threads": envoy_threads,
+    }
+    started = [_start_tracker(ground, tracker, "envoy", **settings) for _ in range(envoys)]
+    ports = [_ready_port(envoy, "envoy") for envoy in started]
     return Running(ports, mints=True, redis_port=redis.port)
 
 
-def _listening(server, name):
-    """The port that a tracker's log names."""
-    pattern = re.compile(rf"listening .*\b{name}=127\.0\.0\.1:(\d+)")
-    return int(server.wait_until(lambda: pattern.search(server.log()))[1])
+def _start_tracker(ground, tracker, command, **settings):
+    """Settings are named as their flags; one that is None is left to its default."""
+    given = {"health_addr": _any_port, **settings}
+    flags = [
+        (f"--{name.replace('_', '-')}", str(value)) for name, value in given.items() if value is not None
+    ]
+    return ground.start(command, tracker, command, *(word for flag in flags for word in flag))
 
 
-def _mints(port):
+def _ready_port(server, name):
+    """The port that a tracker's log names, once the tracker is ready."""
+    line = server.wait_until(lambda: re.search(rf"listening .*\b{name}=.*\n", server.log()))[0]
+    ports = dict(re.findall(r"(\w+)=127\.0\.0\.1:(\d+)", line))
+    server.wait_until(lambda: _answers(int(ports["health"]), "/readyz"))
+    return int(ports[name])
+
+
+def _answers(port, path):
     try:
-        return http_load.ask(port, "/auth")[0] == 200
+        return http_load.ask(port, path)[0] == 200
     except OSError:
         return False
 
