@@ -54,8 +54,11 @@ void PowerCut::read_line(const std::string& line) {
     files_[file] = {0, number};
   } else if (what == "emptied") {
     files_[file].synced = 0;
-  } else if (what == "renamed") {
+  } else if (what == "renaming") {
     files_[file].unnamed_in = 0;
+    for (auto& [made, its] : files_) {
+      if (its.unnamed_in == number) its.unnamed_in = 0;
+    }
   } else if (what == "synced") {
     files_[file].synced = std::max(files_[file].synced, std::uintmax_t{number});  // they may overtake
   } else if (what == "naming") {

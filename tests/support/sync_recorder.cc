@@ -4,17 +4,17 @@
 //
 //   created INODE DIRECTORY-INODE   a file was made, and its name is not on disk yet
 //   emptied INODE                   an open file was cut to nothing
-//   renamed INODE                   it has another name now, and that is taken to be on disk at once
 //   synced INODE BYTES              so much of it was there when a successful fsync or fdatasync began
-//   naming DIRECTORY-INODE ORDER    a sync of a directory began, or a rename into it, before which a file system
-//                                   with a journal keeps what was made there; ORDER tells one from another
+//   naming DIRECTORY-INODE ORDER    a sync of a directory began; ORDER tells one from another
 //   named DIRECTORY-INODE ORDER     it succeeded
+//   renaming INODE DIRECTORY-INODE  it is about to be renamed into that directory. When it is, that may be on disk
+//                                   at once, and then, with a journal, all that was made there before is too
 //
 // $SYNC_DELAY_US makes every sync take so much longer, as on a slow disk. With $SYNC_RECORD_MAX the program is
 // killed when it has written so many lines: at every step of what it does, one after the other.
 //
-// One line each, written before the call returns: a program that is killed then has seen less than is written
-// here, never more. Not watched, and so taken to be lost: O_SYNC, mmap, sync_file_range (which promises
+// One line each, written before the call returns: a program that is killed then has been told less than is
+// written here, never more. Not watched, and so taken to be lost: O_SYNC, mmap, sync_file_range (which promises
 // nothing).
 
 #include <dlfcn.h>
@@ -107,17 +107,13 @@ int watched_open(int directory, const char* path, int flags, Opened opened) {
   return fd;
 }
 
-// Unique among all the runs that write into one record.
-unsigned long long next_order() {
-  static std::atomic<unsigned long long> orders{0};
-  return orders++ * 10'000'000 + static_cast<unsigned>(::getpid());
-}
-
 int watched_sync(const char* name, int fd) {
   struct stat file {};
   const bool known = ::fstat(fd, &file) == 0;
   const bool directory = known && S_ISDIR(file.st_mode);
-  const unsigned long long order = directory ? next_order() : 0;
+  // Unique among all the runs that write into one record.
+  static std::atomic<unsigned long long> orders{0};
+  const unsigned long long order = orders++ * 10'000'000 + static_cast<unsigned>(::getpid());
   if (directory) record("naming %llu %llu\n", file.st_ino, order);
   static const unsigned long delay_us = number("SYNC_DELAY_US");
   if (delay_us > 0) ::usleep(static_cast<useconds_t>(delay_us));
@@ -166,15 +162,12 @@ extern "C" int fdatasync(int fd) {
   return watched_sync("fdatasync", fd);
 }
 
+// Written before it is done: once it is, it may be on disk.
 extern "C" int rename(const char* from, const char* to) noexcept {
   struct stat directory {};
   struct stat file {};
-  const bool known = ::stat(parent(to).c_str(), &directory) == 0 && ::stat(from, &file) == 0;
-  const unsigned long long order = next_order();
-  if (known) record("naming %llu %llu\n", directory.st_ino, order);
-  const int result = next<Rename>("rename")(from, to);
-  if (result != 0 || !known) return result;
-  record("named %llu %llu\n", directory.st_ino, order);
-  record("renamed %llu\n", file.st_ino);
-  return result;
+  if (::stat(parent(to).c_str(), &directory) == 0 && ::stat(from, &file) == 0) {
+    record("renaming %llu %llu\n", file.st_ino, directory.st_ino);
+  }
+  return next<Rename>("rename")(from, to);
 }
