@@ -1,8 +1,8 @@
 // What a hit costs in the memory store, and what a counter takes.
 #include <malloc.h>
 
-#include "workload.h"
 #include "store/memory/memory_store.h"
+#include "workload.h"
 
 namespace tracker::bench {
 
