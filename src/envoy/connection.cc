@@ -2,8 +2,6 @@
 
 #include <sys/socket.h>
 
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <cassert>
 #include <cerrno>
 #include <cstring>
@@ -15,18 +13,13 @@
 namespace tracker::envoy {
 
 namespace {
-using WaitType = boost::asio::socket_base::wait_type;
-
-constexpr auto token =
-    boost::asio::as_tuple(boost::asio::use_awaitable_t<boost::asio::io_context::executor_type>());
-
 void release_memory(std::string& text) {
   std::string().swap(text);
 }
 }  // namespace
 
-Connection::Connection(EnvoyWorker& worker, runtime::Socket socket)
-    : worker_(worker), socket_(std::move(socket)) {
+Connection::Connection(EnvoyWorker& worker, runtime::Descriptor socket, bool refused)
+    : worker_(worker), refused_(refused), socket_(std::move(socket)) {
   set_deadline();
 }
 
@@ -34,125 +27,80 @@ Connection::~Connection() {
   abandon_requests();
 }
 
-Awaitable<void> Connection::run() {
-  while (!is_at_its_end()) {
-    const Wait wait = next_wait();
-    if (wait == Wait::read && paused_) {
-      parse(std::exchange(unread_, {}));
-      set_deadline();
+void Connection::on_ready(const runtime::Readiness& ready) {
+  readable_ = readable_ || ready.readable;
+  writable_ = writable_ || ready.writable;
+  hung_up_ = hung_up_ || ready.hung_up;
+  advance();
+}
+
+void Connection::advance() {
+  while (!ended_) {
+    if (lingering_) return linger();
+    if (is_at_its_end()) {
+      begin_to_end();
       continue;
     }
-    if (wait == Wait::read && drain_asked_ && !draining_) {
-      read_the_last();
-      continue;
-    }
-    if (wait == Wait::answers) {
-      co_await wait_for_answers();
-      continue;
-    }
-    waits_for_ = wait;
-    if (wait == Wait::read) {
-      // Not a wait and then a read: a read that leaves room needs no epoll_ctl() before the next one.
-      const auto [error, size] = co_await socket_.async_read_some(boost::asio::buffer(first_bytes_), token);
-      waits_for_ = Wait::nothing;
-      take_first_bytes(error, size);
-    } else {
-      const auto [error] = co_await socket_.async_wait(WaitType::wait_write, token);
-      waits_for_ = Wait::nothing;
-      if (error == boost::asio::error::operation_aborted || is_at_its_end() || next_wait() != wait) continue;
-      if (error) {
-        broken_ = true;
-      } else {
+    switch (next_step()) {
+      case Step::parse:
+        parse(std::exchange(unread_, {}));
+        set_deadline();
+        break;
+      case Step::read_the_last:
+        read_the_last();
+        break;
+      case Step::read:
+        if (!readable_) return;
+        read();
+        set_deadline();
+        break;
+      case Step::write:
+        if (!writable_) return;
         send(std::exchange(unsent_, {}));
-        write_answers();
-      }
+        format_answers();
+        break;
+      case Step::wait_for_answers:
+        return;
     }
   }
-  abandon_requests();
-  if (!broken_ && !client_finished_) co_await linger();
 }
 
-/// Waits for nothing but a wake.
-Awaitable<void> Connection::wait_for_answers() {
-  Timer forever(worker_.executor(), runtime::Clock::time_point::max());
-  wake_ = &forever;
-  waits_for_ = Wait::answers;
-  co_await forever.async_wait(token);
-  waits_for_ = Wait::nothing;
-  wake_ = nullptr;
-}
-
-Connection::Wait Connection::next_wait() const noexcept {
-  if (!unsent_.empty()) return Wait::write;
-  return receiving_ && waiting_ < worker_.settings().pipeline_max ? Wait::read : Wait::answers;
+Connection::Step Connection::next_step() const noexcept {
+  if (!unsent_.empty()) return Step::write;
+  if (!receiving_ || waiting_ >= worker_.settings().pipeline_max) return Step::wait_for_answers;
+  if (paused_) return Step::parse;
+  return drain_asked_ && !draining_ ? Step::read_the_last : Step::read;
 }
 
 bool Connection::is_at_its_end() const noexcept {
   return broken_ || (!receiving_ && first_ == nullptr && unsent_.empty());
 }
 
-void Connection::wake_if_it_waits_for_the_wrong_thing() {
-  if (waits_for_ == Wait::nothing) return;
-  if (!is_at_its_end() && waits_for_ == next_wait()) return;
-  if (waits_for_ == Wait::answers) {
-    wake_->cancel();
-  } else {
-    cancel_wait();
-  }
-}
-
-void Connection::cancel_wait() {
-  boost::system::error_code ignored;
-  socket_.cancel(ignored);
-}
-
-/// What was read is taken, whatever has changed since the read began.
-void Connection::take_first_bytes(boost::system::error_code error, std::size_t size) {
-  if (error == boost::asio::error::operation_aborted) return;
-  if (error == boost::asio::error::eof) {
-    take_end();
-  } else if (error) {
-    broken_ = true;
-  } else if (receiving_) {
-    read({first_bytes_.data(), size});
-    set_deadline();
-  }
-}
-
-void Connection::take_end() {
-  client_finished_ = true;
-  receiving_ = false;
-  release_memory(unread_);
-}
-
-/// Takes what the first bytes hold, and then, unless they left room, all that there is.
-void Connection::read(std::string_view first) {
+/// Reads all that has arrived, as long as it may.
+void Connection::read() {
   auto& buffer = worker_.read_buffer();
   const std::size_t window = buffer.size() - worker_.settings().head.head_bytes_max;
-  const auto carry = [&] {
-    assert(unread_.size() <= worker_.settings().head.head_bytes_max);
-    std::memcpy(buffer.data(), unread_.data(), unread_.size());
-    return buffer.data() + unread_.size();
-  };
-  if (unread_.empty()) {
-    parse(first);
-  } else if (!first.empty()) {
-    std::memcpy(carry(), first.data(), first.size());
-    parse({buffer.data(), std::exchange(unread_, {}).size() + first.size()});
-  }
-  bool more = first.empty() || first.size() == first_bytes_.size();
-  while (more && !broken_ && next_wait() == Wait::read) {
-    char* const behind = carry();
-    const auto got = ::recv(socket_.native_handle(), behind, window, MSG_DONTWAIT);
+  while (readable_ && receiving_ && unsent_.empty() && waiting_ < worker_.settings().pipeline_max) {
+    const std::size_t carried = unread_.size();
+    assert(carried <= worker_.settings().head.head_bytes_max);
+    const auto got = ::recv(socket_.number(), buffer.data() + carried, window, MSG_DONTWAIT);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) {
+      readable_ = false;
       if (errno != EAGAIN && errno != EWOULDBLOCK) broken_ = true;
       return;
     }
-    if (got == 0) return take_end();
+    if (got == 0) {
+      client_finished_ = true;
+      receiving_ = false;
+      release_memory(unread_);
+      return;
+    }
+    // What comes after a read that left room is told again; only the end of it all is told once.
+    if (static_cast<std::size_t>(got) < window && !hung_up_) readable_ = false;
+    std::memcpy(buffer.data(), unread_.data(), carried);
     unread_.clear();
-    parse({buffer.data(), static_cast<std::size_t>(behind - buffer.data() + got)});
-    more = static_cast<std::size_t>(got) == window;
+    parse({buffer.data(), carried + static_cast<std::size_t>(got)});
   }
 }
 
@@ -231,7 +179,13 @@ void Connection::close_with(Refusal refusal) {
 
 void Connection::write_answers() {
   ReadyHook::unlink();
-  if (!unsent_.empty() || broken_ || lingering_) return;
+  if (!lingering_ && unsent_.empty() && !broken_) format_answers();
+  advance();
+}
+
+/// Sends the answers that are next in order.
+void Connection::format_answers() {
+  if (!unsent_.empty() || broken_) return;
   const AnswerWriter& answers = worker_.answers();
   std::string& out = worker_.write_buffer();
   out.clear();
@@ -253,19 +207,18 @@ void Connection::write_answers() {
   }
   if (!out.empty()) send(out);
   set_deadline();
-  wake_if_it_waits_for_the_wrong_thing();
 }
 
 void Connection::send(std::string_view bytes) {
   while (!bytes.empty()) {
-    const auto sent =
-        ::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    const auto sent = ::send(socket_.number(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent < 0) {
       if (errno == EINTR) continue;
       if (errno != EAGAIN && errno != EWOULDBLOCK) {
         broken_ = true;
         return;
       }
+      writable_ = false;
       break;
     }
     bytes.remove_prefix(static_cast<std::size_t>(sent));
@@ -301,7 +254,7 @@ void Connection::on_deadline(runtime::Clock::time_point /*now*/) {
   } else {
     set_deadline();
   }
-  wake_if_it_waits_for_the_wrong_thing();
+  advance();
 }
 
 /// The head that did not come in time may be bad besides, and then that is its refusal.
@@ -316,15 +269,15 @@ Refusal Connection::refusal_of_late_head() const {
 
 void Connection::drain() {
   drain_asked_ = true;
-  // run() comes to it. It must not be overtaken by a read that it waits for, which may be done already.
-  if (waits_for_ == Wait::read && !lingering_) cancel_wait();
+  advance();
 }
 
 /// The service ends: reads what has arrived.
 void Connection::read_the_last() {
-  read({});
+  readable_ = true;
+  read();
   set_deadline();
-  if (!paused_ && (!receiving_ || next_wait() == Wait::read)) {  // all that has arrived is read
+  if (!paused_ && (!receiving_ || next_step() == Step::read_the_last)) {  // all that has arrived is read
     draining_ = true;
     if (first_ != nullptr && unread_.empty()) {
       last_->persistence = Persistence::closes;
@@ -334,7 +287,6 @@ void Connection::read_the_last() {
       worker_.arm(EnvoyWorker::Waiting::linger, *this);
     }
   }
-  wake_if_it_waits_for_the_wrong_thing();
 }
 
 void Connection::abandon_requests() noexcept {
@@ -346,23 +298,36 @@ void Connection::abandon_requests() noexcept {
   waiting_ = 0;
 }
 
-Awaitable<void> Connection::linger() {
+/// Where an answer ends a connection whose client still sends, that is read for a while: a socket that is
+/// closed with something unread would be reset, and the answer lost with it.
+void Connection::begin_to_end() {
+  abandon_requests();
+  if (broken_ || client_finished_ || ::shutdown(socket_.number(), SHUT_WR) != 0) return end();
   lingering_ = true;
+  linger_bytes_left_ = worker_.settings().linger_bytes_max;
+  readable_ = true;
   worker_.arm(EnvoyWorker::Waiting::linger, *this);
-  boost::system::error_code failed;
-  socket_.shutdown(runtime::Socket::shutdown_send, failed);
+}
+
+void Connection::linger() {
   auto& buffer = worker_.read_buffer();
-  std::size_t left = worker_.settings().linger_bytes_max;
-  while (!failed && !broken_) {
-    waits_for_ = Wait::read;
-    const auto [error] = co_await socket_.async_wait(WaitType::wait_read, token);
-    waits_for_ = Wait::nothing;
-    if (error) co_return;
-    const auto got = ::recv(socket_.native_handle(), buffer.data(), buffer.size(), MSG_DONTWAIT);
-    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) co_return;
-    if (got > 0 && static_cast<std::size_t>(got) >= left) co_return;
-    if (got > 0) left -= static_cast<std::size_t>(got);
+  while (readable_ && !broken_) {
+    const auto got = ::recv(socket_.number(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && errno == EAGAIN) {
+      readable_ = false;
+      return;
+    }
+    if (got <= 0 || static_cast<std::size_t>(got) >= linger_bytes_left_) return end();
+    linger_bytes_left_ -= static_cast<std::size_t>(got);
   }
+  if (broken_) end();
+}
+
+void Connection::end() {
+  ended_ = true;
+  disarm();
+  worker_.ended(*this);
 }
 
 }  // namespace tracker::envoy

@@ -1,13 +1,12 @@
 #include "envoy/envoy_worker.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/use_awaitable.hpp>
+#include <cerrno>
 #include <ctime>
-#include <exception>
 #include <utility>
 
 #include "domain/token_id.h"
@@ -15,17 +14,9 @@
 namespace tracker::envoy {
 
 namespace {
-constexpr auto token =
-    boost::asio::as_tuple(boost::asio::use_awaitable_t<boost::asio::io_context::executor_type>());
-
 constexpr std::size_t batch_bytes_max = 1024 * 1024;
 constexpr std::size_t read_window_bytes = 16 * 1024;
 constexpr std::size_t refused_connections_max = 1024;
-/// A coroutine that fails (out of memory) ends the program: it must not go on without it.
-constexpr auto throw_on = [](std::exception_ptr error) {
-  if (error) std::rethrow_exception(error);
-};
-
 constexpr auto accept_pause = std::chrono::milliseconds(100);
 }  // namespace
 
@@ -33,6 +24,8 @@ EnvoyWorker::EnvoyWorker(boost::asio::io_context& context, runtime::Acceptor acc
                          counter::Counter& counter, const EnvoySettings& settings, EnvoyTotals& totals)
     : context_(context),
       acceptor_(std::move(acceptor)),
+      accept_pause_(context),
+      ready_set_(context),
       counter_(counter),
       settings_(settings),
       totals_(totals),
@@ -45,56 +38,72 @@ EnvoyWorker::EnvoyWorker(boost::asio::io_context& context, runtime::Acceptor acc
       linger_deadlines_(settings.linger_deadline),
       timer_(context, [this](runtime::Clock::time_point now) { return expire(now); }) {}
 
-EnvoyWorker::~EnvoyWorker() = default;
-
-void EnvoyWorker::start() {
-  boost::asio::co_spawn(executor(), accept(), throw_on);
+EnvoyWorker::~EnvoyWorker() {
+  connections_.clear_and_dispose([](Connection* connection) { delete connection; });
 }
 
-Awaitable<void> EnvoyWorker::accept() {
-  Timer pause(executor());
-  while (acceptor_.is_open()) {
-    auto [error, socket] = co_await acceptor_.async_accept(token);
-    if (!error) {
+void EnvoyWorker::start() {
+  accept_later();
+}
+
+void EnvoyWorker::accept_later() {
+  acceptor_.async_wait(runtime::Acceptor::wait_read, [this](boost::system::error_code error) {
+    if (error || !acceptor_.is_open()) return;
+    if (accept_all()) return accept_later();
+    accept_pause_.expires_after(accept_pause);  // out of descriptors or memory: others must end first
+    accept_pause_.async_wait([this](boost::system::error_code pause_error) {
+      if (!pause_error && acceptor_.is_open()) accept_later();
+    });
+  });
+}
+
+/// Answers false if the machine has no room for more.
+bool EnvoyWorker::accept_all() {
+  for (;;) {
+    runtime::Descriptor socket(
+        ::accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (socket.number() >= 0) {
       begin(std::move(socket));
-    } else if (acceptor_.is_open()) {  // out of descriptors or memory: others must end first
-      pause.expires_after(accept_pause);
-      co_await pause.async_wait(token);
-    }
+    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      return true;
+    } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+      return false;
+    }  // else that client has gone already
   }
 }
 
-void EnvoyWorker::begin(runtime::Socket socket) {
-  boost::system::error_code ignored;
-  socket.set_option(boost::asio::ip::tcp::no_delay(true), ignored);
+void EnvoyWorker::begin(runtime::Descriptor socket) {
+  const int on = 1;
+  ::setsockopt(socket.number(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   const bool refused = totals_.connections.fetch_add(1) >= settings_.connections_max;
   if (refused) {
     --totals_.connections;
     if (totals_.refused_connections.fetch_add(1) >= refused_connections_max) {
       --totals_.refused_connections;
-      return refuse_and_close(std::move(socket));
+      return refuse_and_close(socket);
     }
   }
-  boost::asio::co_spawn(executor(), serve(std::move(socket), refused), throw_on);
+  auto& connection = *new Connection(*this, std::move(socket), refused);  // ended() takes it back
+  connections_.push_back(connection);
+  if (refused) connection.close_with(Refusal::too_many_connections);
+  ready_set_.add(connection.socket(), connection);
+}
+
+void EnvoyWorker::ended(Connection& connection) {
+  boost::asio::post(executor(), [this, &connection] {
+    const bool refused = connection.was_refused();
+    delete &connection;
+    --(refused ? totals_.refused_connections : totals_.connections);
+    report_if_drained();
+  });
 }
 
 /// So many are refused at once that they get no time to read their answer.
-void EnvoyWorker::refuse_and_close(runtime::Socket socket) {
+void EnvoyWorker::refuse_and_close(const runtime::Descriptor& socket) {
   write_buffer_.clear();
   answers_.set_time(std::time(nullptr));
   answers_.append_refusal(Refusal::too_many_connections, Persistence::closes, true, write_buffer_);
-  ::send(socket.native_handle(), write_buffer_.data(), write_buffer_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-}
-
-Awaitable<void> EnvoyWorker::serve(runtime::Socket socket, bool refused) {
-  {
-    Connection connection(*this, std::move(socket));
-    connections_.push_back(connection);
-    if (refused) connection.close_with(Refusal::too_many_connections);
-    co_await connection.run();
-  }
-  --(refused ? totals_.refused_connections : totals_.connections);
-  report_if_drained();
+  ::send(socket.number(), write_buffer_.data(), write_buffer_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 bool EnvoyWorker::track(const domain::Token& its_token, std::string_view path, Exchange& exchange) {
@@ -180,6 +189,7 @@ void EnvoyWorker::end_turn() {
     connection.write_answers();
   }
   turn_end_scheduled_ = false;
+  if (batch_ != nullptr) schedule_turn_end();  // of connections that went on reading
 }
 
 void EnvoyWorker::arm(Waiting waiting, runtime::Expiring& connection) {
@@ -206,13 +216,10 @@ std::optional<runtime::Clock::time_point> EnvoyWorker::expire(runtime::Clock::ti
 
 void EnvoyWorker::drain(std::function<void()> on_drained) {
   on_drained_ = std::move(on_drained);
-  boost::system::error_code error;
-  for (;;) {  // a client that was connected in time is served
-    auto socket = acceptor_.accept(error);
-    if (error) break;
-    begin(std::move(socket));
-  }
-  acceptor_.close(error);
+  accept_all();  // a client that was connected in time is served
+  boost::system::error_code ignored;
+  acceptor_.close(ignored);
+  accept_pause_.cancel();
   for (auto next = connections_.begin(); next != connections_.end();) (next++)->drain();
   draining_ = true;
   report_if_drained();

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <memory>
 #include <string>
@@ -15,6 +16,7 @@
 #include "envoy/turn_batch.h"
 #include "runtime/deadlines.h"
 #include "runtime/listener.h"
+#include "runtime/ready_set.h"
 
 namespace tracker::envoy {
 
@@ -58,6 +60,9 @@ class EnvoyWorker {
   /// The exchange has its answer; its connection is written to at the end of the turn.
   void answered(Exchange& exchange);
 
+  /// The connection has served; it goes once nobody is at work with it.
+  void ended(Connection& connection);
+
   enum class Waiting { idle, head, write, linger };
   /// Starts the connection's deadline of this kind.
   void arm(Waiting waiting, runtime::Expiring& connection);
@@ -72,9 +77,9 @@ class EnvoyWorker {
   void leave_flight(std::size_t hits);
 
  private:
-  Awaitable<void> accept();
-  Awaitable<void> serve(runtime::Socket socket, bool refused);
-  void begin(runtime::Socket socket);
+  void accept_later();
+  bool accept_all();
+  void begin(runtime::Descriptor socket);
   void schedule_turn_end();
   void end_turn();
   void hand_on();
@@ -82,10 +87,12 @@ class EnvoyWorker {
   void watch(runtime::Expiring& in_flight);
   std::optional<runtime::Clock::time_point> expire(runtime::Clock::time_point now);
   void report_if_drained();
-  void refuse_and_close(runtime::Socket socket);
+  void refuse_and_close(const runtime::Descriptor& socket);
 
   boost::asio::io_context& context_;
   runtime::Acceptor acceptor_;
+  boost::asio::steady_timer accept_pause_;
+  runtime::ReadySet ready_set_;
   counter::Counter& counter_;
   const EnvoySettings& settings_;
   EnvoyTotals& totals_;

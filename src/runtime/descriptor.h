@@ -1,0 +1,25 @@
+#pragma once
+
+#include <unistd.h>
+
+#include <utility>
+
+namespace tracker::runtime {
+
+/// A file descriptor that is closed at the end; -1: none.
+class Descriptor {
+ public:
+  explicit Descriptor(int number) noexcept : number_(number) {}
+  Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
+  Descriptor& operator=(Descriptor&&) = delete;
+  ~Descriptor() {
+    if (number_ >= 0) ::close(number_);
+  }
+
+  int number() const noexcept { return number_; }
+
+ private:
+  int number_;
+};
+
+}  // namespace tracker::runtime

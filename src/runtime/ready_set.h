@@ -1,0 +1,44 @@
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/basic_stream_descriptor.hpp>
+
+#include "runtime/descriptor.h"
+
+namespace tracker::runtime {
+
+struct Readiness {
+  bool readable;
+  bool writable;
+  bool hung_up;  // the other side has closed its sending side, or all of it
+};
+
+/// Something that waits for its descriptor to become readable or writable.
+class Pollable {
+ public:
+  virtual void on_ready(const Readiness& ready) = 0;
+
+ protected:
+  ~Pollable() = default;
+};
+
+/// Tells descriptors' readiness once each time that it comes (epoll's EPOLLET), so that waiting again costs no
+/// system call; Asio's sockets need one for every wait. Belongs to one worker, whose loop waits for the set as
+/// a whole.
+class ReadySet {
+ public:
+  /// Throws boost::system::system_error.
+  explicit ReadySet(boost::asio::io_context& context);
+
+  /// From now on, until the descriptor is closed; `pollable` lives until the loop has run what is ready then.
+  /// Throws boost::system::system_error.
+  void add(int descriptor, Pollable& pollable);
+
+ private:
+  void wait();
+  void tell();
+
+  boost::asio::posix::basic_stream_descriptor<boost::asio::io_context::executor_type> set_;
+};
+
+}  // namespace tracker::runtime
