@@ -35,6 +35,8 @@ class DataDirectory {
 
   /// Throws StoreError unless `path` holds a store of a format that this program knows. Reads only.
   static void check(const std::string& path);
+  /// But for what a fresh file system has in it, and a first start that was cut off leaves. Throws StoreError.
+  static bool is_empty(const std::string& path);
   static constexpr const char* restoring = "RESTORING";
   /// It holds what an interrupted restore left.
   static bool is_unfinished(const std::string& path);

@@ -46,9 +46,10 @@ void remove_unfinished(const fs::path& to) {
 }
 
 void require_empty(const fs::path& to) {
-  if (fs::is_empty(to)) return;
-  const std::string found = fs::directory_iterator(to)->path().filename();
-  throw StoreError(to.string() + ": it is not empty, it holds " + found +
+  if (DataDirectory::is_empty(to)) return;
+  std::string found;
+  for (const auto& entry : fs::directory_iterator(to)) found += " " + entry.path().filename().string();
+  throw StoreError(to.string() + ": it is not empty, it holds" + found +
                    "; choose another directory, or move away what is there");
 }
 
