@@ -8,7 +8,7 @@
 
 namespace tracker::runtime {
 
-struct Recorder final : Pollable {
+struct ReadinessRecorder final : Pollable {
   void on_ready(const Readiness& ready) override { told.push_back(ready); }
   std::vector<Readiness> told;
 };
@@ -37,7 +37,7 @@ class ReadySetTest : public testing::Test {
 
   boost::asio::io_context context_{1};
   ReadySet set_{context_};
-  Recorder recorder_;
+  ReadinessRecorder recorder_;
   int ours_ = -1;
   int theirs_ = -1;
 };
