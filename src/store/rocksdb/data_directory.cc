@@ -32,17 +32,6 @@ bool exists(const std::string& path) {
   return fs::exists(path, ignored);
 }
 
-/// But for what a fresh file system has in it, and a first start that was cut off leaves.
-bool is_empty(const std::string& path) {
-  std::error_code error;
-  const fs::directory_iterator entries(path, error);
-  if (error) throw_refused("cannot read the directory", error.value());
-  return std::all_of(begin(entries), end(entries), [](const fs::directory_entry& entry) {
-    const auto name = entry.path().filename();
-    return name == "lost+found" || name == "FORMAT.new";
-  });
-}
-
 void require_known_format(const std::string& path) {
   std::ifstream file(path + "/FORMAT");
   std::string line;
@@ -72,6 +61,16 @@ void DataDirectory::check(const std::string& path) {
     throw StoreError("not a tracker store: it has no file FORMAT; choose another directory, or an empty one");
   }
   require_known_format(path);
+}
+
+bool DataDirectory::is_empty(const std::string& path) {
+  std::error_code error;
+  const fs::directory_iterator entries(path, error);
+  if (error) throw_refused("cannot read the directory", error.value());
+  return std::all_of(begin(entries), end(entries), [](const fs::directory_entry& entry) {
+    const auto name = entry.path().filename();
+    return name == "lost+found" || name == "FORMAT.new";
+  });
 }
 
 bool DataDirectory::is_unfinished(const std::string& path) {
