@@ -204,6 +204,20 @@ TEST_F(BackupTest, TheDirectoryMayHaveALongName) {
   expect_success(backup(name, "backup"), {"which a process serves"});
 }
 
+// Where no socket can be made it serves all the same, and says what does not work.
+TEST_F(BackupTest, WithoutItsSocketItServes) {
+  const std::string token = make_store("data");
+  fs::create_directory(path("data/admin.sock"));
+  {
+    const Service service = serve("data");
+    EXPECT_THAT(service.program->standard_error(), HasSubstr("no admin.sock in " + path("data")));
+    EXPECT_EQ(Caller(service.door).count("/other", token), 1);
+    expect_refusal(backup("data", "backup"), {path("data")});
+  }
+  fs::remove(path("data/admin.sock"));
+  expect_success(backup("data", "backup"), {"which no process serves", "tokens=1 "});
+}
+
 TEST_F(BackupTest, TheSocketIsPrivateAndGoesWithTheProcess) {
   Service service = serve("data");
   const auto status = fs::status(path("data/admin.sock"));
