@@ -62,6 +62,7 @@ bool run_rounds(CrashRun& run, const Choice& choice) {
     shown = Clock::now();
     show_progress(run, choice);
   }
+  std::cout << "reading all " << run.keys() << " counts once more" << std::endl;
   if (!judged_well(run, choice, run.read_all())) return false;
   std::cout << run.totals().of_load() << '\n' << run.totals().of_blows() << '\n';
   std::cout << "all as it must be in " << run.totals().rounds << " rounds with --seed " << choice.seed
