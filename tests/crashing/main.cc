@@ -62,6 +62,7 @@ bool run_rounds(CrashRun& run, const Choice& choice) {
     shown = Clock::now();
     show_progress(run, choice);
   }
+  std::cout << "reading all " << run.keys() << " counts once more" << std::endl;
   if (!judged_well(run, choice, run.read_all())) return false;
   std::cout << run.totals().of_load() << '\n' << run.totals().of_blows() << '\n';
   std::cout << "all as it must be in " << run.totals().rounds << " rounds with --seed " << choice.seed
@@ -79,7 +80,7 @@ std::filesystem::path new_directory(const std::filesystem::path& under) {
 int run(const Choice& choice, const std::filesystem::path& under) {
   std::cout << "target " << choice.target << ", seed " << choice.seed << std::endl;
   if (choice.target == "redis") {
-    Target target = redis_target();
+    Target target = redis_target(choice.serve.program);
     CrashRun crash_run(target, choice.seed, choice.connections);
     return run_rounds(crash_run, choice) ? 0 : 1;
   }
@@ -116,7 +117,7 @@ int main(int argc, char** argv) {
       ->check(CLI::IsMember({"serve", "redis"}))
       ->capture_default_str();
   program.add_option("--connections", choice.connections, "Of the load.")->capture_default_str();
-  program.add_option("--program", choice.serve.program, "serve: another executable than the one just built.");
+  program.add_option("--program", choice.serve.program, "Another executable than the tracker just built.");
   program.add_option("--directory", under, "serve: where the data lies.")->capture_default_str();
   program.add_flag("!--no-power-cuts", choice.serve.power_cuts,
                    "serve: never take away what was not synced when it is killed.");

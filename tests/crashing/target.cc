@@ -33,7 +33,7 @@ Target serve_target(const ServeChoice& choice) {
   return target;
 }
 
-Target redis_target() {
+Target redis_target(const std::string& program) {
   Target target;
   target.envoy = lasting_door();
   const Endpoint counter_door = lasting_door();
@@ -46,6 +46,8 @@ Target redis_target() {
       "envoy", "envoy",
       Arguments{"envoy", "--envoy-addr", target.envoy.to_string(), "--health-addr", "127.0.0.1:0",
                 "--counter-addr", counter_door.to_string()});
+  counter->set_executable(program);
+  envoy->set_executable(program);
   target.holders = {counter.get(), envoy.get()};
   target.victims.push_back(std::move(redis));
   target.victims.push_back(std::move(counter));

@@ -34,7 +34,7 @@ struct ServeChoice {
 Target serve_target(const ServeChoice& choice);
 
 // One envoy, one counter and a Redis that syncs before it replies.
-Target redis_target();
+Target redis_target(const std::string& program = tracker_binary());
 
 // Returns when hits can be counted again; everything was launched.
 void wait_until_ready(Target& target);
