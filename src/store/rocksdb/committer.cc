@@ -69,6 +69,7 @@ std::optional<std::string> Committer::why_not_ready() const {
 }
 
 void Committer::run() {
+  runtime::run_in_short_slices();
   while (take()) {
     if (disk_full_) {
       refuse_taken();
