@@ -1,6 +1,7 @@
 #include "app/store_choice.h"
 
 #include <cstdlib>
+#include <mutex>
 
 #include "app/setting_values.h"
 #include "app/startup_error.h"
@@ -49,8 +50,7 @@ std::string what_can_be_lost(const Durability& durability) {
              std::to_string(durability.interval.count()) + " ms of it, and what one fsync takes";
     case Durability::Kind::none:
       return "durability=none: a crash of this process loses nothing that was answered; a power cut loses "
-             "what "
-             "the kernel has not written yet, often the last 30 s";
+             "what the kernel has not written yet, often the last 30 s";
   }
   return "";
 }
@@ -73,6 +73,8 @@ void require_one_that_can_keep(const StoreChoice& choice) {
 
 /// An fsync that failed must not be tried again: nobody knows what it left on disk. A start finds out.
 [[noreturn]] void end_process(const std::string& reason) {
+  static std::mutex only_one;  // several threads may meet the same trouble
+  only_one.lock();
   runtime::log_warning("ending, since it is not known what is on disk: " + reason);
   std::_Exit(EXIT_FAILURE);
 }

@@ -69,6 +69,7 @@ std::optional<std::string> Committer::why_not_ready() const {
 }
 
 void Committer::run() {
+  runtime::run_in_short_slices();
   while (take()) {
     if (disk_full_) {
       refuse_taken();
@@ -76,7 +77,11 @@ void Committer::run() {
       continue;
     }
     cache_.turn();
-    for (auto* load : taken_.loaded) take_loaded(static_cast<Loading&>(*load));
+    for (const auto* load : taken_.loaded) {
+      auto loading = take_loaded(*load);
+      judge(*loading);
+      recycle(std::move(loading));
+    }
     for (const auto& token : taken_.tokens) add(token);
     for (const auto& batch : taken_.batches) count(batch);
     if (!to_load_.empty()) {
@@ -124,7 +129,7 @@ void Committer::count(const WaitingBatch& waiting) {
     if (auto* counter = cache_.find(key)) {
       count(batch, hit, *counter);
     } else {
-      loading(key).hits.push_back({&batch, hit});
+      when_loaded(key, [&](Loading& loading) { loading.hits.push_back({&batch, hit}); });
     }
   }
 }
@@ -158,27 +163,54 @@ void Committer::add(const WaitingToken& token) {
   if (cache_.find(key) != nullptr) {
     added_.push_back(token.reply);
   } else {
-    loading(key).tokens.push_back(token);
+    when_loaded(key, [&](Loading& loading) { loading.tokens.push_back(token); });
   }
 }
 
-Committer::Loading& Committer::loading(const CounterKey& key) {
+/// Has what `wait` adds to the counter counted: now, if the database can tell without the disk what it has, and
+/// else when that was read.
+template <typename Wait>
+void Committer::when_loaded(const CounterKey& key, Wait wait) {
   loading_key_.assign(reinterpret_cast<const char*>(key.id.bytes.data()), key.id.bytes.size());
   loading_key_ += key.path;
-  if (const auto found = loading_.find(loading_key_); found != loading_.end()) return *found->second;
-  auto loading = std::make_unique<Loading>();
-  loading->key = loading_key_;
-  loading->token_known = !key.path.empty() && cache_.find({key.id, {}}) != nullptr;
-  auto& result = *loading;
-  loading_.emplace(std::string_view(result.key), std::move(loading));
-  to_load_.push_back(&result);
-  return result;
+  if (const auto found = loading_.find(loading_key_); found != loading_.end()) return wait(*found->second);
+  auto loading = new_loading(key);
+  wait(*loading);
+  if (loader_->load_from_memory(*loading)) {
+    judge(*loading);
+    return recycle(std::move(loading));
+  }
+  to_load_.push_back(loading.get());
+  const std::string_view its_key = loading->key;
+  loading_.emplace(its_key, std::move(loading));
 }
 
-/// Its hits and tokens have their turn now.
-void Committer::take_loaded(Loading& loading) {
-  const auto self = std::move(loading_.find(loading.key)->second);
-  loading_.erase(loading.key);
+std::unique_ptr<Committer::Loading> Committer::new_loading(const CounterKey& key) {
+  if (free_loadings_.empty()) free_loadings_.push_back(std::make_unique<Loading>());
+  auto loading = std::move(free_loadings_.back());
+  free_loadings_.pop_back();
+  loading->key = loading_key_;
+  loading->token_known = !key.path.empty() && cache_.find({key.id, {}}) != nullptr;
+  return loading;
+}
+
+void Committer::recycle(std::unique_ptr<Loading> loading) {
+  loading->counter = {};
+  loading->token = {};
+  loading->hits.clear();
+  loading->tokens.clear();
+  free_loadings_.push_back(std::move(loading));
+}
+
+std::unique_ptr<Committer::Loading> Committer::take_loaded(const Load& load) {
+  const auto found = loading_.find(load.key);
+  auto loading = std::move(found->second);
+  loading_.erase(found);
+  return loading;
+}
+
+/// The hits and tokens that waited for it have their turn now.
+void Committer::judge(const Loading& loading) {
   domain::TokenId id{};
   std::copy_n(loading.key.begin(), id.bytes.size(), id.bytes.begin());
   const CounterKey key{id, std::string_view(loading.key).substr(id.bytes.size())};
@@ -253,19 +285,17 @@ void Committer::undo() {
 }
 
 void Committer::refuse_taken() {
-  for (auto* load : taken_.loaded) refuse_loaded(static_cast<Loading&>(*load));
+  for (const auto* load : taken_.loaded) {
+    auto loading = take_loaded(*load);
+    for (const auto& token : loading->tokens) token.reply->on_added(domain::Failure::not_done);
+    for (const auto& [batch, hit] : loading->hits) settle(*batch, hit, domain::Verdict::not_counted());
+    recycle(std::move(loading));
+  }
   for (const auto& token : taken_.tokens) token.reply->on_added(domain::Failure::not_done);
   for (const auto& [hits, reply] : taken_.batches) {
     reply->on_one_verdict_for_all(hits->size(), domain::Verdict::not_counted());
   }
   deliver();
-}
-
-void Committer::refuse_loaded(Loading& loading) {
-  const auto self = std::move(loading_.find(loading.key)->second);
-  loading_.erase(loading.key);
-  for (const auto& token : loading.tokens) token.reply->on_added(domain::Failure::not_done);
-  for (const auto& [batch, hit] : loading.hits) settle(*batch, hit, domain::Verdict::not_counted());
 }
 
 void Committer::reopen() {

@@ -22,8 +22,9 @@
 namespace tracker::store {
 
 /// The thread that counts. Again and again it takes all that waits, counts it in the cache, writes what
-/// changed as one commit, and answers. Hits on what the cache does not hold wait until the loader has read
-/// it, and are counted in the commit after that; the others do not wait for them. While the disk is full, it
+/// changed as one commit, and answers. What the cache does not hold it asks of the database, as long as that
+/// needs no disk. Hits on what must be read wait until the loader has read it, and are counted in the commit
+/// after that; the others do not wait for them. While the disk is full, it
 /// refuses all of them.
 ///
 /// Invariants:
@@ -93,15 +94,18 @@ class Committer {
   void count(Batch& batch, std::uint32_t hit, CachedCounter& counter);
   void settle(Batch& batch, std::uint32_t hit, const domain::Verdict& verdict);
   void add(const WaitingToken& token);
-  void take_loaded(Loading& loading);
-  Loading& loading(const CounterKey& key);
+  template <typename Wait>
+  void when_loaded(const CounterKey& key, Wait wait);
+  std::unique_ptr<Loading> new_loading(const CounterKey& key);
+  std::unique_ptr<Loading> take_loaded(const Load& load);
+  void judge(const Loading& loading);
+  void recycle(std::unique_ptr<Loading> loading);
   bool commit();
   void deliver();
   void touch(CachedCounter& counter);
   void report(const Loading& loading);
   void undo();
   void refuse_taken();
-  void refuse_loaded(Loading& loading);
   void reopen();
 
   Database& database_;
@@ -127,6 +131,7 @@ class Committer {
   boost::unordered_flat_map<std::string_view, std::unique_ptr<Loading>> loading_;
   std::string loading_key_;
   std::vector<Load*> to_load_;
+  std::vector<std::unique_ptr<Loading>> free_loadings_;
   CommitWrite write_;
   Clock::time_point reopen_at_;
   Clock::time_point reported_;

@@ -74,6 +74,8 @@ rocksdb::Options options_for(const RocksDbSettings& settings) {
   options.level_compaction_dynamic_level_bytes = true;
   options.write_buffer_size = write_buffer_bytes(settings);
   options.max_write_buffer_number = 3;
+  options.memtable_prefix_bloom_size_ratio = 0.1;  // new counters are not looked for in it
+  options.memtable_whole_key_filtering = true;
   options.manifest_preallocation_size = 64 << 10U;
 
   rocksdb::BlockBasedTableOptions table;
@@ -82,6 +84,14 @@ rocksdb::Options options_for(const RocksDbSettings& settings) {
   table.block_cache = rocksdb::NewLRUCache(settings.cache_bytes / 5);
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   return options;
+}
+
+Reading reading_of(const rocksdb::Status& status, const rocksdb::Slice& bytes) {
+  if (status.IsNotFound()) return {};
+  if (!status.ok()) return {Reading::Kind::failed, 0, status.ToString()};
+  const auto value = decode_value(bytes.ToStringView());
+  if (!value) return {Reading::Kind::failed, 0, "a value that is no count"};
+  return {Reading::Kind::found, static_cast<std::int64_t>(*value), ""};
 }
 
 }  // namespace
@@ -159,22 +169,22 @@ bool Database::write(CommitWrite& write) {
   return false;
 }
 
+std::optional<Reading> Database::read_in_memory(std::string_view key) {
+  rocksdb::ReadOptions options;
+  options.read_tier = rocksdb::kBlockCacheTier;
+  rocksdb::PinnableSlice value;
+  const std::shared_lock lock(in_use_);
+  const auto status = db_->Get(options, db_->DefaultColumnFamily(), rocksdb::Slice(key), &value);
+  return status.IsIncomplete() ? std::nullopt : std::optional(reading_of(status, value));
+}
+
 std::vector<Reading> Database::read(const std::vector<rocksdb::Slice>& keys) {
   std::vector<rocksdb::PinnableSlice> values(keys.size());
   std::vector<rocksdb::Status> statuses(keys.size());
   const std::shared_lock lock(in_use_);
   db_->MultiGet({}, db_->DefaultColumnFamily(), keys.size(), keys.data(), values.data(), statuses.data());
   std::vector<Reading> readings(keys.size());
-  for (std::size_t i = 0; i < keys.size(); ++i) {
-    if (statuses[i].IsNotFound()) continue;
-    const auto value = statuses[i].ok() ? decode_value(values[i].ToStringView()) : std::nullopt;
-    if (value) {
-      readings[i] = {Reading::Kind::found, static_cast<std::int64_t>(*value), ""};
-    } else {
-      readings[i] = {Reading::Kind::failed, 0,
-                     statuses[i].ok() ? "a value that is no count" : statuses[i].ToString()};
-    }
-  }
+  for (std::size_t i = 0; i < keys.size(); ++i) readings[i] = reading_of(statuses[i], values[i]);
   return readings;
 }
 

@@ -63,6 +63,9 @@ class Database {
   /// What each key has, all of one moment.
   std::vector<Reading> read(const std::vector<rocksdb::Slice>& keys);
 
+  /// What the key has, if that can be told without the disk; nothing otherwise.
+  std::optional<Reading> read_in_memory(std::string_view key);
+
   /// Everything that was written is on disk after this.
   void sync();
 

@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "domain/token_id.h"
 #include "runtime/workers.h"
 
 namespace tracker::store {
@@ -31,6 +30,18 @@ void Loader::load(const std::vector<Load*>& loads) {
   waiting_.insert(waiting_.end(), loads.begin(), loads.end());
 }
 
+bool Loader::load_from_memory(Load& load) {
+  auto counter = database_.read_in_memory(load.key);
+  if (!counter) return false;
+  if (load.wants_token() && counter->kind == Reading::Kind::absent) {
+    auto token = database_.read_in_memory(std::string_view(load.key).substr(0, id_bytes));
+    if (!token) return false;
+    load.token = std::move(*token);
+  }
+  load.counter = std::move(*counter);
+  return true;
+}
+
 void Loader::run() {
   std::vector<Load*> loads;
   for (;;) {
@@ -50,15 +61,13 @@ void Loader::read(const std::vector<Load*>& loads) {
   keys_.clear();
   for (const auto* load : loads) {
     keys_.emplace_back(load->key);
-    if (load->key.size() > id_bytes && !load->token_known) keys_.emplace_back(load->key.data(), id_bytes);
+    if (load->wants_token()) keys_.emplace_back(load->key.data(), id_bytes);
   }
   auto readings = database_.read(keys_);
   auto reading = readings.begin();
   for (auto* load : loads) {
     load->counter = std::move(*reading++);
-    if (load->key.size() > id_bytes && !load->token_known) {
-      load->token = std::move(*reading++);
-    }
+    if (load->wants_token()) load->token = std::move(*reading++);
   }
 }
 

@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "domain/token_id.h"
 #include "store/rocksdb/database.h"
 
 namespace tracker::store {
@@ -14,10 +15,13 @@ namespace tracker::store {
 /// What the database has for one counter, or for a token if the path in its key is empty.
 struct Load {
   std::string key;
-  bool token_known = false;  // need not be looked up
+  bool token_known = false;  // it need not be looked up
 
   Reading counter;
   Reading token;
+
+  /// Whether the token is asked for besides.
+  bool wants_token() const noexcept { return !token_known && key.size() > sizeof(domain::TokenId); }
 };
 
 /// Reads counters that are not in the cache, on a thread of its own, so that nobody else waits for the disk.
@@ -29,6 +33,9 @@ class Loader {
 
   /// Ends the thread; what waits is not read any more.
   ~Loader();
+
+  /// Reads it at once if that needs no disk; false: it is as it was. Any thread.
+  bool load_from_memory(Load& load);
 
   /// Any thread. They stay valid, and untouched, until they are loaded.
   void load(const std::vector<Load*>& loads);

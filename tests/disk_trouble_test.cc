@@ -1,0 +1,280 @@
+// The disk of the durable store fails while it serves: full, or broken.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "support/answer_checks.h"
+#include "support/caller.h"
+#include "support/health.h"
+#include "support/program.h"
+#include "support/request.h"
+#include "support/temporary_directory.h"
+
+namespace tracker::tests {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+// A tracker with a store of its own, which survives it, on a disk that fails as it is told.
+class DiskTroubleTest : public testing::Test {
+ protected:
+  void start(const Arguments& more = {}) {
+    program_.reset();
+    Arguments arguments{"serve",        "--store",       "rocksdb:" + (temporary_.path() / "store").string(),
+                        "--envoy-addr", "127.0.0.1:0",   "--health-addr",
+                        "127.0.0.1:0",  "--cache-bytes", "1MiB"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    program_ =
+        std::make_unique<Program>(arguments, Environment{{"LD_PRELOAD", FAILING_DISK_LIBRARY},
+                                                         {"FAILING_DISK", control().string()},
+                                                         {"ASAN_OPTIONS", "verify_asan_link_order=0"}});
+    doors_ = program_->wait_listening();
+  }
+
+  // Such as "sync broken .log". Whole at once.
+  void fail(const std::string& how) {
+    const auto next = temporary_.path() / "next";
+    std::ofstream(next) << how;
+    fs::rename(next, control());
+  }
+  void recover() { fs::remove(control()); }
+
+  fs::path control() const { return temporary_.path() / "control"; }
+  const Endpoint& envoy() const { return doors_.at("envoy"); }
+  const Endpoint& health() const { return doors_.at("health"); }
+
+  // Counts until something other than a count is answered, or until nothing is; a new path each time, so that
+  // much is written. Answers how many counts there were.
+  int count_until_it_fails(const std::string& token, int most = 200'000) {
+    RawClient client(envoy());
+    for (int sent = 0; sent < most; sent += 50) {
+      std::string requests;
+      for (int i = 0; i < 50; ++i) {
+        requests += get("/" + std::to_string(sent + i) + std::string(300, 'x'), token);
+      }
+      if (!client.send(requests)) return sent;
+      for (int i = 0; i < 50; ++i) {
+        HttpAnswer answer;
+        try {
+          answer = client.read_answer();
+        } catch (const std::exception&) {
+          return sent + i;
+        }
+        if (answer.status != 200) return sent + i;
+      }
+    }
+    ADD_FAILURE() << "it did not fail";
+    return most;
+  }
+
+  void expect_end_with_one_line() {
+    EXPECT_EQ(program_->wait_exit(), 1) << program_->output();
+    const auto output = program_->standard_error();
+    const auto line = output.find("warning ending, since it is not known what is on disk");
+    ASSERT_NE(line, output.npos) << output;
+    EXPECT_EQ(output.find("warning ending", line + 1), output.npos) << output;
+    EXPECT_EQ(std::count(output.begin() + static_cast<std::ptrdiff_t>(line), output.end(), '\n'), 1)
+        << output;
+  }
+
+  const TemporaryDirectory temporary_;
+  std::unique_ptr<Program> program_;
+  std::map<std::string, Endpoint> doors_;
+};
+
+// Nobody is told a count of a commit whose sync failed, and what was told before is there.
+TEST_F(DiskTroubleTest, AFailedSyncOfTheLogEndsItWithoutAnAnswer) {
+  start();
+  const std::string token = Caller(envoy()).mint();
+  for (int count = 1; count <= 10; ++count) EXPECT_EQ(Caller(envoy()).count("/p", token), count);
+  fail("sync broken .log");
+  RawClient client(envoy());
+  client.send(get("/p", token));
+  EXPECT_TRUE(ends_without_more(client));
+  expect_end_with_one_line();
+  recover();
+  start();
+  const auto next = Caller(envoy()).count("/p", token);
+  EXPECT_TRUE(next == 11 || next == 12) << next;
+}
+
+TEST_F(DiskTroubleTest, AFailedWriteOfTheLogEndsIt) {
+  start();
+  const std::string token = Caller(envoy()).mint();
+  for (int count = 1; count <= 10; ++count) EXPECT_EQ(Caller(envoy()).count("/p", token), count);
+  fail("write broken .log");
+  RawClient client(envoy());
+  client.send(get("/p", token));
+  expect_end_with_one_line();
+  recover();
+  start();
+  EXPECT_EQ(Caller(envoy()).count("/p", token), 11) << "half of that commit is a torn tail";
+}
+
+TEST_F(DiskTroubleTest, ASyncThatFailsForAFullDiskIsAFailedSync) {
+  start();
+  const std::string token = Caller(envoy()).mint();
+  EXPECT_EQ(Caller(envoy()).count("/p", token), 1);
+  fail("sync full .log");
+  RawClient client(envoy());
+  client.send(get("/p", token));
+  expect_end_with_one_line();
+}
+
+// With interval durability the answer is out already; the next ones must not be.
+TEST_F(DiskTroubleTest, AFailedSyncOfAnIntervalEndsIt) {
+  start({"--durability", "interval:20"});
+  const std::string token = Caller(envoy()).mint();
+  EXPECT_EQ(Caller(envoy()).count("/p", token), 1);
+  fail("sync broken .log");
+  RawClient client(envoy());
+  client.send(get("/p", token));
+  expect_end_with_one_line();
+}
+
+// RocksDB writes tables and its manifest on threads of its own.
+TEST_F(DiskTroubleTest, AFailureInTheBackgroundEndsItAndNothingAnsweredIsLost) {
+  for (const auto* how :
+       {"write broken .sst", "sync broken .sst", "sync broken MANIFEST", "write broken MANIFEST"}) {
+    SCOPED_TRACE(how);
+    start();
+    Caller caller(envoy());
+    const std::string token = caller.mint();
+    EXPECT_EQ(caller.count("/p", token), 1);
+    fail(how);
+    const int counted = count_until_it_fails(token);
+    expect_end_with_one_line();
+    recover();
+    start();
+    Caller again(envoy());
+    EXPECT_EQ(again.count("/p", token), 2);
+    for (int i = 0; i < counted; i += 1 + counted / 100) {
+      EXPECT_EQ(again.count("/" + std::to_string(i) + std::string(300, 'x'), token), 2) << i;
+    }
+    program_->send_signal(SIGTERM);
+    EXPECT_EQ(program_->wait_exit(), 0);
+  }
+}
+
+TEST_F(DiskTroubleTest, AFullDiskRefusesAndServesAgainByItself) {
+  start();
+  const std::string token = Caller(envoy()).mint();
+  int counted = 0;
+  for (int round = 0; round < 3; ++round) {
+    for (int i = 0; i < 10; ++i) EXPECT_EQ(Caller(envoy()).count("/p", token), ++counted);
+    fail("write full .log");
+    Caller caller(envoy());
+    for (int i = 0; i < 10; ++i) EXPECT_TRUE(is_refusal(caller.ask(get("/p", token)), 503));
+    EXPECT_TRUE(is_refusal(caller.ask(get_without_token("/auth")), 503));
+    EXPECT_THAT(wait_readyz(health(), 503), HasSubstr("is full"));
+    recover();
+    wait_readyz(health(), 200);
+  }
+  EXPECT_EQ(Caller(envoy()).count("/p", token), counted + 1) << "no refused one was counted";
+  program_->send_signal(SIGTERM);
+  EXPECT_EQ(program_->wait_exit(), 0);
+  start();
+  EXPECT_EQ(Caller(envoy()).count("/p", token), counted + 2);
+}
+
+TEST_F(DiskTroubleTest, AFullDiskInTheBackgroundRefusesAndServesAgain) {
+  for (const auto* how : {"write full .sst", "write full MANIFEST"}) {
+    SCOPED_TRACE(how);
+    start();
+    Caller caller(envoy());
+    const std::string token = caller.mint();
+    EXPECT_EQ(caller.count("/p", token), 1);
+    fail(how);
+    const int counted = count_until_it_fails(token);
+    EXPECT_THAT(wait_readyz(health(), 503), HasSubstr("is full"));
+    recover();
+    wait_readyz(health(), 200);
+    EXPECT_EQ(caller.count("/p", token), 2);
+    for (int i = 0; i < counted; i += 1 + counted / 100) {
+      EXPECT_EQ(caller.count("/" + std::to_string(i) + std::string(300, 'x'), token), 2) << i;
+    }
+  }
+}
+
+TEST_F(DiskTroubleTest, DrainsWhileTheDiskIsFull) {
+  start();
+  const std::string token = Caller(envoy()).mint();
+  EXPECT_EQ(Caller(envoy()).count("/p", token), 1);
+  fail("write full .log");
+  EXPECT_TRUE(is_refusal(Caller(envoy()).ask(get("/p", token)), 503));
+  program_->send_signal(SIGTERM);
+  EXPECT_EQ(program_->wait_exit(), 0) << program_->output();
+  recover();
+  start();
+  EXPECT_EQ(Caller(envoy()).count("/p", token), 2);
+}
+
+// A real file system, and a small one, that only the program sees.
+class FullFileSystemTest : public testing::Test {
+ protected:
+  static bool may_mount() { return std::system("unshare --mount true 2>/dev/null") == 0; }
+
+  void start(const fs::path& directory) {
+    const std::string script =
+        "mount -t tmpfs -o size=24m tmpfs '" + directory.string() + "' && exec '" + tracker_binary() +
+        "' serve --store 'rocksdb:" + directory.string() +
+        "/store' --envoy-addr 127.0.0.1:0 --health-addr 127.0.0.1:0 --cache-bytes 8MiB";
+    program_ = std::make_unique<Program>(Arguments{"--mount", "bash", "-c", "echo \"pid $$\"; " + script},
+                                         Environment{}, "/usr/bin/unshare");
+    doors_ = program_->wait_listening();
+    const auto output = program_->standard_output();
+    seen_from_outside_ = "/proc/" + output.substr(4, output.find('\n') - 4) + "/root" + directory.string();
+  }
+
+  std::unique_ptr<Program> program_;
+  std::map<std::string, Endpoint> doors_;
+  fs::path seen_from_outside_;
+};
+
+TEST_F(FullFileSystemTest, RefusesWhileItIsFullAndServesAgainByItself) {
+  if (!may_mount()) GTEST_SKIP() << "only root may mount";
+  const TemporaryDirectory temporary;
+  start(temporary.path());
+  const Endpoint envoy = doors_.at("envoy");
+  const Endpoint health = doors_.at("health");
+  Caller caller(envoy);
+  const std::string token = caller.mint();
+  for (int count = 1; count <= 10; ++count) EXPECT_EQ(caller.count("/p", token), count);
+  std::int64_t counted = 10;
+  for (int round = 0; round < 3; ++round) {
+    const auto ballast = seen_from_outside_ / "ballast";
+    {
+      std::ofstream file(ballast, std::ios::binary);
+      const std::string block(64 << 10U, 'b');
+      while (file.write(block.data(), static_cast<std::streamsize>(block.size())) && file.flush()) {
+      }
+    }
+    // What was preallocated for the log is used up first.
+    HttpAnswer answer;
+    const Deadline deadline;
+    do {
+      answer = caller.ask(get("/p", token));
+      if (answer.status == 200) ++counted;
+    } while (answer.status == 200 && !deadline.passed());
+    EXPECT_TRUE(is_refusal(answer, 503));
+    EXPECT_THAT(wait_readyz(health, 503), HasSubstr("is full"));
+    fs::remove(ballast);
+    wait_readyz(health, 200);
+    EXPECT_EQ(caller.count("/p", token), ++counted);
+  }
+  EXPECT_TRUE(program_->running());
+}
+
+}  // namespace
+}  // namespace tracker::tests
