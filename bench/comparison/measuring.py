@@ -127,7 +127,10 @@ def _drive(client, running, shape, ground, seconds, seed, run):
     before = client.count() if shape.kind == "hot" else None
     start, busy = time.monotonic(), machine.busy_seconds()
     servers, clients = processes.cpu_seconds(ground.servers), _own_cpu_seconds()
-    seen = client.drive(shape, seconds, seed)
+    try:
+        seen = client.drive(shape, seconds, seed)
+    except load.LoadError as error:
+        raise load.LoadError("; ".join([*_deaths(ground), str(error)])) from error
     servers = processes.cpu_seconds(ground.servers) - servers
     clients = _own_cpu_seconds() - clients
     others = machine.busy_seconds() - busy - servers - clients

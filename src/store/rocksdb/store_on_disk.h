@@ -1,12 +1,15 @@
 #pragma once
 
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
 #include <map>
+#include <stdexcept>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "store/rocksdb/rocksdb_settings.h"
@@ -55,10 +58,29 @@ inline std::vector<std::string> differences(const std::map<std::string, std::str
   return names;
 }
 
-/// As a crash at this moment would leave it.
+/// As a crash at this moment would leave it: begun anew when RocksDB, in the background, made or removed files
+/// meanwhile, of which one half would be seen.
 inline void copy_store(const std::filesystem::path& from, const std::filesystem::path& to) {
-  std::filesystem::remove_all(to);
-  std::filesystem::copy(from, to, std::filesystem::copy_options::recursive);
+  namespace fs = std::filesystem;
+  const auto names_and_sizes = [&] {
+    std::map<std::string, std::uintmax_t> all;
+    std::error_code gone;
+    for (const auto& entry : fs::recursive_directory_iterator(from)) {
+      if (entry.is_regular_file(gone)) all[entry.path().string()] = entry.file_size(gone);
+    }
+    return all;
+  };
+  for (int tries_left = 1000; tries_left > 0; --tries_left) {
+    fs::remove_all(to);
+    const auto before = names_and_sizes();
+    std::error_code error;
+    fs::copy(from, to, fs::copy_options::recursive, error);
+    if (error && error != std::errc::no_such_file_or_directory) {
+      throw fs::filesystem_error("copying a store", from, to, error);
+    }
+    if (!error && before == names_and_sizes()) return;
+  }
+  throw std::runtime_error(from.string() + " is never at rest");
 }
 
 }  // namespace tracker::store
