@@ -351,10 +351,15 @@ TEST_F(BackupTest, AnInterruptedRestoreIsNeverTakenForAStore) {
   std::size_t interrupted = 0;
   for (int round = 0; round < 12; ++round) {
     Program program({"restore", path("backup"), "--store", store("new")});
-    std::this_thread::sleep_for(std::chrono::microseconds(random() % 250'000));  // not a wait: the moment
+    const Deadline deadline;
+    while (program.running() && !fs::exists(path("new")) && !deadline.passed()) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    if (round >= 4) {
+      std::this_thread::sleep_for(std::chrono::microseconds(random() % 100'000));  // not a wait: the moment
+    }
     program.send_signal(SIGKILL);
     program.wait_exit();
-    if (!fs::exists(path("new"))) continue;
     if (fs::exists(path("new/FORMAT"))) {
       expect_counts_on("new", token);
       fs::remove_all(path("new"));
