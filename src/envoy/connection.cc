@@ -146,9 +146,17 @@ void Connection::take(const RequestHead& head) {
   const Route what = route(head, path);
   if (what.kind == Route::Kind::refuse) return answer_with(exchange, what.refusal);
   if (draining_) return answer_with(exchange, Refusal::draining);
-  const bool taken =
-      what.kind == Route::Kind::mint ? worker_.mint(exchange) : worker_.track(what.token, path, exchange);
+  const bool taken = what.kind == Route::Kind::mint ? worker_.mint(exchange)
+                                                    : worker_.track(id_of(what.token), path, exchange);
   if (!taken) answer_with(exchange, Refusal::too_many_hits);
+}
+
+const domain::TokenId& Connection::id_of(const domain::Token& token) {
+  if (token != last_token_) {
+    last_token_ = token;
+    last_token_id_ = domain::token_id(token);
+  }
+  return last_token_id_;
 }
 
 Exchange& Connection::enqueue() {

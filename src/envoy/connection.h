@@ -4,6 +4,8 @@
 #include <string>
 #include <string_view>
 
+#include "domain/token.h"
+#include "domain/token_id.h"
 #include "envoy/exchange.h"
 #include "envoy/request_head.h"
 #include "runtime/deadlines.h"
@@ -67,6 +69,7 @@ class Connection final : public ConnectionHook,
   void read_the_last();
   void parse(std::string_view input);
   void take(const RequestHead& head);
+  const domain::TokenId& id_of(const domain::Token& token);
   Exchange& enqueue();
   void answer_with(Exchange& exchange, Refusal refusal);
   void format_answers();
@@ -83,8 +86,10 @@ class Connection final : public ConnectionHook,
   runtime::Descriptor socket_;
   Exchange* first_ = nullptr;  // the queue
   Exchange* last_ = nullptr;
-  std::string unread_;  // an incomplete head, or (paused) requests that may not be read yet
-  std::string unsent_;  // answers that the client has not taken yet
+  std::string unread_;          // an incomplete head, or (paused) requests that may not be read yet
+  std::string unsent_;          // answers that the client has not taken yet
+  domain::Token last_token_{};  // of its requests; most clients have only one
+  domain::TokenId last_token_id_ = domain::token_id(last_token_);
   std::uint32_t waiting_ = 0;
   std::size_t linger_bytes_left_ = 0;
   bool readable_ = true;  // as far as is known

@@ -9,14 +9,14 @@
 #include <ctime>
 #include <utility>
 
-#include "domain/token_id.h"
-
 namespace tracker::envoy {
 
 namespace {
 constexpr std::size_t batch_bytes_max = 1024 * 1024;
 constexpr std::size_t read_window_bytes = 16 * 1024;
 constexpr std::size_t refused_connections_max = 1024;
+constexpr int turns_max = 16;  // before others have theirs
+constexpr std::size_t many_ready = 2;
 constexpr auto accept_pause = std::chrono::milliseconds(100);
 }  // namespace
 
@@ -25,7 +25,7 @@ EnvoyWorker::EnvoyWorker(boost::asio::io_context& context, runtime::Acceptor acc
     : context_(context),
       acceptor_(std::move(acceptor)),
       accept_pause_(context),
-      ready_set_(context),
+      ready_set_(context, [this] { serve_ready(); }),
       counter_(counter),
       settings_(settings),
       totals_(totals),
@@ -106,7 +106,7 @@ void EnvoyWorker::refuse_and_close(const runtime::Descriptor& socket) {
   ::send(socket.number(), write_buffer_.data(), write_buffer_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-bool EnvoyWorker::track(const domain::Token& its_token, std::string_view path, Exchange& exchange) {
+bool EnvoyWorker::track(const domain::TokenId& id, std::string_view path, Exchange& exchange) {
   if (!enter_flight()) return false;
   if (batch_ == nullptr) {
     if (free_batches_.empty()) {
@@ -117,7 +117,7 @@ bool EnvoyWorker::track(const domain::Token& its_token, std::string_view path, E
     free_batches_.pop_back();
     schedule_turn_end();
   }
-  batch_->push(domain::token_id(its_token), path, exchange);
+  batch_->push(id, path, exchange);
   if (batch_->hits().bytes() >= batch_bytes_max) hand_on();
   return true;
 }
@@ -174,6 +174,16 @@ void EnvoyWorker::answered(Exchange& exchange) {
   schedule_turn_end();
 }
 
+/// While many are ready, more become so meanwhile: looking again at once is cheaper than by way of the loop.
+void EnvoyWorker::serve_ready() {
+  std::size_t told = many_ready;
+  for (int turns = 0; turns < turns_max && told >= many_ready; ++turns) {
+    turn_end_scheduled_ = true;
+    told = ready_set_.tell();
+    end_turn();
+  }
+}
+
 void EnvoyWorker::schedule_turn_end() {
   if (std::exchange(turn_end_scheduled_, true)) return;
   // What is ready now runs before what is posted now: all of it is still part of this turn.
@@ -183,11 +193,13 @@ void EnvoyWorker::schedule_turn_end() {
 void EnvoyWorker::end_turn() {
   answers_.set_time(std::time(nullptr));
   hand_on();
+  turn_ended_at_ = runtime::Clock::now();  // read once for all: it costs as much as much else here
   while (!ready_.empty()) {
     Connection& connection = ready_.front();
     ready_.pop_front();
     connection.write_answers();
   }
+  turn_ended_at_.reset();
   turn_end_scheduled_ = false;
   if (batch_ != nullptr) schedule_turn_end();  // of connections that went on reading
 }
@@ -197,7 +209,7 @@ void EnvoyWorker::arm(Waiting waiting, runtime::Expiring& connection) {
                 : waiting == Waiting::head  ? head_deadlines_
                 : waiting == Waiting::write ? write_deadlines_
                                             : linger_deadlines_;
-  queue.arm(connection, runtime::Clock::now());
+  queue.arm(connection, turn_ended_at_ ? *turn_ended_at_ : runtime::Clock::now());
   timer_.fire_by(*queue.next());
 }
 

@@ -54,7 +54,7 @@ class EnvoyWorker {
   ExchangePool& exchanges() noexcept { return exchanges_; }
 
   /// Takes the hit into the batch of this turn; answers false if too many are in flight.
-  bool track(const domain::Token& token, std::string_view path, Exchange& exchange);
+  bool track(const domain::TokenId& id, std::string_view path, Exchange& exchange);
   bool mint(Exchange& exchange);
 
   /// The exchange has its answer; its connection is written to at the end of the turn.
@@ -80,6 +80,7 @@ class EnvoyWorker {
   void accept_later();
   bool accept_all();
   void begin(runtime::Descriptor socket);
+  void serve_ready();
   void schedule_turn_end();
   void end_turn();
   void hand_on();
@@ -107,6 +108,7 @@ class EnvoyWorker {
   std::vector<TurnBatch*> free_batches_;
   TurnBatch* batch_ = nullptr;  // of this turn; null while it has no hit
   bool turn_end_scheduled_ = false;
+  std::optional<runtime::Clock::time_point> turn_ended_at_;  // while its answers are written
   std::size_t in_flight_ = 0;  // hits and mints without a verdict, also those that nobody waits for any more
 
   boost::intrusive::list<Connection, boost::intrusive::base_hook<ConnectionHook>,

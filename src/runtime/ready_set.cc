@@ -5,6 +5,7 @@
 #include <array>
 #include <boost/system/system_error.hpp>
 #include <cerrno>
+#include <utility>
 
 namespace tracker::runtime {
 
@@ -20,7 +21,8 @@ int make_set() {
 }
 }  // namespace
 
-ReadySet::ReadySet(boost::asio::io_context& context) : set_(context.get_executor(), make_set()) {
+ReadySet::ReadySet(boost::asio::io_context& context, std::function<void()> on_some_ready)
+    : on_some_ready_(std::move(on_some_ready)), set_(context.get_executor(), make_set()) {
   wait();
 }
 
@@ -34,12 +36,12 @@ void ReadySet::add(int descriptor, Pollable& pollable) {
 void ReadySet::wait() {
   set_.async_wait(boost::asio::posix::descriptor_base::wait_read, [this](boost::system::error_code error) {
     if (error) return;
-    tell();
+    on_some_ready_();
     wait();
   });
 }
 
-void ReadySet::tell() {
+std::size_t ReadySet::tell() {
   std::array<epoll_event, 128> events;
   const int size = ::epoll_wait(set_.native_handle(), events.data(), events.size(), 0);
   for (int i = 0; i < size; ++i) {
@@ -49,6 +51,7 @@ void ReadySet::tell() {
                                                 .writable = (flags & (EPOLLOUT | ended)) != 0,
                                                 .hung_up = (flags & ended) != 0});
   }
+  return size > 0 ? static_cast<std::size_t>(size) : 0;
 }
 
 }  // namespace tracker::runtime

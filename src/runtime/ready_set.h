@@ -2,6 +2,8 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
+#include <cstddef>
+#include <functional>
 
 #include "runtime/descriptor.h"
 
@@ -27,17 +29,21 @@ class Pollable {
 /// a whole.
 class ReadySet {
  public:
+  /// The loop calls `on_some_ready` when something is ready: then tell() is to be called.
   /// Throws boost::system::system_error.
-  explicit ReadySet(boost::asio::io_context& context);
+  ReadySet(boost::asio::io_context& context, std::function<void()> on_some_ready);
 
   /// From now on, until the descriptor is closed; `pollable` lives until the loop has run what is ready then.
   /// Throws boost::system::system_error.
   void add(int descriptor, Pollable& pollable);
 
+  /// Tells all that is ready now; answers how many were told.
+  std::size_t tell();
+
  private:
   void wait();
-  void tell();
 
+  std::function<void()> on_some_ready_;
   boost::asio::posix::basic_stream_descriptor<boost::asio::io_context::executor_type> set_;
 };
 

@@ -36,7 +36,7 @@ class ReadySetTest : public testing::Test {
   }
 
   boost::asio::io_context context_{1};
-  ReadySet set_{context_};
+  ReadySet set_{context_, [this] { set_.tell(); }};
   ReadinessRecorder recorder_;
   int ours_ = -1;
   int theirs_ = -1;
