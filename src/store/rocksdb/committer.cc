@@ -1,5 +1,6 @@
 #include "store/rocksdb/committer.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "runtime/workers.h"
@@ -15,6 +16,8 @@ std::size_t counter_cache_bytes(const RocksDbSettings& settings) {
 
 /// How long the disk is left alone after it was found full.
 constexpr auto reopen_pause = std::chrono::milliseconds(200);
+/// A commit waits for others to join it for as long as the last one took, and no longer than this.
+constexpr auto gather_longest = std::chrono::milliseconds(1);
 /// A counter that cannot be read is reported so often at most.
 constexpr auto report_pause = std::chrono::seconds(1);
 
@@ -35,10 +38,10 @@ Committer::Committer(Database& database, const RocksDbSettings& settings)
                          : nullptr),
       loader_(std::make_unique<Loader>(database,
                                        [this](const std::vector<Load*>& loads) {
-                                         const std::lock_guard lock(mutex_);
+                                         std::unique_lock lock(mutex_);
                                          waiting_.loaded.insert(waiting_.loaded.end(), loads.begin(),
                                                                 loads.end());
-                                         if (idle_) wake_.notify_one();
+                                         wake(std::move(lock));
                                        })),
       thread_(runtime::start_thread("committer", [this] { run(); })) {}
 
@@ -52,15 +55,24 @@ Committer::~Committer() {
 }
 
 void Committer::track(const domain::HitBatch& hits, TrackReply& reply) {
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   waiting_.batches.push_back({&hits, &reply});
-  if (idle_) wake_.notify_one();
+  waiting_.hits += hits.size();
+  follower_.given_work();
+  wake(std::move(lock));
 }
 
 void Committer::add_token(const domain::TokenId& id, domain::Deadline deadline, AddReply& reply) {
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   waiting_.tokens.push_back({id, deadline, &reply});
-  if (idle_) wake_.notify_one();
+  wake(std::move(lock));
+}
+
+/// Lets it go first: the thread would run into it.
+void Committer::wake(std::unique_lock<std::mutex> lock) {
+  const bool is_awaited = idle_ && waiting_.hits >= hits_wanted_;
+  lock.unlock();
+  if (is_awaited) wake_.notify_one();
 }
 
 std::optional<std::string> Committer::why_not_ready() const {
@@ -95,18 +107,29 @@ void Committer::run() {
 
 /// Waits for work; false: there will be none any more.
 bool Committer::take() {
-  taken_.clear();
   const auto has_work = [this] { return !waiting_.empty() || (stopping_ && loading_.empty()); };
   std::unique_lock lock(mutex_);
   idle_ = true;
   if (disk_full_) {
     wake_.wait_until(lock, reopen_at_, has_work);
   } else {
+    gather(lock);
     wake_.wait(lock, has_work);
   }
   idle_ = false;
+  follower_.follow();
+  taken_.clear();
   std::swap(taken_, waiting_);
   return !taken_.empty() || !stopping_ || !loading_.empty();
+}
+
+/// A commit of few costs as much as one of many, and while it lasts, the others wait. So it gives those that the
+/// last one answered a moment to come again, until half of all that are under way are there.
+void Committer::gather(std::unique_lock<std::mutex>& lock) {
+  if (Clock::now() >= gather_until_) return;
+  hits_wanted_ = (taken_.hits + waiting_.hits) / 2;
+  wake_.wait_until(lock, gather_until_, [this] { return waiting_.hits >= hits_wanted_ || stopping_; });
+  hits_wanted_ = 0;
 }
 
 void Committer::count(const WaitingBatch& waiting) {
@@ -260,7 +283,12 @@ bool Committer::commit() {
     counter->in_commit = false;
   }
   touched_.clear();
+  const auto begin = Clock::now();
   if (!database_.write(write_)) return false;
+  if (settings_.durability.kind == Durability::Kind::commit) {
+    const auto end = Clock::now();
+    gather_until_ = end + std::min<Clock::duration>(end - begin, gather_longest);
+  }
   committed_ = facts;
   new_tokens_ = 0;
   if (interval_sync_) interval_sync_->written();

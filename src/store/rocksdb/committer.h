@@ -15,6 +15,7 @@
 #include "runtime/log.h"
 #include "store/counter_store.h"
 #include "store/rocksdb/counter_cache.h"
+#include "store/rocksdb/cpu_follower.h"
 #include "store/rocksdb/database.h"
 #include "store/rocksdb/interval_sync.h"
 #include "store/rocksdb/loader.h"
@@ -24,8 +25,7 @@ namespace tracker::store {
 /// The thread that counts. Again and again it takes all that waits, counts it in the cache, writes what
 /// changed as one commit, and answers. What the cache does not hold it asks of the database, as long as that
 /// needs no disk. Hits on what must be read wait until the loader has read it, and are counted in the commit
-/// after that; the others do not wait for them. While the disk is full, it
-/// refuses all of them.
+/// after that; the others do not wait for them. While the disk is full, it refuses all of them.
 ///
 /// Invariants:
 ///  1. A counter that is in the cache has there the count of the last commit and of the hits counted since.
@@ -62,12 +62,14 @@ class Committer {
     std::vector<WaitingBatch> batches;
     std::vector<WaitingToken> tokens;
     std::vector<Load*> loaded;
+    std::size_t hits = 0;  // of the batches
 
     bool empty() const { return batches.empty() && tokens.empty() && loaded.empty(); }
     void clear() {
       batches.clear();
       tokens.clear();
       loaded.clear();
+      hits = 0;
     }
   };
   /// A batch that was taken, until its last verdict is delivered.
@@ -87,9 +89,12 @@ class Committer {
     std::vector<WaitingToken> tokens;
   };
 
+  void wake(std::unique_lock<std::mutex> lock);
+
   // All that follows: in the thread.
   void run();
   bool take();
+  void gather(std::unique_lock<std::mutex>& lock);
   void count(const WaitingBatch& waiting);
   void count(Batch& batch, std::uint32_t hit, CachedCounter& counter);
   void settle(Batch& batch, std::uint32_t hit, const domain::Verdict& verdict);
@@ -115,9 +120,11 @@ class Committer {
 
   std::mutex mutex_;
   std::condition_variable wake_;
-  Waiting waiting_;        // mutex_
-  bool idle_ = false;      // mutex_
-  bool stopping_ = false;  // mutex_
+  Waiting waiting_;              // mutex_
+  bool idle_ = false;            // mutex_
+  bool stopping_ = false;        // mutex_
+  std::size_t hits_wanted_ = 0;  // mutex_; so many must wait before the thread is woken
+  CpuFollower follower_;         // mutex_
 
   CounterCache cache_;
   CommitFacts committed_;         // of the last commit
@@ -133,6 +140,7 @@ class Committer {
   std::vector<Load*> to_load_;
   std::vector<std::unique_ptr<Loading>> free_loadings_;
   CommitWrite write_;
+  Clock::time_point gather_until_;
   Clock::time_point reopen_at_;
   Clock::time_point reported_;
   runtime::ChangeLog changes_;

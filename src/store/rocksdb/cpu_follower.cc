@@ -1,0 +1,28 @@
+#include "store/rocksdb/cpu_follower.h"
+
+namespace tracker::store {
+
+void CpuFollower::given_work() noexcept {
+  const auto giver = std::this_thread::get_id();
+  if (giver_ == std::thread::id()) giver_ = giver;
+  if (giver != giver_) several_givers_ = true;
+  cpu_ = ::sched_getcpu();
+}
+
+// A thread that may not be moved stays where it is: nothing depends on it.
+void CpuFollower::follow() noexcept {
+  if (several_givers_) {
+    if (followed_to_ >= 0) static_cast<void>(::sched_setaffinity(0, sizeof anywhere_, &anywhere_));
+    followed_to_ = -1;
+    return;
+  }
+  if (cpu_ < 0 || cpu_ == followed_to_) return;
+  if (followed_to_ < 0 && ::sched_getaffinity(0, sizeof anywhere_, &anywhere_) != 0) return;
+  cpu_set_t there;
+  CPU_ZERO(&there);
+  CPU_SET(static_cast<unsigned>(cpu_), &there);
+  static_cast<void>(::sched_setaffinity(0, sizeof there, &there));
+  followed_to_ = cpu_;
+}
+
+}  // namespace tracker::store
