@@ -49,9 +49,7 @@ std::size_t CounterCache::Hash::operator()(const CachedCounter* counter) const n
 
 bool CounterCache::Equal::operator()(const CounterKey& key, const CachedCounter* counter) const noexcept {
   const auto other = counter->key();
-  return other.size() == id_bytes + key.path.size() &&
-         std::memcmp(other.data(), key.id.bytes.data(), id_bytes) == 0 &&
-         std::memcmp(other.data() + id_bytes, key.path.data(), key.path.size()) == 0;
+  return std::memcmp(other.data(), key.id.bytes.data(), id_bytes) == 0 && other.substr(id_bytes) == key.path;
 }
 
 CounterCache::CounterCache(std::size_t bytes_max)
@@ -73,7 +71,7 @@ CachedCounter* CounterCache::insert(const CounterKey& key, std::int64_t count) {
   auto* counter =
       new (memory) CachedCounter{count, static_cast<std::uint32_t>(id_bytes + key.path.size()), false};
   std::memcpy(memory + sizeof(CachedCounter), key.id.bytes.data(), id_bytes);
-  std::memcpy(memory + sizeof(CachedCounter) + id_bytes, key.path.data(), key.path.size());
+  key.path.copy(memory + sizeof(CachedCounter) + id_bytes, key.path.size());
   younger().index.insert(counter);
   younger().bytes += (bytes + alignof(CachedCounter) - 1) / alignof(CachedCounter) * alignof(CachedCounter);
   return counter;
