@@ -74,9 +74,10 @@ void Blows::lose_some(const std::vector<Victim*>& victims) {
   const auto keep_some = [&random](std::uintmax_t synced, std::uintmax_t all) {
     return one_in(random, 2) ? synced : any_of(random, synced, all);
   };
+  const auto lose_sector = [&random] { return one_in(random, 8); };
   for (Victim* victim : victims) {
     const bool cuts = one_in(random_, 2);
-    const auto lost = cuts ? victim->cut_power(keep_some) : victim->unsynced();
+    const auto lost = cuts ? victim->cut_power(keep_some, lose_sector) : victim->unsynced();
     if (!lost) continue;
     if (lost->table) ++tally_.kills_with_table;
     if (!cuts) continue;

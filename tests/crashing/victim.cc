@@ -35,9 +35,10 @@ std::optional<PowerCut::Lost> ServiceVictim::unsynced() {
   return power_->unsynced(directory_);
 }
 
-std::optional<PowerCut::Lost> ServiceVictim::cut_power(const PowerCut::Keep& keep) {
+std::optional<PowerCut::Lost> ServiceVictim::cut_power(const PowerCut::Keep& keep,
+                                                       const PowerCut::LoseSector& lose_sector) {
   if (!power_ || !std::filesystem::exists(directory_)) return std::nullopt;
-  return power_->cut(directory_, keep);
+  return power_->cut(directory_, keep, lose_sector);
 }
 
 RedisVictim::RedisVictim()

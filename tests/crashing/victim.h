@@ -30,7 +30,10 @@ class Victim {
   // These when it does not run; nothing: its writes are not watched. What it did not sync:
   virtual std::optional<PowerCut::Lost> unsynced() { return std::nullopt; }
   // That is lost.
-  virtual std::optional<PowerCut::Lost> cut_power(const PowerCut::Keep& /*keep*/) { return std::nullopt; }
+  virtual std::optional<PowerCut::Lost> cut_power(const PowerCut::Keep& /*keep*/,
+                                                  const PowerCut::LoseSector& /*lose_sector*/) {
+    return std::nullopt;
+  }
 
   // About how long it takes to start.
   virtual std::chrono::microseconds start_time() const { return std::chrono::milliseconds(30); }
@@ -60,7 +63,8 @@ class ServiceVictim final : public Victim {
   void wait_until_up() override;
   Program& program() override { return *program_; }
   std::optional<PowerCut::Lost> unsynced() override;
-  std::optional<PowerCut::Lost> cut_power(const PowerCut::Keep& keep) override;
+  std::optional<PowerCut::Lost> cut_power(const PowerCut::Keep& keep,
+                                          const PowerCut::LoseSector& lose_sector) override;
   std::chrono::microseconds start_time() const override { return start_time_; }
 
   // Once it is up, also when it has ended since.

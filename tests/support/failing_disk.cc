@@ -1,7 +1,8 @@
 // A library to be preloaded into a program, whose disk then fails when a test wants it to. The file that
 // $FAILING_DISK names says how, in one line, as long as it is there:
 //
-//   write ERROR PART   writing to a file whose path holds PART fails; half of what is to be written is, before
+//   write ERROR PART   writing to a file whose path holds PART fails; half of what is to be written is, before, as far
+//                      as that is whole sectors
 //   sync ERROR PART    fsync and fdatasync of it fail
 //
 // ERROR is full (ENOSPC) or broken (EIO).
@@ -59,6 +60,13 @@ int wanted_error(const char* call, int file) {
   return std::strcmp(error.data(), "full") == 0 ? ENOSPC : EIO;
 }
 
+// Half of what is to be written from this place on, or less, so that it ends with a sector.
+size_t half(off_t at, size_t size) {
+  const auto begin = static_cast<size_t>(at < 0 ? 0 : at);
+  const size_t end = (begin + size / 2) / 512 * 512;
+  return end > begin ? end - begin : 0;
+}
+
 int fail(int error) {
   errno = error;
   return -1;
@@ -72,14 +80,16 @@ ssize_t write(int file, const void* bytes, size_t size) {
   static const auto write_file = next<Write>("write");
   const int error = wanted_error("write", file);
   if (error == 0) return write_file(file, bytes, size);
-  return size > 1 ? write_file(file, bytes, size / 2) : fail(error);
+  const size_t written = half(::lseek(file, 0, SEEK_CUR), size);
+  return written > 0 ? write_file(file, bytes, written) : fail(error);
 }
 
 ssize_t pwrite(int file, const void* bytes, size_t size, off_t at) {
   static const auto write_file = next<WriteAt>("pwrite");
   const int error = wanted_error("write", file);
   if (error == 0) return write_file(file, bytes, size, at);
-  return size > 1 ? write_file(file, bytes, size / 2, at) : fail(error);
+  const size_t written = half(at, size);
+  return written > 0 ? write_file(file, bytes, written, at) : fail(error);
 }
 
 ssize_t pwrite64(int file, const void* bytes, size_t size, off_t at) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
+#include <iterator>
 #include <sstream>
 #include <stdexcept>
 #include <vector>
@@ -24,6 +25,22 @@ ino_t inode(const fs::path& path) {
   struct stat found {};
   if (::stat(path.c_str(), &found) != 0) throw std::runtime_error("cannot look at " + path.string());
   return found.st_ino;
+}
+
+constexpr std::uintmax_t sector_bytes = 512;
+
+// Up to the zeros at its end.
+std::uintmax_t content_bytes(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+  return bytes.find_last_not_of('\0') + 1;
+}
+
+void make_zero(const fs::path& path, std::uintmax_t begin, std::uintmax_t end) {
+  std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
+  file.seekp(static_cast<std::streamoff>(begin));
+  file << std::string(end - begin, '\0');
+  if (!file.flush()) throw std::runtime_error("cannot write to " + path.string());
 }
 
 }  // namespace
@@ -51,16 +68,21 @@ void PowerCut::read_line(const std::string& line) {
   std::uint64_t number = 0;
   words >> what >> file >> number;
   if (what == "created") {
-    files_[file] = {0, number};
+    files_[file] = {0, 0, number};
   } else if (what == "emptied") {
     files_[file].synced = 0;
+    files_[file].content_synced = 0;
   } else if (what == "renaming") {
     files_[file].unnamed_in = 0;
     for (auto& [made, its] : files_) {
       if (its.unnamed_in == number) its.unnamed_in = 0;
     }
   } else if (what == "synced") {
-    files_[file].synced = std::max(files_[file].synced, std::uintmax_t{number});  // they may overtake
+    std::uintmax_t content = 0;
+    words >> content;
+    auto& its = files_[file];
+    its.synced = std::max(its.synced, std::uintmax_t{number});  // they may overtake
+    its.content_synced = std::max(its.content_synced, content);
   } else if (what == "naming") {
     for (const auto& [made, its] : files_) {
       if (its.unnamed_in == file) naming_[number].insert(made);
@@ -79,14 +101,15 @@ std::vector<PowerCut::Unsynced> PowerCut::unsynced_files(const fs::path& directo
   for (const auto& entry : fs::recursive_directory_iterator(directory)) {
     if (!entry.is_regular_file()) continue;
     File& its = files_[inode(entry.path())];
-    const std::uintmax_t bytes = entry.file_size();
-    if (its.unnamed_in != 0 || bytes > its.synced) found.push_back({entry.path(), its, bytes});
+    const Unsynced file{entry.path(), its, entry.file_size(), content_bytes(entry.path())};
+    if (its.unnamed_in != 0 || file.bytes > its.synced || file.was_written_into_zeros())
+      found.push_back(file);
   }
   return found;
 }
 
 void PowerCut::Lost::add(const Unsynced& file, std::uintmax_t kept) {
-  bytes += file.bytes - kept;
+  bytes += file.all() - kept;
   ++(file.its.unnamed_in != 0 ? files : cut);
   table = table || file.path.extension() == ".sst";
 }
@@ -94,12 +117,12 @@ void PowerCut::Lost::add(const Unsynced& file, std::uintmax_t kept) {
 PowerCut::Lost PowerCut::unsynced(const fs::path& directory) {
   Lost lost;
   for (const Unsynced& file : unsynced_files(directory)) {
-    lost.add(file, file.its.unnamed_in != 0 ? 0 : file.its.synced);
+    lost.add(file, file.its.unnamed_in != 0 ? 0 : file.synced());
   }
   return lost;
 }
 
-PowerCut::Lost PowerCut::cut(const fs::path& directory, const Keep& keep) {
+PowerCut::Lost PowerCut::cut(const fs::path& directory, const Keep& keep, const LoseSector& lose_sector) {
   Lost lost;
   for (const Unsynced& file : unsynced_files(directory)) {
     if (file.its.unnamed_in != 0) {
@@ -107,10 +130,21 @@ PowerCut::Lost PowerCut::cut(const fs::path& directory, const Keep& keep) {
       fs::remove(file.path);
       continue;
     }
-    const std::uintmax_t kept = keep(file.its.synced, file.bytes);
+    const std::uintmax_t kept = keep(file.synced(), file.all());
     lost.add(file, kept);
+    if (file.was_written_into_zeros()) {
+      for (auto begin = file.its.content_synced; begin < kept;) {
+        const auto end = std::min(kept, (begin / sector_bytes + 1) * sector_bytes);
+        if (lose_sector()) make_zero(file.path, begin, end);
+        begin = end;
+      }
+      make_zero(file.path, kept, file.content);
+      file.its.content_synced = content_bytes(file.path);
+      continue;
+    }
     fs::resize_file(file.path, kept);
     file.its.synced = kept;  // what is left is on disk
+    file.its.content_synced = content_bytes(file.path);
   }
   // The program is not running: the record can start anew, so that it stays small.
   naming_.clear();

@@ -20,12 +20,18 @@ namespace tracker::tests {
 class PowerCut {
   struct File {
     std::uintmax_t synced = 0;
-    ino_t unnamed_in = 0;  // its name waits for a sync of this directory
+    std::uintmax_t content_synced = 0;  // of that, up to the zeros at its end
+    ino_t unnamed_in = 0;               // its name waits for a sync of this directory
   };
   struct Unsynced {
     std::filesystem::path path;
     File& its;
     std::uintmax_t bytes;
+    std::uintmax_t content;
+
+    bool was_written_into_zeros() const { return content > its.content_synced && content <= its.synced; }
+    std::uintmax_t synced() const { return was_written_into_zeros() ? its.content_synced : its.synced; }
+    std::uintmax_t all() const { return was_written_into_zeros() ? content : bytes; }
   };
 
  public:
@@ -47,9 +53,13 @@ class PowerCut {
   // What a cut at this moment would take from the files in `directory`. The program is dead, or idle.
   Lost unsynced(const std::filesystem::path& directory);
   // Takes it. The program does not run. `keep` says how much of a file's bytes is left, from what was synced
-  // to all of them: the disk may have got further than it had to. What was overwritten stays.
+  // to all of them: the disk may have got further than it had to. What was written into zeros are zeros again, and
+  // may be in any of the sectors that were kept; what overwrote other bytes stays.
   using Keep = std::function<std::uintmax_t(std::uintmax_t synced, std::uintmax_t all)>;
-  Lost cut(const std::filesystem::path& directory, const Keep& keep = only_what_was_synced);
+  using LoseSector = std::function<bool()>;
+  Lost cut(
+      const std::filesystem::path& directory, const Keep& keep = only_what_was_synced,
+      const LoseSector& lose_sector = [] { return false; });
   static std::uintmax_t only_what_was_synced(std::uintmax_t synced, std::uintmax_t /*all*/) { return synced; }
 
  private:

@@ -4,7 +4,8 @@
 //
 //   created INODE DIRECTORY-INODE   a file was made, and its name is not on disk yet
 //   emptied INODE                   an open file was cut to nothing
-//   synced INODE BYTES              so much of it was there when a successful fsync or fdatasync began
+//   synced INODE BYTES CONTENT      so much of it was there when a successful fsync or fdatasync began, and so much
+//                                   of that up to the zeros at its end
 //   naming DIRECTORY-INODE ORDER    a sync of a directory began; ORDER tells one from another
 //   named DIRECTORY-INODE ORDER     it succeeded
 //   renaming INODE DIRECTORY-INODE  it is about to be renamed into that directory. When it is, that may be on disk
@@ -107,9 +108,30 @@ int watched_open(int directory, const char* path, int flags, Opened opened) {
   return fd;
 }
 
+// The bytes of a file up to the zeros at its end, of which there may be many.
+off_t content_bytes(int fd, off_t size) {
+  char path[64];
+  std::snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+  static const auto open_file = next<Open>("open");
+  const int file = open_file(path, O_RDONLY | O_CLOEXEC, 0);
+  if (file < 0) return size;
+  static thread_local char block[64 << 10U];
+  off_t end = size;
+  while (end > 0) {
+    const off_t begin = end > off_t{sizeof block} ? end - off_t{sizeof block} : 0;
+    ssize_t left = ::pread(file, block, static_cast<std::size_t>(end - begin), begin);
+    while (left > 0 && block[left - 1] == '\0') --left;
+    end = begin + (left > 0 ? left : 0);
+    if (left != 0) break;
+  }
+  ::close(file);
+  return end;
+}
+
 int watched_sync(const char* name, int fd) {
   struct stat file {};
   const bool known = ::fstat(fd, &file) == 0;
+  const off_t content = known && S_ISREG(file.st_mode) ? content_bytes(fd, file.st_size) : 0;
   const bool directory = known && S_ISDIR(file.st_mode);
   // Unique among all the runs that write into one record.
   static std::atomic<unsigned long long> orders{0};
@@ -120,7 +142,7 @@ int watched_sync(const char* name, int fd) {
   const int result = next<Sync>(name)(fd);
   if (result != 0 || !known) return result;
   if (directory) record("named %llu %llu\n", file.st_ino, order);
-  if (S_ISREG(file.st_mode)) record("synced %llu %llu\n", file.st_ino, file.st_size);
+  if (S_ISREG(file.st_mode)) record("synced %llu %llu %llu\n", file.st_ino, file.st_size, content);
   return result;
 }
 

@@ -134,9 +134,10 @@ Database::~Database() {
 
 void Database::open() {
   auto options = options_for(settings_);
-  const auto last_commit = check_database(directory_, options);
+  const auto last_commit = check_database(directory_, options, LogTails::cut_off);
 
-  files_ = std::make_shared<WatchedFileSystem>(directory_, settings_.on_fatal);
+  files_ = std::make_shared<WatchedFileSystem>(
+      directory_, settings_.durability.kind == Durability::Kind::commit, settings_.on_fatal);
   environment_ = rocksdb::NewCompositeEnv(files_);
   options.env = environment_.get();
   options.listeners.push_back(std::make_shared<ErrorListener>(settings_.on_fatal));
@@ -249,7 +250,7 @@ CommitFacts Database::copy_to(const std::string& directory) {
 
 CommitFacts Database::look_through(const std::string& directory) {
   const auto options = options_for({});
-  const auto last_commit = check_database(directory, options);
+  const auto last_commit = check_database(directory, options, LogTails::leave);
   rocksdb::DB* raw = nullptr;
   auto status = rocksdb::DB::OpenForReadOnly(options, directory, &raw);
   const std::unique_ptr<rocksdb::DB> db(raw);

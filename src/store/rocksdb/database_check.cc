@@ -73,6 +73,12 @@ void sync_file(const fs::path& path) {
   if (!is_synced) throw StoreError("cannot sync " + path.string() + "; see to the disk");
 }
 
+void cut_off_tail(const fs::path& path, const LogFindings& found) {
+  std::error_code error;
+  if (fs::file_size(path, error) > found.end) fs::resize_file(path, found.end, error);
+  if (error) throw StoreError("cannot cut off the end of " + path.string() + ": " + error.message());
+}
+
 /// The part that RocksDB would take for an end.
 void check_manifest(const std::string& directory) {
   std::ifstream current(directory + "/CURRENT");
@@ -129,11 +135,13 @@ CommitFacts read_commit_facts(rocksdb::DB& db) {
   return *facts;
 }
 
-std::uint64_t check_database(const std::string& directory, const rocksdb::Options& options) {
+std::uint64_t check_database(const std::string& directory, const rocksdb::Options& options, LogTails tails) {
   check_manifest(directory);
   LogNumber log_number;
   auto read_only = options;
   read_only.wal_filter = &log_number;
+  read_only.wal_recovery_mode =
+      rocksdb::WALRecoveryMode::kSkipAnyCorruptedRecords;  // we look at them ourselves
   rocksdb::DB* raw = nullptr;
   const auto status = rocksdb::DB::OpenForReadOnly(read_only, directory, &raw);
   const std::unique_ptr<rocksdb::DB> db(raw);
@@ -146,7 +154,10 @@ std::uint64_t check_database(const std::string& directory, const rocksdb::Option
   const auto logs = read_logs(paths);
   if (!status.ok()) throw_damaged(status.ToString());
   const auto last_commit = follow_commits(logs, read_commit_facts(*db).number);
-  for (const auto& log : logs) sync_file(log.path);
+  for (const auto& [path, found] : logs) {
+    if (tails == LogTails::cut_off) cut_off_tail(path, found);
+    sync_file(path);
+  }
   return last_commit;
 }
 

@@ -1,7 +1,14 @@
 #include "store/rocksdb/watched_file_system.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
+#include <optional>
 #include <utility>
+#include <vector>
+
+#include "store/rocksdb/descriptor.h"
 
 namespace tracker::store {
 
@@ -12,13 +19,48 @@ using rocksdb::IOStatus;
 namespace {
 /// RocksDB would take the room for a whole log or table at once, which a small disk may not have.
 constexpr std::size_t preallocation_bytes_max = std::size_t{4} << 20U;
+/// So many zeros are written at once.
+constexpr std::uint64_t zeros_bytes = 256 << 10U;
+
+/// Writes zeros ahead of what is appended to a file.
+class Zeros {
+ public:
+  explicit Zeros(const std::string& path) : file_(path, O_WRONLY) {}
+
+  /// Before so many bytes are appended.
+  IOStatus make_room(std::size_t bytes) {
+    appended_ += bytes;
+    while (end_ < appended_) {
+      static const std::vector<char> zeros(64 << 10U);
+      for (const auto end = end_ + zeros_bytes; end_ < end;) {
+        const auto written = ::pwrite(file_.number(), zeros.data(), zeros.size(), static_cast<off_t>(end_));
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0) return failed();
+        end_ += static_cast<std::uint64_t>(written);
+      }
+    }
+    return IOStatus::OK();
+  }
+
+ private:
+  static IOStatus failed() {
+    const auto text = error_text(errno);
+    return errno == ENOSPC || errno == EDQUOT ? IOStatus::NoSpace(text) : IOStatus::IOError(text);
+  }
+
+  const Descriptor file_;
+  std::uint64_t appended_ = 0;
+  std::uint64_t end_ = 0;
+};
 }  // namespace
 
 class WatchedFileSystem::File final : public rocksdb::FSWritableFileOwnerWrapper {
  public:
-  File(WatchedFileSystem& system, std::unique_ptr<rocksdb::FSWritableFile> file, bool is_log)
+  File(WatchedFileSystem& system, const std::string& path, std::unique_ptr<rocksdb::FSWritableFile> file,
+       bool is_log)
       : FSWritableFileOwnerWrapper(std::move(file)), system_(system), is_log_(is_log) {
     if (!is_log_) return;
+    if (system_.logs_into_zeros_) zeros_.emplace(path);
     const std::lock_guard lock(system_.logs_mutex_);
     system_.logs_.insert(this);
   }
@@ -29,11 +71,11 @@ class WatchedFileSystem::File final : public rocksdb::FSWritableFileOwnerWrapper
   }
 
   IOStatus Append(const rocksdb::Slice& data, const IOOptions& options, IODebugContext* debug) override {
-    return write([&] { return target()->Append(data, options, debug); });
+    return append(data.size(), [&] { return target()->Append(data, options, debug); });
   }
   IOStatus Append(const rocksdb::Slice& data, const IOOptions& options,
                   const rocksdb::DataVerificationInfo& verification, IODebugContext* debug) override {
-    return write([&] { return target()->Append(data, options, verification, debug); });
+    return append(data.size(), [&] { return target()->Append(data, options, verification, debug); });
   }
   IOStatus PositionedAppend(const rocksdb::Slice& data, std::uint64_t offset, const IOOptions& options,
                             IODebugContext* debug) override {
@@ -48,6 +90,10 @@ class WatchedFileSystem::File final : public rocksdb::FSWritableFileOwnerWrapper
     return write([&] { return target()->Truncate(size, options, debug); });
   }
   IOStatus Close(const IOOptions& options, IODebugContext* debug) override {
+    if (zeros_) {
+      const auto status = target()->Truncate(target()->GetFileSize(options, debug), options, debug);
+      if (!status.ok()) return system_.watch(status, false);
+    }
     return system_.watch(target()->Close(options, debug), true);
   }
   IOStatus Sync(const IOOptions& options, IODebugContext* debug) override {
@@ -60,6 +106,10 @@ class WatchedFileSystem::File final : public rocksdb::FSWritableFileOwnerWrapper
                      IODebugContext* debug) override {
     return system_.watch(target()->RangeSync(offset, bytes, options, debug), true);
   }
+  void PrepareWrite(std::size_t offset, std::size_t bytes, const IOOptions& options,
+                    IODebugContext* debug) override {
+    if (!zeros_) target()->PrepareWrite(offset, bytes, options, debug);
+  }
   void SetPreallocationBlockSize(std::size_t size) override {
     target()->SetPreallocationBlockSize(std::min(size, preallocation_bytes_max));
   }
@@ -70,6 +120,15 @@ class WatchedFileSystem::File final : public rocksdb::FSWritableFileOwnerWrapper
   }
 
  private:
+  template <typename Append>
+  IOStatus append(std::size_t bytes, Append append_data) {
+    return write([&] {
+      if (zeros_) {
+        if (auto status = zeros_->make_room(bytes); !status.ok()) return status;
+      }
+      return append_data();
+    });
+  }
   template <typename Write>
   IOStatus write(Write write_data) {
     if (was_full_) return IOStatus::NoSpace("the disk was full for this file");
@@ -86,6 +145,7 @@ class WatchedFileSystem::File final : public rocksdb::FSWritableFileOwnerWrapper
 
   WatchedFileSystem& system_;
   const bool is_log_;
+  std::optional<Zeros> zeros_;
   std::atomic<bool> unsynced_ = false;
   std::atomic<bool> was_full_ = false;
 };
@@ -107,10 +167,11 @@ class WatchedFileSystem::Directory final : public rocksdb::FSDirectoryWrapper {
   WatchedFileSystem& system_;
 };
 
-WatchedFileSystem::WatchedFileSystem(std::string directory,
+WatchedFileSystem::WatchedFileSystem(std::string directory, bool logs_into_zeros,
                                      std::function<void(const std::string& reason)> on_fatal)
     : FileSystemWrapper(rocksdb::FileSystem::Default()),
       directory_(std::move(directory)),
+      logs_into_zeros_(logs_into_zeros),
       on_fatal_(std::move(on_fatal)) {}
 
 IOStatus WatchedFileSystem::NewWritableFile(const std::string& name, const rocksdb::FileOptions& options,
@@ -125,7 +186,7 @@ IOStatus WatchedFileSystem::NewWritableFile(const std::string& name, const rocks
     }
   }
   auto status = watch(target()->NewWritableFile(name, options, result, debug), false);
-  if (status.ok()) *result = std::make_unique<File>(*this, std::move(*result), is_log);
+  if (status.ok()) *result = std::make_unique<File>(*this, name, std::move(*result), is_log);
   return status;
 }
 

@@ -1,6 +1,7 @@
 #include "store/rocksdb/write_ahead_log.h"
 
 #include <algorithm>
+#include <sstream>
 #include <string_view>
 
 #include "store/rocksdb/crc32c.h"
@@ -16,8 +17,11 @@ namespace {
 // a put is its type (1), and key and value, each behind its length. The first put of a commit tells its number.
 // All numbers: little end first.
 constexpr std::size_t block_bytes = 32768;
+constexpr std::size_t sector_bytes = 512;  // the least that any disk writes
 constexpr std::size_t header_bytes = 7;
 constexpr std::size_t batch_header_bytes = 12;
+/// More zeros in a row than a commit holds, unless a sector of it was not written.
+constexpr std::size_t many_zeros = 16;
 constexpr char put = 1;
 enum Type : unsigned char { full = 1, first = 2, middle = 3, last = 4 };
 
@@ -102,57 +106,101 @@ bool is_whole_batch(std::string_view bytes) {
   return true;
 }
 
-/// Whether a valid fragment stands anywhere in `bytes`.
-bool holds_fragment(std::string_view bytes) {
+/// Whether a valid fragment stands anywhere in `bytes`; or one that begins a record.
+bool holds_fragment(std::string_view bytes, bool that_begins = false) {
   for (; bytes.size() >= header_bytes; bytes.remove_prefix(1)) {
-    if (Fragment(bytes).is_valid()) return true;
+    const Fragment fragment(bytes);
+    if ((fragment.begins_record() || !that_begins) && fragment.is_valid()) return true;
   }
   return false;
 }
 
+bool is_zero(std::string_view bytes) {
+  return bytes.find_first_not_of('\0') == bytes.npos;
+}
+
+/// The bytes up to the zeros at their end.
+std::string_view without_last_zeros(std::string_view bytes) {
+  return bytes.substr(0, bytes.find_last_not_of('\0') + 1);
+}
+
 class LogReader {
  public:
-  /// Whether its records are commits, or anything.
-  explicit LogReader(bool of_commits) : of_commits_(of_commits) {}
+  /// Whether its records are commits, which may have been written into zeros, or anything.
+  LogReader(std::string_view log, bool of_commits)
+      : log_(log),
+        content_end_(of_commits ? without_last_zeros(log).size() : log.size()),
+        of_commits_(of_commits) {}
 
-  /// The next block, or the last bytes. False: there is nothing more to find out.
-  bool read(std::string_view block, bool is_last) {
-    for (std::size_t at = 0; block_bytes - at >= header_bytes; at += fragment_bytes_) {
-      position_ = block_begin_ + at;
-      const auto rest = block.substr(at);
-      if (rest.empty()) return end_of_file();
-      if (rest.size() < header_bytes) return torn(rest);
-      const Fragment fragment(rest);
-      if (!fragment.is_known_type()) return damaged("bytes that are no record");
-      if (header_bytes + fragment.size > block_bytes - at) return damaged("a record of an impossible length");
-      if (!fragment.is_whole()) return torn(rest);
-      if (!fragment.is_valid()) return damaged("a record whose checksum does not fit");
-      if (!take(fragment)) return false;
-      fragment_bytes_ = header_bytes + fragment.size;
-      padding_begin_ = at + fragment_bytes_;
+  LogFindings read() {
+    while (read_block()) {
     }
-    position_ = block_begin_ + padding_begin_;
-    const auto padding = block.substr(std::min(padding_begin_, block.size()));
-    if (padding.find_first_not_of('\0') != padding.npos) return damaged("bytes between records");
-    block_begin_ += block_bytes;
-    padding_begin_ = 0;
-    return is_last ? end_of_file() : true;
+    return findings_;
   }
 
-  LogFindings findings() const { return findings_; }
-
  private:
+  /// False: there is nothing more to find out.
+  bool read_block() {
+    const auto block = log_.substr(position_, block_bytes);
+    const auto block_begin = position_;
+    std::size_t at = 0;
+    for (; block_bytes - at >= header_bytes; position_ = block_begin + at) {
+      if (position_ >= content_end_) return end_of_log();
+      const auto rest = block.substr(at);
+      if (rest.size() < header_bytes) return torn(rest);
+      const Fragment fragment(rest);
+      if (!fragment.is_valid()) return not_valid(rest, block_bytes - at);
+      if (!take(fragment)) return false;
+      at += header_bytes + fragment.size;
+    }
+    if (!is_zero(block.substr(std::min(at, block.size())))) return damaged("bytes between records");
+    position_ = block_begin + block_bytes;
+    return position_ < log_.size() || end_of_log();
+  }
+
   bool damaged(const std::string& what) {
     findings_.damage = what + " at byte " + std::to_string(position_);
     return false;
   }
 
-  bool end_of_file() {
+  bool end_of_log() {
     if (in_record_) findings_.torn_at = record_begin_;
     return false;
   }
 
-  /// The file ends within the fragment that begins with `rest`.
+  bool torn_here() {
+    findings_.torn_at = in_record_ ? record_begin_ : position_;
+    return false;
+  }
+
+  /// What stands here, up to the end of its block or of the file, is no valid fragment.
+  bool not_valid(std::string_view rest, std::size_t left_of_block) {
+    const Fragment fragment(rest);
+    const bool is_possible = fragment.is_known_type() && header_bytes + fragment.size <= left_of_block;
+    if (is_possible && !fragment.is_whole()) return torn(rest);
+    if (of_commits_ && !(is_possible && is_whole_with_another_length(fragment)) &&
+        lacks_sector(header_bytes + (is_possible ? fragment.size : commit_front_bytes))) {
+      return torn_here();
+    }
+    if (!fragment.is_known_type()) return damaged("bytes that are no record");
+    return damaged(is_possible ? "a record whose checksum does not fit" : "a record of an impossible length");
+  }
+
+  /// Whether a sector of what stands here, at least so many bytes, was not written, and it is the last record. (It
+  /// begins with its checksum: zeros up to the end of a sector may be that, by a chance that is small twice over.)
+  bool lacks_sector(std::size_t least_bytes) const {
+    const auto tail = log_.substr(position_, std::max(content_end_ - position_, least_bytes));
+    for (std::size_t begin = 0; begin < tail.size();) {
+      const auto end = begin + sector_bytes - (position_ + begin) % sector_bytes;
+      const auto sector = tail.substr(begin, end - begin);
+      const auto least_zeros = begin == 0 ? 1 : many_zeros;
+      if (sector.size() >= least_zeros && is_zero(sector)) return !holds_fragment(tail.substr(1), true);
+      begin = end;
+    }
+    return false;
+  }
+
+  /// The log ends within the fragment that begins with `rest`.
   bool torn(std::string_view rest) {
     if (rest.size() >= header_bytes) {
       const Fragment fragment(rest);
@@ -162,8 +210,7 @@ class LogReader {
         return damaged("a damaged record");
       }
     }
-    findings_.torn_at = in_record_ ? record_begin_ : position_;
-    return false;
+    return torn_here();
   }
 
   bool is_expected(std::uint64_t commit) const {
@@ -199,7 +246,9 @@ class LogReader {
     }
     record_front_ += fragment.bytes.substr(0, commit_front_bytes - record_front_.size());
     in_record_ = fragment.type == first || fragment.type == middle;
-    return in_record_ || !of_commits_ || take_commit();
+    if (in_record_) return true;
+    findings_.end = position_ + header_bytes + fragment.size;
+    return !of_commits_ || take_commit();
   }
 
   bool take_commit() {
@@ -210,27 +259,25 @@ class LogReader {
     return true;
   }
 
+  const std::string_view log_;
+  const std::size_t content_end_;  // behind it there are only zeros, if anything
   const bool of_commits_;
   LogFindings findings_;
-  std::uint64_t block_begin_ = 0;
-  std::uint64_t position_ = 0;
-  std::size_t fragment_bytes_ = 0;
-  std::size_t padding_begin_ = 0;
+  std::size_t position_ = 0;
   bool in_record_ = false;
   std::uint64_t record_begin_ = 0;
   std::string record_front_;  // its first bytes
 };
 
 LogFindings read_log(std::istream& log, bool of_commits) {
-  LogReader reader(of_commits);
-  std::string block(block_bytes, '\0');
-  for (bool go_on = true; go_on;) {
-    log.read(block.data(), static_cast<std::streamsize>(block.size()));
-    const auto size = static_cast<std::size_t>(log.gcount());
-    if (log.bad()) return {0, 0, std::nullopt, "bytes that cannot be read"};
-    go_on = reader.read(std::string_view(block).substr(0, size), size < block_bytes);
+  std::ostringstream bytes;
+  if (log.peek() != std::istream::traits_type::eof()) bytes << log.rdbuf();
+  if (log.bad() || !bytes) {
+    LogFindings unreadable;
+    unreadable.damage = "bytes that cannot be read";
+    return unreadable;
   }
-  return reader.findings();
+  return LogReader(bytes.view(), of_commits).read();
 }
 
 }  // namespace

@@ -10,13 +10,17 @@ namespace tracker::store {
 /// What a strict reading of one of RocksDB's write-ahead logs found. RocksDB itself takes some damage for the
 /// end of a log, and so would lose what was answered, silently; here only this is the end:
 ///
-///   A log may end in the middle of its last record, as a crash leaves it: what is there of that record is a
-///   beginning of it, and nothing follows. That is a torn tail, and the record was never answered. All else
-///   is damage.
+///   A log may end in the middle of its last record, as a crash leaves it. That is a torn tail, and the record was
+///   never answered. What is there of it is a beginning of it; or, where the log was written into zeros
+///   (WatchedFileSystem), it lacks whole sectors, which are still zeros: a disk writes each of them whole or not at
+///   all. No other record begins behind it. Zeros up to the end of the file may follow it, or the last whole record.
+///   All else is damage.
 struct LogFindings {
   /// The number of the first commit, and the one after the last; equal: there is none.
   std::uint64_t first_commit = 0;
   std::uint64_t next_commit = 0;
+  /// Where the last whole record ends.
+  std::uint64_t end = 0;
   /// Where an incomplete last record begins.
   std::optional<std::uint64_t> torn_at;
   /// In plain words, with where it is; empty: none.
@@ -26,7 +30,7 @@ struct LogFindings {
 };
 
 /// Reads RocksDB's manifest, which is a log too, of changes to the list of tables, to its end in the same way.
-/// No commits are found in it.
+/// No commits are found in it, and it is never written into zeros.
 LogFindings read_manifest(std::istream& manifest);
 
 /// Reads a log to its end. Understands what RocksDB 7.8 writes for this store (database.h): neither compressed

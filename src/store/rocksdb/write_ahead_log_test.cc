@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <random>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -151,18 +152,94 @@ TEST(WriteAheadLog, EveryChangedByteOfTheLastRecordIsSeen) {
   }
 }
 
-TEST(WriteAheadLog, ZerosAreDamageAlsoAtTheEnd) {
+TEST(WriteAheadLog, ZerosAreDamageUnlessALastRecordLacksSectors) {
   const Log log;
-  for (std::size_t begin = 0; begin < log.bytes.size(); begin += 391) {
+  const auto last_begin = log.ends[log.ends.size() - 2];
+  for (std::size_t begin = 0; begin < last_begin; begin += 391) {
     for (const std::size_t size : {16U, 512U, 4096U, 40'000U}) {
       auto damaged = log.bytes;
-      std::fill_n(damaged.begin() + static_cast<std::ptrdiff_t>(begin),
-                  std::min(size, damaged.size() - begin), '\0');
+      std::fill_n(damaged.begin() + static_cast<std::ptrdiff_t>(begin), std::min(size, last_begin - begin),
+                  '\0');
       if (damaged == log.bytes) continue;
       ASSERT_NE(read(damaged).damage, "") << begin << " " << size;
     }
   }
-  EXPECT_NE(read(log.bytes + std::string(100, '\0')).damage, "");
+}
+
+TEST(WriteAheadLog, ZerosMayFollowIt) {
+  const Log log;
+  for (const std::size_t zeros : {1U, 6U, 7U, 8U, 100U, 100'000U}) {
+    const auto found = read(log.bytes + std::string(zeros, '\0'));
+    EXPECT_EQ(found.damage, "");
+    EXPECT_EQ(found.next_commit, 70U);
+    EXPECT_EQ(found.end, log.bytes.size());
+    EXPECT_EQ(found.torn_at, std::nullopt);
+  }
+  EXPECT_EQ(read(std::string(5000, '\0')).damage, "");
+}
+
+TEST(WriteAheadLog, EveryChangedByteIsSeenAlsoBeforeZeros) {
+  std::string log;
+  for (std::uint64_t number = 1; number <= 4; ++number) append(log, commit(number, 170));
+  const auto begin = log.size();
+  append(log, commit(5, 300));
+  const auto end = log.size();
+  log.append(4096, '\0');
+  for (auto at = begin; at < end; ++at) {
+    for (unsigned change = 1; change < 256; ++change) {
+      auto damaged = log;
+      damaged[at] = static_cast<char>(static_cast<unsigned char>(damaged[at]) ^ change);
+      ASSERT_NE(read(damaged).damage, "") << at << " " << change;
+    }
+  }
+}
+
+/// Of a record that was written into zeros, any sectors may be missing, and no others.
+TEST(WriteAheadLog, ALastRecordThatLacksSectorsIsTorn) {
+  constexpr std::size_t sector = 512;
+  std::mt19937 random(1);
+  int torn = 0;
+  for (int round = 0; round < 3000; ++round) {
+    std::string log;
+    // Also over the end of a block.
+    append(log, commit(1, round % 2 == 0 ? 32'000 + random() % 800 : random() % 1000));
+    const auto begin = log.size();
+    append(log, commit(2, random() % 5000));
+    const auto end = log.size();
+    log.append(10'000, '\0');
+    auto written = log;
+    std::size_t most_missing = 0;
+    for (auto at = begin; at < end;) {
+      const auto next = std::min(end, (at / sector + 1) * sector);
+      if (random() % 3 == 0) {
+        std::fill(written.begin() + static_cast<std::ptrdiff_t>(at),
+                  written.begin() + static_cast<std::ptrdiff_t>(next), '\0');
+        most_missing = std::max(most_missing, at == begin ? sector : next - at);
+      }
+      at = next;
+    }
+    const auto found = read(written);
+    if (written == log) {
+      ASSERT_EQ(found.next_commit, 3U) << round;
+    } else if (most_missing >= 16) {
+      ++torn;
+      ASSERT_EQ(found.damage, "") << round;
+      ASSERT_EQ(found.next_commit, 2U) << round;
+      ASSERT_EQ(found.end, begin) << round;
+    } else {
+      ASSERT_NE(found.next_commit, 3U) << round;  // so few bytes may also have become zeros
+    }
+    // Nor is it torn if another one follows.
+    auto followed = log.substr(0, end);
+    append(followed, commit(3, 20));
+    std::copy(written.begin() + static_cast<std::ptrdiff_t>(begin),
+              written.begin() + static_cast<std::ptrdiff_t>(end),
+              followed.begin() + static_cast<std::ptrdiff_t>(begin));
+    if (written != log) {
+      ASSERT_NE(read(followed).damage, "") << round;
+    }
+  }
+  EXPECT_GT(torn, 1000);
 }
 
 TEST(WriteAheadLog, AMissingRecordIsSeen) {
