@@ -130,7 +130,10 @@ PowerCut::Lost PowerCut::cut(const fs::path& directory, const Keep& keep, const 
       fs::remove(file.path);
       continue;
     }
-    const std::uintmax_t kept = keep(file.synced(), file.all());
+    std::uintmax_t kept = keep(file.synced(), file.all());
+    if (file.was_written_into_zeros() && kept < file.all()) {
+      kept = std::max(file.synced(), kept / sector_bytes * sector_bytes);  // a disk writes whole sectors
+    }
     lost.add(file, kept);
     if (file.was_written_into_zeros()) {
       for (auto begin = file.its.content_synced; begin < kept;) {
