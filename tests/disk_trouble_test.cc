@@ -54,6 +54,26 @@ class DiskTroubleTest : public testing::Test {
   const Endpoint& envoy() const { return doors_.at("envoy"); }
   const Endpoint& health() const { return doors_.at("health"); }
 
+  // A new token, with so many counts on /p.
+  std::string mint_and_count(int times) {
+    const std::string token = Caller(envoy()).mint();
+    for (int count = 1; count <= times; ++count) EXPECT_EQ(Caller(envoy()).count("/p", token), count);
+    return token;
+  }
+
+  void hit_and_expect_its_end(const std::string& token) {
+    RawClient client(envoy());
+    client.send(get("/p", token));
+    expect_end_with_one_line();
+  }
+
+  // Of those that count_until_it_fails() has counted, some.
+  static void expect_second_counts(Caller& caller, const std::string& token, int counted) {
+    for (int i = 0; i < counted; i += 1 + counted / 100) {
+      EXPECT_EQ(caller.count("/" + std::to_string(i) + std::string(300, 'x'), token), 2) << i;
+    }
+  }
+
   // Counts until something other than a count is answered, or until nothing is; a new path each time, so that
   // much is written. Answers how many counts there were.
   int count_until_it_fails(const std::string& token, int most = 200'000) {
@@ -96,8 +116,7 @@ class DiskTroubleTest : public testing::Test {
 // Nobody is told a count of a commit whose sync failed, and what was told before is there.
 TEST_F(DiskTroubleTest, AFailedSyncOfTheLogEndsItWithoutAnAnswer) {
   start();
-  const std::string token = Caller(envoy()).mint();
-  for (int count = 1; count <= 10; ++count) EXPECT_EQ(Caller(envoy()).count("/p", token), count);
+  const std::string token = mint_and_count(10);
   fail("sync broken .log");
   RawClient client(envoy());
   client.send(get("/p", token));
@@ -111,12 +130,9 @@ TEST_F(DiskTroubleTest, AFailedSyncOfTheLogEndsItWithoutAnAnswer) {
 
 TEST_F(DiskTroubleTest, AFailedWriteOfTheLogEndsIt) {
   start();
-  const std::string token = Caller(envoy()).mint();
-  for (int count = 1; count <= 10; ++count) EXPECT_EQ(Caller(envoy()).count("/p", token), count);
+  const std::string token = mint_and_count(10);
   fail("write broken .log");
-  RawClient client(envoy());
-  client.send(get("/p", token));
-  expect_end_with_one_line();
+  hit_and_expect_its_end(token);
   recover();
   start();
   EXPECT_EQ(Caller(envoy()).count("/p", token), 11) << "half of that commit is a torn tail";
@@ -124,23 +140,17 @@ TEST_F(DiskTroubleTest, AFailedWriteOfTheLogEndsIt) {
 
 TEST_F(DiskTroubleTest, ASyncThatFailsForAFullDiskIsAFailedSync) {
   start();
-  const std::string token = Caller(envoy()).mint();
-  EXPECT_EQ(Caller(envoy()).count("/p", token), 1);
+  const std::string token = mint_and_count(1);
   fail("sync full .log");
-  RawClient client(envoy());
-  client.send(get("/p", token));
-  expect_end_with_one_line();
+  hit_and_expect_its_end(token);
 }
 
 // With interval durability the answer is out already; the next ones must not be.
 TEST_F(DiskTroubleTest, AFailedSyncOfAnIntervalEndsIt) {
   start({"--durability", "interval:20"});
-  const std::string token = Caller(envoy()).mint();
-  EXPECT_EQ(Caller(envoy()).count("/p", token), 1);
+  const std::string token = mint_and_count(1);
   fail("sync broken .log");
-  RawClient client(envoy());
-  client.send(get("/p", token));
-  expect_end_with_one_line();
+  hit_and_expect_its_end(token);
 }
 
 // RocksDB writes tables and its manifest on threads of its own.
@@ -159,9 +169,7 @@ TEST_F(DiskTroubleTest, AFailureInTheBackgroundEndsItAndNothingAnsweredIsLost) {
     start();
     Caller again(envoy());
     EXPECT_EQ(again.count("/p", token), 2);
-    for (int i = 0; i < counted; i += 1 + counted / 100) {
-      EXPECT_EQ(again.count("/" + std::to_string(i) + std::string(300, 'x'), token), 2) << i;
-    }
+    expect_second_counts(again, token, counted);
     program_->send_signal(SIGTERM);
     EXPECT_EQ(program_->wait_exit(), 0);
   }
@@ -201,16 +209,13 @@ TEST_F(DiskTroubleTest, AFullDiskInTheBackgroundRefusesAndServesAgain) {
     recover();
     wait_readyz(health(), 200);
     EXPECT_EQ(caller.count("/p", token), 2);
-    for (int i = 0; i < counted; i += 1 + counted / 100) {
-      EXPECT_EQ(caller.count("/" + std::to_string(i) + std::string(300, 'x'), token), 2) << i;
-    }
+    expect_second_counts(caller, token, counted);
   }
 }
 
 TEST_F(DiskTroubleTest, DrainsWhileTheDiskIsFull) {
   start();
-  const std::string token = Caller(envoy()).mint();
-  EXPECT_EQ(Caller(envoy()).count("/p", token), 1);
+  const std::string token = mint_and_count(1);
   fail("write full .log");
   EXPECT_TRUE(is_refusal(Caller(envoy()).ask(get("/p", token)), 503));
   program_->send_signal(SIGTERM);
