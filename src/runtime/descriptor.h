@@ -16,6 +16,7 @@ class Descriptor {
     if (number_ >= 0) ::close(number_);
   }
 
+  bool is_open() const noexcept { return number_ >= 0; }
   int number() const noexcept { return number_; }
 
  private:

@@ -81,7 +81,7 @@ void DataDirectory::write_format(const std::string& path) {
   const std::string text = std::string(format_words) + std::to_string(known_format) + "\n";
   const std::string new_file = path + "/FORMAT.new";
   {
-    const Descriptor file(new_file, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    const auto file = open_file(new_file, O_WRONLY | O_CREAT | O_TRUNC, 0644);
     if (!file.is_open() ||
         ::write(file.number(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
         ::fsync(file.number()) != 0) {

@@ -4,7 +4,6 @@
 
 #include <filesystem>
 #include <fstream>
-#include <memory>
 
 #include "store/rocksdb/data_directory.h"
 #include "store/rocksdb/database.h"
@@ -17,10 +16,10 @@ namespace fs = std::filesystem;
 namespace {
 
 /// Nobody else opens a store there as long as this lives.
-std::unique_ptr<Descriptor> lock_directory(const std::string& path, const std::string& if_locked) {
-  auto directory = std::make_unique<Descriptor>(path, O_RDONLY | O_DIRECTORY);
-  if (!directory->is_open()) throw StoreError(path + ": cannot open it: " + error_text(errno));
-  if (::flock(directory->number(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+runtime::Descriptor lock_directory(const std::string& path, const std::string& if_locked) {
+  auto directory = open_file(path, O_RDONLY | O_DIRECTORY);
+  if (!directory.is_open()) throw StoreError(path + ": cannot open it: " + error_text(errno));
+  if (::flock(directory.number(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
     throw StoreError(path + ": a process uses it; " + if_locked);
   }
   return directory;
@@ -31,7 +30,7 @@ void copy_files(const fs::path& from, const fs::path& to) {
   for (const auto& entry : fs::directory_iterator(from)) {
     const auto copy = to / entry.path().filename();
     fs::copy_file(entry.path(), copy);
-    const Descriptor file(copy, O_RDONLY);
+    const auto file = open_file(copy, O_RDONLY);
     if (!file.is_open() || ::fsync(file.number()) != 0) {
       throw StoreError(copy.string() + ": cannot sync it: " + error_text(errno));
     }

@@ -25,7 +25,7 @@ constexpr std::uint64_t zeros_bytes = 256 << 10U;
 /// Writes zeros ahead of what is appended to a file.
 class Zeros {
  public:
-  explicit Zeros(const std::string& path) : file_(path, O_WRONLY) {}
+  explicit Zeros(const std::string& path) : file_(open_file(path, O_WRONLY)) {}
 
   /// Before so many bytes are appended.
   IOStatus make_room(std::size_t bytes) {
@@ -48,7 +48,7 @@ class Zeros {
     return errno == ENOSPC || errno == EDQUOT ? IOStatus::NoSpace(text) : IOStatus::IOError(text);
   }
 
-  const Descriptor file_;
+  const runtime::Descriptor file_;
   std::uint64_t appended_ = 0;
   std::uint64_t end_ = 0;
 };
