@@ -16,7 +16,7 @@ std::size_t counter_cache_bytes(const RocksDbSettings& settings) {
 
 /// How long the disk is left alone after it was found full.
 constexpr auto reopen_pause = std::chrono::milliseconds(200);
-/// A commit waits for others to join it for as long as the last one took, and no longer than this.
+/// A commit waits for others to join it for twice as long as the last one took, and no longer than this.
 constexpr auto gather_longest = std::chrono::milliseconds(1);
 /// A counter that cannot be read is reported so often at most.
 constexpr auto report_pause = std::chrono::seconds(1);
@@ -124,10 +124,10 @@ bool Committer::take() {
 }
 
 /// A commit of few costs as much as one of many, and while it lasts, the others wait. So it gives those that the
-/// last one answered a moment to come again, until half of all that are under way are there.
+/// last one answered a moment to come again, until three fifths of all that are under way are there.
 void Committer::gather(std::unique_lock<std::mutex>& lock) {
   if (Clock::now() >= gather_until_) return;
-  hits_wanted_ = (taken_.hits + waiting_.hits) / 2;
+  hits_wanted_ = (taken_.hits + waiting_.hits) * 3 / 5;
   wake_.wait_until(lock, gather_until_, [this] { return waiting_.hits >= hits_wanted_ || stopping_; });
   hits_wanted_ = 0;
 }
@@ -287,7 +287,7 @@ bool Committer::commit() {
   if (!database_.write(write_)) return false;
   if (settings_.durability.kind == Durability::Kind::commit) {
     const auto end = Clock::now();
-    gather_until_ = end + std::min<Clock::duration>(end - begin, gather_longest);
+    gather_until_ = end + std::min<Clock::duration>(2 * (end - begin), gather_longest);
   }
   committed_ = facts;
   new_tokens_ = 0;
