@@ -24,6 +24,7 @@ class Run:
     disk_bytes_each: Optional[float] = None  # per counter
     write_amplification: Optional[float] = None
     tables_compacted: Optional[int] = None  # at least: files of counts that were seen and are gone
+    start_s: Optional[float] = None  # from the start of the program to its first answer
     others: Optional[float] = None  # the share of the machine that others used meanwhile, 0 to 1
     errors: list = dataclasses.field(default_factory=list)
 
@@ -57,6 +58,7 @@ FIGURES = (
     "disk_bytes_each",
     "write_amplification",
     "tables_compacted",
+    "start_s",
     "others",
 )
 
@@ -199,6 +201,16 @@ def _durable_targets():
             250_000,
             True,
             lambda value: f"{value / 1000:,.0f} ms",
+        ),
+        Target(
+            who,
+            "start: until the first answer",
+            "start_s",
+            ("start", "durable"),
+            None,
+            5,
+            True,
+            "{:,.1f} s".format,
         ),
     ]
 

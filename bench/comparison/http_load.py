@@ -45,6 +45,10 @@ class HttpLoad:
         )
         self._tokens_path = ground.write("tokens", "\n".join(self.tokens) + "\n")
 
+    def move_to(self, running):
+        """The same tokens, at a server that was started anew."""
+        self._running = running
+
     def prepare(self, shape, seconds):
         """Before a run: nothing."""
 

@@ -19,6 +19,7 @@ class Settings:
     rounds: int = 3
     idle_connections: int = 10_000
     counters: int = 1_000_000
+    counters_to_open: int = 10_000_000
     compaction_s: int = 600
     segment_s: int = 20  # of the compaction: how often it tells
 
@@ -102,6 +103,33 @@ def measure_compaction(entrant, ground, settings, seed, run, say):
     counters = len(client.tokens) * len(load.PATHS)
     drawn_at_least_once = counters * (1 - (1 - 1 / counters) ** run.requests)
     run.disk_bytes_each = _disk_bytes(running.data) / drawn_at_least_once
+
+
+def measure_start(entrant, ground, settings, seed, run, say):
+    """How long a server that was killed takes to open a store of many counters and to answer from it; and its
+    memory after a spread load over all of them."""
+    running = entrant.contestant.start(ground)
+    client = client_of(
+        entrant.contestant, running, ground, tokens=settings.counters_to_open // len(load.PATHS)
+    )
+    for done, path in enumerate(load.PATHS):
+        if done % 10 == 0:
+            say(f"{done} of {len(load.PATHS)} paths of {len(client.tokens):,} tokens are counted")
+        requests = [client.protocol.request(path, token) for token in client.tokens]
+        for _ in load.pipelined(running.port, requests, client.protocol):
+            pass
+    run.errors += _deaths(ground)
+    ground.servers.pop().kill()
+
+    begin = time.monotonic()
+    running = entrant.contestant.start(ground)
+    counted = http_load.ask_count(running.port, load.PATHS[-1], client.tokens[-1])
+    run.start_s = time.monotonic() - begin
+    if counted != 2:
+        run.errors.append(f"opened again, a counter answers {counted} where 2 is right")
+    run.disk_bytes_each = _disk_bytes(running.data) / settings.counters_to_open
+    client.move_to(running)
+    _drive(client, running, entrant.shape, ground, settings.seconds, seed, run)
 
 
 def try_out(contestant, ground):

@@ -59,6 +59,11 @@ class Server:
             time.sleep(0.01)
         raise StartError(f"{self.name}: not ready after {_start_limit_s} s: {self.last_words()}")
 
+    def kill(self):
+        """As a crash ends it."""
+        os.killpg(self.pid, signal.SIGKILL)
+        self._process.wait(_end_limit_s)
+
     def stop(self):
         for number in (signal.SIGTERM, signal.SIGKILL):
             with contextlib.suppress(ProcessLookupError):

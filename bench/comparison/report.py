@@ -66,7 +66,8 @@ def _each(figure):
     disk = _or_empty(", {:,.0f} B on disk", figure["disk_bytes_each"])
     written = _or_empty(", {:.1f} x written", figure["write_amplification"])
     compacted = _or_empty(", {} tables compacted", figure["tables_compacted"])
-    return (memory + disk + written + compacted).removeprefix(", ")
+    started = _or_empty(", answers {:.1f} s after its start", figure["start_s"])
+    return (memory + disk + written + compacted + started).removeprefix(", ")
 
 
 def _errors(row):

@@ -71,6 +71,15 @@ def all_workloads(everyone, programs, settings):
             once=True,
             by_hand=True,
         ),
+        Workload(
+            "start",
+            f"spread on {settings.counters_to_open:,} counters that the durable store has opened",
+            for_all(lambda one: one.durable and one.mints, kind="spread"),
+            measuring.measure_start,
+            setup_s=settings.counters_to_open / 40_000,
+            once=True,
+            by_hand=True,
+        ),
     ]
 
 
