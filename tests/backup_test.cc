@@ -352,7 +352,7 @@ TEST_F(BackupTest, AnInterruptedRestoreIsNeverTakenForAStore) {
   for (int round = 0; round < 12; ++round) {
     Program program({"restore", path("backup"), "--store", store("new")});
     const Deadline deadline;
-    while (program.running() && !fs::exists(path("new")) && !deadline.passed()) {
+    while (program.running() && !fs::exists(path("new/RESTORING")) && !deadline.passed()) {
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
     if (round >= 4) {

@@ -18,6 +18,8 @@ std::size_t counter_cache_bytes(const RocksDbSettings& settings) {
 constexpr auto reopen_pause = std::chrono::milliseconds(200);
 /// A commit waits for others to join it for twice as long as the last one took, and no longer than this.
 constexpr auto gather_longest = std::chrono::milliseconds(1);
+/// So many are kept to be used again; one may have a path of 8 KiB.
+constexpr std::size_t free_loadings_max = 1024;
 /// A counter that cannot be read is reported so often at most.
 constexpr auto report_pause = std::chrono::seconds(1);
 
@@ -218,6 +220,7 @@ std::unique_ptr<Committer::Loading> Committer::new_loading(const CounterKey& key
 }
 
 void Committer::recycle(std::unique_ptr<Loading> loading) {
+  if (free_loadings_.size() >= free_loadings_max) return;
   loading->counter = {};
   loading->token = {};
   loading->hits.clear();

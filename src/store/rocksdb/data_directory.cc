@@ -61,6 +61,9 @@ void DataDirectory::check(const std::string& path) {
     throw StoreError("not a tracker store: it has no file FORMAT; choose another directory, or an empty one");
   }
   require_known_format(path);
+  if (!exists(path + "/db") && !exists(path + "/db.new")) {
+    throw StoreError("damaged: its directory db is missing; restore a backup, or choose another directory");
+  }
 }
 
 bool DataDirectory::is_empty(const std::string& path) {
@@ -69,7 +72,7 @@ bool DataDirectory::is_empty(const std::string& path) {
   if (error) throw_refused("cannot read the directory", error.value());
   return std::all_of(begin(entries), end(entries), [](const fs::directory_entry& entry) {
     const auto name = entry.path().filename();
-    return name == "lost+found" || name == "FORMAT.new";
+    return name == "lost+found" || name == "FORMAT.new" || name == "db.new";
   });
 }
 
@@ -97,25 +100,9 @@ void DataDirectory::write_format(const std::string& path) {
 }
 
 DataDirectory::DataDirectory(const std::string& path) {
-  std::error_code error;
-  path_ = fs::absolute(path, error).lexically_normal().string();
-  if (error) throw_refused("cannot find the directory", error.value());
-  if (path_.size() > 1 && path_.ends_with('/')) path_.pop_back();
   try {
-    make();
-    lock();
-    if (exists(path_ + "/FORMAT") || !is_empty(path_)) {
-      check(path_);
-      for (const auto& writable : {path_, database_path()}) {
-        if (exists(writable) && ::access(writable.c_str(), W_OK | X_OK) != 0) {
-          throw_refused(writable + " is not writable", errno);
-        }
-      }
-    } else {
-      is_new_ = true;
-      write_format(path_);
-    }
-  } catch (const StoreError&) {
+    open(path);
+  } catch (...) {
     undo();
     if (descriptor_ >= 0) ::close(descriptor_);
     throw;
@@ -123,17 +110,29 @@ DataDirectory::DataDirectory(const std::string& path) {
 }
 
 DataDirectory::~DataDirectory() {
+  undo();
   if (descriptor_ >= 0) ::close(descriptor_);
 }
 
-void DataDirectory::make() {
-  for (fs::path missing = path_; !exists(missing.string()) && missing.has_relative_path();
-       missing = missing.parent_path()) {
-    made_ = missing.string();
-  }
+void DataDirectory::open(const std::string& path) {
   std::error_code error;
-  fs::create_directories(path_, error);
-  if (error) throw_refused("cannot make the directory", error.value());
+  path_ = fs::absolute(path, error).lexically_normal().string();
+  if (error) throw_refused("cannot find the directory", error.value());
+  if (path_.size() > 1 && path_.ends_with('/')) path_.pop_back();
+  made_ = make_directories(path_);
+  lock();
+  if (!exists(path_ + "/FORMAT") && is_empty(path_)) {
+    if (::access(path_.c_str(), W_OK | X_OK) != 0) throw_refused(path_ + " is not writable", errno);
+    is_new_ = true;
+    return;
+  }
+  check(path_);
+  for (const auto& writable : {path_, database_path()}) {
+    if (exists(writable) && ::access(writable.c_str(), W_OK | X_OK) != 0) {
+      throw_refused(writable + " is not writable", errno);
+    }
+  }
+  if (!exists(database_path())) move_new_database();
 }
 
 /// On the directory itself: a file to lock would have to be made first.
@@ -145,11 +144,18 @@ void DataDirectory::lock() {
   throw StoreError("locked by another process, which has it open; end that one, or choose another directory");
 }
 
-bool DataDirectory::needs_database() const {
-  return !exists(database_path());
+void DataDirectory::adopt_new_database() {
+  sync_directory(path_);
+  write_format(path_);
+  move_new_database();
 }
 
-void DataDirectory::adopt_new_database() {
+void DataDirectory::keep() noexcept {
+  is_new_ = false;
+  made_.clear();
+}
+
+void DataDirectory::move_new_database() {
   if (::rename(new_database_path().c_str(), database_path().c_str()) != 0) {
     throw_refused("cannot write into the directory", errno);
   }
@@ -159,13 +165,11 @@ void DataDirectory::adopt_new_database() {
 void DataDirectory::undo() noexcept {
   std::error_code error;
   if (is_new_) {
+    fs::remove(path_ + "/FORMAT", error);  // first: without it, the rest is no store
+    fs::remove_all(database_path(), error);
     fs::remove_all(new_database_path(), error);
-    fs::remove(path_ + "/FORMAT", error);
   }
-  if (made_.empty()) return;
-  // Only what is empty: another process may have made a store there meanwhile.
-  for (fs::path made = path_; fs::remove(made, error) && made != made_; made = made.parent_path()) {
-  }
+  remove_directories(path_, made_);
 }
 
 }  // namespace tracker::store

@@ -10,6 +10,7 @@ namespace tracker::store {
 ///
 ///   FORMAT      tells that this is a store, and in which format
 ///   db/         the RocksDB database
+///   db.new/     the same, whole, of a start that was cut off after FORMAT was there; or a part of it, if it is not
 ///   RESTORING   the mark of a restore (store_copy.h): without FORMAT, of one that did not come to its end
 ///
 /// A directory that holds something and no FORMAT is left alone.
@@ -17,6 +18,7 @@ class DataDirectory {
  public:
   /// Makes it if need be, and locks it. Throws StoreError; then nothing on disk has changed.
   explicit DataDirectory(const std::string& path);
+  /// Takes back all that was made, but for a store that was there before, or is to be kept.
   ~DataDirectory();
   DataDirectory(const DataDirectory&) = delete;
   DataDirectory& operator=(const DataDirectory&) = delete;
@@ -25,13 +27,14 @@ class DataDirectory {
   const std::string& path() const noexcept { return path_; }
   std::string database_path() const { return path_ + "/db"; }
 
-  /// Where a database is to be made, before adopt_new_database(): a start that is cut off leaves no half of one.
+  /// Whether it is no store yet: then it is to have a database, in new_database_path(), and to adopt that.
+  bool is_new() const noexcept { return is_new_; }
   std::string new_database_path() const { return path_ + "/db.new"; }
-  bool needs_database() const;
-  /// Moves it to its place. Throws StoreError.
+  /// Makes it a store, with that database. A start that is cut off leaves a store or none, nothing between. Throws
+  /// StoreError.
   void adopt_new_database();
-  /// Takes back all that this has made, when no database can be made. A store that was there already stays.
-  void undo() noexcept;
+  /// All has gone well: what was made stays.
+  void keep() noexcept;
 
   /// Throws StoreError unless `path` holds a store of a format that this program knows. Reads only.
   static void check(const std::string& path);
@@ -45,12 +48,14 @@ class DataDirectory {
   static void write_format(const std::string& path);
 
  private:
-  void make();
+  void open(const std::string& path);
   void lock();
+  void move_new_database();
+  void undo() noexcept;
 
   std::string path_;
-  std::string made_;     // the topmost directory that was not there; empty: all were
-  bool is_new_ = false;  // it became a store just now
+  std::string made_;  // the topmost directory that was not there; empty: all were
+  bool is_new_ = false;
   int descriptor_ = -1;  // holds the lock
 };
 

@@ -63,9 +63,13 @@ std::size_t write_buffer_bytes(const RocksDbSettings& settings) {
 rocksdb::Options options_for(const RocksDbSettings& settings) {
   rocksdb::Options options;
   options.info_log = std::make_shared<NoLog>();
-  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  // check_database() reads the logs more strictly than any of RocksDB's modes, and lets only what a crash leaves of
+  // a last record pass. That is to be left out, also where it lies in zeros.
+  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kSkipAnyCorruptedRecords;
   options.paranoid_checks = true;
-  options.avoid_flush_during_recovery = true;
+  // What the logs have becomes a table at once. They may never have reached the disk, even where the kernel shows
+  // them and another fsync would say yes: after one that failed.
+  options.avoid_flush_during_recovery = false;
   options.skip_stats_update_on_db_open = true;
   options.max_bgerror_resume_count = 0;
   options.max_open_files = 512;
@@ -134,7 +138,7 @@ Database::~Database() {
 
 void Database::open() {
   auto options = options_for(settings_);
-  const auto last_commit = check_database(directory_, options, LogTails::cut_off);
+  const auto last_commit = check_database(directory_, options);
 
   files_ = std::make_shared<WatchedFileSystem>(
       directory_, settings_.durability.kind == Durability::Kind::commit, settings_.on_fatal);
@@ -183,6 +187,7 @@ std::vector<Reading> Database::read(const std::vector<rocksdb::Slice>& keys) {
   std::vector<rocksdb::PinnableSlice> values(keys.size());
   std::vector<rocksdb::Status> statuses(keys.size());
   const std::shared_lock lock(in_use_);
+  if (db_ == nullptr) return {keys.size(), Reading{Reading::Kind::failed, 0, "the disk is full"}};
   db_->MultiGet({}, db_->DefaultColumnFamily(), keys.size(), keys.data(), values.data(), statuses.data());
   std::vector<Reading> readings(keys.size());
   for (std::size_t i = 0; i < keys.size(); ++i) readings[i] = reading_of(statuses[i], values[i]);
@@ -197,7 +202,7 @@ void Database::sync() {
 }
 
 bool Database::disk_full() const {
-  return files_->disk_full();
+  return db_ == nullptr || files_->disk_full();
 }
 
 /// Enough for what is in memory to become a table, or, on a small disk, for a good part of it.
@@ -236,6 +241,13 @@ CommitFacts Database::copy_to(const std::string& directory) {
     if (status.ok()) status = checkpoint->CreateCheckpoint(directory);
     if (!status.ok()) throw StoreError("cannot copy the database: " + status.ToString());
   }
+  // It has all that was committed before in tables. Its logs were copied while they were written, in pieces of
+  // different moments.
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(directory)) {
+    if (entry.path().extension() == ".log") fs::remove(entry.path(), error);
+  }
+  if (error) throw StoreError("cannot remove the logs of the copy: " + error.message());
   // Opened once, it has a log, and is seen to be whole.
   auto options = options_for(settings_);
   rocksdb::DB* raw = nullptr;
@@ -250,7 +262,7 @@ CommitFacts Database::copy_to(const std::string& directory) {
 
 CommitFacts Database::look_through(const std::string& directory) {
   const auto options = options_for({});
-  const auto last_commit = check_database(directory, options, LogTails::leave);
+  const auto last_commit = check_database(directory, options);
   rocksdb::DB* raw = nullptr;
   auto status = rocksdb::DB::OpenForReadOnly(options, directory, &raw);
   const std::unique_ptr<rocksdb::DB> db(raw);

@@ -48,7 +48,8 @@ class Database {
   /// Makes an empty database; `directory` does not exist. Throws StoreError.
   static void create(const std::string& directory, const RocksDbSettings& settings);
 
-  /// Looks through the database in `directory`, and opens it only if all that was ever committed is there.
+  /// Looks through the database in `directory`, and opens it only if all that was ever committed is there. What was
+  /// only in its logs is in tables then, and on disk.
   /// Throws StoreError; then nothing on disk has changed, as far as the damage could be seen without.
   Database(std::string directory, const RocksDbSettings& settings);
   ~Database();

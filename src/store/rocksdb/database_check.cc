@@ -1,9 +1,7 @@
 #include "store/rocksdb/database_check.h"
 
-#include <fcntl.h>
 #include <rocksdb/db.h>
 #include <rocksdb/wal_filter.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
@@ -64,21 +62,6 @@ std::map<std::uint64_t, fs::path> logs_from(const std::string& directory, std::u
   return logs;
 }
 
-/// A process that was killed may have left in the kernel what it had written; what is read now is answered from,
-/// so it must not get lost either.
-void sync_file(const fs::path& path) {
-  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  const bool is_synced = file >= 0 && ::fdatasync(file) == 0;
-  if (file >= 0) ::close(file);
-  if (!is_synced) throw StoreError("cannot sync " + path.string() + "; see to the disk");
-}
-
-void cut_off_tail(const fs::path& path, const LogFindings& found) {
-  std::error_code error;
-  if (fs::file_size(path, error) > found.end) fs::resize_file(path, found.end, error);
-  if (error) throw StoreError("cannot cut off the end of " + path.string() + ": " + error.message());
-}
-
 /// The part that RocksDB would take for an end.
 void check_manifest(const std::string& directory) {
   std::ifstream current(directory + "/CURRENT");
@@ -135,13 +118,11 @@ CommitFacts read_commit_facts(rocksdb::DB& db) {
   return *facts;
 }
 
-std::uint64_t check_database(const std::string& directory, const rocksdb::Options& options, LogTails tails) {
+std::uint64_t check_database(const std::string& directory, const rocksdb::Options& options) {
   check_manifest(directory);
   LogNumber log_number;
   auto read_only = options;
   read_only.wal_filter = &log_number;
-  read_only.wal_recovery_mode =
-      rocksdb::WALRecoveryMode::kSkipAnyCorruptedRecords;  // we look at them ourselves
   rocksdb::DB* raw = nullptr;
   const auto status = rocksdb::DB::OpenForReadOnly(read_only, directory, &raw);
   const std::unique_ptr<rocksdb::DB> db(raw);
@@ -153,12 +134,7 @@ std::uint64_t check_database(const std::string& directory, const rocksdb::Option
   if (paths.empty()) throw_damaged("the write-ahead log in " + directory + " is missing");
   const auto logs = read_logs(paths);
   if (!status.ok()) throw_damaged(status.ToString());
-  const auto last_commit = follow_commits(logs, read_commit_facts(*db).number);
-  for (const auto& [path, found] : logs) {
-    if (tails == LogTails::cut_off) cut_off_tail(path, found);
-    sync_file(path);
-  }
-  return last_commit;
+  return follow_commits(logs, read_commit_facts(*db).number);
 }
 
 }  // namespace tracker::store

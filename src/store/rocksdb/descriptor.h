@@ -30,4 +30,11 @@ inline void sync_directory(const std::string& path) {
   }
 }
 
+/// Makes what is missing of the directories down to `path`, and puts that on disk. Answers the topmost one that it
+/// made, in absolute form; nothing if all were there. Throws StoreError, and then nothing has changed.
+std::string make_directories(const std::string& path);
+
+/// Takes that back, as far as the directories are empty: another process may have used one meanwhile.
+void remove_directories(const std::string& path, const std::string& topmost) noexcept;
+
 }  // namespace tracker::store

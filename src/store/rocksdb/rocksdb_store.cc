@@ -18,22 +18,20 @@ struct RocksDbStore::Parts {
         settings(with_absolute_path(given, directory)),
         database(path_of_database(directory, settings), settings),
         tokens_at_open(database.facts_at_open().tokens),
-        committer(database, settings) {}
+        committer(database, settings) {
+    directory.keep();
+  }
 
   static RocksDbSettings with_absolute_path(RocksDbSettings settings, const DataDirectory& directory) {
     settings.directory = directory.path();
     return settings;
   }
   static std::string path_of_database(DataDirectory& directory, const RocksDbSettings& settings) {
-    if (directory.needs_database()) {
-      try {
-        fs::remove_all(directory.new_database_path());
-        Database::create(directory.new_database_path(), settings);
-        directory.adopt_new_database();
-      } catch (const StoreError&) {
-        directory.undo();
-        throw;
-      }
+    if (directory.is_new()) {
+      std::error_code error;
+      fs::remove_all(directory.new_database_path(), error);  // if that fails, the next line says so
+      Database::create(directory.new_database_path(), settings);
+      directory.adopt_new_database();
     }
     return directory.database_path();
   }
@@ -75,9 +73,9 @@ StoreSummary RocksDbStore::backup(const std::string& directory) {
                            : "the directory exists; name one that does not");
   }
   try {
+    sync_directory(fs::absolute(directory).lexically_normal().parent_path());
     const auto facts = parts_->database.copy_to(directory + "/db");
     DataDirectory::write_format(directory);
-    sync_directory(fs::absolute(directory).lexically_normal().parent_path());
     return {facts.tokens, bytes_in(directory)};
   } catch (const StoreError&) {
     fs::remove_all(directory, error);

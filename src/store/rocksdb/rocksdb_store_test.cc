@@ -3,9 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <thread>
 
 #include "store/blocking_store.h"
+#include "store/rocksdb/store_copy.h"
 #include "store/rocksdb/store_on_disk.h"
 #include "support/temporary_directory.h"
 
@@ -136,6 +138,35 @@ TEST_F(RocksDbStoreTest, ABackupHasWhatWasAnsweredAndNothingAfter) {
   }
 }
 
+// Their records would be of different moments.
+TEST_F(RocksDbStoreTest, ABackupHasNoLogsThatWereWrittenMeanwhile) {
+  RocksDbStore store(small_settings(path()));
+  const auto id = new_token(store);
+  std::atomic<bool> done = false;
+  std::jthread client([&] {
+    while (!done) track_one(store, id, "/a");
+  });
+  for (int backup = 0; backup < 20; ++backup) {
+    const auto copy = path("backup" + std::to_string(backup));
+    store.backup(copy);
+    for (const auto& entry : fs::directory_iterator(copy / "db")) {
+      EXPECT_TRUE(entry.path().extension() != ".log" || entry.file_size() == 0) << entry.path();
+    }
+    EXPECT_EQ(look_through_store(copy).tokens, 1U);
+  }
+  done = true;
+}
+
+TEST_F(RocksDbStoreTest, ACopyThatIsLikeACrashIsRestored) {
+  RocksDbStore store(small_settings(path()));
+  const auto id = new_token(store);
+  for (int count = 1; count <= 5; ++count) track_one(store, id, "/a");
+  copy_store(path(), path("copy"));
+  EXPECT_EQ(restore_store(path("copy"), path("restored")).tokens, 1U);
+  RocksDbStore restored(small_settings(path("restored")));
+  EXPECT_EQ(track_one(restored, id, "/a"), Verdict::counted(6));
+}
+
 TEST_F(RocksDbStoreTest, ABackupOverSomethingIsRefused) {
   RocksDbStore store(small_settings(path()));
   fs::create_directory(path("there"));
@@ -182,12 +213,38 @@ TEST_F(RocksDbStoreTest, ADirectoryThatMustBeMadeIsMade) {
 }
 
 TEST_F(RocksDbStoreTest, AFirstStartThatWasCutOffIsMadeGood) {
+  for (const bool with_format : {true, false}) {
+    SCOPED_TRACE(with_format);
+    { const RocksDbStore store(small_settings(path())); }
+    fs::rename(path() / "db", path() / "db.new");
+    if (!with_format) {
+      fs::remove(path() / "FORMAT");
+      fs::remove(path() / "db.new" / "CURRENT");
+    }
+    {
+      RocksDbStore store(small_settings(path()));
+      EXPECT_EQ(store.tokens_at_open(), 0U);
+      new_token(store);
+    }
+    EXPECT_FALSE(fs::exists(path() / "db.new"));
+    fs::remove_all(path());
+  }
+}
+
+TEST_F(RocksDbStoreTest, AStoreWithoutItsDatabaseIsRefused) {
   { const RocksDbStore store(small_settings(path())); }
-  fs::rename(path() / "db", path() / "db.new");
-  fs::remove(path() / "db.new" / "CURRENT");
-  RocksDbStore store(small_settings(path()));
-  EXPECT_EQ(store.tokens_at_open(), 0U);
-  new_token(store);
+  fs::remove_all(path() / "db");
+  EXPECT_THAT(refusal(small_settings(path())), HasSubstr("db is missing"));
+}
+
+TEST_F(RocksDbStoreTest, AFirstStartThatFailsLeavesNothing) {
+  // A name so long that the directory can be made, and the database in it cannot.
+  constexpr std::size_t longest = 4085;
+  constexpr std::size_t step = 201;
+  auto name = path().string();
+  while (name.size() + step < longest) name += "/" + std::string(step - 1, 'd');
+  name += "/" + std::string(longest - name.size() - 1, 'd');
+  EXPECT_THAT(refusal(small_settings(name)), HasSubstr("cannot make the database"));
 }
 
 }  // namespace tracker::store

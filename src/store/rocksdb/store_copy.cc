@@ -38,9 +38,9 @@ void copy_files(const fs::path& from, const fs::path& to) {
   sync_directory(to);
 }
 
-/// What is there of an unfinished restore; the mark goes last.
+/// What is there of an unfinished restore; without FORMAT, which goes first, it is none; the mark goes last.
 void remove_unfinished(const fs::path& to) {
-  for (const auto* name : {"db", "FORMAT.new"}) fs::remove_all(to / name);
+  for (const auto* name : {"FORMAT", "db", "FORMAT.new"}) fs::remove_all(to / name);
   fs::remove(to / DataDirectory::restoring);
 }
 
@@ -50,6 +50,14 @@ void require_empty(const fs::path& to) {
   for (const auto& entry : fs::directory_iterator(to)) found += " " + entry.path().filename().string();
   throw StoreError(to.string() + ": it is not empty, it holds" + found +
                    "; choose another directory, or move away what is there");
+}
+
+/// What `call` answers; what it throws is about `path`.
+template <typename Call>
+auto about(const std::string& path, Call call) try {
+  return call();
+} catch (const StoreError& reason) {
+  throw StoreError(path + ": " + reason.what());
 }
 
 }  // namespace
@@ -76,34 +84,29 @@ StoreSummary restore_store(const std::string& from, const std::string& to) try {
   if (fs::equivalent(from, to, error))
     throw StoreError(to + ": it is the backup itself; choose another directory");
   const auto from_lock = lock_directory(from, "make a backup of it (tracker backup), and restore that");
-  StoreSummary summary;
-  try {
-    summary = look_through_store(from);
-  } catch (const StoreError& reason) {
-    throw StoreError(from + ": " + reason.what());
-  }
+  const auto summary = about(from, [&] { return look_through_store(from); });
 
-  const bool is_new = fs::create_directories(to);
+  const auto made = about(to, [&] { return make_directories(to); });
   const auto to_lock = lock_directory(to, "choose another directory");
   const fs::path store = to;
   if (DataDirectory::is_unfinished(to)) remove_unfinished(store);
   require_empty(store);
+  fs::remove_all(store / "db.new");  // of a first start that was cut off
   try {
     if (!std::ofstream(store / DataDirectory::restoring)) throw StoreError(to + ": cannot write there");
     sync_directory(to);
     copy_files(fs::path(from) / "db", store / "db");
     Database::look_through(store / "db");
     DataDirectory::write_format(to);
-    fs::remove(store / DataDirectory::restoring);
-    sync_directory(fs::absolute(store).lexically_normal().parent_path());
   } catch (...) {
     try {
       remove_unfinished(store);
-      if (is_new) fs::remove(store);
+      remove_directories(to, made);
     } catch (const fs::filesystem_error&) {  // what is left is marked
     }
     throw;
   }
+  fs::remove(store / DataDirectory::restoring, error);  // beside FORMAT it means nothing
   return summary;
 } catch (const fs::filesystem_error& error) {
   throw StoreError(error.path2().empty() ? error.path1().string() + ": " + error.code().message()

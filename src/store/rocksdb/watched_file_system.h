@@ -52,7 +52,9 @@ class WatchedFileSystem final : public rocksdb::FileSystemWrapper {
 
   /// Looks at the outcome of a write or, if the disk may not be full for it, of an fsync.
   rocksdb::IOStatus watch(rocksdb::IOStatus status, bool is_sync);
-  bool is_watched(const std::string& name) const { return name.starts_with(directory_); }
+  bool is_watched(const std::string& name) const {
+    return name == directory_ || name.starts_with(directory_ + "/");
+  }
 
   const std::string directory_;
   const bool logs_into_zeros_;

@@ -20,8 +20,9 @@ constexpr std::size_t block_bytes = 32768;
 constexpr std::size_t sector_bytes = 512;  // the least that any disk writes
 constexpr std::size_t header_bytes = 7;
 constexpr std::size_t batch_header_bytes = 12;
-/// More zeros in a row than a commit holds, unless a sector of it was not written.
-constexpr std::size_t many_zeros = 16;
+/// More zeros than a commit ends with, unless its last sector was not written: it ends with a value of 8 bytes that
+/// is not 0.
+constexpr std::size_t many_zeros = 8;
 constexpr char put = 1;
 enum Type : unsigned char { full = 1, first = 2, middle = 3, last = 4 };
 
@@ -128,9 +129,7 @@ class LogReader {
  public:
   /// Whether its records are commits, which may have been written into zeros, or anything.
   LogReader(std::string_view log, bool of_commits)
-      : log_(log),
-        content_end_(of_commits ? without_last_zeros(log).size() : log.size()),
-        of_commits_(of_commits) {}
+      : log_(log), content_end_(without_last_zeros(log).size()), of_commits_(of_commits) {}
 
   LogFindings read() {
     while (read_block()) {
@@ -247,7 +246,6 @@ class LogReader {
     record_front_ += fragment.bytes.substr(0, commit_front_bytes - record_front_.size());
     in_record_ = fragment.type == first || fragment.type == middle;
     if (in_record_) return true;
-    findings_.end = position_ + header_bytes + fragment.size;
     return !of_commits_ || take_commit();
   }
 

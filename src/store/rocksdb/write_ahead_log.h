@@ -19,8 +19,6 @@ struct LogFindings {
   /// The number of the first commit, and the one after the last; equal: there is none.
   std::uint64_t first_commit = 0;
   std::uint64_t next_commit = 0;
-  /// Where the last whole record ends.
-  std::uint64_t end = 0;
   /// Where an incomplete last record begins.
   std::optional<std::uint64_t> torn_at;
   /// In plain words, with where it is; empty: none.
@@ -30,7 +28,7 @@ struct LogFindings {
 };
 
 /// Reads RocksDB's manifest, which is a log too, of changes to the list of tables, to its end in the same way.
-/// No commits are found in it, and it is never written into zeros.
+/// No commits are found in it, and zeros at its end are one: a file system may leave them of what was not synced.
 LogFindings read_manifest(std::istream& manifest);
 
 /// Reads a log to its end. Understands what RocksDB 7.8 writes for this store (database.h): neither compressed
