@@ -57,7 +57,8 @@ void Connection::advance() {
       case Step::write:
         if (!writable_) return;
         send(std::exchange(unsent_, {}));
-        format_answers();
+        if (unsent_.empty() && first_ != nullptr) worker_.has_answers(*this);
+        set_deadline();
         break;
       case Step::wait_for_answers:
         return;
@@ -186,17 +187,31 @@ void Connection::close_with(Refusal refusal) {
 }
 
 void Connection::write_answers() {
-  ReadyHook::unlink();
-  if (!lingering_ && unsent_.empty() && !broken_) format_answers();
+  if (lingering_ || !unsent_.empty() || broken_) return advance();
+  std::string& out = worker_.write_buffer();
+  const auto begin = out.size();
+  format_answers(out);
+  if (out.size() > begin) return worker_.send_later(*this, begin);
+  set_deadline();
   advance();
 }
 
-/// Sends the answers that are next in order.
-void Connection::format_answers() {
-  if (!unsent_.empty() || broken_) return;
+void Connection::on_sent(std::string_view bytes, ssize_t sent) {
+  if (sent >= 0) {
+    set_unsent(bytes.substr(static_cast<std::size_t>(sent)));
+  } else if (sent == -EAGAIN || sent == -EWOULDBLOCK) {
+    writable_ = false;
+    set_unsent(bytes);
+  } else {
+    broken_ = true;
+  }
+  set_deadline();
+  advance();
+}
+
+/// Appends the answers that are next in order.
+void Connection::format_answers(std::string& out) {
   const AnswerWriter& answers = worker_.answers();
-  std::string& out = worker_.write_buffer();
-  out.clear();
   while (first_ != nullptr && first_->answer != Exchange::Answer::none_yet) {
     Exchange& exchange = *std::exchange(first_, first_->next);
     --waiting_;
@@ -213,8 +228,6 @@ void Connection::format_answers() {
     }
     worker_.exchanges().give_back(exchange);
   }
-  if (!out.empty()) send(out);
-  set_deadline();
 }
 
 void Connection::send(std::string_view bytes) {
@@ -231,6 +244,10 @@ void Connection::send(std::string_view bytes) {
     }
     bytes.remove_prefix(static_cast<std::size_t>(sent));
   }
+  set_unsent(bytes);
+}
+
+void Connection::set_unsent(std::string_view bytes) {
   unsent_.assign(bytes);
   if (!unsent_.empty()) worker_.arm(EnvoyWorker::Waiting::write, *this);
 }

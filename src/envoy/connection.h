@@ -49,8 +49,11 @@ class Connection final : public ConnectionHook,
   /// Answers with this refusal behind what waits, and then closes.
   void close_with(Refusal refusal);
 
-  /// Writes the answers that are next in order.
+  /// Has its worker send the answers that are next in order.
   void write_answers();
+
+  /// What came of that: so many of the bytes were sent, or -errno.
+  void on_sent(std::string_view bytes, ssize_t sent);
 
   /// The service ends: reads what has arrived, and ends after the answers to it.
   void drain();
@@ -72,8 +75,9 @@ class Connection final : public ConnectionHook,
   const domain::TokenId& id_of(const domain::Token& token);
   Exchange& enqueue();
   void answer_with(Exchange& exchange, Refusal refusal);
-  void format_answers();
+  void format_answers(std::string& out);
   void send(std::string_view bytes);
+  void set_unsent(std::string_view bytes);
   void set_deadline();
   Refusal refusal_of_late_head() const;
   void abandon_requests() noexcept;

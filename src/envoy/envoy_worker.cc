@@ -100,10 +100,10 @@ void EnvoyWorker::ended(Connection& connection) {
 
 /// So many are refused at once that they get no time to read their answer.
 void EnvoyWorker::refuse_and_close(const runtime::Descriptor& socket) {
-  write_buffer_.clear();
+  std::string answer;
   answers_.set_time(std::time(nullptr));
-  answers_.append_refusal(Refusal::too_many_connections, Persistence::closes, true, write_buffer_);
-  ::send(socket.number(), write_buffer_.data(), write_buffer_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  answers_.append_refusal(Refusal::too_many_connections, Persistence::closes, true, answer);
+  ::send(socket.number(), answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 bool EnvoyWorker::track(const domain::TokenId& id, std::string_view path, Exchange& exchange) {
@@ -170,8 +170,29 @@ void EnvoyWorker::answered(Exchange& exchange) {
     exchanges_.give_back(exchange);
     return;
   }
-  if (!exchange.connection->ReadyHook::is_linked()) ready_.push_back(*exchange.connection);
+  has_answers(*exchange.connection);
+}
+
+void EnvoyWorker::has_answers(Connection& connection) {
+  if (!connection.ReadyHook::is_linked()) ready_.push_back(connection);
   schedule_turn_end();
+}
+
+void EnvoyWorker::send_later(Connection& connection, std::size_t begin) {
+  writes_.push_back({&connection, begin, write_buffer_.size() - begin});
+}
+
+void EnvoyWorker::send_all() {
+  messages_.clear();
+  for (const auto& [connection, begin, size] : writes_) {
+    messages_.push_back({connection->socket(), std::string_view(write_buffer_).substr(begin, size), 0});
+  }
+  send_batch_.send(messages_);
+  for (std::size_t i = 0; i < writes_.size(); ++i) {
+    writes_[i].connection->on_sent(messages_[i].bytes, messages_[i].sent);
+  }
+  writes_.clear();
+  write_buffer_.clear();
 }
 
 /// While many are ready, more become so meanwhile: looking again at once is cheaper than by way of the loop.
@@ -198,6 +219,7 @@ void EnvoyWorker::end_turn() {
     Connection& connection = ready_.front();
     ready_.pop_front();
     connection.write_answers();
+    if (ready_.empty() || write_buffer_.size() >= batch_bytes_max) send_all();
   }
   turn_ended_at_.reset();
   turn_end_scheduled_ = false;

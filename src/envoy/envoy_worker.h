@@ -17,6 +17,7 @@
 #include "runtime/deadlines.h"
 #include "runtime/listener.h"
 #include "runtime/ready_set.h"
+#include "runtime/send_batch.h"
 
 namespace tracker::envoy {
 
@@ -59,6 +60,10 @@ class EnvoyWorker {
 
   /// The exchange has its answer; its connection is written to at the end of the turn.
   void answered(Exchange& exchange);
+  /// The connection may have answers to write, at the end of the turn.
+  void has_answers(Connection& connection);
+  /// What is in the write buffer from `begin` on is sent to the connection, together with what others send.
+  void send_later(Connection& connection, std::size_t begin);
 
   /// The connection has served; it goes once nobody is at work with it.
   void ended(Connection& connection);
@@ -84,6 +89,7 @@ class EnvoyWorker {
   void schedule_turn_end();
   void end_turn();
   void hand_on();
+  void send_all();
   bool enter_flight();
   void watch(runtime::Expiring& in_flight);
   std::optional<runtime::Clock::time_point> expire(runtime::Clock::time_point now);
@@ -101,6 +107,14 @@ class EnvoyWorker {
   std::vector<char> read_buffer_;
   std::string path_buffer_;
   std::string write_buffer_;
+  struct Write {
+    Connection* connection;
+    std::size_t begin;  // in the write buffer
+    std::size_t size;
+  };
+  std::vector<Write> writes_;
+  std::vector<runtime::SendBatch::Message> messages_;
+  runtime::SendBatch send_batch_;
   AnswerWriter answers_;
   ExchangePool exchanges_;
 
