@@ -112,12 +112,7 @@ def measure_start(entrant, ground, settings, seed, run, say):
     client = client_of(
         entrant.contestant, running, ground, tokens=settings.counters_to_open // len(load.PATHS)
     )
-    for done, path in enumerate(load.PATHS):
-        if done % 10 == 0:
-            say(f"{done} of {len(load.PATHS)} paths of {len(client.tokens):,} tokens are counted")
-        requests = [client.protocol.request(path, token) for token in client.tokens]
-        for _ in load.pipelined(running.port, requests, client.protocol):
-            pass
+    _fill(client, running, client.tokens, settings.counters_to_open, say)
     run.errors += _deaths(ground)
     ground.servers.pop().kill()
 
@@ -189,16 +184,19 @@ def _idle(client, running, count):
     return load.IdleConnections(running.port, count, request, client.protocol)
 
 
-def _fill(client, running, tokens, counters):
+def _fill(client, running, tokens, counters, say=lambda text: None):
     """Counts once for each token and path, and sees that each answer is a first count."""
     paths = load.PATHS[: max(1, counters // len(tokens))]
-    requests = [client.protocol.request(path, token) for path in paths for token in tokens]
-    first = sum(
-        answers.count(client.protocol.first_count)
-        for answers in load.pipelined(running.port, requests, client.protocol)
-    )
-    if running.counts and first != len(requests):
-        raise load.LoadError(f"{first} first counts for {len(requests)} new counters")
+    first = 0
+    for done, path in enumerate(paths):
+        if done % 10 == 0:
+            say(f"{done} of {len(paths)} paths of {len(tokens):,} tokens are counted")
+        requests = [client.protocol.request(path, token) for token in tokens]
+        for answers in load.pipelined(running.port, requests, client.protocol):
+            first += answers.count(client.protocol.first_count)
+    new = len(paths) * len(tokens)
+    if running.counts and first != new:
+        raise load.LoadError(f"{first} first counts for {new} new counters")
 
 
 def _used_memory(running, ground):

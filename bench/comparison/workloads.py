@@ -65,7 +65,7 @@ def all_workloads(everyone, programs, settings):
         Workload(
             "compaction",
             f"spread on the durable store for {settings.compaction_s} s",
-            for_all(lambda one: one.durable and one.mints, kind="spread"),
+            for_all(_is_durable_tracker, kind="spread"),
             measuring.measure_compaction,
             load_s=settings.compaction_s,
             once=True,
@@ -74,7 +74,7 @@ def all_workloads(everyone, programs, settings):
         Workload(
             "start",
             f"spread on {settings.counters_to_open:,} counters that the durable store has opened",
-            for_all(lambda one: one.durable and one.mints, kind="spread"),
+            for_all(_is_durable_tracker, kind="spread"),
             measuring.measure_start,
             setup_s=settings.counters_to_open / 40_000,
             once=True,
@@ -85,6 +85,10 @@ def all_workloads(everyone, programs, settings):
 
 def _answers_auth(one):
     return one.mints or one.name == "nginx"
+
+
+def _is_durable_tracker(one):
+    return one.durable and one.mints
 
 
 def _scale(everyone, programs, settings):

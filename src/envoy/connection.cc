@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cassert>
 #include <cerrno>
 #include <cstring>
@@ -55,11 +56,8 @@ void Connection::advance() {
         set_deadline();
         break;
       case Step::write:
-        if (!writable_) return;
-        send(std::exchange(unsent_, {}));
-        if (unsent_.empty() && first_ != nullptr) worker_.has_answers(*this);
-        set_deadline();
-        break;
+        if (writable_) worker_.write_at_turn_end(*this);
+        return;
       case Step::wait_for_answers:
         return;
     }
@@ -187,9 +185,10 @@ void Connection::close_with(Refusal refusal) {
 }
 
 void Connection::write_answers() {
-  if (lingering_ || !unsent_.empty() || broken_) return advance();
+  if (lingering_ || broken_ || (!unsent_.empty() && !writable_)) return advance();
   std::string& out = worker_.write_buffer();
   const auto begin = out.size();
+  out += std::exchange(unsent_, {});
   format_answers(out);
   if (out.size() > begin) return worker_.send_later(*this, begin);
   set_deadline();
@@ -197,13 +196,12 @@ void Connection::write_answers() {
 }
 
 void Connection::on_sent(std::string_view bytes, ssize_t sent) {
-  if (sent >= 0) {
-    set_unsent(bytes.substr(static_cast<std::size_t>(sent)));
-  } else if (sent == -EAGAIN || sent == -EWOULDBLOCK) {
-    writable_ = false;
-    set_unsent(bytes);
-  } else {
+  if (sent < 0 && sent != -EAGAIN && sent != -EWOULDBLOCK) {
     broken_ = true;
+  } else {
+    writable_ = sent >= 0;
+    unsent_.assign(bytes.substr(static_cast<std::size_t>(std::max<ssize_t>(sent, 0))));
+    if (!unsent_.empty()) worker_.arm(EnvoyWorker::Waiting::write, *this);
   }
   set_deadline();
   advance();
@@ -228,28 +226,6 @@ void Connection::format_answers(std::string& out) {
     }
     worker_.exchanges().give_back(exchange);
   }
-}
-
-void Connection::send(std::string_view bytes) {
-  while (!bytes.empty()) {
-    const auto sent = ::send(socket_.number(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (sent < 0) {
-      if (errno == EINTR) continue;
-      if (errno != EAGAIN && errno != EWOULDBLOCK) {
-        broken_ = true;
-        return;
-      }
-      writable_ = false;
-      break;
-    }
-    bytes.remove_prefix(static_cast<std::size_t>(sent));
-  }
-  set_unsent(bytes);
-}
-
-void Connection::set_unsent(std::string_view bytes) {
-  unsent_.assign(bytes);
-  if (!unsent_.empty()) worker_.arm(EnvoyWorker::Waiting::write, *this);
 }
 
 void Connection::set_deadline() {

@@ -49,7 +49,7 @@ class Connection final : public ConnectionHook,
   /// Answers with this refusal behind what waits, and then closes.
   void close_with(Refusal refusal);
 
-  /// Has its worker send the answers that are next in order.
+  /// Has its worker send what is unsent, and the answers that are next in order.
   void write_answers();
 
   /// What came of that: so many of the bytes were sent, or -errno.
@@ -76,8 +76,6 @@ class Connection final : public ConnectionHook,
   Exchange& enqueue();
   void answer_with(Exchange& exchange, Refusal refusal);
   void format_answers(std::string& out);
-  void send(std::string_view bytes);
-  void set_unsent(std::string_view bytes);
   void set_deadline();
   Refusal refusal_of_late_head() const;
   void abandon_requests() noexcept;

@@ -170,10 +170,10 @@ void EnvoyWorker::answered(Exchange& exchange) {
     exchanges_.give_back(exchange);
     return;
   }
-  has_answers(*exchange.connection);
+  write_at_turn_end(*exchange.connection);
 }
 
-void EnvoyWorker::has_answers(Connection& connection) {
+void EnvoyWorker::write_at_turn_end(Connection& connection) {
   if (!connection.ReadyHook::is_linked()) ready_.push_back(connection);
   schedule_turn_end();
 }

@@ -60,8 +60,8 @@ class EnvoyWorker {
 
   /// The exchange has its answer; its connection is written to at the end of the turn.
   void answered(Exchange& exchange);
-  /// The connection may have answers to write, at the end of the turn.
-  void has_answers(Connection& connection);
+  /// The connection has something to write, and does so at the end of the turn.
+  void write_at_turn_end(Connection& connection);
   /// What is in the write buffer from `begin` on is sent to the connection, together with what others send.
   void send_later(Connection& connection, std::size_t begin);
 

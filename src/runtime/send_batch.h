@@ -17,8 +17,8 @@ class SendBatch {
   struct Message {
     int socket;
     std::string_view bytes;
-    ssize_t
-        sent;  // bytes, maybe fewer than there are; or an error as -errno: -EAGAIN, the socket takes none now
+    /// Bytes, maybe fewer than there are; or an error as -errno: -EAGAIN, the socket takes none now.
+    ssize_t sent;
   };
 
   SendBatch();

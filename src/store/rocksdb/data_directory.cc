@@ -104,21 +104,16 @@ DataDirectory::DataDirectory(const std::string& path) {
     open(path);
   } catch (...) {
     undo();
-    if (descriptor_ >= 0) ::close(descriptor_);
     throw;
   }
 }
 
 DataDirectory::~DataDirectory() {
   undo();
-  if (descriptor_ >= 0) ::close(descriptor_);
 }
 
 void DataDirectory::open(const std::string& path) {
-  std::error_code error;
-  path_ = fs::absolute(path, error).lexically_normal().string();
-  if (error) throw_refused("cannot find the directory", error.value());
-  if (path_.size() > 1 && path_.ends_with('/')) path_.pop_back();
+  path_ = absolute_path(path);
   made_ = make_directories(path_);
   lock();
   if (!exists(path_ + "/FORMAT") && is_empty(path_)) {
@@ -137,9 +132,9 @@ void DataDirectory::open(const std::string& path) {
 
 /// On the directory itself: a file to lock would have to be made first.
 void DataDirectory::lock() {
-  descriptor_ = ::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor_ < 0) throw_refused("cannot open the directory", errno);
-  if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0) return;
+  lock_.emplace(open_file(path_, O_RDONLY | O_DIRECTORY));
+  if (!lock_->is_open()) throw_refused("cannot open the directory", errno);
+  if (::flock(lock_->number(), LOCK_EX | LOCK_NB) == 0) return;
   if (errno != EWOULDBLOCK) throw_refused("cannot lock the directory", errno);
   throw StoreError("locked by another process, which has it open; end that one, or choose another directory");
 }

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
+#include "runtime/descriptor.h"
 #include "store/rocksdb/rocksdb_settings.h"
 
 namespace tracker::store {
@@ -56,7 +58,7 @@ class DataDirectory {
   std::string path_;
   std::string made_;  // the topmost directory that was not there; empty: all were
   bool is_new_ = false;
-  int descriptor_ = -1;  // holds the lock
+  std::optional<runtime::Descriptor> lock_;
 };
 
 }  // namespace tracker::store

@@ -6,17 +6,15 @@ namespace tracker::store {
 
 namespace fs = std::filesystem;
 
-namespace {
-
-fs::path plain(const std::string& path) {
-  auto plain = fs::absolute(path).lexically_normal();
-  return plain.has_filename() ? plain : plain.parent_path();
+std::string absolute_path(const std::string& path) {
+  std::error_code error;
+  const auto absolute = fs::absolute(path, error).lexically_normal();
+  if (error) throw StoreError("cannot find the directory: " + error.message());
+  return absolute.has_filename() ? absolute : absolute.parent_path();
 }
 
-}  // namespace
-
 std::string make_directories(const std::string& path) {
-  const auto directory = plain(path);
+  const fs::path directory = absolute_path(path);
   std::error_code error;
   fs::path topmost;
   for (auto missing = directory; !fs::exists(missing, error) && missing.has_relative_path();
@@ -43,7 +41,8 @@ std::string make_directories(const std::string& path) {
 void remove_directories(const std::string& path, const std::string& topmost) noexcept try {
   if (topmost.empty()) return;
   std::error_code error;
-  for (auto made = plain(path); made != fs::path(topmost).parent_path(); made = made.parent_path()) {
+  for (fs::path made = absolute_path(path); made != fs::path(topmost).parent_path();
+       made = made.parent_path()) {
     fs::remove(made, error);
   }
 } catch (const std::exception&) {  // what is left is empty

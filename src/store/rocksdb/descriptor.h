@@ -30,6 +30,9 @@ inline void sync_directory(const std::string& path) {
   }
 }
 
+/// Absolute, in normal form, without a slash at its end. Throws StoreError.
+std::string absolute_path(const std::string& path);
+
 /// Makes what is missing of the directories down to `path`, and puts that on disk. Answers the topmost one that it
 /// made, in absolute form; nothing if all were there. Throws StoreError, and then nothing has changed.
 std::string make_directories(const std::string& path);

@@ -73,7 +73,7 @@ StoreSummary RocksDbStore::backup(const std::string& directory) {
                            : "the directory exists; name one that does not");
   }
   try {
-    sync_directory(fs::absolute(directory).lexically_normal().parent_path());
+    sync_directory(fs::path(absolute_path(directory)).parent_path());
     const auto facts = parts_->database.copy_to(directory + "/db");
     DataDirectory::write_format(directory);
     return {facts.tokens, bytes_in(directory)};

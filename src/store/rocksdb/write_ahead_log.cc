@@ -245,8 +245,7 @@ class LogReader {
     }
     record_front_ += fragment.bytes.substr(0, commit_front_bytes - record_front_.size());
     in_record_ = fragment.type == first || fragment.type == middle;
-    if (in_record_) return true;
-    return !of_commits_ || take_commit();
+    return in_record_ || !of_commits_ || take_commit();
   }
 
   bool take_commit() {
