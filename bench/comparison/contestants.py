@@ -36,6 +36,7 @@ class Contestant:
     durable: bool = False
     mints: bool = False
     counts: bool = True
+    one_worker: bool = True
 
 
 class Programs:
@@ -79,8 +80,15 @@ def all_contestants(programs):
         Contestant(
             "fleet",
             "tracker envoy + counter + Redis",
-            lambda ground: start_fleet(ground, tracker),
+            lambda ground: start_fleet(ground, tracker, threads=1),
             mints=True,
+        ),
+        Contestant(
+            "fleet-default",
+            "the same, threads by default",
+            lambda ground: start_fleet(ground, tracker, threads=None),
+            mints=True,
+            one_worker=False,
         ),
     ]
 
@@ -223,17 +231,22 @@ def start_serve(ground, tracker, store, threads=1):
     return Running([_ready_port(server, "envoy")], mints=True, data=data)
 
 
-def start_fleet(ground, tracker, envoys=1, envoy_threads=None):
-    """Redis, a counter and envoys, with tracker's default of --threads unless told otherwise."""
+def start_fleet(ground, tracker, threads, envoys=1):
+    """Redis, a counter and envoys of so many threads; None: the default, one for each core."""
     redis = _start_redis(ground, durable=False)
     counter = _start_tracker(
-        ground, tracker, "counter", counter_addr=_any_port, redis_addr=f"127.0.0.1:{redis.port}"
+        ground,
+        tracker,
+        "counter",
+        counter_addr=_any_port,
+        redis_addr=f"127.0.0.1:{redis.port}",
+        threads=threads,
     )
     settings = {
         "envoy_addr": _any_port,
         "counter_addr": f"127.0.0.1:{_ready_port(counter, 'counter')}",
         "connections_max": _connections_max,
-        "threads": envoy_threads,
+        "threads": threads,
     }
     started = [_start_tracker(ground, tracker, "envoy", **settings) for _ in range(envoys)]
     ports = [_ready_port(envoy, "envoy") for envoy in started]

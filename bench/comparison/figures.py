@@ -166,7 +166,8 @@ def _row_name(text):
 
 def targets():
     """What to reach, in the order of the page that says so."""
-    return _memory_targets() + _durable_targets() + _fleet_targets() + _scale_targets()
+    fleets = _fleet_targets() + _default_fleet_targets()
+    return _memory_targets() + _durable_targets() + fleets + _scale_targets()
 
 
 def _memory_targets():
@@ -219,16 +220,26 @@ def _fleet_targets():
     """wrk itself is slower where it draws requests at random, so the spread lines come twice: over an nginx
     that is asked the same, and over one that is asked the hot path, which asks for more."""
     who = "envoy + counter + Redis"
-    return [
-        _rate(who, "hot, 64: requests/s / nginx", "hot fleet", "hot nginx", 0.50),
-        _rate(who, "hot, 256: requests/s / nginx", "many fleet", "many nginx", 0.85),
-        _time(who, "hot, 64: p99 / nginx", "p99_us", "hot fleet", "hot nginx", 5),
-        _time(who, "hot, 256: p99 / nginx", "p99_us", "many fleet", "many nginx", 2),
-        _rate(who, "spread, 64: requests/s / nginx", "spread fleet", "spread nginx", 0.42),
-        _rate(who, "spread, 64: requests/s / nginx's hot", "spread fleet", "hot nginx", 0.42),
-        _rate(who, "spread, 256: requests/s / nginx", "spread-many fleet", "spread-many nginx", 0.60),
-        _rate(who, "spread, 256: requests/s / nginx's hot", "spread-many fleet", "many nginx", 0.60),
+    return _load_targets(who, "fleet") + [
         _time(who, "single: p50 / nginx", "p50_us", "single fleet", "single nginx", 4),
+    ]
+
+
+def _default_fleet_targets():
+    """The same beside the same nginx, which has one worker; with one connection, further threads do nothing."""
+    return _load_targets("envoy + counter + Redis, default threads", "fleet-default")
+
+
+def _load_targets(who, fleet):
+    return [
+        _rate(who, "hot, 64: requests/s / nginx", "hot " + fleet, "hot nginx", 0.50),
+        _rate(who, "hot, 256: requests/s / nginx", "many " + fleet, "many nginx", 0.85),
+        _time(who, "hot, 64: p99 / nginx", "p99_us", "hot " + fleet, "hot nginx", 5),
+        _time(who, "hot, 256: p99 / nginx", "p99_us", "many " + fleet, "many nginx", 2),
+        _rate(who, "spread, 64: requests/s / nginx", "spread " + fleet, "spread nginx", 0.42),
+        _rate(who, "spread, 64: requests/s / nginx's hot", "spread " + fleet, "hot nginx", 0.42),
+        _rate(who, "spread, 256: requests/s / nginx", "spread-many " + fleet, "spread-many nginx", 0.60),
+        _rate(who, "spread, 256: requests/s / nginx's hot", "spread-many " + fleet, "many nginx", 0.60),
     ]
 
 

@@ -33,6 +33,9 @@ def all_workloads(everyone, programs, settings):
     def for_all(can=lambda one: True, **shape):
         return [Entrant(one, Shape(**shape)) for one in everyone if can(one)]
 
+    def with_one_worker(can=lambda one: True, **shape):
+        return for_all(lambda one: one.one_worker and can(one), **shape)
+
     def counts(one):
         return one.counts
 
@@ -40,15 +43,15 @@ def all_workloads(everyone, programs, settings):
     return [
         Workload("hot", "one token, one path", for_all(), drive),
         Workload("spread", "10,000 tokens x 100 paths, at random", for_all(kind="spread"), drive),
-        Workload("pipelined", "hot, 16 requests a write", for_all(pipeline=16), drive),
-        Workload("single", "hot, 1 connection", for_all(connections=1), drive),
+        Workload("pipelined", "hot, 16 requests a write", with_one_worker(pipeline=16), drive),
+        Workload("single", "hot, 1 connection", with_one_worker(connections=1), drive),
         Workload("many", "hot, 256 connections", for_all(connections=256), drive),
         Workload("spread-many", "spread, 256 connections", for_all(kind="spread", connections=256), drive),
-        Workload("mint", "GET /auth", for_all(_answers_auth, kind="mint"), drive),
+        Workload("mint", "GET /auth", with_one_worker(_answers_auth, kind="mint"), drive),
         Workload(
             "idle",
             f"memory of each of {settings.idle_connections:,} idle connections",
-            for_all(),
+            with_one_worker(),
             measuring.measure_idle,
             setup_s=6,
             load_s=1,
@@ -56,7 +59,7 @@ def all_workloads(everyone, programs, settings):
         Workload(
             "keys",
             f"memory of each of {settings.counters:,} counters",
-            for_all(counts),
+            with_one_worker(counts),
             measuring.measure_keys,
             setup_s=settings.counters / 60_000,
             load_s=1,
@@ -107,7 +110,7 @@ def _scale(everyone, programs, settings):
         return contestants.Contestant(
             f"envoys-{envoys}",
             f"{envoys} envoy{'s' * (envoys > 1)} of 1 thread on one counter",
-            lambda ground: contestants.start_fleet(ground, programs.tracker, envoys, envoy_threads=1),
+            lambda ground: contestants.start_fleet(ground, programs.tracker, 1, envoys),
             mints=True,
         )
 
