@@ -85,7 +85,7 @@ def all_contestants(programs):
         ),
         Contestant(
             "fleet-default",
-            "the same, threads by default",
+            "tracker envoy + counter + Redis, default threads",
             lambda ground: start_fleet(ground, tracker, threads=None),
             mints=True,
             one_worker=False,
@@ -232,7 +232,7 @@ def start_serve(ground, tracker, store, threads=1):
 
 
 def start_fleet(ground, tracker, threads, envoys=1):
-    """Redis, a counter and envoys of so many threads; None: the default, one for each core."""
+    """Redis, a counter and envoys, each of so many threads; None: the default, one for each core."""
     redis = _start_redis(ground, durable=False)
     counter = _start_tracker(
         ground,

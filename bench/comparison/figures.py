@@ -166,8 +166,7 @@ def _row_name(text):
 
 def targets():
     """What to reach, in the order of the page that says so."""
-    fleets = _fleet_targets() + _default_fleet_targets()
-    return _memory_targets() + _durable_targets() + fleets + _scale_targets()
+    return _memory_targets() + _durable_targets() + _fleet_targets() + _scale_targets()
 
 
 def _memory_targets():
@@ -217,20 +216,19 @@ def _durable_targets():
 
 
 def _fleet_targets():
-    """wrk itself is slower where it draws requests at random, so the spread lines come twice: over an nginx
-    that is asked the same, and over one that is asked the hot path, which asks for more."""
+    """With the default of --threads, too, beside the same nginx of one worker; further threads do nothing for
+    one connection."""
     who = "envoy + counter + Redis"
-    return _load_targets(who, "fleet") + [
+    return [
+        *_fleet_load_targets(who, "fleet"),
         _time(who, "single: p50 / nginx", "p50_us", "single fleet", "single nginx", 4),
+        *_fleet_load_targets(who + ", default threads", "fleet-default"),
     ]
 
 
-def _default_fleet_targets():
-    """The same beside the same nginx, which has one worker; with one connection, further threads do nothing."""
-    return _load_targets("envoy + counter + Redis, default threads", "fleet-default")
-
-
-def _load_targets(who, fleet):
+def _fleet_load_targets(who, fleet):
+    """wrk itself is slower where it draws requests at random, so the spread lines come twice: over an nginx
+    that is asked the same, and over one that is asked the hot path, which asks for more."""
     return [
         _rate(who, "hot, 64: requests/s / nginx", "hot " + fleet, "hot nginx", 0.50),
         _rate(who, "hot, 256: requests/s / nginx", "many " + fleet, "many nginx", 0.85),

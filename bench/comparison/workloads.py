@@ -109,8 +109,8 @@ def _scale(everyone, programs, settings):
     def fleet(envoys):
         return contestants.Contestant(
             f"envoys-{envoys}",
-            f"{envoys} envoy{'s' * (envoys > 1)} of 1 thread on one counter",
-            lambda ground: contestants.start_fleet(ground, programs.tracker, 1, envoys),
+            f"{envoys} envoy{'s' * (envoys > 1)} on one counter, 1 thread each",
+            lambda ground: contestants.start_fleet(ground, programs.tracker, threads=1, envoys=envoys),
             mints=True,
         )
 
