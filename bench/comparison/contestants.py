@@ -48,22 +48,12 @@ class Programs:
 
 
 def all_contestants(programs):
+    """In the order in which they run: those that are compared, one after the other."""
     tracker = programs.tracker
     return [
-        Contestant("floor", "floor: a bare epoll loop", lambda ground: _start_floor(ground, programs.floor)),
-        Contestant("nginx", "nginx, return 200 (counts nothing)", _start_nginx, counts=False),
         Contestant("lua", "nginx + Lua shared dictionary", _start_lua),
         Contestant("haproxy", "HAProxy stick table", _start_haproxy),
-        Contestant(
-            "redis", "Redis INCR, no HTTP, not durable", lambda ground: _start_redis(ground, False), "redis"
-        ),
-        Contestant(
-            "redis-always",
-            "Redis INCR, no HTTP, appendfsync always",
-            lambda ground: _start_redis(ground, True),
-            "redis",
-            durable=True,
-        ),
+        Contestant("floor", "floor: a bare epoll loop", lambda ground: _start_floor(ground, programs.floor)),
         Contestant(
             "memory",
             "tracker serve, memory store",
@@ -77,6 +67,17 @@ def all_contestants(programs):
             durable=True,
             mints=True,
         ),
+        Contestant(
+            "redis-always",
+            "Redis INCR, no HTTP, appendfsync always",
+            lambda ground: _start_redis(ground, True),
+            "redis",
+            durable=True,
+        ),
+        Contestant(
+            "redis", "Redis INCR, no HTTP, not durable", lambda ground: _start_redis(ground, False), "redis"
+        ),
+        Contestant("nginx", "nginx, return 200 (counts nothing)", _start_nginx, counts=False),
         Contestant(
             "fleet",
             "tracker envoy + counter + Redis",

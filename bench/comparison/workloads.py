@@ -25,6 +25,7 @@ class Workload:
     load_s: float = None  # if not that of the settings
     once: bool = False  # one round is enough
     by_hand: bool = False  # only if asked for by name
+    after: str = None  # the workload that a contestant does directly before this, as the two are compared
 
 
 def all_workloads(everyone, programs, settings):
@@ -42,11 +43,17 @@ def all_workloads(everyone, programs, settings):
     drive = measuring.measure_load
     return [
         Workload("hot", "one token, one path", for_all(), drive),
-        Workload("spread", "10,000 tokens x 100 paths, at random", for_all(kind="spread"), drive),
+        Workload("spread", "10,000 tokens x 100 paths, at random", for_all(kind="spread"), drive, after="hot"),
         Workload("pipelined", "hot, 16 requests a write", with_one_worker(pipeline=16), drive),
         Workload("single", "hot, 1 connection", with_one_worker(connections=1), drive),
         Workload("many", "hot, 256 connections", for_all(connections=256), drive),
-        Workload("spread-many", "spread, 256 connections", for_all(kind="spread", connections=256), drive),
+        Workload(
+            "spread-many",
+            "spread, 256 connections",
+            for_all(kind="spread", connections=256),
+            drive,
+            after="many",
+        ),
         Workload("mint", "GET /auth", with_one_worker(_answers_auth, kind="mint"), drive),
         Workload(
             "idle",
@@ -84,6 +91,21 @@ def all_workloads(everyone, programs, settings):
             by_hand=True,
         ),
     ]
+
+
+def in_turn(some):
+    """The runs of one round, as pairs of workload and entrant. A machine's speed changes within minutes, so what
+    is compared is measured one after the other."""
+    turns = []
+    for workload in some:
+        for entrant in workload.entrants:
+            places = (
+                place
+                for place, (other, before) in enumerate(turns, 1)
+                if other.name == workload.after and before.contestant is entrant.contestant
+            )
+            turns.insert(next(places, len(turns)), (workload, entrant))
+    return turns
 
 
 def _answers_auth(one):
