@@ -27,6 +27,25 @@ def hot(memory, floor):
     )
 
 
+class Turns(unittest.TestCase):
+    def setUp(self):
+        programs = contestants.Programs("", "")
+        self.everyone = contestants.all_contestants(programs)
+        self.workloads = workloads.all_workloads(self.everyone, programs, measuring.Settings())
+
+    def test_a_spread_load_comes_directly_after_the_hot_one_of_the_same_contestant(self):
+        turns = workloads.in_turn(self.workloads)
+        self.assertEqual(len(turns), sum(len(one.entrants) for one in self.workloads))
+        names = [(workload.name, entrant.contestant.name) for workload, entrant in turns]
+        for before, after in (("hot", "spread"), ("many", "spread-many")):
+            for one in self.everyone:
+                self.assertEqual(names.index((after, one.name)), names.index((before, one.name)) + 1)
+
+    def test_a_spread_load_alone(self):
+        spread = [one for one in self.workloads if one.name == "spread"]
+        self.assertEqual([entrant for _, entrant in workloads.in_turn(spread)], spread[0].entrants)
+
+
 class Rows(unittest.TestCase):
     def test_medians_over_the_rounds(self):
         (row,) = figures.rows(
