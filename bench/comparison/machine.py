@@ -7,6 +7,7 @@ import time
 
 _append_bytes = 200
 _appends = 400
+_sector_bytes = 512  # Linux, Documentation/block/stat.rst, whatever the disk's own are
 
 
 def facts(directory):
@@ -29,6 +30,18 @@ def busy_seconds():
     with open("/proc/stat", encoding="ascii") as stat:
         user, nice, system, _, _, _, _, steal = (int(field) for field in stat.readline().split()[1:9])
     return (user + nice + system + steal) / os.sysconf("SC_CLK_TCK")
+
+
+def disk_written_bytes(directory):
+    """What was written so far, by anyone, to the disk that holds the directory; None where that is no one disk.
+    What Linux counts per process (write_bytes) is not it: the pages that became dirty, and of a page as large as
+    ext4 now uses, every byte."""
+    device = os.stat(directory).st_dev
+    try:
+        with open(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}/stat", encoding="ascii") as stat:
+            return int(stat.read().split()[6]) * _sector_bytes
+    except FileNotFoundError:
+        return None
 
 
 def _append_cost_us(directory):

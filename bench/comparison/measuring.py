@@ -70,10 +70,10 @@ def measure_keys(entrant, ground, settings, seed, run, _say):
 
 def measure_compaction(entrant, ground, settings, seed, run, say):
     """A long spread load, in segments that tell how it goes: the longest that anybody waited for an answer,
-    p99, and what is written to disk for it."""
+    p99, and what is written to its disk."""
     running = entrant.contestant.start(ground)
     client = client_of(entrant.contestant, running, ground)
-    written = processes.written_bytes(ground.servers)
+    written = machine.disk_written_bytes(running.data)
     loads, tables, cpu = [], set(), processes.cpu_seconds(ground.servers)
     segments = max(1, settings.compaction_s // settings.segment_s)
     for number in range(segments):
@@ -95,9 +95,9 @@ def measure_compaction(entrant, ground, settings, seed, run, say):
     )
     run.cpu_us = (processes.cpu_seconds(ground.servers) - cpu) / run.requests * 1e6
     run.resident_bytes = processes.resident_bytes(ground.servers)
-    run.write_amplification = (processes.written_bytes(ground.servers) - written) / (
-        run.requests * _bytes_of_a_counter
-    )
+    if written is not None:
+        written = machine.disk_written_bytes(running.data) - written
+        run.write_amplification = written / (run.requests * _bytes_of_a_counter)
     for server in ground.servers:
         server.stop()
     counters = len(client.tokens) * len(load.PATHS)

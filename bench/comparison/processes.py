@@ -188,15 +188,6 @@ def resident_bytes(servers):
     return total
 
 
-def written_bytes(servers):
-    """What the servers' processes have had written to storage so far."""
-    total = 0
-    for pid in _pids(servers):
-        with open(f"/proc/{pid}/io", encoding="ascii") as counters:
-            total += next(int(line.split()[1]) for line in counters if line.startswith("write_bytes:"))
-    return total
-
-
 def _pids(servers):
     groups = {server.pid for server in servers}
     for entry in os.listdir("/proc"):
