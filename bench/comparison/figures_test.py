@@ -27,11 +27,16 @@ def hot(memory, floor):
     )
 
 
+def everyone_and_workloads():
+    """All contestants, none of which can be started, and all workloads over them."""
+    nothing = contestants.Programs("", "")
+    everyone = contestants.all_contestants(nothing)
+    return everyone, workloads.all_workloads(everyone, nothing, measuring.Settings())
+
+
 class Turns(unittest.TestCase):
     def setUp(self):
-        programs = contestants.Programs("", "")
-        self.everyone = contestants.all_contestants(programs)
-        self.workloads = workloads.all_workloads(self.everyone, programs, measuring.Settings())
+        self.everyone, self.workloads = everyone_and_workloads()
 
     def test_a_spread_load_comes_directly_after_the_hot_one_of_the_same_contestant(self):
         turns = workloads.in_turn(self.workloads)
@@ -111,12 +116,10 @@ class Judging(unittest.TestCase):
         self.assertEqual(figures.judge(target(), rows).reason, "no figure")
 
     def test_every_target_names_what_is_measured(self):
-        nothing = contestants.Programs("", "")
+        _, all_workloads = everyone_and_workloads()
         measured = {
             (workload.name, entrant.contestant.name)
-            for workload in workloads.all_workloads(
-                contestants.all_contestants(nothing), nothing, measuring.Settings()
-            )
+            for workload in all_workloads
             for entrant in workload.entrants
         }
         for one in figures.targets():
@@ -174,10 +177,7 @@ class Reading(unittest.TestCase):
 
 class Showing(unittest.TestCase):
     def setUp(self):
-        nothing = contestants.Programs("", "")
-        self.workloads = workloads.all_workloads(
-            contestants.all_contestants(nothing), nothing, measuring.Settings()
-        )
+        _, self.workloads = everyone_and_workloads()
         self.titles = {"memory": "tracker <serve>", "floor": "floor", "nginx": "nginx"}
         self.rows = figures.rows(
             [
