@@ -7,7 +7,6 @@
 #include <iostream>
 #include <iterator>
 #include <map>
-#include <stdexcept>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -71,17 +70,17 @@ inline void copy_store(const std::filesystem::path& from, const std::filesystem:
     }
     return all;
   };
+  std::error_code error;
   for (int tries_left = 1000; tries_left > 0; --tries_left) {
     fs::remove_all(to);
     const auto before = names_and_sizes();
-    std::error_code error;
     fs::copy(from, to, fs::copy_options::recursive, error);
     if (error && error != std::errc::no_such_file_or_directory && error != std::errc::io_error) {
       throw fs::filesystem_error("copying a store", from, to, error);
     }
     if (!error && before == names_and_sizes()) return;
   }
-  throw std::runtime_error(from.string() + " is never at rest");
+  throw fs::filesystem_error("copying a store that is never at rest", from, to, error);
 }
 
 }  // namespace tracker::store
