@@ -77,6 +77,7 @@ rocksdb::Options options_for(const RocksDbSettings& settings) {
   options.compression = rocksdb::kNoCompression;
   options.level_compaction_dynamic_level_bytes = true;
   options.write_buffer_size = write_buffer_bytes(settings);
+  options.target_file_size_base = settings.table_bytes;
   options.max_write_buffer_number = 3;
   options.memtable_prefix_bloom_size_ratio = 0.1;  // new counters are not looked for in it
   options.memtable_whole_key_filtering = true;
@@ -180,7 +181,9 @@ std::optional<Reading> Database::read_in_memory(std::string_view key) {
   rocksdb::PinnableSlice value;
   const std::shared_lock lock(in_use_);
   const auto status = db_->Get(options, db_->DefaultColumnFamily(), rocksdb::Slice(key), &value);
-  return status.IsIncomplete() ? std::nullopt : std::optional(reading_of(status, value));
+  // RocksDB before 9.1 says OK and nothing where it would have to open a table (its pull request 12443).
+  const bool needs_disk = status.IsIncomplete() || (status.ok() && value.empty());
+  return needs_disk ? std::nullopt : std::optional(reading_of(status, value));
 }
 
 std::vector<Reading> Database::read(const std::vector<rocksdb::Slice>& keys) {

@@ -25,6 +25,8 @@ struct RocksDbSettings {
   Durability durability;
   /// About what the store may take in memory, whatever the number of counters.
   std::size_t cache_bytes = std::size_t{256} << 20U;
+  /// About as large becomes a table on disk.
+  std::size_t table_bytes = std::size_t{64} << 20U;
   /// Called once, on any thread, if a write or an fsync failed in a way that leaves open what is on disk;
   /// with the reason in plain words. It ends the process and does not return; what hangs on that write is
   /// never answered.

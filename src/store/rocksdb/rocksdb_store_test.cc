@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <thread>
 
@@ -103,6 +104,34 @@ TEST_F(RocksDbStoreTest, CountsStayExactWhileCountersAreEvictedAndReadAgain) {
   for (int i = 0; i < counters; ++i) {
     EXPECT_EQ(track_one(store, id, "/a/longer/path/" + std::to_string(i)),
               Verdict::counted(threads * rounds + 1));
+  }
+}
+
+// Of many tables RocksDB opens a few at the start, and the others when they are wanted.
+TEST_F(RocksDbStoreTest, ManyTablesAreAllReadAfterAStart) {
+  constexpr int batches = 20;
+  constexpr int counters = 500;
+  auto settings = small_settings(path());
+  settings.table_bytes = 64 << 10U;
+  const auto hits_of = [](const TokenId& id, int batch) {
+    HitBatch hits;
+    for (int i = 0; i < counters; ++i) {
+      hits.push(id, "/" + std::to_string(i * batches + batch) + std::string(300, 'p'));
+    }
+    return hits;
+  };
+  TokenId id{};
+  {
+    RocksDbStore store(settings);
+    id = new_token(store);
+    for (int batch = 0; batch < batches; ++batch) track(store, hits_of(id, batch));
+  }
+  RocksDbStore store(settings);
+  const auto tables = std::count_if(fs::directory_iterator(path() / "db"), fs::directory_iterator(),
+                                    [](const auto& entry) { return entry.path().extension() == ".sst"; });
+  ASSERT_GT(tables, 30);
+  for (int batch = 0; batch < batches; ++batch) {
+    EXPECT_THAT(track(store, hits_of(id, batch)), testing::Each(Verdict::counted(2))) << batch;
   }
 }
 
