@@ -98,6 +98,46 @@ TEST_F(PowerCutTest, TakesWhatReplacedSyncedBytes) {
   EXPECT_EQ(after_cut(), (Files{{"a", ""}}));
 }
 
+// 2048 zeros were synced, and 3000 bytes written over them.
+class PowerCutInZerosTest : public PowerCutTest {
+ protected:
+  static std::string x(std::size_t bytes) { return std::string(bytes, 'x'); }
+  static std::string zeros(std::size_t bytes) { return std::string(bytes, '\0'); }
+
+  std::string left(
+      std::uintmax_t kept, const PowerCut::LoseSector& lose_sector = [] { return false; }) {
+    run("head -c 2048 /dev/zero > a; sync a .; "
+        "head -c 3000 /dev/zero | tr '\\0' x | dd of=a conv=notrunc iflag=fullblock status=none");
+    const auto keep = [kept](std::uintmax_t synced, std::uintmax_t all) {
+      EXPECT_EQ(synced, 0u);
+      EXPECT_EQ(all, 3000u);
+      return kept;
+    };
+    power_.cut(data(), keep, lose_sector);
+    const auto bytes = files().at("a");
+    EXPECT_EQ(after_cut().at("a"), bytes) << "it is on disk now";
+    return bytes;
+  }
+};
+
+TEST_F(PowerCutInZerosTest, TheyAreZerosAgain) {
+  EXPECT_EQ(left(0), zeros(2048));
+}
+
+TEST_F(PowerCutInZerosTest, WholeSectorsAreKept) {
+  EXPECT_EQ(left(1200), x(1024) + zeros(1024));
+}
+
+TEST_F(PowerCutInZerosTest, WhatIsBehindThemMayBeKeptInPart) {
+  EXPECT_EQ(left(2500), x(2500));
+}
+
+TEST_F(PowerCutInZerosTest, SectorsOfThemMayBeMissing) {
+  int sector = 0;
+  EXPECT_EQ(left(2500, [&] { return sector++ == 1; }), x(512) + zeros(512) + x(1476));
+  EXPECT_EQ(sector, 4);
+}
+
 TEST_F(PowerCutTest, ARenameStays) {
   run("printf one > a; sync a; perl -e 'rename \"a\", \"b\" or die'");
   EXPECT_EQ(after_cut(), (Files{{"b", "one"}}));

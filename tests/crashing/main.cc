@@ -9,6 +9,7 @@
 #include <iostream>
 #include <random>
 
+#include "crashing/blows.h"
 #include "crashing/crash_run.h"
 #include "crashing/target.h"
 
@@ -19,6 +20,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr auto progress_every = std::chrono::seconds(5);
 constexpr std::size_t violations_shown = 50;
+constexpr std::size_t rounds_of_a_proof = 200;
 
 struct Choice {
   std::size_t rounds = 100;
@@ -51,6 +53,17 @@ void show_progress(const CrashRun& run, const Choice& choice) {
             << " tokens, " << run.keys() << " keys; " << run.totals().of_load() << std::endl;
 }
 
+// A run that is long enough to be a proof has met every kind of crash.
+bool met_all_kinds(const Blows::Tally& blows, const Choice& choice) {
+  if (choice.rounds < rounds_of_a_proof) return true;
+  const bool with_power_cuts = choice.target == "serve" && choice.serve.power_cuts;
+  const bool all = blows.kills > 0 && blows.kills_in_drain > 0 && blows.kills_in_start > 0 &&
+                   blows.stops > 0 &&
+                   (!with_power_cuts || (blows.losing_power_cuts > 0 && blows.kills_with_table > 0));
+  if (!all) std::cout << "NOT MET: one kind of crash never came, so this proves less than it should\n";
+  return all;
+}
+
 bool run_rounds(CrashRun& run, const Choice& choice) {
   run.start();
   auto shown = Clock::now();
@@ -65,6 +78,7 @@ bool run_rounds(CrashRun& run, const Choice& choice) {
   std::cout << "reading all " << run.keys() << " counts once more" << std::endl;
   if (!judged_well(run, choice, run.read_all())) return false;
   std::cout << run.totals().of_load() << '\n' << run.totals().of_blows() << '\n';
+  if (!met_all_kinds(run.totals().blows, choice)) return false;
   std::cout << "all as it must be in " << run.totals().rounds << " rounds with --seed " << choice.seed
             << '\n';
   return true;

@@ -131,22 +131,18 @@ PowerCut::Lost PowerCut::cut(const fs::path& directory, const Keep& keep, const 
       continue;
     }
     std::uintmax_t kept = keep(file.synced(), file.all());
-    if (file.was_written_into_zeros() && kept < file.all()) {
-      kept = std::max(file.synced(), kept / sector_bytes * sector_bytes);  // a disk writes whole sectors
-    }
+    const std::uintmax_t end_in_zeros = file.end_in_zeros();
+    if (kept < end_in_zeros) kept = std::max(file.synced(), kept / sector_bytes * sector_bytes);
     lost.add(file, kept);
-    if (file.was_written_into_zeros()) {
-      for (auto begin = file.its.content_synced; begin < kept;) {
-        const auto end = std::min(kept, (begin / sector_bytes + 1) * sector_bytes);
-        if (lose_sector()) make_zero(file.path, begin, end);
-        begin = end;
-      }
-      make_zero(file.path, kept, file.content);
-      file.its.content_synced = content_bytes(file.path);
-      continue;
+    const std::uintmax_t kept_in_zeros = std::min(kept, end_in_zeros);
+    for (auto begin = file.synced(); begin < kept_in_zeros;) {
+      const auto end = std::min(kept_in_zeros, (begin / sector_bytes + 1) * sector_bytes);
+      if (lose_sector()) make_zero(file.path, begin, end);
+      begin = end;
     }
-    fs::resize_file(file.path, kept);
-    file.its.synced = kept;  // what is left is on disk
+    if (kept < end_in_zeros) make_zero(file.path, kept, end_in_zeros);
+    file.its.synced = std::max(kept, file.its.synced);  // what is left is on disk
+    if (file.bytes > file.its.synced) fs::resize_file(file.path, file.its.synced);
     file.its.content_synced = content_bytes(file.path);
   }
   // The program is not running: the record can start anew, so that it stays small.

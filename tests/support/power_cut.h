@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -29,9 +30,12 @@ class PowerCut {
     std::uintmax_t bytes;
     std::uintmax_t content;
 
-    bool was_written_into_zeros() const { return content > its.content_synced && content <= its.synced; }
+    // What of it was written over zeros that were synced.
+    std::uintmax_t end_in_zeros() const { return std::min(content, its.synced); }
+    bool was_written_into_zeros() const { return end_in_zeros() > its.content_synced; }
+    // From where to where it may not be on disk.
     std::uintmax_t synced() const { return was_written_into_zeros() ? its.content_synced : its.synced; }
-    std::uintmax_t all() const { return was_written_into_zeros() ? content : bytes; }
+    std::uintmax_t all() const { return bytes > its.synced ? bytes : content; }
   };
 
  public:

@@ -204,7 +204,8 @@ class LogReader {
     if (rest.size() >= header_bytes) {
       const Fragment fragment(rest);
       if (fragment.begins_record() == in_record_ || is_whole_with_another_length(fragment) ||
-          (of_commits_ && fragment.begins_record() && !is_beginning_of_commit(fragment)) ||
+          (of_commits_ && fragment.begins_record() && !is_beginning_of_commit(fragment) &&
+           !lacks_sector(header_bytes + fragment.size)) ||
           holds_fragment(rest.substr(1))) {
         return damaged("a damaged record");
       }

@@ -241,6 +241,25 @@ TEST(WriteAheadLog, ALastRecordThatLacksSectorsIsTorn) {
   EXPECT_GT(torn, 1000);
 }
 
+/// The record went over the end of the zeros, and the file did not get as long as it.
+TEST(WriteAheadLog, ALastRecordThatLacksItsFirstSectorAndItsEndIsTorn) {
+  constexpr std::size_t sector = 512;
+  for (std::size_t before = 0; before < sector; ++before) {
+    std::string log;
+    append(log, commit(1, before));
+    const auto begin = log.size();
+    append(log, commit(2, 2000));
+    log.resize(begin + 1500);
+    const auto lost = (begin / sector + 1) * sector;
+    std::fill(log.begin() + static_cast<std::ptrdiff_t>(lost),
+              log.begin() + static_cast<std::ptrdiff_t>(lost + sector), '\0');
+    const auto found = read(log);
+    ASSERT_EQ(found.damage, "") << before;
+    ASSERT_EQ(found.next_commit, 2U) << before;
+    ASSERT_EQ(found.torn_at, begin) << before;
+  }
+}
+
 TEST(WriteAheadLog, AMissingRecordIsSeen) {
   std::string log;
   append(log, commit(1));
