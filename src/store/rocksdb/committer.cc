@@ -1,6 +1,7 @@
 #include "store/rocksdb/committer.h"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "runtime/workers.h"
@@ -16,6 +17,8 @@ std::size_t counter_cache_bytes(const RocksDbSettings& settings) {
 
 /// How long the disk is left alone after it was found full.
 constexpr auto reopen_pause = std::chrono::milliseconds(200);
+/// How often one that has nothing to do looks whether the disk is full.
+constexpr auto disk_look_pause = std::chrono::seconds(1);
 /// A commit waits for others to join it for twice as long as the last one took, and no longer than this.
 constexpr auto gather_longest = std::chrono::milliseconds(1);
 /// So many are kept to be used again; one may have a path of 8 KiB.
@@ -39,7 +42,7 @@ Committer::Committer(Database& database, const RocksDbSettings& settings)
                          ? std::make_unique<IntervalSync>(database, settings.durability.interval)
                          : nullptr),
       loader_(std::make_unique<Loader>(database,
-                                       [this](const std::vector<Load*>& loads) {
+                                       [this](std::span<Load* const> loads) {
                                          std::unique_lock lock(mutex_);
                                          waiting_.loaded.insert(waiting_.loaded.end(), loads.begin(),
                                                                 loads.end());
@@ -116,7 +119,9 @@ bool Committer::take() {
     wake_.wait_until(lock, reopen_at_, has_work);
   } else {
     gather(lock);
-    wake_.wait(lock, has_work);
+    // Without work it looks at the disk now and then: RocksDB may have found it full in the background.
+    while (!wake_.wait_for(lock, disk_look_pause, has_work) && !database_.disk_full()) {
+    }
   }
   idle_ = false;
   follower_.follow();
@@ -154,7 +159,7 @@ void Committer::count(const WaitingBatch& waiting) {
     if (auto* counter = cache_.find(key)) {
       count(batch, hit, *counter);
     } else {
-      when_loaded(key, [&](Loading& loading) { loading.hits.push_back({&batch, hit}); });
+      when_loaded(key, hits.deadline(), [&](Loading& loading) { loading.hits.push_back({&batch, hit}); });
     }
   }
 }
@@ -188,18 +193,19 @@ void Committer::add(const WaitingToken& token) {
   if (cache_.find(key) != nullptr) {
     added_.push_back(token.reply);
   } else {
-    when_loaded(key, [&](Loading& loading) { loading.tokens.push_back(token); });
+    when_loaded(key, token.deadline, [&](Loading& loading) { loading.tokens.push_back(token); });
   }
 }
 
 /// Has what `wait` adds to the counter counted: now, if the database can tell without the disk what it has, and
-/// else when that was read.
+/// else when that was read, for which all wait no longer than the first of them would.
 template <typename Wait>
-void Committer::when_loaded(const CounterKey& key, Wait wait) {
+void Committer::when_loaded(const CounterKey& key, domain::Deadline deadline, Wait wait) {
   loading_key_.assign(reinterpret_cast<const char*>(key.id.bytes.data()), key.id.bytes.size());
   loading_key_ += key.path;
   if (const auto found = loading_.find(loading_key_); found != loading_.end()) return wait(*found->second);
   auto loading = new_loading(key);
+  loading->deadline = deadline;
   wait(*loading);
   if (loader_->load_from_memory(*loading)) {
     judge(*loading);

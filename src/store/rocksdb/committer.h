@@ -100,7 +100,7 @@ class Committer {
   void settle(Batch& batch, std::uint32_t hit, const domain::Verdict& verdict);
   void add(const WaitingToken& token);
   template <typename Wait>
-  void when_loaded(const CounterKey& key, Wait wait);
+  void when_loaded(const CounterKey& key, domain::Deadline deadline, Wait wait);
   std::unique_ptr<Loading> new_loading(const CounterKey& key);
   std::unique_ptr<Loading> take_loaded(const Load& load);
   void judge(const Loading& loading);

@@ -1,5 +1,7 @@
 #include "store/rocksdb/loader.h"
 
+#include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "runtime/workers.h"
@@ -10,7 +12,7 @@ namespace {
 constexpr std::size_t id_bytes = sizeof(domain::TokenId);
 }
 
-Loader::Loader(Database& database, std::function<void(const std::vector<Load*>&)> on_loaded)
+Loader::Loader(Database& database, std::function<void(std::span<Load* const>)> on_loaded)
     : database_(database),
       on_loaded_(std::move(on_loaded)),
       thread_(runtime::start_thread("loader", [this] { run(); })) {}
@@ -51,21 +53,31 @@ void Loader::run() {
       if (stopping_) return;
       loads.swap(waiting_);
     }
-    read(loads);
-    on_loaded_(loads);
+    for (std::size_t begin = 0; begin < loads.size(); begin += loads_at_once) {
+      const auto some = std::span(loads).subspan(begin, std::min(loads_at_once, loads.size() - begin));
+      read(some);
+      on_loaded_(some);
+    }
     loads.clear();
   }
 }
 
-void Loader::read(const std::vector<Load*>& loads) {
+void Loader::read(std::span<Load* const> loads) {
+  in_time_.clear();
   keys_.clear();
-  for (const auto* load : loads) {
+  const auto now = std::chrono::steady_clock::now();
+  for (auto* load : loads) {
+    if (load->deadline < now) {
+      load->counter = {Reading::Kind::failed, 0, "its turn came too late, the disk is slow"};
+      continue;
+    }
+    in_time_.push_back(load);
     keys_.emplace_back(load->key);
     if (load->wants_token()) keys_.emplace_back(load->key.data(), id_bytes);
   }
   auto readings = database_.read(keys_);
   auto reading = readings.begin();
-  for (auto* load : loads) {
+  for (auto* load : in_time_) {
     load->counter = std::move(*reading++);
     if (load->wants_token()) load->token = std::move(*reading++);
   }

@@ -3,10 +3,12 @@
 #include <condition_variable>
 #include <functional>
 #include <mutex>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "domain/hit_batch.h"
 #include "domain/token_id.h"
 #include "store/rocksdb/database.h"
 
@@ -15,7 +17,8 @@ namespace tracker::store {
 /// What the database has for one counter, or for a token if the path in its key is empty.
 struct Load {
   std::string key;
-  bool token_known = false;  // it need not be looked up
+  bool token_known = false;                             // it need not be looked up
+  domain::Deadline deadline = domain::Deadline::max();  // after that it is not read any more
 
   Reading counter;
   Reading token;
@@ -25,11 +28,14 @@ struct Load {
 };
 
 /// Reads counters that are not in the cache, on a thread of its own, so that nobody else waits for the disk.
-/// Those that wait are read together.
+/// Some of those that wait are read together, at most loads_at_once: a slow disk delays no others than it must.
 class Loader {
  public:
-  /// `on_loaded` gets what was read, on the loader's thread; `database` outlives the loader.
-  Loader(Database& database, std::function<void(const std::vector<Load*>&)> on_loaded);
+  static constexpr std::size_t loads_at_once = 256;
+
+  /// `on_loaded` gets what was read, on the loader's thread; what it was too late for has failed. `database` outlives
+  /// the loader.
+  Loader(Database& database, std::function<void(std::span<Load* const>)> on_loaded);
 
   /// Ends the thread; what waits is not read any more.
   ~Loader();
@@ -42,17 +48,18 @@ class Loader {
 
  private:
   void run();
-  void read(const std::vector<Load*>& loads);
+  void read(std::span<Load* const> loads);
 
   Database& database_;
-  const std::function<void(const std::vector<Load*>&)> on_loaded_;
+  const std::function<void(std::span<Load* const>)> on_loaded_;
 
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<Load*> waiting_;  // mutex_
   bool stopping_ = false;       // mutex_
 
-  std::vector<rocksdb::Slice> keys_;  // the thread's
+  std::vector<Load*> in_time_;  // the thread's, as the next
+  std::vector<rocksdb::Slice> keys_;
   std::thread thread_;
 };
 
