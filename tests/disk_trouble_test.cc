@@ -31,7 +31,7 @@ class DiskTroubleTest : public testing::Test {
  protected:
   void start(const Arguments& more = {}) {
     program_.reset();
-    Arguments arguments{"serve",        "--store",       "rocksdb:" + (temporary_.path() / "store").string(),
+    Arguments arguments{"serve",        "--store",       "rocksdb:" + store().string(),
                         "--envoy-addr", "127.0.0.1:0",   "--health-addr",
                         "127.0.0.1:0",  "--cache-bytes", "1MiB"};
     arguments.insert(arguments.end(), more.begin(), more.end());
@@ -50,6 +50,7 @@ class DiskTroubleTest : public testing::Test {
   }
   void recover() { fs::remove(control()); }
 
+  fs::path store() const { return temporary_.path() / "store"; }
   fs::path control() const { return temporary_.path() / "control"; }
   const Endpoint& envoy() const { return doors_.at("envoy"); }
   const Endpoint& health() const { return doors_.at("health"); }
@@ -211,6 +212,47 @@ TEST_F(DiskTroubleTest, AFullDiskInTheBackgroundRefusesAndServesAgain) {
     EXPECT_EQ(caller.count("/p", token), 2);
     expect_second_counts(caller, token, counted);
   }
+}
+
+// A backup makes a table of what is in memory.
+TEST_F(DiskTroubleTest, ADiskThatIsFoundFullWhileNobodyCountsIsNoticedAndOutlasted) {
+  start();
+  const std::string token = mint_and_count(1);
+  fail("write full .sst");
+  const auto backup = temporary_.path() / "backup";
+  const auto outcome = run_to_end({"backup", backup.string(), "--store", "rocksdb:" + store().string()});
+  EXPECT_EQ(outcome.exit_code, 1) << outcome.err;
+  EXPECT_THAT(wait_readyz(health(), 503), HasSubstr("is full"));
+  recover();
+  wait_readyz(health(), 200);
+  EXPECT_EQ(Caller(envoy()).count("/p", token), 2);
+}
+
+// A block that nobody reads but a compaction.
+TEST_F(DiskTroubleTest, ADamagedTableThatACompactionMeetsIsCalledDamaged) {
+  start();
+  Caller first(envoy());
+  const std::string token = first.mint();
+  for (int i = 0; i < 200; ++i) first.count("/" + std::to_string(i) + std::string(300, 'x'), token);
+  for (int end = 0; end < 2; ++end) {
+    program_->send_signal(SIGTERM);
+    EXPECT_EQ(program_->wait_exit(), 0);
+    if (end == 0) start();  // makes a table of the log
+  }
+  int damaged = 0;
+  for (const auto& entry : fs::directory_iterator(store() / "db")) {
+    if (entry.path().extension() != ".sst") continue;
+    std::fstream table(entry.path(), std::ios::binary | std::ios::in | std::ios::out);
+    table.seekp(static_cast<std::streamoff>(entry.file_size() / 2));
+    table << "damage";
+    ++damaged;
+  }
+  ASSERT_GT(damaged, 0);
+  start();
+  count_until_it_fails(Caller(envoy()).mint());
+  expect_end_with_one_line();
+  EXPECT_THAT(program_->standard_error(),
+              testing::AllOf(HasSubstr("damaged"), HasSubstr("restore a backup")));
 }
 
 TEST_F(DiskTroubleTest, DrainsWhileTheDiskIsFull) {

@@ -193,7 +193,12 @@ TEST_F(DamageTest, AManifestThatEndsTooEarlyIsSeenOrHarmless) {
   // Also if all is in tables, as in a backup, so that no log tells what is missing.
   const auto backup = temporary_.path() / "backup";
   RocksDbStore(small_settings(original_)).backup(backup);
-  for (const auto& from : {crashed_, backup}) {
+  // Or in a store that was opened after a crash, and has counted nothing since.
+  const auto opened = temporary_.path() / "opened";
+  copy_store(crashed_, opened);
+  { const RocksDbStore store(small_settings(opened)); }
+  for (const auto& from : {crashed_, backup, opened}) {
+    SCOPED_TRACE(from);
     const auto manifest = files("MANIFEST", from).front();
     const auto bytes = contents(from / "db" / manifest);
     int refused = 0;

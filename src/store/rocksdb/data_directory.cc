@@ -34,6 +34,7 @@ bool exists(const std::string& path) {
 
 void require_known_format(const std::string& path) {
   std::ifstream file(path + "/FORMAT");
+  if (!file) throw_refused("cannot read " + path + "/FORMAT", errno);
   std::string line;
   std::getline(file, line);
   int found = 0;
@@ -117,13 +118,13 @@ void DataDirectory::open(const std::string& path) {
   made_ = make_directories(path_);
   lock();
   if (!exists(path_ + "/FORMAT") && is_empty(path_)) {
-    if (::access(path_.c_str(), W_OK | X_OK) != 0) throw_refused(path_ + " is not writable", errno);
+    if (::eaccess(path_.c_str(), W_OK | X_OK) != 0) throw_refused(path_ + " is not writable", errno);
     is_new_ = true;
     return;
   }
   check(path_);
   for (const auto& writable : {path_, database_path()}) {
-    if (exists(writable) && ::access(writable.c_str(), W_OK | X_OK) != 0) {
+    if (exists(writable) && ::eaccess(writable.c_str(), W_OK | X_OK) != 0) {
       throw_refused(writable + " is not writable", errno);
     }
   }

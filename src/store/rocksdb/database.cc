@@ -44,7 +44,9 @@ class ErrorListener final : public rocksdb::EventListener {
   explicit ErrorListener(std::function<void(const std::string&)> on_fatal) : on_fatal_(std::move(on_fatal)) {}
 
   void OnBackgroundError(rocksdb::BackgroundErrorReason /*reason*/, rocksdb::Status* error) override {
-    if (!error->IsNoSpace()) on_fatal_(error->ToString());
+    if (error->IsNoSpace()) return;
+    on_fatal_(error->IsCorruption() ? "damaged: " + error->ToString() + "; restore a backup"
+                                    : error->ToString());
   }
   /// Database::try_reopen() does that.
   void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason /*reason*/, rocksdb::Status /*error*/,

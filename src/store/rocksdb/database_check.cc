@@ -1,9 +1,12 @@
 #include "store/rocksdb/database_check.h"
 
 #include <rocksdb/db.h>
+#include <rocksdb/iterator.h>
+#include <rocksdb/sst_file_reader.h>
 #include <rocksdb/wal_filter.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <filesystem>
 #include <fstream>
@@ -24,6 +27,26 @@ namespace {
 
 [[noreturn]] void throw_damaged(const std::string& what) {
   throw StoreError("damaged: " + what + "; restore a backup, or choose another directory");
+}
+
+/// What cannot be read may be whole: then a backup would be older for nothing.
+[[noreturn]] void throw_unreadable(const std::string& what) {
+  throw StoreError("cannot read " + what + "; see to its permissions, the limit of open files, and the disk");
+}
+
+[[noreturn]] void throw_because_of(const rocksdb::Status& status) {
+  if (status.IsIOError() && !status.IsPathNotFound()) throw_unreadable("the database: " + status.ToString());
+  throw_damaged(status.ToString());
+}
+
+std::ifstream open_to_read(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  const int error = errno;
+  std::error_code ignored;
+  if (!file && error != ENOENT) {
+    throw_unreadable(path.string() + ": " + std::generic_category().message(error));
+  }
+  return file;
 }
 
 /// Lets RocksDB tell which logs still count, and replay none of them.
@@ -64,11 +87,12 @@ std::map<std::uint64_t, fs::path> logs_from(const std::string& directory, std::u
 
 /// The part that RocksDB would take for an end.
 void check_manifest(const std::string& directory) {
-  std::ifstream current(directory + "/CURRENT");
+  auto current = open_to_read(directory + "/CURRENT");
   std::string name;
   std::getline(current, name);
-  std::ifstream manifest(directory + "/" + name, std::ios::binary);
-  if (name.empty() || !manifest) throw_damaged("the file that " + directory + "/CURRENT names is missing");
+  if (name.empty()) throw_damaged("the file " + directory + "/CURRENT is missing or empty");
+  auto manifest = open_to_read(directory + "/" + name);
+  if (!manifest) throw_damaged("the file that " + directory + "/CURRENT names is missing");
   const auto found = read_manifest(manifest);
   if (!found.damage.empty()) throw_damaged(directory + "/" + name + " has " + found.damage);
 }
@@ -81,8 +105,7 @@ struct ReadLog {
 std::vector<ReadLog> read_logs(const std::map<std::uint64_t, fs::path>& paths) {
   std::vector<ReadLog> logs;
   for (const auto& [number, path] : paths) {
-    std::ifstream file(path, std::ios::binary);
-    if (!file) throw StoreError("cannot read " + path.string() + "; see to its permissions");
+    auto file = open_to_read(path);
     logs.push_back({path, read_write_ahead_log(file)});
     if (const auto& damage = logs.back().found.damage; !damage.empty()) {
       throw_damaged(path.string() + " has " + damage);
@@ -107,6 +130,28 @@ std::uint64_t follow_commits(const std::vector<ReadLog>& logs, std::uint64_t las
   return last_commit;
 }
 
+/// Tables that the manifest does not name: of a flush or compaction that a crash cut off, which have no more than the
+/// logs and the other tables. If one has, the manifest ends too early.
+void check_unnamed_tables(const std::string& directory, rocksdb::DB& db, const rocksdb::Options& options,
+                          std::uint64_t last_commit) {
+  std::vector<rocksdb::LiveFileMetaData> named;
+  db.GetLiveFilesMetaData(&named);
+  for (const auto& entry : fs::directory_iterator(directory)) {
+    const auto name = entry.path().filename().string();
+    const auto is_it = [&](const auto& table) { return table.relative_filename == name; };
+    if (entry.path().extension() != ".sst" || std::any_of(named.begin(), named.end(), is_it)) continue;
+    rocksdb::SstFileReader table(options);
+    if (!table.Open(entry.path().string()).ok()) continue;  // it was not finished
+    const std::unique_ptr<rocksdb::Iterator> found(table.NewIterator({}));
+    found->Seek(rocksdb::Slice(commit_key));
+    if (!found->Valid() || found->key() != rocksdb::Slice(commit_key)) continue;
+    const auto facts = decode_facts(found->value().ToStringView());
+    if (facts && facts->number <= last_commit) continue;
+    throw_damaged("the manifest in " + directory + " ends too early: it does not name " + name +
+                  ", which has later commits");
+  }
+}
+
 }  // namespace
 
 CommitFacts read_commit_facts(rocksdb::DB& db) {
@@ -114,7 +159,8 @@ CommitFacts read_commit_facts(rocksdb::DB& db) {
   const auto status = db.Get({}, rocksdb::Slice(commit_key), &value);
   if (status.IsNotFound()) return {};
   const auto facts = status.ok() ? decode_facts(value) : std::nullopt;
-  if (!facts) throw_damaged(status.ok() ? "the last commit makes no sense" : status.ToString());
+  if (!status.ok()) throw_because_of(status);
+  if (!facts) throw_damaged("the last commit makes no sense");
   return *facts;
 }
 
@@ -127,14 +173,16 @@ std::uint64_t check_database(const std::string& directory, const rocksdb::Option
   const auto status = rocksdb::DB::OpenForReadOnly(read_only, directory, &raw);
   const std::unique_ptr<rocksdb::DB> db(raw);
   if (!log_number.smallest()) {
-    if (!status.ok()) throw_damaged(status.ToString());
+    if (!status.ok()) throw_because_of(status);
     throw_damaged("the write-ahead log in " + directory + " is missing");
   }
   const auto paths = logs_from(directory, *log_number.smallest());
   if (paths.empty()) throw_damaged("the write-ahead log in " + directory + " is missing");
   const auto logs = read_logs(paths);
-  if (!status.ok()) throw_damaged(status.ToString());
-  return follow_commits(logs, read_commit_facts(*db).number);
+  if (!status.ok()) throw_because_of(status);
+  const auto last_commit = follow_commits(logs, read_commit_facts(*db).number);
+  check_unnamed_tables(directory, *db, options, last_commit);
+  return last_commit;
 }
 
 }  // namespace tracker::store

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -223,6 +224,73 @@ TEST_F(RocksDbStoreTest, AnUnreadableFormatIsRefused) {
     std::ofstream(path() / "FORMAT") << format;
     EXPECT_THAT(refusal(small_settings(path())), HasSubstr("damaged")) << format;
   }
+}
+
+/// Without the rights of root, for as long as it lives.
+class WithoutPrivileges {
+ public:
+  WithoutPrivileges() {
+    if (::geteuid() == 0) {
+      EXPECT_EQ(::seteuid(nobody), 0);
+    }
+  }
+  ~WithoutPrivileges() { EXPECT_EQ(::seteuid(::getuid()), 0); }
+  WithoutPrivileges(const WithoutPrivileges&) = delete;
+  WithoutPrivileges& operator=(const WithoutPrivileges&) = delete;
+
+  static void own(const fs::path& path) {
+    if (::geteuid() == 0) {
+      EXPECT_EQ(::chown(path.c_str(), nobody, nobody), 0) << path;
+    }
+  }
+
+ private:
+  static constexpr uid_t nobody = 65534;
+};
+
+// It may be whole: a backup would be older for nothing.
+TEST_F(RocksDbStoreTest, WhatCannotBeReadOrWrittenIsNotCalledDamaged) {
+  {
+    RocksDbStore store(small_settings(path()));
+    const auto id = new_token(store);
+    for (int i = 0; i < 5; ++i) track_one(store, id, "/a");
+  }
+  { const RocksDbStore with_table(small_settings(path())); }
+  WithoutPrivileges::own(temporary_.path());
+  WithoutPrivileges::own(path());
+  for (const auto& entry : fs::recursive_directory_iterator(path())) WithoutPrivileges::own(entry.path());
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::recursive_directory_iterator(path())) {
+    const auto name = entry.path().filename().string();
+    for (const auto* kind : {"FORMAT", "CURRENT", "MANIFEST", ".sst", ".log"}) {
+      if (entry.is_regular_file() && name.find(kind) != name.npos) files.push_back(entry.path());
+    }
+  }
+  ASSERT_GE(files.size(), 5U);
+  const auto refusal_of_nobody = [&]() -> std::string {
+    const WithoutPrivileges none;
+    try {
+      const RocksDbStore store(small_settings(path()));
+    } catch (const StoreError& error) {
+      return error.what();
+    }
+    return "it opened";
+  };
+  for (const auto& file : files) {
+    SCOPED_TRACE(file);
+    fs::permissions(file, fs::perms::none);
+    EXPECT_THAT(refusal_of_nobody(), AllOf(HasSubstr("cannot read"), HasSubstr("see to its permissions"),
+                                           HasSubstr("denied"), testing::Not(HasSubstr("damaged"))));
+    fs::permissions(file, fs::perms::owner_read | fs::perms::owner_write);
+  }
+  for (const auto& directory : {path(), path() / "db"}) {
+    SCOPED_TRACE(directory);
+    fs::permissions(directory, fs::perms::owner_read | fs::perms::owner_exec);
+    EXPECT_THAT(refusal_of_nobody(),
+                AllOf(HasSubstr("is not writable"), HasSubstr("see to its permissions")));
+    fs::permissions(directory, fs::perms::owner_all);
+  }
+  EXPECT_EQ(refusal_of_nobody(), "it opened");
 }
 
 TEST_F(RocksDbStoreTest, WhatIsNoStoreIsLeftAlone) {

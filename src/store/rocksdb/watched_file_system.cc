@@ -114,9 +114,10 @@ class WatchedFileSystem::File final : public rocksdb::FSWritableFileOwnerWrapper
     target()->SetPreallocationBlockSize(std::min(size, preallocation_bytes_max));
   }
 
+  /// On disk after this, also if another thread is just about that.
   IOStatus sync_if_needed() {
-    if (!unsynced_) return IOStatus::OK();
-    return Sync({}, nullptr);
+    { const std::lock_guard wait_for_running_sync(syncing_); }
+    return unsynced_ ? Sync({}, nullptr) : IOStatus::OK();
   }
 
  private:
@@ -139,6 +140,7 @@ class WatchedFileSystem::File final : public rocksdb::FSWritableFileOwnerWrapper
   }
   template <typename Sync>
   IOStatus sync(Sync sync_file) {
+    const std::lock_guard lock(syncing_);
     unsynced_ = false;
     return system_.watch(sync_file(), true);
   }
@@ -146,6 +148,7 @@ class WatchedFileSystem::File final : public rocksdb::FSWritableFileOwnerWrapper
   WatchedFileSystem& system_;
   const bool is_log_;
   std::optional<Zeros> zeros_;
+  std::mutex syncing_;
   std::atomic<bool> unsynced_ = false;
   std::atomic<bool> was_full_ = false;
 };
