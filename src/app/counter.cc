@@ -24,7 +24,7 @@ void add_counter_settings(SettingTable& table, CounterSettings& settings) {
 
 void run_counter(const CounterSettings& settings) {
   require_loopback("--counter-addr", settings.service.address, settings.insecure);
-  raise_descriptor_limit(0);
+  raise_descriptor_limit();
   boost::asio::io_context control(1);
   runtime::Workers workers(1);  // envoys and Redis on one loop: a batch crosses it without a thread switch
   const auto open_store = settings.store.open(workers.context(0), settings.request_deadline);

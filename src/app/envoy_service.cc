@@ -1,5 +1,6 @@
 #include "app/envoy_service.h"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <system_error>
 
@@ -16,6 +17,21 @@ namespace {
 /// Besides connections: refused ones that linger, a few for each worker, logs, health.
 std::size_t other_descriptors(std::size_t threads) {
   return 1024 + 256 + 8 * threads;
+}
+
+/// A store that cannot open a file ends the process: connections must leave it enough. Answers a warning if so many
+/// connections do not fit, and how many there may be then.
+std::optional<std::string> make_connections_fit(std::size_t& connections_max, std::size_t others) {
+  const auto limit = raise_descriptor_limit();
+  const auto wanted = connections_max + others;
+  if (limit >= wanted) return std::nullopt;
+  std::string warning = "--connections-max " + std::to_string(connections_max) + " needs " +
+                        std::to_string(wanted) + " open files, but this process may have " +
+                        std::to_string(limit);
+  connections_max =
+      std::min(connections_max, std::max({limit - std::min(limit, others), limit / 8, std::size_t{1}}));
+  return warning + ": it takes " + std::to_string(connections_max) +
+         " connections; raise the limit (ulimit -n), or lower the setting";
 }
 
 /// Runs what makes `threads` loops or threads.
@@ -35,20 +51,17 @@ std::unique_ptr<runtime::Workers> make_workers(std::size_t threads) {
                        [=] { return std::make_unique<runtime::Workers>(static_cast<unsigned>(threads)); });
 }
 
-void run_envoy(runtime::Workers& workers, const ServiceSettings& service,
-               const envoy::EnvoySettings& settings, const EnvoyParts& parts) {
+void run_envoy(runtime::Workers& workers, const ServiceSettings& service, envoy::EnvoySettings settings,
+               const EnvoyParts& parts) {
   const auto few_descriptors =
-      raise_descriptor_limit(settings.connections_max + other_descriptors(service.threads));
+      make_connections_fit(settings.connections_max, other_descriptors(service.threads) + parts.descriptors);
   boost::asio::io_context control(1);
   envoy::Envoy envoy = listening(service.address_flag, service.address, [&] {
     return envoy::Envoy(workers, service.address, settings, parts.counter_of);
   });
   const auto counter_door = parts.open_counter_door ? parts.open_counter_door(control) : nullptr;
   const auto start = [&] {
-    if (few_descriptors) {
-      runtime::log_warning("--connections-max " + std::to_string(settings.connections_max) + " " +
-                           *few_descriptors);
-    }
+    if (few_descriptors) runtime::log_warning(*few_descriptors);
     parts.on_start();
     with_room_for(service.threads, [&] { workers.start(); });
     if (parts.on_running) parts.on_running();

@@ -18,6 +18,7 @@ namespace tracker::app {
 struct EnvoyParts {
   std::function<counter::Counter&(std::size_t worker)> counter_of;
   std::function<std::optional<std::string>()> why_not_ready;
+  std::size_t descriptors = 0;  // that it needs for its own
   /// Opens a gRPC door beside it; null, or an answer of null: there is none.
   std::function<std::unique_ptr<CounterDoor>(boost::asio::io_context& control)> open_counter_door;
   doors::AdminDoor* admin_door = nullptr;  // null: there is none
@@ -27,8 +28,8 @@ struct EnvoyParts {
 
 /// Runs the HTTP door over these counters until it is drained: the same for every command that has one. The
 /// workers are stopped when it returns. Throws StartupError.
-void run_envoy(runtime::Workers& workers, const ServiceSettings& service,
-               const envoy::EnvoySettings& settings, const EnvoyParts& parts);
+void run_envoy(runtime::Workers& workers, const ServiceSettings& service, envoy::EnvoySettings settings,
+               const EnvoyParts& parts);
 
 /// Makes the workers. Throws StartupError if the machine has no room for them.
 std::unique_ptr<runtime::Workers> make_workers(std::size_t threads);

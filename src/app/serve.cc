@@ -33,6 +33,7 @@ void serve(const ServeSettings& settings) {
   run_envoy(*workers, settings.service, settings.envoy,
             {.counter_of = [&](std::size_t) -> counter::Counter& { return counter; },
              .why_not_ready = [&] { return counter.why_not_ready(); },
+             .descriptors = open_store.rocksdb == nullptr ? 0 : store::files_open_max,
              .open_counter_door = [&](boost::asio::io_context& control) -> std::unique_ptr<CounterDoor> {
                if (!settings.counter_addr) return nullptr;
                return std::make_unique<CounterDoor>(

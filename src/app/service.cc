@@ -64,14 +64,12 @@ void throw_listen_error(const std::string& flag, const runtime::Address& address
                                                                ": " + error.message() + "; " + remedy);
 }
 
-std::optional<std::string> raise_descriptor_limit(std::size_t wanted) {
+std::size_t raise_descriptor_limit() {
   rlimit limit{};
   getrlimit(RLIMIT_NOFILE, &limit);
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
-  if (limit.rlim_cur >= wanted) return std::nullopt;
-  return "needs " + std::to_string(wanted) + " open files, but this process may have " +
-         std::to_string(limit.rlim_cur) + ": raise the limit (ulimit -n), or lower the setting";
+  return limit.rlim_cur;
 }
 
 }  // namespace tracker::app

@@ -40,7 +40,7 @@ auto listening(const std::string& flag, const runtime::Address& address, Listen 
   }
 }
 
-/// Lets the process open as many descriptors as it may. Answers a warning if that is fewer than `wanted`.
-std::optional<std::string> raise_descriptor_limit(std::size_t wanted);
+/// Lets the process open as many descriptors as it may. Answers how many that are.
+std::size_t raise_descriptor_limit();
 
 }  // namespace tracker::app

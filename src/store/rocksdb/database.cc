@@ -74,7 +74,7 @@ rocksdb::Options options_for(const RocksDbSettings& settings) {
   options.avoid_flush_during_recovery = false;
   options.skip_stats_update_on_db_open = true;
   options.max_bgerror_resume_count = 0;
-  options.max_open_files = 512;
+  options.max_open_files = static_cast<int>(tables_open_max);
   options.max_background_jobs = 2;
   options.compression = rocksdb::kNoCompression;
   options.level_compaction_dynamic_level_bytes = true;

@@ -33,6 +33,10 @@ struct RocksDbSettings {
   std::function<void(const std::string& reason)> on_fatal;
 };
 
+/// How many tables a store has open at most, and about how many files.
+inline constexpr std::size_t tables_open_max = 512;
+inline constexpr std::size_t files_open_max = tables_open_max + 64;
+
 /// A reason not to open, copy or make a store: one sentence that says what is wrong and what to do.
 class StoreError : public std::runtime_error {
  public:
