@@ -87,7 +87,10 @@ rocksdb::Options options_for(const RocksDbSettings& settings) {
 
   rocksdb::BlockBasedTableOptions table;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  // Index and filters are in the cache, in pieces: those of a whole table would not fit into one of its shards.
   table.cache_index_and_filter_blocks = true;
+  table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
+  table.partition_filters = true;
   table.block_cache = rocksdb::NewLRUCache(settings.cache_bytes / 5);
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   return options;
