@@ -107,7 +107,7 @@ void RedisRound::group() {
     }
     const auto increment = static_cast<std::uint32_t>(increments_.size());
     increments_.push_back({i, i + 1});
-    if (!same_token) commands_.push_back({increment, increment});
+    if (!same_token) commands_.push_back({id(hits_[i]), increment, increment});
     commands_.back().end = increment + 1;
   }
 }

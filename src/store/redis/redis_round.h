@@ -47,9 +47,7 @@ class RedisRound {
 
   /// After group().
   std::size_t commands() const noexcept { return commands_.size(); }
-  const domain::TokenId& token(std::size_t command) const {
-    return id(hits_[increments_[commands_[command].begin].begin]);
-  }
+  const domain::TokenId& token(std::size_t command) const { return commands_[command].token; }
 
   /// How a command is put to Redis.
   enum class Form : std::uint8_t {
@@ -100,8 +98,10 @@ class RedisRound {
     std::uint32_t begin;
     std::uint32_t end;
   };
-  /// The increments of one token: increments_[begin, end).
+  /// The increments of one token: increments_[begin, end). The token stands here, since the batch of the first
+  /// hit may be gone before the last reply.
   struct Command {
+    domain::TokenId token;
     std::uint32_t begin;
     std::uint32_t end;
     Form form = Form::script;

@@ -124,6 +124,34 @@ TEST_F(RedisRoundTest, ATokenThatIsNotKnownAnyMoreIsUnknown) {
   EXPECT_EQ(verdicts.all, (Expected{Verdict::unknown_token(), Verdict::perhaps_counted()}));
 }
 
+// Replies come in pieces: the batch of a command's first hit may be its owner's again before the last of them.
+TEST_F(RedisRoundTest, ABatchIsNotLookedAtAfterItsLastVerdict) {
+  domain::HitBatch first;
+  first.push(low_, "/a");
+  domain::HitBatch second;
+  second.push(low_, "/b");
+  second.push(low_, "/c");
+  Verdicts first_verdicts(first.size());
+  Verdicts second_verdicts(second.size());
+  round_.add(first, first_verdicts);
+  round_.add(second, second_verdicts);
+  round_.group();
+  std::string out;
+  round_.append(0, RedisRound::Form::plain, out);
+  round_.take_reply(0, 0, *reply_of(":0\r\n"));
+  round_.take_reply(0, 1, *reply_of(":1\r\n"));
+  EXPECT_FALSE(round_.deliver());
+  EXPECT_EQ(first_verdicts.all, Expected{Verdict::unknown_token()});
+  first.clear();
+  first.push(high_, "/another");
+
+  EXPECT_EQ(round_.take_reply(0, 2, *reply_of("-OOM no\r\n")).key, redis_key(low_));
+  EXPECT_EQ(round_.take_reply(0, 3, *reply_of("+what\r\n")).key, redis_key(low_));
+  EXPECT_EQ(round_.token(0), low_) << "whose hash is to be tidied up";
+  EXPECT_TRUE(round_.deliver());
+  EXPECT_EQ(second_verdicts.all, (Expected{Verdict::not_counted(), Verdict::perhaps_counted()}));
+}
+
 TEST_F(RedisRoundTest, AnErrorFailsItsOwnHitsAndNamesTheKey) {
   domain::HitBatch hits;
   hits.push(low_, "/bad");
