@@ -313,8 +313,23 @@ TEST(RedisDurabilityTest, AFileThatIsStillWrittenDoesNotCount) {
   const Service service = serve_over(redis, {"--require-durability"});
   expect_refused(service, "appendonly is no");
   redis.command({"CONFIG", "SET", "appendonly", "yes"});
-  expect_refused(service, "it still writes its append-only file for the first time");
+  expect_refused(service, "its append-only file may be incomplete until it has been rewritten");
   redis.command({"CONFIG", "SET", "rdb-key-save-delay", "0"});
+  expect_counts(service);
+}
+
+// The same where it was told so before the service started.
+TEST(RedisDurabilityTest, AFileThatIsStillWrittenAtTheStartDoesNotCount) {
+  const RedisServer redis(RedisServer::Keeps::nothing,
+                          {"--appendfsync", "always", "--rdb-key-save-delay", "1000000"});
+  for (int key = 0; key < 30; ++key) redis.command({"SET", "key" + std::to_string(key), "x"});
+  redis.command({"CONFIG", "SET", "appendonly", "yes"});
+  const Service service = serve_over(redis, {"--require-durability"});
+  expect_refused(service, "its append-only file may be incomplete until it has been rewritten");
+  // The rewrite that runs keeps its delay, and would take half a minute: another one takes its place.
+  redis.command({"CONFIG", "SET", "rdb-key-save-delay", "0"});
+  redis.command({"CONFIG", "SET", "appendonly", "no"});
+  redis.command({"CONFIG", "SET", "appendonly", "yes"});
   expect_counts(service);
 }
 

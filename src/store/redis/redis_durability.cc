@@ -75,10 +75,15 @@ void RedisDurability::take(const redisReply& reply) {
 }
 
 void RedisDurability::follow(const RedisDurability& before) {
-  const bool rewritten = is("aof_rewrite_in_progress", "0") && is("aof_rewrite_scheduled", "0") &&
-                         is("aof_last_bgrewrite_status", "ok");
-  file_incomplete_ =
-      is("appendonly", "yes") && !rewritten && (before.is("appendonly", "no") || before.file_incomplete_);
+  const bool rewriting = !is("aof_rewrite_in_progress", "0") || !is("aof_rewrite_scheduled", "0");
+  if (!is("appendonly", "yes")) {
+    file_incomplete_ = false;
+  } else if (before.fact("appendonly").empty()) {
+    file_incomplete_ = rewriting;  // nothing tells the first rewrite from another one
+  } else {
+    file_incomplete_ = (rewriting || !is("aof_last_bgrewrite_status", "ok")) &&
+                       (before.is("appendonly", "no") || before.file_incomplete_);
+  }
 }
 
 std::string_view RedisDurability::fact(std::string_view name) const {
@@ -99,9 +104,7 @@ std::string RedisDurability::loss() const {
                           : "a crash of this Redis loses all since its last snapshot";
   }
   if (file_incomplete_) {
-    return "a crash of this Redis loses all that is not in its append-only file yet, which it still writes "
-           "for "
-           "the first time";
+    return "a crash of this Redis may lose as much as if it did not append: " + why_incomplete();
   }
   if (is("appendfsync", "always")) {
     if (is("no-appendfsync-on-rewrite", "no")) {
@@ -148,6 +151,14 @@ std::string RedisDurability::why_unknown() const {
   return refusal_.empty() ? "it does not say" : "it says " + refusal_;
 }
 
+std::string RedisDurability::why_incomplete() const {
+  std::string why = "its append-only file may be incomplete until it has been rewritten";
+  if (fact("aof_rewrite_in_progress").empty() || fact("aof_rewrite_scheduled").empty()) {
+    why += ", and whether it is being rewritten is not known: " + why_unknown();
+  }
+  return why;
+}
+
 std::optional<std::string> RedisDurability::shortfall() const {
   std::string list;
   bool unknown = false;
@@ -159,7 +170,7 @@ std::optional<std::string> RedisDurability::shortfall() const {
     if (fact(name).empty()) unknown = true;
   }
   if (unknown) list += ": " + why_unknown();
-  if (list.empty() && file_incomplete_) list = "it still writes its append-only file for the first time";
+  if (list.empty() && file_incomplete_) list = why_incomplete();
   if (list.empty()) return std::nullopt;
   return list;
 }

@@ -22,7 +22,8 @@ class RedisDurability {
   void take(const redisReply& reply);
 
   /// Call it when all replies are there, with what was known before. A Redis that was just told to append is
-  /// still writing what it holds to its file: until that is done, a crash loses as much as before.
+  /// still writing what it holds to its file: until that is done, a crash loses as much as before. With nothing
+  /// known before, any rewrite that runs is taken for that one.
   void follow(const RedisDurability& before);
 
   /// What is lost when its process dies, when the power fails, and when it is full.
@@ -40,6 +41,7 @@ class RedisDurability {
   std::string eviction() const;
   std::string settings() const;
   std::string why_unknown() const;
+  std::string why_incomplete() const;
 
   std::map<std::string, std::string, std::less<>> facts_;  // by the names that CONFIG has for them
   std::string refusal_;                                    // of CONFIG, in Redis' words
