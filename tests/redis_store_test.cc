@@ -9,12 +9,18 @@
 #include <spdlog/spdlog.h>
 
 #include <atomic>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/read_until.hpp>
+#include <boost/asio/write.hpp>
 #include <future>
 #include <memory>
 #include <optional>
 #include <set>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -38,8 +44,8 @@ using testing::Not;
 // Calls a store and waits for what it answers.
 class StoreCaller {
  public:
-  explicit StoreCaller(const std::string& address)
-      : store_(loop_.context(0), {*store::parse_redis_address(address)}) {
+  explicit StoreCaller(const std::string& address, bool proxy = false)
+      : store_(loop_.context(0), {.redis = *store::parse_redis_address(address), .proxy = proxy}) {
     loop_.start();
   }
   ~StoreCaller() { loop_.stop(); }
@@ -295,6 +301,33 @@ TEST_F(RedisTroubleTest, FlushedScriptsAreSentAgainAndCountOnce) {
   EXPECT_EQ(counts.size(), static_cast<std::size_t>(all));
   EXPECT_EQ(*counts.rbegin(), all);
   EXPECT_EQ(redis_.command({"HGET", key_of(id), "/"}).text, std::to_string(all));
+}
+
+// Whatever Redis does with it later: what the proxy before it has given up is not known to be without effect.
+TEST(RedisProxyTest, WhatItGivesUpPerhapsHadItsEffect) {
+  namespace asio = boost::asio;
+  asio::io_context context;
+  asio::ip::tcp::acceptor acceptor(context, {asio::ip::address_v4::loopback(), 0});
+  std::thread proxy([&acceptor] {
+    asio::ip::tcp::socket client = acceptor.accept();
+    std::string received;
+    asio::read_until(client, asio::dynamic_buffer(received), "DEL\r\n$15\r\ntracker:{probe}\r\n");
+    asio::write(client, asio::buffer(std::string_view("+loaded\r\n:1\r\n:1\r\n")));
+    boost::system::error_code end;
+    while (client.read_some(asio::buffer(received), end) > 0) {
+      asio::write(client, asio::buffer(std::string_view("-ERR Connection timed out\r\n")));
+    }
+  });
+  CapturedLog log;
+  {
+    StoreCaller store("127.0.0.1:" + std::to_string(acceptor.local_endpoint().port()), true);
+    EXPECT_EQ(store.why_not_ready(), std::nullopt);
+    const TokenId id = domain::token_id(domain::random_token());
+    EXPECT_EQ(store.add(id), domain::Failure::perhaps_done);
+    EXPECT_EQ(store.track(id, "/"), Verdict::perhaps_counted());
+  }
+  proxy.join();
+  EXPECT_THAT(log.text(), HasSubstr("perhaps counted: tracker:{"));
 }
 
 // Everything that Redis holds, as text.

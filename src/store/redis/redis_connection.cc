@@ -3,7 +3,6 @@
 #include <hiredis/hiredis.h>
 
 #include <algorithm>
-#include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
@@ -25,13 +24,6 @@ constexpr auto retry_longest = std::chrono::milliseconds(1'000);
 constexpr auto key_report_pause = std::chrono::seconds(1);
 constexpr std::size_t read_bytes = 64 * 1024;
 constexpr std::size_t known_tokens_max = 1'000'000;  // about 40 MB
-
-/// A Redis that says this writes nothing for anybody: a replica, one that loads, is full or cannot save.
-bool is_unfit(std::string_view error) {
-  constexpr std::array<std::string_view, 6> codes = {"READONLY", "MASTERDOWN", "LOADING",
-                                                     "OOM",      "MISCONF",    "NOREPLICAS"};
-  return std::any_of(codes.begin(), codes.end(), [error](auto code) { return error.starts_with(code); });
-}
 
 bool is_error(const redisReply& reply, std::string_view code) {
   return reply.type == REDIS_REPLY_ERROR && text_of(reply).starts_with(code);
@@ -162,8 +154,8 @@ void RedisStore::Connection::take(const redisReply& reply) {
   } else {
     report({redis_key(command.id),
             reply.type == REDIS_REPLY_ERROR ? std::string(text_of(reply)) : "a reply that makes no sense"});
-    command.add->on_added(reply.type == REDIS_REPLY_ERROR ? domain::Failure::not_done
-                                                          : domain::Failure::perhaps_done);
+    const bool not_done = reply.type == REDIS_REPLY_ERROR && is_not_executed(text_of(reply), settings_.proxy);
+    command.add->on_added(not_done ? domain::Failure::not_done : domain::Failure::perhaps_done);
   }
 }
 
@@ -223,7 +215,7 @@ void RedisStore::Connection::send_waiting() {
   const auto now = Clock::now();
   if (!taken_.batches.empty()) {
     if (free_rounds_.empty()) {
-      rounds_.push_back(std::make_unique<RedisRound>());
+      rounds_.push_back(std::make_unique<RedisRound>(settings_.proxy));
       free_rounds_.push_back(rounds_.back().get());
     }
     RedisRound& round = *free_rounds_.back();
@@ -343,7 +335,9 @@ void RedisStore::Connection::report(const RedisRound::Trouble& trouble) {
   const auto now = Clock::now();
   if (now - key_reported_ < key_report_pause) return;
   key_reported_ = now;
-  runtime::log_warning("Redis at " + to_string(settings_.redis) + ": not counted: " + trouble.key + ": " +
+  const bool not_counted = is_not_executed(trouble.error, settings_.proxy);
+  runtime::log_warning("Redis at " + to_string(settings_.redis) +
+                       (not_counted ? ": not counted: " : ": perhaps counted: ") + trouble.key + ": " +
                        trouble.error);
 }
 

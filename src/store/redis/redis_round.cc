@@ -74,7 +74,23 @@ void append_bulk(std::size_t number, std::string& out) {
   append_bulk({digits.data(), static_cast<std::size_t>(end - digits.data())}, out);
 }
 
+bool starts_with_any(std::string_view error, std::initializer_list<std::string_view> beginnings) {
+  return std::any_of(beginnings.begin(), beginnings.end(),
+                     [error](auto beginning) { return error.starts_with(beginning); });
+}
+
 }  // namespace
+
+bool is_unfit(std::string_view error) {
+  return starts_with_any(error, {"READONLY", "MASTERDOWN", "LOADING", "OOM", "MISCONF", "NOREPLICAS"});
+}
+
+bool is_not_executed(std::string_view error, bool proxy) {
+  return !proxy || is_unfit(error) ||
+         starts_with_any(error,
+                         {"NOSCRIPT", "WRONGTYPE", "NOPERM", "NOAUTH", "ERR hash value is not an integer",
+                          "ERR increment or decrement would overflow"});
+}
 
 void append_command(std::initializer_list<std::string_view> arguments, std::string& out) {
   append_number('*', arguments.size(), out);
@@ -153,9 +169,9 @@ RedisRound::Trouble RedisRound::take_reply(std::size_t command, std::size_t part
     return {};
   }
   if (reply.type != REDIS_REPLY_ARRAY || reply.elements != its.end - its.begin) {
-    // The script ends with an error only before its first increment, so an error counted nothing.
+    // The script ends with an error only before its first increment, so its errors counted nothing.
     const bool is_error = reply.type == REDIS_REPLY_ERROR;
-    give_up(command, is_error ? domain::Verdict::not_counted() : domain::Verdict::perhaps_counted());
+    give_up(command, is_error ? verdict_on(text_of(reply)) : domain::Verdict::perhaps_counted());
     return {redis_key(token(command)),
             is_error ? std::string(text_of(reply)) : "a reply that makes no sense"};
   }
@@ -180,7 +196,7 @@ RedisRound::Trouble RedisRound::take_count(std::size_t command, std::size_t path
   const auto& its = commands_[command];
   const Increment& increment = increments_[its.begin + path];
   if (reply.type == REDIS_REPLY_ERROR) {
-    settle_all(increment, domain::Verdict::not_counted());
+    settle_all(increment, verdict_on(text_of(reply)));
     return {redis_key(token(command)), std::string(text_of(reply))};
   }
   if (reply.type != REDIS_REPLY_INTEGER) {

@@ -34,11 +34,21 @@ void append_command(std::initializer_list<std::string_view> arguments, std::stri
 /// What a reply of text, such as an error, says. Valid as long as the reply.
 std::string_view text_of(const redisReply& reply);
 
+/// A Redis that says this writes nothing for anybody: a replica, one that loads, is full or cannot save.
+bool is_unfit(std::string_view error);
+
+/// Whether a command that got this error was certainly not executed. Without a proxy it was not; a proxy also
+/// has errors of its own, such as that Redis is late, and Redis may execute the command after all.
+bool is_not_executed(std::string_view error, bool proxy);
+
 /// All the hits that wait when the connection can send: one command for each token, equal hits merged into one
 /// increment and its result shared out in order. Pure: bytes out, replies in. Used again after clear().
 /// Belongs to the connection's thread.
 class RedisRound {
  public:
+  /// `proxy`: errors may be those of a proxy before Redis.
+  explicit RedisRound(bool proxy = false) : proxy_(proxy) {}
+
   /// Before encode(). Valid until the last verdict.
   void add(const domain::HitBatch& hits, TrackReply& reply);
 
@@ -113,11 +123,16 @@ class RedisRound {
   void settle(const Hit& hit, const domain::Verdict& verdict) {
     batches_[hit.batch].verdicts.push_back({hit.hit, verdict});
   }
+  domain::Verdict verdict_on(std::string_view error) const {
+    return is_not_executed(error, proxy_) ? domain::Verdict::not_counted()
+                                          : domain::Verdict::perhaps_counted();
+  }
   void settle_all(const Increment& increment, const domain::Verdict& verdict);
   void settle_counted(const Increment& increment, std::int64_t count);
   Trouble take_count(std::size_t command, std::size_t path, const redisReply& reply);
   Trouble take_plain(std::size_t command, std::size_t part, const redisReply& reply);
 
+  const bool proxy_;
   std::vector<Batch> batches_;
   std::size_t batches_in_use_ = 0;  // the others keep their memory
   std::vector<Hit> hits_;           // grouped by token and path, in order within them

@@ -171,6 +171,50 @@ TEST_F(RedisRoundTest, AnErrorFailsItsOwnHitsAndNamesTheKey) {
   EXPECT_EQ(verdicts.all, (Expected{Verdict::not_counted(), Verdict::counted(3), Verdict::not_counted()}));
 }
 
+// A proxy has errors of its own, and Redis may still execute what the proxy has given up.
+TEST_F(RedisRoundTest, BehindAProxyOnlyRedisOwnErrorsMeanNotCounted) {
+  const struct {
+    const char* error;
+    Verdict behind_a_proxy;
+  } rows[] = {
+      {"READONLY You can't write against a read only replica.", Verdict::not_counted()},
+      {"MASTERDOWN Link with MASTER is down", Verdict::not_counted()},
+      {"LOADING Redis is loading the dataset in memory", Verdict::not_counted()},
+      {"OOM command not allowed when used memory > 'maxmemory'.", Verdict::not_counted()},
+      {"MISCONF Redis is configured to save RDB snapshots", Verdict::not_counted()},
+      {"NOREPLICAS Not enough good replicas to write.", Verdict::not_counted()},
+      {"NOSCRIPT No matching script. Please use EVAL.", Verdict::not_counted()},
+      {"WRONGTYPE Operation against a key holding the wrong kind of value", Verdict::not_counted()},
+      {"NOPERM this user has no permissions", Verdict::not_counted()},
+      {"NOAUTH Authentication required.", Verdict::not_counted()},
+      {"ERR hash value is not an integer", Verdict::not_counted()},
+      {"ERR increment or decrement would overflow", Verdict::not_counted()},
+      {"ERR Connection timed out", Verdict::perhaps_counted()},
+      {"upstream failure", Verdict::perhaps_counted()},
+      {"", Verdict::perhaps_counted()},
+  };
+  for (const auto& [error, behind_a_proxy] : rows) {
+    for (const auto form : {RedisRound::Form::script, RedisRound::Form::plain}) {
+      for (const bool proxy : {false, true}) {
+        SCOPED_TRACE(error);
+        const auto expected = proxy ? behind_a_proxy : Verdict::not_counted();
+        const auto reply = reply_of("-" + std::string(error) + "\r\n");
+        RedisRound round(proxy);
+        domain::HitBatch hits;
+        hits.push(low_, "/a");
+        Verdicts verdicts(hits.size());
+        round.add(hits, verdicts);
+        round.group();
+        std::string out;
+        round.append(0, form, out);
+        for (std::size_t part = 0; part < round.replies(0); ++part) round.take_reply(0, part, *reply);
+        EXPECT_TRUE(round.deliver());
+        EXPECT_EQ(verdicts.all, Expected{expected});
+      }
+    }
+  }
+}
+
 TEST_F(RedisRoundTest, AReplyThatMakesNoSenseMayHaveCounted) {
   domain::HitBatch hits;
   hits.push(low_, "/a");
