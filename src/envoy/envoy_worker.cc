@@ -215,15 +215,18 @@ void EnvoyWorker::end_turn() {
   answers_.set_time(std::time(nullptr));
   hand_on();
   turn_ended_at_ = runtime::Clock::now();  // read once for all: it costs as much as much else here
-  while (!ready_.empty()) {
-    Connection& connection = ready_.front();
-    ready_.pop_front();
+  // Those that become ready meanwhile have the next turn: clients that never pause would make this one endless.
+  decltype(ready_) ready;
+  ready.swap(ready_);
+  while (!ready.empty()) {
+    Connection& connection = ready.front();
+    ready.pop_front();
     connection.write_answers();
-    if (ready_.empty() || write_buffer_.size() >= batch_bytes_max) send_all();
+    if (ready.empty() || write_buffer_.size() >= batch_bytes_max) send_all();
   }
   turn_ended_at_.reset();
   turn_end_scheduled_ = false;
-  if (batch_ != nullptr) schedule_turn_end();  // of connections that went on reading
+  if (batch_ != nullptr || !ready_.empty()) schedule_turn_end();  // of connections that went on reading
 }
 
 void EnvoyWorker::arm(Waiting waiting, runtime::Expiring& connection) {

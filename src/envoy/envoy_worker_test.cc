@@ -1,0 +1,90 @@
+#include "envoy/envoy_worker.h"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <boost/asio/post.hpp>
+#include <functional>
+#include <string>
+
+#include "runtime/descriptor.h"
+
+namespace tracker::envoy {
+
+using std::chrono_literals::operator""s;
+
+/// Counts nothing, mints nothing, and says so at once.
+class RefusingCounter final : public counter::Counter {
+ public:
+  void track(const domain::HitBatch& hits, counter::TrackReply& reply) override {
+    reply.on_one_verdict_for_all(static_cast<std::uint32_t>(hits.size()), domain::Verdict::not_counted());
+  }
+  void mint(domain::Deadline /*deadline*/, counter::MintReply& reply) override {
+    ++mints;
+    on_mint();
+    reply.on_minted(domain::Failure::not_done);
+  }
+  std::optional<std::string> why_not_ready() const override { return std::nullopt; }
+
+  std::size_t mints = 0;
+  std::function<void()> on_mint = [] {};
+};
+
+class EnvoyWorkerTest : public testing::Test {
+ protected:
+  EnvoyWorkerTest() {
+    worker_.start();
+    const auto endpoint = endpoint_;
+    EXPECT_EQ(::connect(client_.number(), endpoint.data(), static_cast<socklen_t>(endpoint.size())), 0);
+  }
+
+  /// Runs the worker until `condition` holds, or for too long.
+  bool runs_until(const std::function<bool()>& condition) {
+    const auto deadline = runtime::Clock::now() + 10s;
+    while (!condition() && runtime::Clock::now() < deadline) context_.run_one_until(deadline);
+    return condition();
+  }
+
+  void send(std::string_view bytes) const {
+    EXPECT_EQ(::send(client_.number(), bytes.data(), bytes.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(bytes.size()));
+  }
+
+  /// From now on the client reads its answers, and sends one more request for each that the worker has read:
+  /// whenever the worker looks, there is more to read. It stops by itself after `requests_max`.
+  void begin_to_pipeline_without_pause() {
+    counter_.on_mint = [this] {
+      std::array<char, 64 * 1024> answers{};
+      while (::recv(client_.number(), answers.data(), answers.size(), MSG_DONTWAIT) > 0) {
+      }
+      if (counter_.mints < requests_max) send(request);
+    };
+    std::string many;
+    for (int i = 0; i < 2'000; ++i) many += request;
+    send(many);
+  }
+
+  static constexpr std::string_view request = "GET /auth HTTP/1.1\r\nHost: a\r\n\r\n";
+  static constexpr std::size_t requests_max = 200'000;
+
+  boost::asio::io_context context_{1};
+  RefusingCounter counter_;
+  EnvoySettings settings_;
+  EnvoyTotals totals_;
+  runtime::Acceptor acceptor_ = runtime::listen(context_, {"127.0.0.1", 0});
+  const boost::asio::ip::tcp::endpoint endpoint_ = acceptor_.local_endpoint();
+  EnvoyWorker worker_{context_, std::move(acceptor_), counter_, settings_, totals_};
+  const runtime::Descriptor client_{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+};
+
+TEST_F(EnvoyWorkerTest, AClientThatPipelinesWithoutPauseLeavesRoomForOthers) {
+  begin_to_pipeline_without_pause();
+  ASSERT_TRUE(runs_until([this] { return counter_.mints > 0; }));
+  bool others_had_their_turn = false;
+  boost::asio::post(context_, [&] { others_had_their_turn = true; });
+  EXPECT_TRUE(runs_until([&] { return others_had_their_turn; }));
+  EXPECT_LT(counter_.mints, requests_max) << "it was served to its end first";
+}
+
+}  // namespace tracker::envoy
