@@ -15,7 +15,8 @@ namespace {
 constexpr std::size_t batch_bytes_max = 1024 * 1024;
 constexpr std::size_t read_window_bytes = 16 * 1024;
 constexpr std::size_t refused_connections_max = 1024;
-constexpr int turns_max = 16;  // before others have theirs
+constexpr int turns_max = 16;      // before others have theirs
+constexpr int accepted_max = 128;  // before those that are connected have their turn
 constexpr std::size_t many_ready = 2;
 constexpr auto accept_pause = std::chrono::milliseconds(100);
 }  // namespace
@@ -49,7 +50,7 @@ void EnvoyWorker::start() {
 void EnvoyWorker::accept_later() {
   acceptor_.async_wait(runtime::Acceptor::wait_read, [this](boost::system::error_code error) {
     if (error || !acceptor_.is_open()) return;
-    if (accept_all()) return accept_later();
+    if (accept_some(accepted_max)) return accept_later();
     accept_pause_.expires_after(accept_pause);  // out of descriptors or memory: others must end first
     accept_pause_.async_wait([this](boost::system::error_code pause_error) {
       if (!pause_error && acceptor_.is_open()) accept_later();
@@ -58,8 +59,8 @@ void EnvoyWorker::accept_later() {
 }
 
 /// Answers false if the machine has no room for more.
-bool EnvoyWorker::accept_all() {
-  for (;;) {
+bool EnvoyWorker::accept_some(int max) {
+  for (int tried = 0; tried < max; ++tried) {
     runtime::Descriptor socket(
         ::accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (socket.number() >= 0) {
@@ -70,6 +71,7 @@ bool EnvoyWorker::accept_all() {
       return false;
     }  // else that client has gone already
   }
+  return true;
 }
 
 void EnvoyWorker::begin(runtime::Descriptor socket) {
@@ -253,7 +255,7 @@ std::optional<runtime::Clock::time_point> EnvoyWorker::expire(runtime::Clock::ti
 
 void EnvoyWorker::drain(std::function<void()> on_drained) {
   on_drained_ = std::move(on_drained);
-  accept_all();  // a client that was connected in time is served
+  accept_some(SOMAXCONN + 1);  // all that wait: a client that was connected in time is served
   boost::system::error_code ignored;
   acceptor_.close(ignored);
   accept_pause_.cancel();

@@ -83,7 +83,7 @@ class EnvoyWorker {
 
  private:
   void accept_later();
-  bool accept_all();
+  bool accept_some(int max);
   void begin(runtime::Descriptor socket);
   void serve_ready();
   void schedule_turn_end();

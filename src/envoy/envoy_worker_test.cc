@@ -7,6 +7,7 @@
 #include <boost/asio/post.hpp>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "runtime/descriptor.h"
 
@@ -85,6 +86,14 @@ TEST_F(EnvoyWorkerTest, AClientThatPipelinesWithoutPauseLeavesRoomForOthers) {
   boost::asio::post(context_, [&] { others_had_their_turn = true; });
   EXPECT_TRUE(runs_until([&] { return others_had_their_turn; }));
   EXPECT_LT(counter_.mints, requests_max) << "it was served to its end first";
+}
+
+TEST_F(EnvoyWorkerTest, ManyThatConnectAtOnceLeaveRoomForOthers) {
+  std::vector<runtime::Socket> clients;
+  for (int i = 0; i < 300; ++i) clients.emplace_back(context_.get_executor()).connect(endpoint_);
+  ASSERT_TRUE(runs_until([this] { return totals_.connections > 0; }));
+  EXPECT_LE(totals_.connections, 128U);
+  EXPECT_TRUE(runs_until([this] { return totals_.connections == 301; }));
 }
 
 }  // namespace tracker::envoy
