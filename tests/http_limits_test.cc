@@ -176,6 +176,21 @@ TEST_P(HttpLimitsTest, LateHeadThatIsBadBesidesIsRefusedForThat) {
   }
 }
 
+TEST_P(HttpLimitsTest, AnswerToALateHeadOfAHeadRequestHasNoBody) {
+  const auto deployment = start({"--head-deadline", "200ms"});
+  for (const auto& [bytes, status] : std::vector<std::pair<std::string, int>>{
+           {"HEAD /", 408},
+           {"HEAD / HTTP/1.1\r\nHost: x\r\n", 405},
+           {"HEAD / HTTP/1.1\r\nHost: x\r\nHost: x\r\n", 400},
+       }) {
+    RawClient client(deployment->envoy());
+    client.send(bytes);
+    EXPECT_TRUE(is_refusal(client.read_answer(AnswerTo::head), status, After::closes, AnswerTo::head))
+        << bytes;
+    EXPECT_TRUE(ends_cleanly(client)) << bytes;
+  }
+}
+
 TEST_P(HttpLimitsTest, EveryConnectionTooManyGetsItsAnswer) {
   const auto deployment = start({"--connections-max", "1"});
   Caller first(deployment->envoy());

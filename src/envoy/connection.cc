@@ -177,8 +177,9 @@ void Connection::answer_with(Exchange& exchange, Refusal refusal) {
   worker_.answered(exchange);
 }
 
-void Connection::close_with(Refusal refusal) {
+void Connection::close_with(Refusal refusal, bool with_body) {
   Exchange& exchange = enqueue();
+  exchange.with_body = with_body;
   exchange.persistence = Persistence::closes;
   receiving_ = false;
   answer_with(exchange, refusal);
@@ -248,8 +249,9 @@ void Connection::on_deadline(runtime::Clock::time_point /*now*/) {
   if (head_timing_ && unsent_.empty()) {
     head_timing_ = false;
     const Refusal refusal = refusal_of_late_head();
+    const bool with_body = !unread_.starts_with("HEAD ");
     release_memory(unread_);
-    close_with(refusal);
+    close_with(refusal, with_body);
   } else if (first_ == nullptr || !unsent_.empty()) {
     broken_ = true;
   } else {

@@ -46,8 +46,8 @@ class Connection final : public ConnectionHook,
   bool was_refused() const noexcept { return refused_; }
   void on_ready(const runtime::Readiness& ready) override;
 
-  /// Answers with this refusal behind what waits, and then closes.
-  void close_with(Refusal refusal);
+  /// Answers with this refusal behind what waits, and then closes. The answer to HEAD has no body.
+  void close_with(Refusal refusal, bool with_body = true);
 
   /// Has its worker send what is unsent, and the answers that are next in order.
   void write_answers();
