@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <boost/asio/connect.hpp>
+#include <boost/asio/post.hpp>
 #include <charconv>
 #include <cstring>
 #include <new>
@@ -247,8 +248,9 @@ void Http2Connection::begin() {
   if (!closed_) read();
 }
 
-Http2Connection::CallId Http2Connection::begin_call(const std::string& authority, std::string_view method,
-                                                    std::optional<std::chrono::milliseconds> deadline) {
+std::optional<Http2Connection::CallId> Http2Connection::begin_call(
+    const std::string& authority, std::string_view method,
+    std::optional<std::chrono::milliseconds> deadline) {
   std::vector<nghttp2_nv> headers{header(":method", "POST"), header(":scheme", "http"),
                                   header(":path", method),   header(":authority", authority),
                                   header("te", "trailers"),  content_type};
@@ -257,7 +259,13 @@ Http2Connection::CallId Http2Connection::begin_call(const std::string& authority
   const auto outgoing = Callbacks::outgoing();
   const CallId id =
       nghttp2_submit_request(session_, nullptr, headers.data(), headers.size(), &outgoing, nullptr);
-  if (id < 0) throw std::bad_alloc();  // or the 2^31st call of this connection
+  if (id == NGHTTP2_ERR_STREAM_ID_NOT_AVAILABLE) {
+    asio::post(socket_.get_executor(), [self = shared_from_this()] {
+      if (!self->closed_) self->lose("its connection has had all the calls that it can have");
+    });
+    return std::nullopt;
+  }
+  if (id < 0) throw std::bad_alloc();
   calls_.try_emplace(id);
   return id;
 }

@@ -63,9 +63,10 @@ class Http2Connection : public std::enable_shared_from_this<Http2Connection> {
   void close();
 
  protected:
-  /// Client: begins a call of a method (such as "/package.Service/Method").
-  CallId begin_call(const std::string& authority, std::string_view method,
-                    std::optional<std::chrono::milliseconds> deadline = std::nullopt);
+  /// Client: begins a call of a method (such as "/package.Service/Method"). Nothing: the connection has had all
+  /// the 2^30 that it can have, and ends soon, so that another one takes its place.
+  std::optional<CallId> begin_call(const std::string& authority, std::string_view method,
+                                   std::optional<std::chrono::milliseconds> deadline = std::nullopt);
 
   /// Sends a message; client: `last` ends this side of the call. Nothing happens if the call is over.
   void send(CallId call, const google::protobuf::MessageLite& message, bool last = false);

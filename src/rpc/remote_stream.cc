@@ -44,13 +44,14 @@ void RemoteStream::write(const v1::TrackRequest& request) {
 }
 
 void RemoteStream::mint(std::chrono::milliseconds deadline, counter::MintReply& reply) {
-  const CallId call = begin_call(authority_, "/tracker.v1.Counting/Mint", deadline);
-  mints_[call].reply = &reply;
-  send(call, v1::MintRequest(), true);
+  const auto call = begin_call(authority_, "/tracker.v1.Counting/Mint", deadline);
+  if (!call) return reply.on_minted(domain::Failure::not_done);
+  mints_[*call].reply = &reply;
+  send(*call, v1::MintRequest(), true);
 }
 
 void RemoteStream::on_connected() {
-  track_ = begin_call(authority_, "/tracker.v1.Counting/Track");
+  track_ = begin_call(authority_, "/tracker.v1.Counting/Track").value();  // it is the first
   v1::TrackRequest request;
   request.mutable_opening()->set_version(version_);
   send(track_, request);

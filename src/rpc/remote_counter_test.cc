@@ -1,0 +1,127 @@
+#include "rpc/remote_counter.h"
+
+#include <gtest/gtest.h>
+#include <nghttp2/nghttp2.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <tracker/v1/counting.pb.h>
+#include "rpc/http2_connection.h"
+#include "runtime/deadlines.h"
+
+namespace {
+std::int32_t first_call = 1;
+}
+
+// The linker puts this before nghttp2's own, so that a connection can be near its last call from the beginning.
+extern "C" int __real_nghttp2_session_client_new2(nghttp2_session** session,
+                                                  const nghttp2_session_callbacks* callbacks, void* user,
+                                                  const nghttp2_option* option);
+extern "C" int __wrap_nghttp2_session_client_new2(nghttp2_session** session,
+                                                  const nghttp2_session_callbacks* callbacks, void* user,
+                                                  const nghttp2_option* option) {
+  const int error = __real_nghttp2_session_client_new2(session, callbacks, user, option);
+  return error != 0 ? error : nghttp2_session_set_next_stream_id(*session, first_call);
+}
+
+namespace tracker::rpc {
+
+using std::chrono_literals::operator""s;
+
+/// A counter that says what it is told, whatever it is asked.
+class ScriptedCounter final : public Http2Connection {
+ public:
+  ScriptedCounter(runtime::Socket socket, const std::vector<v1::Verdicts>& verdicts)
+      : Http2Connection(End::server, std::move(socket)), verdicts_(verdicts) {}
+
+ private:
+  void on_call(CallId call, std::string_view method, std::string_view /*timeout*/) override {
+    if (method == "/tracker.v1.Counting/Track") track_ = call;
+  }
+  void on_message(CallId call, std::string_view message) override {
+    if (call != track_) return;
+    v1::TrackRequest request;
+    request.ParseFromArray(message.data(), static_cast<int>(message.size()));
+    v1::TrackResponse response;
+    if (request.has_opening()) response.mutable_opening();
+    if (!request.has_batch()) return send(call, response);
+    for (const auto& verdicts : verdicts_) {
+      *response.mutable_verdicts() = verdicts;
+      send(call, response);
+    }
+  }
+  void on_half_close(CallId call) override {
+    v1::MintResponse response;
+    response.set_token(std::string(16, 't'));
+    send(call, response);
+    finish(call, StatusCode::ok);
+  }
+  void on_lost(const std::string& /*reason*/) override {}
+
+  const std::vector<v1::Verdicts>& verdicts_;
+  CallId track_ = 0;
+};
+
+struct MintRecorder final : counter::MintReply {
+  void on_minted(boost::system::result<domain::Token, domain::Failure> minted) override {
+    outcomes.push_back(minted);
+  }
+  std::vector<boost::system::result<domain::Token, domain::Failure>> outcomes;
+};
+
+class RemoteCounterTest : public testing::Test {
+ protected:
+  RemoteCounterTest() { accept(); }
+  ~RemoteCounterTest() override { first_call = 1; }
+
+  void accept() {
+    acceptor_.async_accept([this](boost::system::error_code error, runtime::Socket socket) {
+      if (error) return;
+      std::make_shared<ScriptedCounter>(std::move(socket), verdicts_)->begin();
+      accept();
+    });
+  }
+
+  bool runs_until(const std::function<bool()>& condition) {
+    const auto deadline = runtime::Clock::now() + 10s;
+    while (!condition() && runtime::Clock::now() < deadline) loop_.run_one_until(deadline);
+    return condition();
+  }
+  bool gets_ready() {
+    return runs_until([this] { return !counter_.why_not_ready(); });
+  }
+
+  boost::asio::io_context loop_{1};
+  runtime::Acceptor acceptor_ = runtime::listen(loop_, {"127.0.0.1", 0});
+  std::vector<v1::Verdicts> verdicts_;
+  runtime::ChangeLog changes_;
+  RemoteCounter counter_{
+      loop_,
+      {.address = {"127.0.0.1", acceptor_.local_endpoint().port()}, .version = "1", .changes = &changes_}};
+};
+
+TEST_F(RemoteCounterTest, AConnectionThatHasHadAllItsCallsIsReplacedByAnother) {
+  first_call = 2'147'483'645;  // the stream, and one mint
+  ASSERT_TRUE(gets_ready());
+  first_call = 1;
+  MintRecorder mints;
+  const auto mint = [&] { counter_.mint(runtime::Clock::now() + 10s, mints); };
+  mint();
+  ASSERT_TRUE(runs_until([&] { return mints.outcomes.size() == 1; }));
+  EXPECT_TRUE(mints.outcomes[0].has_value());
+  mint();
+  mint();
+  ASSERT_EQ(mints.outcomes.size(), 3U);
+  EXPECT_EQ(mints.outcomes[1].error(), domain::Failure::not_done);
+  EXPECT_EQ(mints.outcomes[2].error(), domain::Failure::not_done);
+  ASSERT_TRUE(runs_until([&] { return counter_.why_not_ready().has_value(); }));
+  ASSERT_TRUE(gets_ready());
+  mint();
+  ASSERT_TRUE(runs_until([&] { return mints.outcomes.size() == 4; }));
+  EXPECT_TRUE(mints.outcomes[3].has_value());
+}
+
+}  // namespace tracker::rpc
