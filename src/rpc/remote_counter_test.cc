@@ -4,6 +4,7 @@
 #include <nghttp2/nghttp2.h>
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -65,6 +66,13 @@ class ScriptedCounter final : public Http2Connection {
   CallId track_ = 0;
 };
 
+struct VerdictRecorder final : counter::TrackReply {
+  void on_verdicts(std::span<const domain::HitVerdict> verdicts) override {
+    for (const auto& [hit, verdict] : verdicts) kinds.emplace(hit, verdict.kind);
+  }
+  std::multimap<std::uint32_t, domain::Verdict::Kind> kinds;
+};
+
 struct MintRecorder final : counter::MintReply {
   void on_minted(boost::system::result<domain::Token, domain::Failure> minted) override {
     outcomes.push_back(minted);
@@ -94,14 +102,50 @@ class RemoteCounterTest : public testing::Test {
     return runs_until([this] { return !counter_.why_not_ready(); });
   }
 
+  /// What a batch of three hits is answered, where the counter says this.
+  std::multimap<std::uint32_t, domain::Verdict::Kind> kinds_of_three(std::vector<v1::Verdicts> verdicts) {
+    verdicts_ = std::move(verdicts);
+    EXPECT_TRUE(gets_ready());
+    for (int i = 0; i < 3; ++i) hits_.push({}, "/a");
+    hits_.set_deadline(runtime::Clock::now() + 10s);
+    counter_.track(hits_, reply_);
+    EXPECT_TRUE(runs_until([this] { return reply_.kinds.size() >= 3; }));
+    return reply_.kinds;
+  }
+
   boost::asio::io_context loop_{1};
   runtime::Acceptor acceptor_ = runtime::listen(loop_, {"127.0.0.1", 0});
   std::vector<v1::Verdicts> verdicts_;
   runtime::ChangeLog changes_;
+  domain::HitBatch hits_;
+  VerdictRecorder reply_;
   RemoteCounter counter_{
       loop_,
       {.address = {"127.0.0.1", acceptor_.local_endpoint().port()}, .version = "1", .changes = &changes_}};
 };
+
+v1::Verdicts verdicts_on(const std::vector<std::uint32_t>& hits) {
+  v1::Verdicts verdicts;
+  verdicts.set_number(1);
+  for (const auto hit : hits) {
+    verdicts.add_hits(hit);
+    verdicts.add_counts(1);
+  }
+  return verdicts;
+}
+
+constexpr auto counted = domain::Verdict::Kind::counted;
+constexpr auto perhaps = domain::Verdict::Kind::perhaps_counted;
+using Kinds = std::multimap<std::uint32_t, domain::Verdict::Kind>;
+
+TEST_F(RemoteCounterTest, OfAMessageThatNamesAHitTwiceNothingIsBelieved) {
+  EXPECT_EQ(kinds_of_three({verdicts_on({0, 1, 1})}), (Kinds{{0, perhaps}, {1, perhaps}, {2, perhaps}}));
+}
+
+TEST_F(RemoteCounterTest, OfAMessageThatNamesASettledHitNothingIsBelieved) {
+  EXPECT_EQ(kinds_of_three({verdicts_on({0}), verdicts_on({1, 0})}),
+            (Kinds{{0, counted}, {1, perhaps}, {2, perhaps}}));
+}
 
 TEST_F(RemoteCounterTest, AConnectionThatHasHadAllItsCallsIsReplacedByAnother) {
   first_call = 2'147'483'645;  // the stream, and one mint

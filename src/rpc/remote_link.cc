@@ -143,9 +143,14 @@ bool RemoteLink::take_verdicts(const v1::Verdicts& message_verdicts) {
   });
   if (message == in_flight_.end() || !read_verdicts(message_verdicts, message->settled.size(), verdicts_))
     return false;
-  for (const auto& verdict : verdicts_) {
-    if (message->settled[verdict.hit]) return false;
-    message->settled[verdict.hit] = true;
+  for (auto verdict = verdicts_.begin(); verdict != verdicts_.end(); ++verdict) {
+    if (!message->settled[verdict->hit]) {
+      message->settled[verdict->hit] = true;
+      continue;
+    }
+    // None of it is believed: the hits before this one have no verdict yet, and get one when the stream is given up.
+    while (verdict != verdicts_.begin()) message->settled[(--verdict)->hit] = false;
+    return false;
   }
   message->unsettled -= verdicts_.size();
   settle(*message, verdicts_);
