@@ -1,5 +1,7 @@
 #include "rpc/counter_listener.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -21,8 +23,16 @@ using Timer =
     boost::asio::basic_waitable_timer<runtime::Clock, boost::asio::wait_traits<runtime::Clock>, Executor>;
 
 constexpr auto accept_pause = std::chrono::milliseconds(100);
-constexpr auto first_bytes_pause = std::chrono::milliseconds(5);
 constexpr auto first_bytes_deadline = std::chrono::seconds(10);
+
+/// A peer whose machine or network vanished is noticed after a minute, whether something was under way to it
+/// or not.
+constexpr int keep_alive_idle_s = 30;
+constexpr int keep_alive_pause_s = 10;
+constexpr int keep_alive_probes = 3;
+constexpr int not_acknowledged_ms = 60'000;
+template <int name>
+using TcpOption = boost::asio::detail::socket_option::integer<IPPROTO_TCP, name>;
 
 /// A coroutine that fails (out of memory) ends the program: it must not go on without it.
 constexpr auto throw_on = [](std::exception_ptr error) {
@@ -35,6 +45,12 @@ CounterListener::CounterListener(boost::asio::io_context& loop, const runtime::A
     : acceptor_(runtime::listen(loop, address)),
       take_envoy_(std::move(take_envoy)),
       take_other_(std::move(take_other)) {
+  // Its connections inherit these.
+  acceptor_.set_option(boost::asio::socket_base::keep_alive(true));
+  acceptor_.set_option(TcpOption<TCP_KEEPIDLE>(keep_alive_idle_s));
+  acceptor_.set_option(TcpOption<TCP_KEEPINTVL>(keep_alive_pause_s));
+  acceptor_.set_option(TcpOption<TCP_KEEPCNT>(keep_alive_probes));
+  acceptor_.set_option(TcpOption<TCP_USER_TIMEOUT>(not_acknowledged_ms));
   boost::asio::co_spawn(loop.get_executor(), accept(), throw_on);
 }
 
@@ -59,25 +75,30 @@ auto CounterListener::accept() -> Awaitable<void> {
 
 /// Looks at its first bytes, and leaves them where they are.
 auto CounterListener::sort(std::shared_ptr<runtime::Socket> socket) -> Awaitable<void> {
+  using LowWater = boost::asio::socket_base::receive_low_watermark;
+  boost::system::error_code ignored;
   const auto deadline = runtime::Clock::now() + first_bytes_deadline;
   Timer timer(acceptor_.get_executor());
+  timer.expires_at(deadline);
+  timer.async_wait([socket](boost::system::error_code error) {
+    boost::system::error_code not_waiting;
+    if (!error) socket->cancel(not_waiting);
+  });
   std::array<char, 64> bytes{};
+  ssize_t seen = 0;
   while (acceptor_.is_open()) {
-    timer.expires_at(deadline);
-    timer.async_wait([socket](boost::system::error_code error) {
-      boost::system::error_code ignored;
-      if (!error) socket->cancel(ignored);
-    });
     const auto [error] = co_await socket->async_wait(runtime::Socket::wait_read, token);
     if (error || runtime::Clock::now() >= deadline) co_return;
     const auto size = ::recv(socket->native_handle(), bytes.data(), bytes.size(), MSG_PEEK | MSG_DONTWAIT);
-    if (size <= 0) co_return;
+    if (size <= seen) co_return;  // nothing more comes
+    seen = size;
     const auto from_tracker = is_from_tracker({bytes.data(), static_cast<std::size_t>(size)});
     if (from_tracker) {
+      socket->set_option(LowWater(1), ignored);
       co_return (*from_tracker ? take_envoy_ : take_other_)(std::move(*socket));
     }
-    timer.expires_after(first_bytes_pause);
-    co_await timer.async_wait(token);
+    // What was seen is still there: only with more than that is it readable again.
+    socket->set_option(LowWater(static_cast<int>(seen) + 1), ignored);
   }
 }
 
