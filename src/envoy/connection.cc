@@ -32,6 +32,7 @@ void Connection::on_ready(const runtime::Readiness& ready) {
   readable_ = readable_ || ready.readable;
   writable_ = writable_ || ready.writable;
   hung_up_ = hung_up_ || ready.hung_up;
+  broken_ = broken_ || ready.broken;  // what it had sent before is not even read
   advance();
 }
 

@@ -6,6 +6,7 @@
 #include <array>
 #include <boost/asio/post.hpp>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,7 +20,8 @@ using std::chrono_literals::operator""s;
 class RefusingCounter final : public counter::Counter {
  public:
   void track(const domain::HitBatch& hits, counter::TrackReply& reply) override {
-    reply.on_one_verdict_for_all(static_cast<std::uint32_t>(hits.size()), domain::Verdict::not_counted());
+    tracked += hits.size();
+    reply.on_one_verdict_for_all(hits.size(), domain::Verdict::not_counted());
   }
   void mint(domain::Deadline /*deadline*/, counter::MintReply& reply) override {
     ++mints;
@@ -28,6 +30,7 @@ class RefusingCounter final : public counter::Counter {
   }
   std::optional<std::string> why_not_ready() const override { return std::nullopt; }
 
+  std::size_t tracked = 0;
   std::size_t mints = 0;
   std::function<void()> on_mint = [] {};
 };
@@ -37,7 +40,7 @@ class EnvoyWorkerTest : public testing::Test {
   EnvoyWorkerTest() {
     worker_.start();
     const auto endpoint = endpoint_;
-    EXPECT_EQ(::connect(client_.number(), endpoint.data(), static_cast<socklen_t>(endpoint.size())), 0);
+    EXPECT_EQ(::connect(client_->number(), endpoint.data(), static_cast<socklen_t>(endpoint.size())), 0);
   }
 
   /// Runs the worker until `condition` holds, or for too long.
@@ -48,7 +51,7 @@ class EnvoyWorkerTest : public testing::Test {
   }
 
   void send(std::string_view bytes) const {
-    EXPECT_EQ(::send(client_.number(), bytes.data(), bytes.size(), MSG_NOSIGNAL),
+    EXPECT_EQ(::send(client_->number(), bytes.data(), bytes.size(), MSG_NOSIGNAL),
               static_cast<ssize_t>(bytes.size()));
   }
 
@@ -57,7 +60,7 @@ class EnvoyWorkerTest : public testing::Test {
   void begin_to_pipeline_without_pause() {
     counter_.on_mint = [this] {
       std::array<char, 64 * 1024> answers{};
-      while (::recv(client_.number(), answers.data(), answers.size(), MSG_DONTWAIT) > 0) {
+      while (::recv(client_->number(), answers.data(), answers.size(), MSG_DONTWAIT) > 0) {
       }
       if (counter_.mints < requests_max) send(request);
     };
@@ -76,7 +79,7 @@ class EnvoyWorkerTest : public testing::Test {
   runtime::Acceptor acceptor_ = runtime::listen(context_, {"127.0.0.1", 0});
   const boost::asio::ip::tcp::endpoint endpoint_ = acceptor_.local_endpoint();
   EnvoyWorker worker_{context_, std::move(acceptor_), counter_, settings_, totals_};
-  const runtime::Descriptor client_{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  std::optional<runtime::Descriptor> client_{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
 };
 
 TEST_F(EnvoyWorkerTest, AClientThatPipelinesWithoutPauseLeavesRoomForOthers) {
@@ -94,6 +97,16 @@ TEST_F(EnvoyWorkerTest, ManyThatConnectAtOnceLeaveRoomForOthers) {
   ASSERT_TRUE(runs_until([this] { return totals_.connections > 0; }));
   EXPECT_LE(totals_.connections, 128U);
   EXPECT_TRUE(runs_until([this] { return totals_.connections == 301; }));
+}
+
+TEST_F(EnvoyWorkerTest, AClientThatResetItsConnectionBeforeItsHitWasHandedOnIsNotCounted) {
+  ASSERT_TRUE(runs_until([this] { return totals_.connections == 1; }));
+  send("GET /a HTTP/1.1\r\nHost: a\r\nAuthorization: c6f6fd4b-b347-4aa1-b22d-c2a786eb82fd\r\n\r\n");
+  const linger at_once{.l_onoff = 1, .l_linger = 0};
+  EXPECT_EQ(::setsockopt(client_->number(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once), 0);
+  client_.reset();
+  ASSERT_TRUE(runs_until([this] { return totals_.connections == 0; }));
+  EXPECT_EQ(counter_.tracked, 0U);
 }
 
 }  // namespace tracker::envoy

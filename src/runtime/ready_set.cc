@@ -49,7 +49,8 @@ std::size_t ReadySet::tell() {
     constexpr unsigned ended = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
     static_cast<Pollable*>(data.ptr)->on_ready({.readable = (flags & (EPOLLIN | ended)) != 0,
                                                 .writable = (flags & (EPOLLOUT | ended)) != 0,
-                                                .hung_up = (flags & ended) != 0});
+                                                .hung_up = (flags & ended) != 0,
+                                                .broken = (flags & EPOLLERR) != 0});
   }
   return size > 0 ? static_cast<std::size_t>(size) : 0;
 }

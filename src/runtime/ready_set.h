@@ -13,6 +13,7 @@ struct Readiness {
   bool readable;
   bool writable;
   bool hung_up;  // the other side has closed its sending side, or all of it
+  bool broken;   // the connection was reset, or failed otherwise
 };
 
 /// Something that waits for its descriptor to become readable or writable.
