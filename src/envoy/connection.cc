@@ -1,5 +1,6 @@
 #include "envoy/connection.h"
 
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -76,13 +77,16 @@ bool Connection::is_at_its_end() const noexcept {
   return broken_ || (!receiving_ && first_ == nullptr && unsent_.empty());
 }
 
-/// Reads all that has arrived, as long as it may.
+/// Reads all that has arrived, as long as it may; at the service's end, all that had arrived when it began.
 void Connection::read() {
   auto& buffer = worker_.read_buffer();
-  const std::size_t window = buffer.size() - worker_.settings().head.head_bytes_max;
+  const bool the_last = drain_asked_ && !draining_;
+  std::size_t window = buffer.size() - worker_.settings().head.head_bytes_max;
   while (readable_ && receiving_ && unsent_.empty() && waiting_ < worker_.settings().pipeline_max) {
     const std::size_t carried = unread_.size();
     assert(carried <= worker_.settings().head.head_bytes_max);
+    if (the_last) window = std::min(window, last_bytes_left_);
+    if (window == 0) return;
     const auto got = ::recv(socket_.number(), buffer.data() + carried, window, MSG_DONTWAIT);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) {
@@ -96,6 +100,7 @@ void Connection::read() {
       release_memory(unread_);
       return;
     }
+    if (the_last) last_bytes_left_ -= static_cast<std::size_t>(got);
     // What comes after a read that left room is told again; only the end of it all is told once.
     if (static_cast<std::size_t>(got) < window && !hung_up_) readable_ = false;
     std::memcpy(buffer.data(), unread_.data(), carried);
@@ -273,10 +278,13 @@ Refusal Connection::refusal_of_late_head() const {
 
 void Connection::drain() {
   drain_asked_ = true;
+  int arrived = 0;
+  ::ioctl(socket_.number(), FIONREAD, &arrived);
+  last_bytes_left_ = static_cast<std::size_t>(arrived);
   advance();
 }
 
-/// The service ends: reads what has arrived.
+/// The service ends: reads what had arrived. What a client sends from then on does not put the end off.
 void Connection::read_the_last() {
   readable_ = true;
   read();

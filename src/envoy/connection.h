@@ -94,7 +94,8 @@ class Connection final : public ConnectionHook,
   domain::TokenId last_token_id_ = domain::token_id(last_token_);
   std::uint32_t waiting_ = 0;
   std::size_t linger_bytes_left_ = 0;
-  bool readable_ = true;  // as far as is known
+  std::size_t last_bytes_left_ = 0;  // of what had arrived when the drain was asked for
+  bool readable_ = true;             // as far as is known
   bool writable_ = true;
   bool hung_up_ = false;          // the client's end has been told
   bool paused_ = false;           // `unread_` may begin with a whole request
@@ -105,7 +106,7 @@ class Connection final : public ConnectionHook,
   bool ended_ = false;
   bool crlf_skipped_ = false;  // before the request line that comes
   bool head_timing_ = false;   // the head's deadline runs
-  bool drain_asked_ = false;   // what has arrived is still answered ...
+  bool drain_asked_ = false;   // what had arrived is still answered ...
   bool draining_ = false;      // ... and what comes now is refused
 };
 

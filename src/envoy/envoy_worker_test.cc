@@ -99,6 +99,15 @@ TEST_F(EnvoyWorkerTest, ManyThatConnectAtOnceLeaveRoomForOthers) {
   EXPECT_TRUE(runs_until([this] { return totals_.connections == 301; }));
 }
 
+TEST_F(EnvoyWorkerTest, AClientThatPipelinesWithoutPauseLetsADrainEnd) {
+  begin_to_pipeline_without_pause();
+  ASSERT_TRUE(runs_until([this] { return counter_.mints > 0; }));
+  bool drained = false;
+  worker_.drain([&] { drained = true; });
+  EXPECT_TRUE(runs_until([&] { return drained; }));
+  EXPECT_LT(counter_.mints, requests_max) << "what it sent after the drain began was still served";
+}
+
 TEST_F(EnvoyWorkerTest, AClientThatResetItsConnectionBeforeItsHitWasHandedOnIsNotCounted) {
   ASSERT_TRUE(runs_until([this] { return totals_.connections == 1; }));
   send("GET /a HTTP/1.1\r\nHost: a\r\nAuthorization: c6f6fd4b-b347-4aa1-b22d-c2a786eb82fd\r\n\r\n");
