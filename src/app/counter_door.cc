@@ -29,7 +29,8 @@ void CounterDoor::follow_readiness() {
   server_->set_readiness(counter_.why_not_ready().value_or(""));
   timer_.expires_after(readiness_pause);
   timer_.async_wait([this](boost::system::error_code error) {
-    if (!error) follow_readiness();
+    if (error || draining_.joinable()) return;  // it may have been due already when drain() cancelled it
+    follow_readiness();
   });
 }
 
