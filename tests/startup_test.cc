@@ -263,6 +263,12 @@ TEST(StartupTest, HelpListsFlagEnvironmentAndDefaultOfEachSetting) {
   }
 }
 
+// It is taken, so that all services can be started alike.
+TEST(StartupTest, HelpOfTheCounterSaysThatThreadsHasNoEffect) {
+  const std::string about = help_about(run_to_end({"counter", "--help"}).out, "--threads");
+  EXPECT_TRUE(has(about, "no effect")) << about;
+}
+
 TEST(StartupTest, HelpOfTheProgramListsItsCommands) {
   for (const char* flag : {"--help", "-h"}) {
     const Outcome outcome = run_to_end({flag});

@@ -13,7 +13,8 @@ using std::chrono_literals::operator""ms;
 
 void add_counter_settings(SettingTable& table, CounterSettings& settings) {
   add_service_settings(table, settings.service, "--counter-addr", "COUNTER_ADDR", {"127.0.0.1", 6381},
-                       "Where it listens for gRPC.");
+                       "Where it listens for gRPC.",
+                       "Has no effect: a counter's work is done by one thread.");
   add_store_settings(table, settings.store, "redis");
   table.add_switch("--insecure", settings.insecure, "Listen off loopback although the link has no TLS.");
   table.add_duration("--request-deadline", settings.request_deadline, 1ms,

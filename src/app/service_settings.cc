@@ -16,7 +16,7 @@ constexpr std::size_t mebibyte = 1024 * 1024;
 
 void add_service_settings(SettingTable& table, ServiceSettings& settings, const std::string& address_flag,
                           const std::string& address_environment, runtime::Address address_default,
-                          const std::string& address_help) {
+                          const std::string& address_help, const std::string& threads_help) {
   settings.address_flag = address_flag;
   settings.address = std::move(address_default);
   table.add_address(address_flag, address_environment, settings.address, address_help);
@@ -27,8 +27,7 @@ void add_service_settings(SettingTable& table, ServiceSettings& settings, const 
                return settings.health_addr.has_value();
              }});
   settings.threads = std::max(1U, std::thread::hardware_concurrency());
-  table.add_count("--threads", settings.threads, 1, 1024,
-                  "Worker threads. The default is the number of cores.");
+  table.add_count("--threads", settings.threads, 1, 1024, threads_help);
   table.add_duration("--drain-delay", settings.drain.delay, 0ms,
                      "From the signal to end, not ready, to draining.");
   table.add_duration("--drain-limit", settings.drain.limit, 0ms, "How long draining may take.");

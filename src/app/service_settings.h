@@ -21,9 +21,10 @@ struct ServiceSettings {
 };
 
 /// Declares its own address, health, threads and draining. The targets outlive the table, here and below.
-void add_service_settings(SettingTable& table, ServiceSettings& settings, const std::string& address_flag,
-                          const std::string& address_environment, runtime::Address address_default,
-                          const std::string& address_help);
+void add_service_settings(
+    SettingTable& table, ServiceSettings& settings, const std::string& address_flag,
+    const std::string& address_environment, runtime::Address address_default, const std::string& address_help,
+    const std::string& threads_help = "Worker threads. The default is the number of cores.");
 
 /// Declares the limits and deadlines of the HTTP door.
 void add_envoy_settings(SettingTable& table, envoy::EnvoySettings& settings);
