@@ -66,6 +66,13 @@ TEST_F(CounterListenerTest, WhoIsNoEnvoyIsKnownByItsFirstOtherByte) {
   EXPECT_EQ(option_of(*other_, SOL_SOCKET, SO_RCVLOWAT), 1);
 }
 
+// Such as gRPC for Go, which then waits for the server's settings.
+TEST_F(CounterListenerTest, AClientThatSendsNoSettingsIsNoEnvoyAndNeedSendNoMore) {
+  send(preface);
+  send(std::string_view("\0\0\0\4\0\0\0\0\0", 9));
+  EXPECT_TRUE(runs_until([this] { return other_.has_value(); }));
+}
+
 TEST_F(CounterListenerTest, AClientThatStopsWithinItsFirstBytesCostsNothing) {
   send(preface.substr(0, 10));
   EXPECT_LE(loop_.run_for(300ms), 10U) << "it is accepted and looked at, and then waited for";

@@ -41,6 +41,7 @@ std::string_view text(const std::uint8_t* bytes, std::size_t size) {
 constexpr std::string_view preface("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n...\4\0\0\0\0\0\xF7\x54", 35);
 constexpr std::size_t length_begin = 24;
 constexpr std::size_t length_end = 27;
+constexpr std::string_view no_settings("\0\0\0", length_end - length_begin);
 constexpr std::int32_t tracker_setting = 0xF754;
 constexpr std::uint32_t tracker_protocol = 1;
 
@@ -62,6 +63,8 @@ const nghttp2_nv content_type = header("content-type", "application/grpc");
 
 std::optional<bool> is_from_tracker(std::string_view first_bytes) {
   for (std::size_t i = 0; i < preface.size(); ++i) {
+    if (i == length_end && first_bytes.substr(length_begin, length_end - length_begin) == no_settings)
+      return false;
     if (i == first_bytes.size()) return std::nullopt;
     if ((i < length_begin || i >= length_end) && first_bytes[i] != preface[i]) return false;
   }
