@@ -31,12 +31,12 @@ TEST(CounterDoorTest, ReadinessThatWasDueWhenTheDrainBeganIsNotTold) {
   boost::asio::io_context control(1);
   runtime::Workers workers(1);
   AskedCounter counter;
+  boost::asio::steady_timer before_the_doors(control, 0ms);
   CounterDoor door(control, workers.context(0), {"127.0.0.1", 0}, counter, {});
   workers.start();
   const int asked_before = counter.asked;
 
   bool drained = false;
-  boost::asio::steady_timer before_the_doors(control, 0ms);
   before_the_doors.async_wait([&](boost::system::error_code) {
     door.drain(1s, [&] { boost::asio::post(control, [&] { drained = true; }); });
   });
