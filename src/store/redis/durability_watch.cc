@@ -16,12 +16,12 @@ std::size_t DurabilityWatch::ask(std::string& out) {
   return RedisDurability::questions;
 }
 
-std::optional<std::string> DurabilityWatch::conclude() {
+std::optional<std::string> DurabilityWatch::conclude(bool on_connecting) {
   if (proxy_) {
     changes_.bad(name_ + "what a crash of this Redis loses cannot be known, since a proxy stands before it");
     return std::nullopt;
   }
-  asked_.follow(known_);
+  asked_.follow(known_, on_connecting);
   known_ = std::exchange(asked_, {});
   const auto shortfall = known_.shortfall();
   if (shortfall) {

@@ -22,7 +22,7 @@ class DurabilityWatch {
   void take(const redisReply& reply) { asked_.take(reply); }
 
   /// Call it when all replies are there. Answers why this Redis is refused, or nothing.
-  std::optional<std::string> conclude();
+  std::optional<std::string> conclude(bool on_connecting);
 
  private:
   const std::string name_;

@@ -74,16 +74,12 @@ void RedisDurability::take(const redisReply& reply) {
   }
 }
 
-void RedisDurability::follow(const RedisDurability& before) {
-  const bool rewriting = !is("aof_rewrite_in_progress", "0") || !is("aof_rewrite_scheduled", "0");
-  if (!is("appendonly", "yes")) {
-    file_incomplete_ = false;
-  } else if (before.fact("appendonly").empty()) {
-    file_incomplete_ = rewriting;  // nothing tells the first rewrite from another one
-  } else {
-    file_incomplete_ = (rewriting || !is("aof_last_bgrewrite_status", "ok")) &&
-                       (before.is("appendonly", "no") || before.file_incomplete_);
-  }
+void RedisDurability::follow(const RedisDurability& before, bool on_connecting) {
+  const bool rewritten = is("aof_rewrite_in_progress", "0") && is("aof_rewrite_scheduled", "0") &&
+                         is("aof_last_bgrewrite_status", "ok");
+  // On connecting, nothing tells the first rewrite from another one.
+  const bool may_be_first = on_connecting || before.is("appendonly", "no") || before.file_incomplete_;
+  file_incomplete_ = is("appendonly", "yes") && !rewritten && may_be_first;
 }
 
 std::string_view RedisDurability::fact(std::string_view name) const {
@@ -152,7 +148,7 @@ std::string RedisDurability::why_unknown() const {
 }
 
 std::string RedisDurability::why_incomplete() const {
-  std::string why = "its append-only file may be incomplete until it has been rewritten";
+  std::string why = "its append-only file may be incomplete until it has been rewritten (BGREWRITEAOF)";
   if (fact("aof_rewrite_in_progress").empty() || fact("aof_rewrite_scheduled").empty()) {
     why += ", and whether it is being rewritten is not known: " + why_unknown();
   }

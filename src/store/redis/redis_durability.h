@@ -22,9 +22,9 @@ class RedisDurability {
   void take(const redisReply& reply);
 
   /// Call it when all replies are there, with what was known before. A Redis that was just told to append is
-  /// still writing what it holds to its file: until that is done, a crash loses as much as before. With nothing
-  /// known before, any rewrite that runs is taken for that one.
-  void follow(const RedisDurability& before);
+  /// still writing what it holds to its file: until that is done, a crash loses as much as before. On connecting
+  /// any rewrite that runs, or has failed, is taken for that one.
+  void follow(const RedisDurability& before, bool on_connecting);
 
   /// What is lost when its process dies, when the power fails, and when it is full.
   std::string what_a_crash_loses() const;

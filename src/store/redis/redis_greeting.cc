@@ -108,7 +108,7 @@ auto RedisStore::Connection::greet() -> Awaitable<std::string> {
     }
   }
   if (!trouble.empty()) co_return trouble;
-  trouble = durability_.conclude().value_or("");
+  trouble = durability_.conclude(true).value_or("");
   refused_ = !trouble.empty();
   co_return trouble;
 }
@@ -127,7 +127,7 @@ void RedisStore::Connection::look_later() {
 void RedisStore::Connection::take_look(const redisReply& reply) {
   durability_.take(reply);
   if (--looks_due_ > 0 || !unfit_.empty()) return;
-  if (const auto why = durability_.conclude()) {
+  if (const auto why = durability_.conclude(false)) {
     unfit_ = *why;
     refused_ = true;
     stop_taking(unfit_);
