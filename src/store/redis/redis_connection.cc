@@ -152,10 +152,10 @@ void RedisStore::Connection::take(const redisReply& reply) {
     know(command.id);
     command.add->on_added(std::nullopt);
   } else {
-    report({redis_key(command.id),
-            reply.type == REDIS_REPLY_ERROR ? std::string(text_of(reply)) : "a reply that makes no sense"});
-    const bool not_done = reply.type == REDIS_REPLY_ERROR && is_not_executed(text_of(reply), settings_.proxy);
-    command.add->on_added(not_done ? domain::Failure::not_done : domain::Failure::perhaps_done);
+    const auto trouble = RedisRound::trouble_of(command.id, reply, settings_.proxy);
+    report(trouble);
+    command.add->on_added(trouble.perhaps_counted ? domain::Failure::perhaps_done
+                                                  : domain::Failure::not_done);
   }
 }
 
@@ -335,10 +335,9 @@ void RedisStore::Connection::report(const RedisRound::Trouble& trouble) {
   const auto now = Clock::now();
   if (now - key_reported_ < key_report_pause) return;
   key_reported_ = now;
-  const bool not_counted = is_not_executed(trouble.error, settings_.proxy);
   runtime::log_warning("Redis at " + to_string(settings_.redis) +
-                       (not_counted ? ": not counted: " : ": perhaps counted: ") + trouble.key + ": " +
-                       trouble.error);
+                       (trouble.perhaps_counted ? ": perhaps counted: " : ": not counted: ") + trouble.key +
+                       ": " + trouble.error);
 }
 
 }  // namespace tracker::store

@@ -161,6 +161,12 @@ void RedisRound::settle_counted(const Increment& increment, std::int64_t count) 
   for (auto i = increment.begin; i < increment.end; ++i) settle(hits_[i], domain::Verdict::counted(++count));
 }
 
+RedisRound::Trouble RedisRound::trouble_of(const domain::TokenId& token, const redisReply& reply,
+                                           bool proxy) {
+  if (reply.type != REDIS_REPLY_ERROR) return {redis_key(token), "a reply that makes no sense", true};
+  return {redis_key(token), std::string(text_of(reply)), !is_not_executed(text_of(reply), proxy)};
+}
+
 RedisRound::Trouble RedisRound::take_reply(std::size_t command, std::size_t part, const redisReply& reply) {
   const auto& its = commands_[command];
   if (its.form == Form::plain) return take_plain(command, part, reply);
@@ -170,10 +176,9 @@ RedisRound::Trouble RedisRound::take_reply(std::size_t command, std::size_t part
   }
   if (reply.type != REDIS_REPLY_ARRAY || reply.elements != its.end - its.begin) {
     // The script ends with an error only before its first increment, so its errors counted nothing.
-    const bool is_error = reply.type == REDIS_REPLY_ERROR;
-    give_up(command, is_error ? verdict_on(text_of(reply)) : domain::Verdict::perhaps_counted());
-    return {redis_key(token(command)),
-            is_error ? std::string(text_of(reply)) : "a reply that makes no sense"};
+    auto trouble = trouble_of(token(command), reply, proxy_);
+    give_up(command, trouble.verdict());
+    return trouble;
   }
   Trouble trouble;
   for (std::size_t i = 0; i < reply.elements; ++i) {
@@ -195,13 +200,10 @@ RedisRound::Trouble RedisRound::take_plain(std::size_t command, std::size_t part
 RedisRound::Trouble RedisRound::take_count(std::size_t command, std::size_t path, const redisReply& reply) {
   const auto& its = commands_[command];
   const Increment& increment = increments_[its.begin + path];
-  if (reply.type == REDIS_REPLY_ERROR) {
-    settle_all(increment, verdict_on(text_of(reply)));
-    return {redis_key(token(command)), std::string(text_of(reply))};
-  }
   if (reply.type != REDIS_REPLY_INTEGER) {
-    settle_all(increment, domain::Verdict::perhaps_counted());
-    return {redis_key(token(command)), "a count that is no number"};
+    auto trouble = trouble_of(token(command), reply, proxy_);
+    settle_all(increment, trouble.verdict());
+    return trouble;
   }
   if (its.met_no_token) {
     settle_all(increment, domain::Verdict::unknown_token());

@@ -76,7 +76,15 @@ class RedisRound {
   struct Trouble {
     std::string key;
     std::string error;
+    bool perhaps_counted = false;
+
+    domain::Verdict verdict() const {
+      return perhaps_counted ? domain::Verdict::perhaps_counted() : domain::Verdict::not_counted();
+    }
   };
+  /// Of a reply to a command on this key that is not what was asked for.
+  static Trouble trouble_of(const domain::TokenId& token, const redisReply& reply, bool proxy);
+
   /// Takes a reply to a command, the how manieth of them, into verdicts.
   Trouble take_reply(std::size_t command, std::size_t part, const redisReply& reply);
 
@@ -122,10 +130,6 @@ class RedisRound {
   std::string_view path(const Hit& hit) const { return batches_[hit.batch].hits->path(hit.hit); }
   void settle(const Hit& hit, const domain::Verdict& verdict) {
     batches_[hit.batch].verdicts.push_back({hit.hit, verdict});
-  }
-  domain::Verdict verdict_on(std::string_view error) const {
-    return is_not_executed(error, proxy_) ? domain::Verdict::not_counted()
-                                          : domain::Verdict::perhaps_counted();
   }
   void settle_all(const Increment& increment, const domain::Verdict& verdict);
   void settle_counted(const Increment& increment, std::int64_t count);
