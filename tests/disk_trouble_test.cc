@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -269,21 +270,25 @@ TEST_F(DiskTroubleTest, DrainsWhileTheDiskIsFull) {
 
 // Clients open all connections that they can get, and the store still opens its next logs and tables.
 TEST(FewDescriptorsTest, FewerConnectionsAreTakenSoThatTheStoreCanOpenItsFiles) {
+  rlimit own{};
+  ::getrlimit(RLIMIT_NOFILE, &own);
+  own.rlim_cur = own.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &own);
   const TemporaryDirectory temporary;
   Program program(
-      {"-c", "ulimit -n 2400; exec '" + tracker_binary() +
+      {"-c", "ulimit -n 1200; exec '" + tracker_binary() +
                  "' serve --store 'rocksdb:" + (temporary.path() / "store").string() +
                  "' --envoy-addr 127.0.0.1:0 --health-addr 127.0.0.1:0 --cache-bytes 1MiB --threads 1"},
       Environment{}, "/bin/sh");
   const Endpoint envoy = program.wait_listening().at("envoy");
   EXPECT_THAT(program.standard_error(),
               testing::AllOf(HasSubstr("--connections-max 10000 needs"),
-                             HasSubstr("it takes 536 connections; raise the limit")));
+                             HasSubstr("it takes 270 connections; raise the limit")));
   Caller caller(envoy);
   const std::string token = caller.mint();
   std::vector<std::unique_ptr<RawClient>> others;
-  for (int i = 0; i < 2000; ++i) others.push_back(std::make_unique<RawClient>(envoy));
-  EXPECT_TRUE(is_refusal(others.at(600)->read_answer(), 503, After::closes));
+  for (int i = 0; i < 1500; ++i) others.push_back(std::make_unique<RawClient>(envoy));
+  EXPECT_TRUE(is_refusal(others.at(300)->read_answer(), 503, After::closes));
   for (int i = 0; i < 2000; ++i) {
     ASSERT_EQ(caller.count("/" + std::to_string(i) + std::string(300, 'x'), token), 1) << program.output();
   }

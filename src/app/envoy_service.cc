@@ -14,23 +14,27 @@
 namespace tracker::app {
 
 namespace {
-/// Besides connections: refused ones that linger, a few for each worker, logs, health.
+/// However low the limit is: then nobody knows what will fail.
+constexpr std::size_t least_connections = 16;
+
+/// Besides connections: a few for each worker, logs, health.
 std::size_t other_descriptors(std::size_t threads) {
-  return 1024 + 256 + 8 * threads;
+  return 256 + 8 * threads;
 }
 
 /// A store that cannot open a file ends the process: connections must leave it enough. Answers a warning if so many
-/// connections do not fit, and how many there may be then.
-std::optional<std::string> make_connections_fit(std::size_t& connections_max, std::size_t others) {
+/// do not fit, with how many there may be then.
+std::optional<std::string> make_connections_fit(envoy::EnvoySettings& settings, std::size_t others) {
   const auto limit = raise_descriptor_limit();
-  const auto wanted = connections_max + others;
+  const auto wanted = settings.connections_max + settings.refused_connections_max + others;
   if (limit >= wanted) return std::nullopt;
-  std::string warning = "--connections-max " + std::to_string(connections_max) + " needs " +
+  std::string warning = "--connections-max " + std::to_string(settings.connections_max) + " needs " +
                         std::to_string(wanted) + " open files, but this process may have " +
                         std::to_string(limit);
-  connections_max =
-      std::min(connections_max, std::max({limit - std::min(limit, others), limit / 8, std::size_t{1}}));
-  return warning + ": it takes " + std::to_string(connections_max) +
+  const auto left = std::max(limit - std::min(limit, others), least_connections);
+  settings.refused_connections_max = std::min(settings.refused_connections_max, left / 4);
+  settings.connections_max = std::min(settings.connections_max, left - settings.refused_connections_max);
+  return warning + ": it takes " + std::to_string(settings.connections_max) +
          " connections; raise the limit (ulimit -n), or lower the setting";
 }
 
@@ -54,7 +58,7 @@ std::unique_ptr<runtime::Workers> make_workers(std::size_t threads) {
 void run_envoy(runtime::Workers& workers, const ServiceSettings& service, envoy::EnvoySettings settings,
                const EnvoyParts& parts) {
   const auto few_descriptors =
-      make_connections_fit(settings.connections_max, other_descriptors(service.threads) + parts.descriptors);
+      make_connections_fit(settings, other_descriptors(service.threads) + parts.descriptors);
   boost::asio::io_context control(1);
   envoy::Envoy envoy = listening(service.address_flag, service.address, [&] {
     return envoy::Envoy(workers, service.address, settings, parts.counter_of);

@@ -14,7 +14,6 @@ namespace tracker::envoy {
 namespace {
 constexpr std::size_t batch_bytes_max = 1024 * 1024;
 constexpr std::size_t read_window_bytes = 16 * 1024;
-constexpr std::size_t refused_connections_max = 1024;
 constexpr int turns_max = 16;      // before others have theirs
 constexpr int accepted_max = 128;  // before those that are connected have their turn
 constexpr std::size_t many_ready = 2;
@@ -80,7 +79,7 @@ void EnvoyWorker::begin(runtime::Descriptor socket) {
   const bool refused = totals_.connections.fetch_add(1) >= settings_.connections_max;
   if (refused) {
     --totals_.connections;
-    if (totals_.refused_connections.fetch_add(1) >= refused_connections_max) {
+    if (totals_.refused_connections.fetch_add(1) >= settings_.refused_connections_max) {
       --totals_.refused_connections;
       return refuse_and_close(socket);
     }
@@ -208,9 +207,12 @@ void EnvoyWorker::serve_ready() {
 }
 
 void EnvoyWorker::schedule_turn_end() {
-  if (std::exchange(turn_end_scheduled_, true)) return;
+  if (std::exchange(turn_end_scheduled_, true) || std::exchange(turn_end_posted_, true)) return;
   // What is ready now runs before what is posted now: all of it is still part of this turn.
-  boost::asio::post(executor(), [this] { end_turn(); });
+  boost::asio::post(executor(), [this] {
+    turn_end_posted_ = false;
+    end_turn();
+  });
 }
 
 void EnvoyWorker::end_turn() {

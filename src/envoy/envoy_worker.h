@@ -120,8 +120,9 @@ class EnvoyWorker {
 
   std::vector<std::unique_ptr<TurnBatch>> batches_;  // all there are
   std::vector<TurnBatch*> free_batches_;
-  TurnBatch* batch_ = nullptr;  // of this turn; null while it has no hit
-  bool turn_end_scheduled_ = false;
+  TurnBatch* batch_ = nullptr;       // of this turn; null while it has no hit
+  bool turn_end_scheduled_ = false;  // now or later, there will be one
+  bool turn_end_posted_ = false;
   std::optional<runtime::Clock::time_point> turn_ended_at_;  // while its answers are written
   std::size_t in_flight_ = 0;  // hits and mints without a verdict, also those that nobody waits for any more
 

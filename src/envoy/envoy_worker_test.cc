@@ -91,6 +91,18 @@ TEST_F(EnvoyWorkerTest, AClientThatPipelinesWithoutPauseLeavesRoomForOthers) {
   EXPECT_LT(counter_.mints, requests_max) << "it was served to its end first";
 }
 
+TEST_F(EnvoyWorkerTest, AClientThatPipelinesWithoutPauseHasOneTurnAtATime) {
+  begin_to_pipeline_without_pause();
+  for (int pass = 0; pass < 300; ++pass) {
+    bool passed = false;
+    boost::asio::post(context_, [&] { passed = true; });
+    int handlers = 0;
+    for (; !passed && handlers < 1000; ++handlers) context_.run_one();
+    ASSERT_LE(handlers, 10) << pass;
+  }
+  EXPECT_LT(counter_.mints, requests_max);
+}
+
 TEST_F(EnvoyWorkerTest, ManyThatConnectAtOnceLeaveRoomForOthers) {
   std::vector<runtime::Socket> clients;
   for (int i = 0; i < 300; ++i) clients.emplace_back(context_.get_executor()).connect(endpoint_);
