@@ -10,11 +10,13 @@
 #include <sys/statvfs.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <system_error>
 #include <utility>
 
 #include "store/rocksdb/database_check.h"
+#include "store/rocksdb/descriptor.h"
 #include "store/rocksdb/stored_values.h"
 #include "store/rocksdb/watched_file_system.h"
 
@@ -58,6 +60,8 @@ class ErrorListener final : public rocksdb::EventListener {
   const std::function<void(const std::string&)> on_fatal_;
 };
 
+constexpr int cache_shard_bits = 2;
+
 std::size_t write_buffer_bytes(const RocksDbSettings& settings) {
   return std::max<std::size_t>(settings.cache_bytes / 8, 64 << 10U);
 }
@@ -87,11 +91,10 @@ rocksdb::Options options_for(const RocksDbSettings& settings) {
 
   rocksdb::BlockBasedTableOptions table;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
-  // Index and filters are in the cache, in pieces: those of a whole table would not fit into one of its shards.
   table.cache_index_and_filter_blocks = true;
-  table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
-  table.partition_filters = true;
-  table.block_cache = rocksdb::NewLRUCache(settings.cache_bytes / 5);
+  // Few shards: the filter of a table, 3 MiB, must fit into one. (In pieces, as a partitioned one, it would; but
+  // then RocksDB before 9.4 reads pieces of the index from disk also where it may not, its pull request 12757.)
+  table.block_cache = rocksdb::NewLRUCache(settings.cache_bytes / 5, cache_shard_bits);
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   return options;
 }
@@ -145,6 +148,7 @@ Database::~Database() {
 void Database::open() {
   auto options = options_for(settings_);
   const auto last_commit = check_database(directory_, options);
+  sync_logs();
 
   files_ = std::make_shared<WatchedFileSystem>(
       directory_, settings_.durability.kind == Durability::Kind::commit, settings_.on_fatal);
@@ -162,6 +166,18 @@ void Database::open() {
                      std::to_string(facts_at_open_.number) + "; restore a backup");
   }
   files_->arm();
+}
+
+/// What a log has becomes a table, and must not be there alone: the next start would find more in it than in the logs.
+void Database::sync_logs() const {
+  for (const auto& entry : fs::directory_iterator(directory_)) {
+    if (entry.path().extension() != ".log") continue;
+    const auto log = open_file(entry.path().string(), O_RDONLY);
+    if (!log.is_open() || ::fdatasync(log.number()) != 0) {
+      throw StoreError("cannot sync " + entry.path().string() + ": " + error_text(errno) +
+                       "; see to the disk");
+    }
+  }
 }
 
 void Database::close() {

@@ -88,6 +88,7 @@ class Database {
 
  private:
   void open();
+  void sync_logs() const;
   void close();
   bool has_room() const;
 

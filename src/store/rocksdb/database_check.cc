@@ -42,7 +42,6 @@ namespace {
 std::ifstream open_to_read(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
   const int error = errno;
-  std::error_code ignored;
   if (!file && error != ENOENT) {
     throw_unreadable(path.string() + ": " + std::generic_category().message(error));
   }
@@ -70,15 +69,21 @@ class LogNumber final : public rocksdb::WalFilter {
   std::optional<std::uint64_t> smallest_;
 };
 
+/// RocksDB numbers its files in the order in which it makes them.
+std::uint64_t number_of(const fs::path& file) {
+  const auto name = file.stem().string();
+  std::uint64_t number = 0;
+  std::from_chars(name.data(), name.data() + name.size(), number);
+  return number;
+}
+
 /// The write-ahead logs that still count, by number.
 std::map<std::uint64_t, fs::path> logs_from(const std::string& directory, std::uint64_t smallest) {
   std::map<std::uint64_t, fs::path> logs;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(directory, error)) {
     if (entry.path().extension() != ".log") continue;
-    const auto name = entry.path().stem().string();
-    std::uint64_t number = 0;
-    std::from_chars(name.data(), name.data() + name.size(), number);
+    const auto number = number_of(entry.path());
     if (number >= smallest) logs.emplace(number, entry.path());
   }
   if (error) throw StoreError("cannot read " + directory + ": " + error.message());
@@ -90,14 +95,17 @@ void check_manifest(const std::string& directory) {
   auto current = open_to_read(directory + "/CURRENT");
   std::string name;
   std::getline(current, name);
+  if (current.bad()) throw_unreadable(directory + "/CURRENT");
   if (name.empty()) throw_damaged("the file " + directory + "/CURRENT is missing or empty");
   auto manifest = open_to_read(directory + "/" + name);
   if (!manifest) throw_damaged("the file that " + directory + "/CURRENT names is missing");
   const auto found = read_manifest(manifest);
+  if (found.unreadable) throw_unreadable(directory + "/" + name);
   if (!found.damage.empty()) throw_damaged(directory + "/" + name + " has " + found.damage);
 }
 
 struct ReadLog {
+  std::uint64_t number;
   fs::path path;
   LogFindings found;
 };
@@ -106,7 +114,8 @@ std::vector<ReadLog> read_logs(const std::map<std::uint64_t, fs::path>& paths) {
   std::vector<ReadLog> logs;
   for (const auto& [number, path] : paths) {
     auto file = open_to_read(path);
-    logs.push_back({path, read_write_ahead_log(file)});
+    logs.push_back({number, path, read_write_ahead_log(file)});
+    if (logs.back().found.unreadable) throw_unreadable(path.string());
     if (const auto& damage = logs.back().found.damage; !damage.empty()) {
       throw_damaged(path.string() + " has " + damage);
     }
@@ -118,7 +127,7 @@ std::vector<ReadLog> read_logs(const std::map<std::uint64_t, fs::path>& paths) {
 /// have. Answers the last commit.
 std::uint64_t follow_commits(const std::vector<ReadLog>& logs, std::uint64_t last_commit) {
   bool is_first = true;
-  for (const auto& [path, found] : logs) {
+  for (const auto& [number, path, found] : logs) {
     if (found.empty()) continue;
     const bool follows =
         is_first ? found.first_commit <= last_commit + 1 : found.first_commit == last_commit + 1;
@@ -131,9 +140,10 @@ std::uint64_t follow_commits(const std::vector<ReadLog>& logs, std::uint64_t las
 }
 
 /// Tables that the manifest does not name: of a flush or compaction that a crash cut off, which have no more than the
-/// logs and the other tables. If one has, the manifest ends too early.
+/// logs and the other tables. If one has, the manifest ends too early. (Unless a log is there that it was made of: of
+/// what an fsync had failed for, a start makes a table, and the disk may still not have it in the log.)
 void check_unnamed_tables(const std::string& directory, rocksdb::DB& db, const rocksdb::Options& options,
-                          std::uint64_t last_commit) {
+                          const std::vector<ReadLog>& logs, std::uint64_t last_commit) {
   std::vector<rocksdb::LiveFileMetaData> named;
   db.GetLiveFilesMetaData(&named);
   for (const auto& entry : fs::directory_iterator(directory)) {
@@ -147,6 +157,10 @@ void check_unnamed_tables(const std::string& directory, rocksdb::DB& db, const r
     if (!found->Valid() || found->key() != rocksdb::Slice(commit_key)) continue;
     const auto facts = decode_facts(found->value().ToStringView());
     if (facts && facts->number <= last_commit) continue;
+    const auto made_of = [&](const ReadLog& log) {
+      return !log.found.empty() && log.number < number_of(entry.path());
+    };
+    if (std::any_of(logs.begin(), logs.end(), made_of)) continue;
     throw_damaged("the manifest in " + directory + " ends too early: it does not name " + name +
                   ", which has later commits");
   }
@@ -181,7 +195,7 @@ std::uint64_t check_database(const std::string& directory, const rocksdb::Option
   const auto logs = read_logs(paths);
   if (!status.ok()) throw_because_of(status);
   const auto last_commit = follow_commits(logs, read_commit_facts(*db).number);
-  check_unnamed_tables(directory, *db, options, last_commit);
+  check_unnamed_tables(directory, *db, options, logs, last_commit);
   return last_commit;
 }
 

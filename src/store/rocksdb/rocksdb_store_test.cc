@@ -283,6 +283,15 @@ TEST_F(RocksDbStoreTest, WhatCannotBeReadOrWrittenIsNotCalledDamaged) {
                                            HasSubstr("denied"), testing::Not(HasSubstr("damaged"))));
     fs::permissions(file, fs::perms::owner_read | fs::perms::owner_write);
   }
+  for (const auto& file : files) {
+    SCOPED_TRACE(file);
+    if (file.filename() != "CURRENT" && !file.filename().string().starts_with("MANIFEST")) continue;
+    fs::rename(file, temporary_.path() / "aside");
+    fs::create_directory(file);  // can be opened, and not be read
+    EXPECT_THAT(refusal_of_nobody(), AllOf(HasSubstr("cannot read"), testing::Not(HasSubstr("damaged"))));
+    fs::remove(file);
+    fs::rename(temporary_.path() / "aside", file);
+  }
   for (const auto& directory : {path(), path() / "db"}) {
     SCOPED_TRACE(directory);
     fs::permissions(directory, fs::perms::owner_read | fs::perms::owner_exec);

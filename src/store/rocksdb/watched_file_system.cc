@@ -116,8 +116,10 @@ class WatchedFileSystem::File final : public rocksdb::FSWritableFileOwnerWrapper
 
   /// On disk after this, also if another thread is just about that.
   IOStatus sync_if_needed() {
-    { const std::lock_guard wait_for_running_sync(syncing_); }
-    return unsynced_ ? Sync({}, nullptr) : IOStatus::OK();
+    const std::lock_guard lock(syncing_);
+    if (!unsynced_) return IOStatus::OK();
+    unsynced_ = false;
+    return system_.watch(target()->Sync({}, nullptr), true);
   }
 
  private:

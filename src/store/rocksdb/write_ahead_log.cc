@@ -271,9 +271,9 @@ LogFindings read_log(std::istream& log, bool of_commits) {
   std::ostringstream bytes;
   if (log.peek() != std::istream::traits_type::eof()) bytes << log.rdbuf();
   if (log.bad() || !bytes) {
-    LogFindings unreadable;
-    unreadable.damage = "bytes that cannot be read";
-    return unreadable;
+    LogFindings unknown;
+    unknown.unreadable = true;
+    return unknown;
   }
   return LogReader(bytes.view(), of_commits).read();
 }

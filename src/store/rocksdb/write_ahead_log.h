@@ -23,6 +23,8 @@ struct LogFindings {
   std::optional<std::uint64_t> torn_at;
   /// In plain words, with where it is; empty: none.
   std::string damage;
+  /// It could not be read to its end; then nothing is known of it.
+  bool unreadable = false;
 
   bool empty() const noexcept { return first_commit == next_commit; }
 };

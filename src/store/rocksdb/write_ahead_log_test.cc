@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <fstream>
 #include <random>
 #include <sstream>
 #include <string>
@@ -106,6 +107,13 @@ TEST(WriteAheadLog, ReadsWhatIsWhole) {
 TEST(WriteAheadLog, AnEmptyLogIsWhole) {
   const auto found = read("");
   EXPECT_TRUE(found.empty());
+  EXPECT_EQ(found.damage, "");
+}
+
+TEST(WriteAheadLog, WhatCannotBeReadIsNotCalledDamaged) {
+  std::ifstream directory("/");  // can be opened, and not be read
+  const auto found = read_write_ahead_log(directory);
+  EXPECT_TRUE(found.unreadable);
   EXPECT_EQ(found.damage, "");
 }
 
