@@ -1,6 +1,7 @@
 #include "crashing/count_reader.h"
 
 #include <algorithm>
+#include <chrono>
 #include <optional>
 #include <span>
 
@@ -25,6 +26,7 @@ class Reader {
     std::size_t answered = 0;
     try {
       if (!client_) client_.emplace(envoy_);
+      sent_ = std::chrono::steady_clock::now();
       client_->send(requests);
       for (; answered < wanted.size(); ++answered) {
         if (!take(client_->read_answer(), wanted[answered])) again.push_back(wanted[answered]);
@@ -33,7 +35,7 @@ class Reader {
       readings_.complaints.push_back("while reading the counts: " + std::string(error.what()));
       client_.reset();
       for (const std::size_t key : wanted.subspan(answered)) {
-        readings_.others.push_back({.key = key});
+        readings_.others.push_back({.key = key, .sent = sent_});
         again.push_back(key);
       }
     }
@@ -51,7 +53,7 @@ class Reader {
     } else if (answer.status == 401) {
       complain(keys_.name(key) + ": a token that was handed out is not known");
     } else {
-      readings_.others.push_back({.key = key, .status = answer.status});
+      readings_.others.push_back({.key = key, .status = answer.status, .sent = sent_});
       return false;
     }
     return true;
@@ -60,6 +62,7 @@ class Reader {
   const Endpoint& envoy_;
   const KeySpace& keys_;
   std::optional<RawClient> client_;
+  Observation::Time sent_;
   Readings readings_;
 };
 
@@ -68,7 +71,7 @@ class Reader {
 Readings read_counts(const Endpoint& envoy, const KeySpace& keys, const std::vector<std::size_t>& wanted) {
   Reader reader(envoy, keys);
   std::vector<std::size_t> left = wanted;
-  for (const Deadline deadline; !left.empty();) {
+  for (Deadline deadline; !left.empty();) {
     if (deadline.passed()) {
       reader.complain("there is no reading the counts of " + std::to_string(left.size()) + " keys");
       break;
@@ -80,6 +83,7 @@ Readings read_counts(const Endpoint& envoy, const KeySpace& keys, const std::vec
       again.insert(again.end(), more.begin(), more.end());
       rest = rest.subspan(some.size());
     }
+    if (again.size() < left.size()) deadline = Deadline();  // it may take long, as long as it goes on
     left = std::move(again);
   }
   return reader.take_readings();

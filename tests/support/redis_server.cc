@@ -79,6 +79,7 @@ void RedisServer::launch(const Arguments& also) {
   if (!password_.empty()) arguments.insert(arguments.end(), {"--requirepass", password_});
   arguments.insert(arguments.end(), more_.begin(), more_.end());
   arguments.insert(arguments.end(), also.begin(), also.end());
+  program_.reset();  // it would still have the port
   program_ = std::make_unique<Program>(arguments, Environment{}, REDIS_SERVER);
 }
 
