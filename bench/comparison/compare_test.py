@@ -64,7 +64,7 @@ class Compare(unittest.TestCase):
                 with open(f"/proc/{pid}/cmdline", encoding="utf-8") as file:
                     words = file.read().split("\0")
                 if directory.startswith(self.output) or any(
-                    self.output in word for word in words[1:] if "run-" in word
+                    self.output in word for word in words[1:] if "tracker-compare-" in word
                 ):
                     found[int(pid)] = words
         return found
@@ -92,9 +92,26 @@ class Compare(unittest.TestCase):
     def test_terminated(self):
         process = self.start_and_wait_for_load()
         process.terminate()
-        process.communicate()
+        self.assertIn("Interrupted", process.communicate()[0])
         self.assertEqual(process.returncode, 128 + signal.SIGTERM)
-        self.assertEqual((self.ours(), os.listdir(self.output)), ({}, []))
+        self.assertEqual((self.ours(), os.listdir(self.output)), ({}, ["compare.json"]))
+
+    def test_what_others_keep_there_stays(self):
+        for name in ("run-results", "tracker-compare-results", "tracker-compare-"):
+            os.mkdir(os.path.join(self.output, name))
+        self.start("--contestants", "floor").communicate()
+        self.assertEqual(len(os.listdir(self.output)), 4)
+
+    def test_goes_on_when_its_terminal_goes_away_under_nohup(self):
+        ignored = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        try:
+            process = self.start("--contestants", "floor", "--seconds", "2")
+        finally:
+            signal.signal(signal.SIGHUP, ignored)
+        until(lambda: any("wrk" in words[0] for words in self.ours().values()))
+        process.send_signal(signal.SIGHUP)
+        text = process.communicate()[0]
+        self.assertEqual(process.returncode, 0, text)
 
     def test_killed(self):
         process = self.start_and_wait_for_load()

@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-import pwd
 import re
 import subprocess
 
@@ -100,15 +99,13 @@ def _start_floor(ground, floor):
     return Running([port])
 
 
-_nginx_start = """
-load_module /usr/lib/nginx/modules/ndk_http_module.so;
-load_module /usr/lib/nginx/modules/ngx_http_lua_module.so;
+_nginx_start = """{modules}
 daemon off;
 worker_processes 1;
 worker_rlimit_nofile {descriptors};
 pid {directory}/nginx.pid;
 error_log stderr;
-user {user};
+{user}
 events {{ worker_connections {connections}; }}
 http {{
   access_log off;
@@ -120,7 +117,7 @@ http {{
   fastcgi_temp_path {directory}/fastcgi;
   uwsgi_temp_path {directory}/uwsgi;
   scgi_temp_path {directory}/scgi;
-  lua_shared_dict counts 512m;
+  {dictionary}
   server {{
     listen 127.0.0.1:{port} backlog=4096;
     location / {{ {location} }}
@@ -129,6 +126,13 @@ http {{
 """
 
 _nginx_fixed = """add_header Cache-Control no-store; return 200 '{"count":123456}';"""
+
+_lua_modules = """
+load_module /usr/lib/nginx/modules/ndk_http_module.so;
+load_module /usr/lib/nginx/modules/ngx_http_lua_module.so;
+"""
+
+_lua_dictionary = "lua_shared_dict counts 512m;"
 
 _nginx_lua = """content_by_lua_block {
       local key = ngx.var.http_authorization .. ngx.var.uri
@@ -139,14 +143,15 @@ _nginx_lua = """content_by_lua_block {
     }"""
 
 
-def _start_nginx(ground, location=_nginx_fixed):
+def _start_nginx(ground, location=_nginx_fixed, modules="", dictionary=""):
     port = processes.free_port()
-    user = pwd.getpwuid(os.geteuid()).pw_name
     configuration = ground.write(
         "nginx.conf",
         _nginx_start.format(
             directory=ground.directory,
-            user=user,
+            user="user root;" if os.geteuid() == 0 else "",
+            modules=modules,
+            dictionary=dictionary,
             connections=_connections_max,
             descriptors=_connections_max + 100,
             port=port,
@@ -159,7 +164,7 @@ def _start_nginx(ground, location=_nginx_fixed):
 
 
 def _start_lua(ground):
-    return dataclasses.replace(_start_nginx(ground, _nginx_lua), counts=True)
+    return dataclasses.replace(_start_nginx(ground, _nginx_lua, _lua_modules, _lua_dictionary), counts=True)
 
 
 _haproxy_answer = r'"{\"count\":%[sc0_http_req_cnt]}"'

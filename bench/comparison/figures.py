@@ -114,6 +114,7 @@ class Verdict:
     value: Optional[float]
     reached: Optional[bool]  # None: it could not be said
     reason: str = ""  # why not
+    of_medians: Optional[float] = None  # of a ratio, the one of the rows' medians, if that says otherwise
 
 
 def ratio(of, over, figure):
@@ -140,7 +141,16 @@ def judge(target, all_rows):
     value = ratio(*found, target.figure) if target.over else found[0].medians[target.figure]
     if value is None:
         return Verdict(target, None, None, "no figure")
-    return Verdict(target, value, value <= target.limit if target.at_most else value >= target.limit)
+    verdict = Verdict(target, value, _is_within(value, target))
+    if target.over:
+        of_medians = found[0].medians[target.figure] / found[1].medians[target.figure]
+        if _is_within(of_medians, target) != verdict.reached:
+            verdict.of_medians = of_medians
+    return verdict
+
+
+def _is_within(value, target):
+    return value <= target.limit if target.at_most else value >= target.limit
 
 
 def _cpu(who, text, of, over, limit):

@@ -82,6 +82,13 @@ class Judging(unittest.TestCase):
         )  # a machine at half speed in round 2
         self.assertAlmostEqual(verdict.value, 1.2)
 
+    def test_where_the_ratio_of_the_medians_says_otherwise_it_is_told(self):
+        rows = hot([30, 15, 300], [10, 10, 200])
+        self.assertIsNone(figures.judge(target(3.0), rows).of_medians)
+        verdict = figures.judge(target(2.0), rows)
+        self.assertEqual((verdict.value, verdict.reached, verdict.of_medians), (1.5, True, 3.0))
+        self.assertIn("1.500 (<= 2.00), but 3.000 of the medians", report.verdicts([verdict]))
+
     def test_limits_count_as_reached(self):
         rows = hot([20], [10])
         self.assertTrue(figures.judge(target(2.0), rows).reached)

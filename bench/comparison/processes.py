@@ -15,7 +15,7 @@ _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
 _ticks_per_second = os.sysconf("SC_CLK_TCK")
 _page_bytes = os.sysconf("SC_PAGE_SIZE")
-_directory_prefix = "run-"  # and our process id, so that what a killed run left is known
+_directory_prefix = "tracker-compare-"  # and our process id, so that what a killed run left is known
 _start_limit_s = 20
 _end_limit_s = 20
 
@@ -123,8 +123,19 @@ def remove_leftovers(parent_directory):
     """Directories of runs that were killed."""
     for entry in os.listdir(parent_directory):
         owner = entry.removeprefix(_directory_prefix).partition("-")[0]
-        if entry.startswith(_directory_prefix) and not os.path.exists(f"/proc/{owner}"):
+        if entry.startswith(_directory_prefix) and owner.isdigit() and not os.path.exists(f"/proc/{owner}"):
             shutil.rmtree(os.path.join(parent_directory, entry), ignore_errors=True)
+
+
+def run(command, directory):
+    """Its exit code. It does not outlive this call, nor does what it has started."""
+    process = subprocess.Popen(command, cwd=directory, start_new_session=True)
+    try:
+        return process.wait()
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait()
 
 
 def run_clients(commands, limit_s):

@@ -104,6 +104,8 @@ def verdicts(all_verdicts):
             else (f"<= {target.show(target.limit)}")
         )
         figure = verdict.reason if verdict.value is None else f"{target.show(verdict.value)} ({limit})"
+        if verdict.of_medians is not None:
+            figure += f", but {target.show(verdict.of_medians)} of the medians"
         lines.append(f"  {word:11}  {target.who}, {target.text}: {figure}")
     return "\n".join(lines)
 
@@ -152,6 +154,7 @@ def as_json(machine, versions, commands, settings, left_out, runs, all_rows, all
                     "at_most": verdict.target.at_most,
                     "value": verdict.value,
                     "reached": verdict.reached,
+                    "of_medians": verdict.of_medians,
                     "reason": verdict.reason,
                 }
                 for verdict in all_verdicts
