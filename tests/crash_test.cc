@@ -99,7 +99,7 @@ TEST_F(CrashTest, SeesAnswersBeforeTheCommit) {
 }
 
 TEST_F(CrashTest, SeesARepeatedBatch) {
-  EXPECT_THAT(first_violations(planted("repeats-a-batch"), 5), Contains(HasSubstr("too much was counted")));
+  EXPECT_THAT(first_violations(planted("repeats-a-batch"), 20), Contains(HasSubstr("too much was counted")));
 }
 
 TEST_F(CrashTest, SeesNothingWhereNothingIsPlanted) {

@@ -53,7 +53,7 @@ class Reader {
     } else if (answer.status == 401) {
       complain(keys_.name(key) + ": a token that was handed out is not known");
     } else {
-      readings_.others.push_back({.key = key, .status = answer.status, .sent = sent_});
+      readings_.others.push_back({.key = key, .sent = sent_, .status = answer.status});
       return false;
     }
     return true;

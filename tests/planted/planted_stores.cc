@@ -6,7 +6,7 @@ namespace tracker::planted {
 
 namespace {
 
-constexpr unsigned batches_between_repetitions = 100;
+constexpr unsigned batches_between_repetitions = 20;
 
 }  // namespace
 
