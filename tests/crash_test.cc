@@ -98,8 +98,11 @@ TEST_F(CrashTest, SeesAnswersBeforeTheCommit) {
   EXPECT_THAT(first_violations(planted("answers-before-the-commit"), 20), Contains(is_loss));
 }
 
+// At the end of a key's counts, or as a gap where others were counted behind it.
 TEST_F(CrashTest, SeesARepeatedBatch) {
-  EXPECT_THAT(first_violations(planted("repeats-a-batch"), 20), Contains(HasSubstr("too much was counted")));
+  const auto is_surplus =
+      AnyOf(HasSubstr("too much was counted"), HasSubstr("requests of unknown fate can have been those"));
+  EXPECT_THAT(first_violations(planted("repeats-a-batch"), 20), Contains(is_surplus));
 }
 
 TEST_F(CrashTest, SeesNothingWhereNothingIsPlanted) {
