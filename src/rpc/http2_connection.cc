@@ -62,9 +62,8 @@ const nghttp2_nv content_type = header("content-type", "application/grpc");
 }  // namespace
 
 std::optional<bool> is_from_tracker(std::string_view first_bytes) {
+  if (first_bytes.substr(0, length_end).ends_with(no_settings)) return false;  // so none is tracker's
   for (std::size_t i = 0; i < preface.size(); ++i) {
-    if (i == length_end && first_bytes.substr(length_begin, length_end - length_begin) == no_settings)
-      return false;
     if (i == first_bytes.size()) return std::nullopt;
     if ((i < length_begin || i >= length_end) && first_bytes[i] != preface[i]) return false;
   }

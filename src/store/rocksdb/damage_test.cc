@@ -111,6 +111,16 @@ class DamageTest : public testing::Test {
     }
   }
 
+  /// Opens the damaged store: it must hold what it held before or after some commit of the last log.
+  void opens_with_the_counts_of_a_moment() {
+    RocksDbStore store(small_settings(damaged_));
+    HitBatch hits;
+    for (int i = 0; i < counters; ++i) hits.push(id_, path_of(i));
+    std::vector<std::int64_t> found;
+    for (const auto& verdict : track(store, hits)) found.push_back(verdict.count - 1);
+    EXPECT_THAT(states_, testing::Contains(found)) << "these are the counts of no moment";
+  }
+
   const tests::TemporaryDirectory temporary_;
   const fs::path original_ = temporary_.path() / "original";
   const fs::path crashed_ = temporary_.path() / "crashed";
@@ -223,12 +233,7 @@ TEST_F(DamageTest, ATableThatHasMoreThanTheLogItWasMadeOfIsNoDamage) {
   for (const auto& file : files(".sst", opened)) {
     if (!fs::exists(damaged_ / "db" / file)) fs::copy(opened / "db" / file, damaged_ / "db" / file);
   }
-  RocksDbStore store(small_settings(damaged_));
-  HitBatch hits;
-  for (int i = 0; i < counters; ++i) hits.push(id_, path_of(i));
-  std::vector<std::int64_t> found;
-  for (const auto& verdict : track(store, hits)) found.push_back(verdict.count - 1);
-  EXPECT_THAT(states_, testing::Contains(found)) << "these are the counts of no moment";
+  opens_with_the_counts_of_a_moment();
 }
 
 TEST_F(DamageTest, AllLogsMissingIsSeen) {
@@ -268,12 +273,7 @@ TEST_F(DamageTest, OfALastLogThatIsCutOffTheWholeCommitsAreThere) {
     SCOPED_TRACE(cut);
     copy_store(crashed_, damaged_);
     overwrite(damaged_ / "db" / log, bytes.substr(0, cut));
-    RocksDbStore store(small_settings(damaged_));
-    HitBatch hits;
-    for (int i = 0; i < counters; ++i) hits.push(id_, path_of(i));
-    std::vector<std::int64_t> found;
-    for (const auto& verdict : track(store, hits)) found.push_back(verdict.count - 1);
-    EXPECT_THAT(states_, testing::Contains(found)) << "these are the counts of no moment";
+    opens_with_the_counts_of_a_moment();
   }
 }
 

@@ -117,9 +117,7 @@ class WatchedFileSystem::File final : public rocksdb::FSWritableFileOwnerWrapper
   /// On disk after this, also if another thread is just about that.
   IOStatus sync_if_needed() {
     const std::lock_guard lock(syncing_);
-    if (!unsynced_) return IOStatus::OK();
-    unsynced_ = false;
-    return system_.watch(target()->Sync({}, nullptr), true);
+    return unsynced_ ? sync_alone([&] { return target()->Sync({}, nullptr); }) : IOStatus::OK();
   }
 
  private:
@@ -143,6 +141,11 @@ class WatchedFileSystem::File final : public rocksdb::FSWritableFileOwnerWrapper
   template <typename Sync>
   IOStatus sync(Sync sync_file) {
     const std::lock_guard lock(syncing_);
+    return sync_alone(sync_file);
+  }
+  /// With syncing_ held.
+  template <typename Sync>
+  IOStatus sync_alone(Sync sync_file) {
     unsynced_ = false;
     return system_.watch(sync_file(), true);
   }
