@@ -181,6 +181,7 @@ void Connection::answer_with(Exchange& exchange, Refusal refusal) {
     receiving_ = false;
   }
   worker_.answered(exchange);
+  worker_.schedule_turn_end();
 }
 
 void Connection::close_with(Refusal refusal, bool with_body) {

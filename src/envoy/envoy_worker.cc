@@ -144,6 +144,11 @@ bool EnvoyWorker::enter_flight() {
 void EnvoyWorker::leave_flight(std::size_t hits) {
   totals_.hits_in_flight -= hits;
   in_flight_ -= hits;
+  if (in_flight_ == 0 && !std::exchange(turn_end_scheduled_, true)) {
+    end_turn();  // no more answers can come
+  } else {
+    schedule_turn_end();
+  }
   report_if_drained();
 }
 
@@ -171,7 +176,7 @@ void EnvoyWorker::answered(Exchange& exchange) {
     exchanges_.give_back(exchange);
     return;
   }
-  write_at_turn_end(*exchange.connection);
+  if (!exchange.connection->ReadyHook::is_linked()) ready_.push_back(*exchange.connection);
 }
 
 void EnvoyWorker::write_at_turn_end(Connection& connection) {

@@ -58,8 +58,9 @@ class EnvoyWorker {
   bool track(const domain::TokenId& id, std::string_view path, Exchange& exchange);
   bool mint(Exchange& exchange);
 
-  /// The exchange has its answer; its connection is written to at the end of the turn.
+  /// The exchange has its answer; its connection is written to at the end of the turn, which its caller schedules.
   void answered(Exchange& exchange);
+  void schedule_turn_end();
   /// The connection has something to write, and does so at the end of the turn.
   void write_at_turn_end(Connection& connection);
   /// What is in the write buffer from `begin` on is sent to the connection, together with what others send.
@@ -79,6 +80,7 @@ class EnvoyWorker {
   }                                                                   // any thread
   auto executor() const noexcept { return context_.get_executor(); }  // any thread
   void take_back(TurnBatch& batch);
+  /// So many have their verdicts, whose exchanges are answered. The turn ends with the last that are under way.
   void leave_flight(std::size_t hits);
 
  private:
@@ -86,7 +88,6 @@ class EnvoyWorker {
   bool accept_some(int max);
   void begin(runtime::Descriptor socket);
   void serve_ready();
-  void schedule_turn_end();
   void end_turn();
   void hand_on();
   void send_all();

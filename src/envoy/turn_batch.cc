@@ -63,6 +63,7 @@ void TurnBatch::on_deadline(runtime::Clock::time_point /*now*/) {
     worker_.answered(*exchange);
     exchange = nullptr;
   }
+  worker_.schedule_turn_end();
 }
 
 void PendingMint::on_minted(boost::system::result<domain::Token, domain::Failure> minted) {
@@ -93,6 +94,7 @@ void PendingMint::settle(boost::system::result<domain::Token, domain::Failure> m
 void PendingMint::on_deadline(runtime::Clock::time_point /*now*/) {
   refuse(*exchange_, Refusal::perhaps_minted);
   worker_.answered(*exchange_);
+  worker_.schedule_turn_end();
   exchange_ = nullptr;
 }
 
