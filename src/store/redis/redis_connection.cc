@@ -7,7 +7,6 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
 #include <ctime>
 #include <exception>
 
@@ -62,8 +61,17 @@ bool RedisStore::Connection::enqueue(Enqueue enqueue_waiting) {
     enqueue_waiting(waiting_);
     if (std::exchange(wake_posted_, true)) return true;
   }
-  asio::post(loop_, [this] { send_waiting(); });
+  // Redis has nothing to do: what else this turn brings can go while it is at work.
+  if (loop_.get_executor().running_in_this_thread() && in_flight_.empty() && !is_sending()) {
+    send_waiting();
+  } else {
+    asio::post(loop_, [this] { send_waiting(); });
+  }
   return true;
+}
+
+bool RedisStore::Connection::is_sending() const noexcept {
+  return writing_ || !taken_.batches.empty() || !taken_.tokens.empty();
 }
 
 void RedisStore::Connection::track(const domain::HitBatch& hits, TrackReply& reply) {
@@ -250,13 +258,18 @@ void RedisStore::Connection::send_waiting() {
 
 void RedisStore::Connection::write() {
   if (writing_ || unsent_.empty()) return;
-  writing_ = true;
-  sending_.clear();
-  std::swap(sending_, unsent_);
   watch();
-  asio::async_write(socket_, asio::buffer(sending_), [this](boost::system::error_code error, std::size_t) {
+  boost::system::error_code error;
+  unsent_.erase(0, socket_.write_some(asio::buffer(unsent_), error));
+  if (error && error != asio::error::would_block) {
+    socket_.shutdown(Socket::shutdown_both, error);  // so that the reader finds out, too
+    return unsent_.clear();
+  }
+  if (unsent_.empty()) return;
+  writing_ = true;
+  socket_.async_wait(Socket::wait_write, [this](boost::system::error_code wait_error) {
     writing_ = false;
-    if (error) return;  // the reader finds out, too
+    if (wait_error) return;
     write();
     send_waiting();
   });

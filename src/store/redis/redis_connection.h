@@ -102,6 +102,7 @@ class RedisStore::Connection {
   void look_later();
   void deliver();
   void send_waiting();
+  bool is_sending() const noexcept;
   void write();
   void watch();
   void stop_taking(const std::string& reason);
@@ -129,9 +130,8 @@ class RedisStore::Connection {
   runtime::Backoff backoff_;
   std::unique_ptr<redisReader, void (*)(redisReader*)> reader_;
   std::vector<char> read_buffer_;
-  std::string unsent_;   // commands that the next write takes
-  std::string sending_;  // commands that a write is sending
-  bool writing_ = false;
+  std::string unsent_;    // commands
+  bool writing_ = false;  // waits until the socket takes more
   bool watching_ = false;
   bool hung_ = false;
   bool refused_ = false;     // it may lose more than it is allowed to

@@ -49,6 +49,7 @@ auto RedisStore::Connection::connect() -> Awaitable<std::string> {
       trouble = connect_error.message();
     } else {
       boost::system::error_code ignored;
+      socket_.non_blocking(true, ignored);
       socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
       socket_.set_option(asio::socket_base::keep_alive(true), ignored);
       trouble = co_await greet();
