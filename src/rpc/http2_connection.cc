@@ -389,7 +389,7 @@ void Http2Connection::end_call(CallId id, std::uint32_t error) {
 void Http2Connection::flush() {
   if (in_nghttp2_ || writing_ || closed_) return;
   in_nghttp2_ = true;
-  for (;;) {
+  while (nghttp2_session_want_write(session_) != 0) {
     const std::uint8_t* bytes = nullptr;
     const auto size = nghttp2_session_mem_send(session_, &bytes);
     if (size <= 0) break;
@@ -402,7 +402,10 @@ void Http2Connection::flush() {
 void Http2Connection::write() {
   boost::system::error_code error;
   if (!unsent_.empty()) unsent_.erase(0, socket_.write_some(asio::buffer(unsent_), error));
-  if (error && error != asio::error::would_block) return unsent_.clear();  // the reader finds out, too
+  if (error && error != asio::error::would_block) {
+    socket_.shutdown(runtime::Socket::shutdown_both, error);  // so that the reader finds out, too
+    return unsent_.clear();
+  }
   if (unsent_.empty()) {
     close_if_finished();
     if (!closed_ && end_ == End::server) on_written();

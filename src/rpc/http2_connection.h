@@ -3,11 +3,11 @@
 #include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -136,7 +136,7 @@ class Http2Connection : public std::enable_shared_from_this<Http2Connection> {
   runtime::Resolver resolver_;
   runtime::Socket socket_;
   nghttp2_session* session_ = nullptr;
-  std::unordered_map<CallId, Call> calls_;
+  std::map<CallId, Call> calls_;
   std::vector<char> read_buffer_;
   std::string unsent_;
   bool in_nghttp2_ = false;

@@ -77,20 +77,21 @@ void RemoteLink::track(const domain::HitBatch& hits, counter::TrackReply& reply)
 }
 
 void RemoteLink::send_waiting() {
-  if (waiting_.empty() || !in_flight_.empty()) return;
+  if (waiting_.empty() || in_flight_.unsettled > 0) return;
   const auto now = Clock::now();
-  Message message;
-  message.number = next_number_++;
+  Message& message = in_flight_;
   message.deadline = Clock::time_point::max();
+  message.members.clear();
   request_->Clear();
   auto& batch = *request_->mutable_batch();
+  std::vector<Member> late;
   std::uint32_t first = 0;
   std::size_t bytes = 0;
   std::size_t taken = 0;
   for (; taken < waiting_.size() && bytes < message_bytes_max; ++taken) {
     auto& member = waiting_[taken];
     if (member.hits->deadline() <= now) {
-      member.reply->on_one_verdict_for_all(member.end, domain::Verdict::not_counted());
+      late.push_back(member);
       continue;
     }
     append_hits(*member.hits, batch);
@@ -102,14 +103,16 @@ void RemoteLink::send_waiting() {
     message.members.push_back(member);
   }
   waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(taken));
-  if (message.members.empty()) return send_waiting();
-  message.unsettled = first;
-  message.settled.resize(first);
-  batch.set_number(message.number);
-  batch.set_deadline_ms(milliseconds_left(message.deadline, now));
-  in_flight_.push_back(std::move(message));
-  stream_->write(*request_);
-  watch();
+  if (first > 0) {
+    message.number = next_number_++;
+    message.unsettled = first;
+    message.settled.assign(first, false);
+    batch.set_number(message.number);
+    batch.set_deadline_ms(milliseconds_left(message.deadline, now));
+    stream_->write(*request_);
+    watch();
+  }
+  refuse(late);  // at last, since whom it answers may bring new hits
 }
 
 void RemoteLink::on_read(const v1::TrackResponse& response) {
@@ -138,55 +141,58 @@ void RemoteLink::on_read(const v1::TrackResponse& response) {
 
 /// Answers false for verdicts that make no sense.
 bool RemoteLink::take_verdicts(const v1::Verdicts& message_verdicts) {
-  const auto message = std::find_if(in_flight_.begin(), in_flight_.end(), [&](const Message& its) {
-    return its.number == message_verdicts.number();
-  });
-  if (message == in_flight_.end() || !read_verdicts(message_verdicts, message->settled.size(), verdicts_))
-    return false;
+  Message& message = in_flight_;
+  const bool is_known = message.unsettled > 0 && message.number == message_verdicts.number();
+  if (!is_known || !read_verdicts(message_verdicts, message.settled.size(), verdicts_)) return false;
   for (auto verdict = verdicts_.begin(); verdict != verdicts_.end(); ++verdict) {
-    if (!message->settled[verdict->hit]) {
-      message->settled[verdict->hit] = true;
+    if (!message.settled[verdict->hit]) {
+      message.settled[verdict->hit] = true;
       continue;
     }
     // None of it is believed: the hits before this one have no verdict yet, and get one when the stream is given up.
-    while (verdict != verdicts_.begin()) message->settled[(--verdict)->hit] = false;
+    while (verdict != verdicts_.begin()) message.settled[(--verdict)->hit] = false;
     return false;
   }
-  message->unsettled -= verdicts_.size();
-  settle(*message, verdicts_);
-  if (message->unsettled == 0) in_flight_.erase(message);
+  settle();
+  message.unsettled -= verdicts_.size();  // no sooner: those that are answered may bring new hits
   return true;
 }
 
-/// Gives each member of a message its part of the verdicts.
-void RemoteLink::settle(Message& message, std::vector<domain::HitVerdict>& verdicts) {
+/// Gives each member of the message its part of verdicts_.
+void RemoteLink::settle() {
   const auto by_hit = [](const domain::HitVerdict& a, const domain::HitVerdict& b) { return a.hit < b.hit; };
-  if (!std::is_sorted(verdicts.begin(), verdicts.end(), by_hit))
-    std::sort(verdicts.begin(), verdicts.end(), by_hit);
-  auto verdict = verdicts.begin();
-  for (const auto& member : message.members) {
+  if (!std::is_sorted(verdicts_.begin(), verdicts_.end(), by_hit))
+    std::sort(verdicts_.begin(), verdicts_.end(), by_hit);
+  auto verdict = verdicts_.begin();
+  for (const auto& member : in_flight_.members) {
     const auto begin = verdict;
-    for (; verdict != verdicts.end() && verdict->hit < member.end; ++verdict) verdict->hit -= member.first;
+    for (; verdict != verdicts_.end() && verdict->hit < member.end; ++verdict) verdict->hit -= member.first;
     if (begin != verdict) member.reply->on_verdicts({begin, verdict});
   }
 }
 
-void RemoteLink::give_up(Message& message) {
+void RemoteLink::give_up() {
+  if (in_flight_.unsettled == 0) return;
   verdicts_.clear();
-  for (std::uint32_t hit = 0; hit < message.settled.size(); ++hit) {
-    if (!message.settled[hit]) verdicts_.push_back({hit, domain::Verdict::perhaps_counted()});
+  for (std::uint32_t hit = 0; hit < in_flight_.settled.size(); ++hit) {
+    if (!in_flight_.settled[hit]) verdicts_.push_back({hit, domain::Verdict::perhaps_counted()});
   }
-  settle(message, verdicts_);
+  settle();
+  in_flight_.unsettled = 0;
 }
 
 void RemoteLink::refuse_waiting() {
-  for (const auto& member : std::exchange(waiting_, {})) {
+  refuse(std::exchange(waiting_, {}));
+}
+
+void RemoteLink::refuse(const std::vector<Member>& members) {
+  for (const auto& member : members) {
     member.reply->on_one_verdict_for_all(member.end, domain::Verdict::not_counted());
   }
 }
 
 void RemoteLink::ask_now_and_then() {
-  if (open_ && in_flight_.empty() && !asked_) {
+  if (open_ && in_flight_.unsettled == 0 && !asked_) {
     request_->Clear();
     stream_->write(*request_);
     asked_ = Clock::now();
@@ -202,8 +208,8 @@ void RemoteLink::ask_now_and_then() {
 std::optional<RemoteLink::Clock::time_point> RemoteLink::answer_due() const {
   std::optional<Clock::time_point> due;
   if (asked_) due = *asked_ + ask_deadline;
-  if (!in_flight_.empty())
-    due = std::min(due.value_or(Clock::time_point::max()), in_flight_.front().deadline + silence_grace);
+  if (in_flight_.unsettled > 0)
+    due = std::min(due.value_or(Clock::time_point::max()), in_flight_.deadline + silence_grace);
   return due;
 }
 
@@ -239,7 +245,7 @@ void RemoteLink::on_lost(const std::string& reason) {
   const std::string why = "counter " + name() + " is not reachable: " + reason;
   set_why_not_ready(why);
   settings_.changes->bad(why);
-  for (auto& message : std::exchange(in_flight_, {})) give_up(message);
+  give_up();
   refuse_waiting();
   connect_timer_.expires_after(backoff_.next());
   connect_timer_.async_wait([this](boost::system::error_code error) {

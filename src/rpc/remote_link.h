@@ -3,7 +3,6 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
-#include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -53,20 +52,22 @@ class RemoteLink {
     std::uint32_t first;  // its hits stand in the message from here on
     std::uint32_t end;
   };
+  /// Used again.
   struct Message {
     std::uint64_t number = 0;
     Clock::time_point deadline;
     std::vector<Member> members;
     std::vector<bool> settled;  // by hit
-    std::size_t unsettled = 0;
+    std::size_t unsettled = 0;  // 0: it is on its way no more
   };
 
   void connect();
   void send_waiting();
   bool take_verdicts(const v1::Verdicts& message_verdicts);
-  void settle(Message& message, std::vector<domain::HitVerdict>& verdicts);
-  void give_up(Message& message);
+  void settle();
+  void give_up();
   void refuse_waiting();
+  static void refuse(const std::vector<Member>& members);
   void ask_now_and_then();
   std::optional<Clock::time_point> answer_due() const;
   void watch();
@@ -84,7 +85,7 @@ class RemoteLink {
   std::string counters_why_not_;               // what it says of itself
   bool ready_ = false;
   std::vector<Member> waiting_;
-  std::deque<Message> in_flight_;
+  Message in_flight_;
   std::uint64_t next_number_ = 1;
   std::vector<domain::HitVerdict> verdicts_;  // of a message
   std::optional<Clock::time_point> asked_;    // whether it is there, and not answered yet
