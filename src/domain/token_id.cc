@@ -43,12 +43,19 @@ TokenId token_id(const Token& token) noexcept {
   return id;
 }
 
-std::string to_string(const TokenId& id) {
-  std::string text(id.bytes.size() * 2, '0');
-  for (std::size_t i = 0; i < id.bytes.size(); ++i) {
-    text[i * 2] = hex_lower[id.bytes[i] >> 4U];
-    text[i * 2 + 1] = hex_lower[id.bytes[i] & 0xFU];
+void append_hex(const TokenId& id, std::string& out) {
+  std::array<char, 2 * sizeof id.bytes> digits;
+  auto digit = digits.begin();
+  for (const auto byte : id.bytes) {
+    *digit++ = hex_lower[byte >> 4U];
+    *digit++ = hex_lower[byte & 0xFU];
   }
+  out.append(digits.data(), digits.size());
+}
+
+std::string to_string(const TokenId& id) {
+  std::string text;
+  append_hex(id, text);
   return text;
 }
 

@@ -26,40 +26,25 @@ const std::string_view tidy_script = R"(
 if redis.call('HEXISTS', KEYS[1], '') == 0 then redis.call('DEL', KEYS[1]) end
 )";
 
-std::string_view text_of(const redisReply& reply) {
-  return {reply.str, static_cast<std::size_t>(reply.len)};
-}
-
-std::string redis_key(const domain::TokenId& id) {
-  return "tracker:{" + domain::to_string(id) + "}";
-}
-
-const std::string& track_script_sha1() {
-  static const std::string sha1 = [] {
-    std::array<unsigned char, 20> digest{};
-    if (EVP_Digest(track_script.data(), track_script.size(), digest.data(), nullptr, EVP_sha1(), nullptr) !=
-        1) {
-      std::abort();
-    }
-    std::string hex;
-    for (auto byte : digest) {
-      hex += domain::hex_lower[byte >> 4U];
-      hex += domain::hex_lower[byte & 0xFU];
-    }
-    return hex;
-  }();
-  return sha1;
-}
-
 namespace {
+
+constexpr std::string_view key_begin = "tracker:{";
+constexpr std::string_view key_end = "}";
+constexpr std::size_t key_bytes = key_begin.size() + 2 * sizeof(domain::TokenId) + key_end.size();
+
+void append_key(const domain::TokenId& id, std::string& out) {
+  out += key_begin;
+  domain::append_hex(id, out);
+  out += key_end;
+}
 
 /// `$5` or `*3`: a kind, a number, the end of the line.
 void append_number(char kind, std::size_t number, std::string& out) {
-  std::array<char, 20> digits;
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
-  out += kind;
-  out.append(digits.data(), end);
-  out += "\r\n";
+  std::array<char, 24> line{kind};
+  auto* end = std::to_chars(line.data() + 1, line.data() + line.size(), number).ptr;
+  *end++ = '\r';
+  *end++ = '\n';
+  out.append(line.data(), end);
 }
 
 void append_bulk(std::string_view text, std::string& out) {
@@ -80,6 +65,33 @@ bool starts_with_any(std::string_view error, std::initializer_list<std::string_v
 }
 
 }  // namespace
+
+std::string_view text_of(const redisReply& reply) {
+  return {reply.str, static_cast<std::size_t>(reply.len)};
+}
+
+std::string redis_key(const domain::TokenId& id) {
+  std::string key;
+  append_key(id, key);
+  return key;
+}
+
+const std::string& track_script_sha1() {
+  static const std::string sha1 = [] {
+    std::array<unsigned char, 20> digest{};
+    if (EVP_Digest(track_script.data(), track_script.size(), digest.data(), nullptr, EVP_sha1(), nullptr) !=
+        1) {
+      std::abort();
+    }
+    std::string hex;
+    for (auto byte : digest) {
+      hex += domain::hex_lower[byte >> 4U];
+      hex += domain::hex_lower[byte & 0xFU];
+    }
+    return hex;
+  }();
+  return sha1;
+}
 
 bool is_unfit(std::string_view error) {
   return starts_with_any(error, {"READONLY", "MASTERDOWN", "LOADING", "OOM", "MISCONF", "NOREPLICAS"});
@@ -131,21 +143,25 @@ void RedisRound::group() {
 void RedisRound::append(std::size_t command, Form form, std::string& out) {
   auto& its = commands_[command];
   its.form = form;
-  const std::string key = redis_key(token(command));
+  std::string key;  // as an argument
+  append_number('$', key_bytes, key);
+  append_key(token(command), key);
+  key += "\r\n";
   if (form == Form::plain) {
-    append_command({"HEXISTS", key, ""}, out);
+    out += "*3\r\n$7\r\nHEXISTS\r\n";
+    out += key;
+    out += "$0\r\n\r\n";
   } else {
     append_number('*', 4 + 2 * (its.end - its.begin), out);
     append_bulk(form == Form::script ? "EVALSHA" : "EVAL", out);
     append_bulk(form == Form::script ? std::string_view(track_script_sha1()) : track_script, out);
     append_bulk("1", out);
-    append_bulk(key, out);
+    out += key;
   }
   for (auto i = its.begin; i < its.end; ++i) {
     if (form == Form::plain) {
-      append_number('*', 4, out);
-      append_bulk("HINCRBY", out);
-      append_bulk(key, out);
+      out += "*4\r\n$7\r\nHINCRBY\r\n";
+      out += key;
     }
     append_bulk(path(hits_[increments_[i].begin]), out);
     append_bulk(increments_[i].end - increments_[i].begin, out);
