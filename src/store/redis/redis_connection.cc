@@ -214,7 +214,7 @@ void RedisStore::Connection::deliver() {
 }
 
 void RedisStore::Connection::send_waiting() {
-  if (writing_) return;  // it is called again when that write is done
+  if (writing_ || broken_) return;  // it is called again when that write is done, or they are refused
   {
     const std::lock_guard lock(mutex_);
     wake_posted_ = false;
@@ -262,6 +262,7 @@ void RedisStore::Connection::write() {
   boost::system::error_code error;
   unsent_.erase(0, socket_.write_some(asio::buffer(unsent_), error));
   if (error && error != asio::error::would_block) {
+    broken_ = true;
     socket_.shutdown(Socket::shutdown_both, error);  // so that the reader finds out, too
     return unsent_.clear();
   }
@@ -277,7 +278,7 @@ void RedisStore::Connection::write() {
 
 /// Sees to it that a Redis that hangs is noticed.
 void RedisStore::Connection::watch() {
-  if (std::exchange(watching_, true)) return;
+  if (in_flight_.empty() || std::exchange(watching_, true)) return;
   watchdog_.expires_at(std::max(in_flight_.front().sent, heard_) + settings_.reply_deadline);
   watchdog_.async_wait([this](boost::system::error_code error) {
     watching_ = false;
