@@ -128,6 +128,7 @@ bool EnvoyWorker::mint(Exchange& exchange) {
   auto* pending = new PendingMint(*this, exchange);  // deletes itself
   const auto now = runtime::Clock::now();
   watch(*pending);
+  schedule_turn_end();  // if it is answered at once, that must not end the turn: its connection is still read
   counter_.mint(now + settings_.request_deadline, *pending);
   return true;
 }

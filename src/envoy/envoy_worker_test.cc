@@ -1,6 +1,8 @@
 #include "envoy/envoy_worker.h"
 
 #include <gtest/gtest.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -55,6 +57,15 @@ class EnvoyWorkerTest : public testing::Test {
               static_cast<ssize_t>(bytes.size()));
   }
 
+  /// Whether all that the client sent is where the worker can read it.
+  bool has_arrived() const {
+    const auto deadline = runtime::Clock::now() + 10s;
+    int unacknowledged = 1;
+    while (unacknowledged > 0 && runtime::Clock::now() < deadline)
+      ::ioctl(client_->number(), SIOCOUTQ, &unacknowledged);
+    return unacknowledged == 0;
+  }
+
   /// From now on the client reads its answers, and sends one more request for each that the worker has read:
   /// whenever the worker looks, there is more to read. It stops by itself after `requests_max`.
   void begin_to_pipeline_without_pause() {
@@ -70,6 +81,8 @@ class EnvoyWorkerTest : public testing::Test {
   }
 
   static constexpr std::string_view request = "GET /auth HTTP/1.1\r\nHost: a\r\n\r\n";
+  static constexpr std::string_view hit =
+      "GET /a HTTP/1.1\r\nHost: a\r\nAuthorization: c6f6fd4b-b347-4aa1-b22d-c2a786eb82fd\r\n\r\n";
   static constexpr std::size_t requests_max = 200'000;
 
   boost::asio::io_context context_{1};
@@ -120,9 +133,22 @@ TEST_F(EnvoyWorkerTest, AClientThatPipelinesWithoutPauseLetsADrainEnd) {
   EXPECT_LT(counter_.mints, requests_max) << "what it sent after the drain began was still served";
 }
 
+TEST_F(EnvoyWorkerTest, WhatArrivedBeforeADrainIsServedBehindAMintToo) {
+  ASSERT_TRUE(runs_until([this] { return totals_.connections == 1; }));
+  bool drained = false;
+  boost::asio::post(context_, [&] {
+    send(std::string(request) + std::string(hit));
+    ASSERT_TRUE(has_arrived());
+    worker_.drain([&] { drained = true; });
+  });
+  EXPECT_TRUE(runs_until([&] { return drained; }));
+  EXPECT_EQ(counter_.mints, 1U);
+  EXPECT_EQ(counter_.tracked, 1U);
+}
+
 TEST_F(EnvoyWorkerTest, AClientThatResetItsConnectionBeforeItsHitWasHandedOnIsNotCounted) {
   ASSERT_TRUE(runs_until([this] { return totals_.connections == 1; }));
-  send("GET /a HTTP/1.1\r\nHost: a\r\nAuthorization: c6f6fd4b-b347-4aa1-b22d-c2a786eb82fd\r\n\r\n");
+  send(hit);
   const linger at_once{.l_onoff = 1, .l_linger = 0};
   EXPECT_EQ(::setsockopt(client_->number(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once), 0);
   client_.reset();

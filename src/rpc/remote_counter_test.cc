@@ -35,8 +35,9 @@ using std::chrono_literals::operator""s;
 /// A counter that says what it is told, whatever it is asked.
 class ScriptedCounter final : public Http2Connection {
  public:
-  ScriptedCounter(runtime::Socket socket, const std::vector<v1::Verdicts>& verdicts)
-      : Http2Connection(End::server, std::move(socket)), verdicts_(verdicts) {}
+  ScriptedCounter(runtime::Socket socket, const std::vector<v1::Verdicts>& verdicts,
+                  const bool& dies_of_mints)
+      : Http2Connection(End::server, std::move(socket)), verdicts_(verdicts), dies_of_mints_(dies_of_mints) {}
 
  private:
   void on_call(CallId call, std::string_view method, std::string_view /*timeout*/) override {
@@ -55,6 +56,7 @@ class ScriptedCounter final : public Http2Connection {
     }
   }
   void on_half_close(CallId call) override {
+    if (dies_of_mints_) return close();
     v1::MintResponse response;
     response.set_token(std::string(16, 't'));
     send(call, response);
@@ -63,6 +65,7 @@ class ScriptedCounter final : public Http2Connection {
   void on_lost(const std::string& /*reason*/) override {}
 
   const std::vector<v1::Verdicts>& verdicts_;
+  const bool& dies_of_mints_;
   CallId track_ = 0;
 };
 
@@ -76,7 +79,9 @@ struct VerdictRecorder final : counter::TrackReply {
 struct MintRecorder final : counter::MintReply {
   void on_minted(boost::system::result<domain::Token, domain::Failure> minted) override {
     outcomes.push_back(minted);
+    if (outcomes.size() == 1) after_first();
   }
+  std::function<void()> after_first = [] {};
   std::vector<boost::system::result<domain::Token, domain::Failure>> outcomes;
 };
 
@@ -88,7 +93,7 @@ class RemoteCounterTest : public testing::Test {
   void accept() {
     acceptor_.async_accept([this](boost::system::error_code error, runtime::Socket socket) {
       if (error) return;
-      std::make_shared<ScriptedCounter>(std::move(socket), verdicts_)->begin();
+      std::make_shared<ScriptedCounter>(std::move(socket), verdicts_, dies_of_mints_)->begin();
       accept();
     });
   }
@@ -116,6 +121,7 @@ class RemoteCounterTest : public testing::Test {
   boost::asio::io_context loop_{1};
   runtime::Acceptor acceptor_ = runtime::listen(loop_, {"127.0.0.1", 0});
   std::vector<v1::Verdicts> verdicts_;
+  bool dies_of_mints_ = false;
   runtime::ChangeLog changes_;
   domain::HitBatch hits_;
   VerdictRecorder reply_;
@@ -145,6 +151,23 @@ TEST_F(RemoteCounterTest, OfAMessageThatNamesAHitTwiceNothingIsBelieved) {
 TEST_F(RemoteCounterTest, OfAMessageThatNamesASettledHitNothingIsBelieved) {
   EXPECT_EQ(kinds_of_three({verdicts_on({0}), verdicts_on({1, 0})}),
             (Kinds{{0, counted}, {1, perhaps}, {2, perhaps}}));
+}
+
+TEST_F(RemoteCounterTest, WhoAsksForMoreWhenHisConnectionIsLostIsRefused) {
+  dies_of_mints_ = true;
+  ASSERT_TRUE(gets_ready());
+  hits_.push({}, "/a");
+  hits_.set_deadline(runtime::Clock::now() + 10s);
+  MintRecorder mints;
+  mints.after_first = [&] {
+    counter_.mint(runtime::Clock::now() + 10s, mints);
+    counter_.track(hits_, reply_);
+  };
+  counter_.mint(runtime::Clock::now() + 10s, mints);
+  ASSERT_TRUE(runs_until([&] { return mints.outcomes.size() == 2 && !reply_.kinds.empty(); }));
+  EXPECT_EQ(mints.outcomes[0].error(), domain::Failure::perhaps_done);
+  EXPECT_EQ(mints.outcomes[1].error(), domain::Failure::not_done);
+  EXPECT_EQ(reply_.kinds, (Kinds{{0, domain::Verdict::Kind::not_counted}}));
 }
 
 TEST_F(RemoteCounterTest, AConnectionThatHasHadAllItsCallsIsReplacedByAnother) {

@@ -238,13 +238,15 @@ void RemoteLink::on_silence() {
 }
 
 void RemoteLink::on_lost(const std::string& reason) {
-  std::exchange(stream_, nullptr)->abandon();
+  const auto lost = std::exchange(stream_, nullptr);
   open_ = false;
   silent_ = false;
   asked_.reset();
   const std::string why = "counter " + name() + " is not reachable: " + reason;
   set_why_not_ready(why);
   settings_.changes->bad(why);
+  // Whom these answer may ask for more, and is refused.
+  lost->abandon();
   give_up();
   refuse_waiting();
   connect_timer_.expires_after(backoff_.next());
