@@ -2,6 +2,8 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
+#include <string>
 
 namespace tracker::domain {
 
@@ -28,6 +30,16 @@ inline constexpr auto hex_values = make_hex_values();
 /// The value of a hex digit in either case, or not_hex.
 constexpr std::uint8_t hex_value(char c) noexcept {
   return detail::hex_values[static_cast<std::uint8_t>(c)];
+}
+
+/// Two lower-case digits for each byte.
+inline void append_hex(std::span<const std::uint8_t> bytes, std::string& out) {
+  std::size_t at = out.size();
+  out.resize(at + 2 * bytes.size());
+  for (const auto byte : bytes) {
+    out[at++] = hex_lower[byte >> 4U];
+    out[at++] = hex_lower[byte & 0xFU];
+  }
 }
 
 }  // namespace tracker::domain

@@ -43,19 +43,9 @@ TokenId token_id(const Token& token) noexcept {
   return id;
 }
 
-void append_hex(const TokenId& id, std::string& out) {
-  std::array<char, 2 * sizeof id.bytes> digits;
-  auto digit = digits.begin();
-  for (const auto byte : id.bytes) {
-    *digit++ = hex_lower[byte >> 4U];
-    *digit++ = hex_lower[byte & 0xFU];
-  }
-  out.append(digits.data(), digits.size());
-}
-
 std::string to_string(const TokenId& id) {
   std::string text;
-  append_hex(id, text);
+  append_hex(id.bytes, text);
   return text;
 }
 

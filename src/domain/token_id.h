@@ -24,6 +24,5 @@ TokenId token_id(const Token& token) noexcept;
 
 /// 32 lower-case hex digits.
 std::string to_string(const TokenId& id);
-void append_hex(const TokenId& id, std::string& out);
 
 }  // namespace tracker::domain

@@ -26,17 +26,32 @@ const std::string_view tidy_script = R"(
 if redis.call('HEXISTS', KEYS[1], '') == 0 then redis.call('DEL', KEYS[1]) end
 )";
 
-namespace {
-
-constexpr std::string_view key_begin = "tracker:{";
-constexpr std::string_view key_end = "}";
-constexpr std::size_t key_bytes = key_begin.size() + 2 * sizeof(domain::TokenId) + key_end.size();
-
-void append_key(const domain::TokenId& id, std::string& out) {
-  out += key_begin;
-  domain::append_hex(id, out);
-  out += key_end;
+std::string_view text_of(const redisReply& reply) {
+  return {reply.str, static_cast<std::size_t>(reply.len)};
 }
+
+std::string redis_key(const domain::TokenId& id) {
+  std::string key = "tracker:{";
+  domain::append_hex(id.bytes, key);
+  key += '}';
+  return key;
+}
+
+const std::string& track_script_sha1() {
+  static const std::string sha1 = [] {
+    std::array<unsigned char, 20> digest{};
+    if (EVP_Digest(track_script.data(), track_script.size(), digest.data(), nullptr, EVP_sha1(), nullptr) !=
+        1) {
+      std::abort();
+    }
+    std::string hex;
+    domain::append_hex(digest, hex);
+    return hex;
+  }();
+  return sha1;
+}
+
+namespace {
 
 /// `$5` or `*3`: a kind, a number, the end of the line.
 void append_number(char kind, std::size_t number, std::string& out) {
@@ -65,33 +80,6 @@ bool starts_with_any(std::string_view error, std::initializer_list<std::string_v
 }
 
 }  // namespace
-
-std::string_view text_of(const redisReply& reply) {
-  return {reply.str, static_cast<std::size_t>(reply.len)};
-}
-
-std::string redis_key(const domain::TokenId& id) {
-  std::string key;
-  append_key(id, key);
-  return key;
-}
-
-const std::string& track_script_sha1() {
-  static const std::string sha1 = [] {
-    std::array<unsigned char, 20> digest{};
-    if (EVP_Digest(track_script.data(), track_script.size(), digest.data(), nullptr, EVP_sha1(), nullptr) !=
-        1) {
-      std::abort();
-    }
-    std::string hex;
-    for (auto byte : digest) {
-      hex += domain::hex_lower[byte >> 4U];
-      hex += domain::hex_lower[byte & 0xFU];
-    }
-    return hex;
-  }();
-  return sha1;
-}
 
 bool is_unfit(std::string_view error) {
   return starts_with_any(error, {"READONLY", "MASTERDOWN", "LOADING", "OOM", "MISCONF", "NOREPLICAS"});
@@ -144,9 +132,7 @@ void RedisRound::append(std::size_t command, Form form, std::string& out) {
   auto& its = commands_[command];
   its.form = form;
   std::string key;  // as an argument
-  append_number('$', key_bytes, key);
-  append_key(token(command), key);
-  key += "\r\n";
+  append_bulk(redis_key(token(command)), key);
   if (form == Form::plain) {
     out += "*3\r\n$7\r\nHEXISTS\r\n";
     out += key;
