@@ -214,7 +214,7 @@ void RedisStore::Connection::deliver() {
 }
 
 void RedisStore::Connection::send_waiting() {
-  if (writing_ || broken_) return;  // it is called again when that write is done, or they are refused
+  if (writing_) return;  // it is called again when that write is done
   {
     const std::lock_guard lock(mutex_);
     wake_posted_ = false;
@@ -262,9 +262,10 @@ void RedisStore::Connection::write() {
   boost::system::error_code error;
   unsent_.erase(0, socket_.write_some(asio::buffer(unsent_), error));
   if (error && error != asio::error::would_block) {
-    broken_ = true;
+    unsent_.clear();
+    const std::string reason = error.message();
     socket_.shutdown(Socket::shutdown_both, error);  // so that the reader finds out, too
-    return unsent_.clear();
+    return stop_taking(reason);                      // nothing may follow what was perhaps half of a command
   }
   if (unsent_.empty()) return;
   writing_ = true;

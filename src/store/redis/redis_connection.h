@@ -132,7 +132,6 @@ class RedisStore::Connection {
   std::vector<char> read_buffer_;
   std::string unsent_;    // commands
   bool writing_ = false;  // waits until the socket takes more
-  bool broken_ = false;   // a write failed: nothing may follow what was perhaps half of a command
   bool watching_ = false;
   bool hung_ = false;
   bool refused_ = false;     // it may lose more than it is allowed to

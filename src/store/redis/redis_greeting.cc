@@ -24,7 +24,6 @@ constexpr std::string_view probe_key = "tracker:{probe}";
 /// Answers what went wrong, or nothing.
 auto RedisStore::Connection::connect() -> Awaitable<std::string> {
   hung_ = false;
-  broken_ = false;
   refused_ = false;
   unfit_.clear();
   reader_.reset(redisReaderCreate());
