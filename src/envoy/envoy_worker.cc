@@ -116,7 +116,6 @@ bool EnvoyWorker::track(const domain::TokenId& id, std::string_view path, Exchan
     }
     batch_ = free_batches_.back();
     free_batches_.pop_back();
-    schedule_turn_end();
   }
   batch_->push(id, path, exchange);
   if (batch_->hits().bytes() >= batch_bytes_max) hand_on();
@@ -128,7 +127,6 @@ bool EnvoyWorker::mint(Exchange& exchange) {
   auto* pending = new PendingMint(*this, exchange);  // deletes itself
   const auto now = runtime::Clock::now();
   watch(*pending);
-  schedule_turn_end();  // if it is answered at once, that must not end the turn: its connection is still read
   counter_.mint(now + settings_.request_deadline, *pending);
   return true;
 }
@@ -139,6 +137,7 @@ bool EnvoyWorker::enter_flight() {
     return false;
   }
   ++in_flight_;
+  schedule_turn_end();  // if it is answered at once, that must not end the turn: its connection is still read
   return true;
 }
 
