@@ -11,7 +11,7 @@
 #include <chrono>
 #include <exception>
 
-#include "rpc/http2_connection.h"
+#include "rpc/http2_session.h"
 #include "runtime/deadlines.h"
 
 namespace tracker::rpc {

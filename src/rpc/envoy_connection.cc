@@ -214,11 +214,16 @@ void EnvoyConnection::on_cancel(CallId call) {
 }
 
 void EnvoyConnection::on_written() {
+  if (!std::exchange(held_back_, false)) return;
   for (const auto& [call, stream] : streams_) read_on(call, stream);
 }
 
 void EnvoyConnection::read_on(CallId call, const Stream& stream) {
-  if (stream.in_flight < batches_in_flight_max && waiting_bytes(call) < waiting_bytes_max) take_more(call);
+  if (waiting_bytes(call) >= waiting_bytes_max) {
+    held_back_ = true;
+  } else if (stream.in_flight < batches_in_flight_max) {
+    take_more(call);
+  }
 }
 
 void EnvoyConnection::on_lost(const std::string& /*reason*/) {

@@ -57,6 +57,7 @@ class EnvoyConnection final : public Http2Connection {
 
   CountingService& service_;
   std::map<CallId, Stream> streams_;
+  bool held_back_ = false;      // some stream, since too much waits to be sent on it
   v1::TrackRequest request_;    // used again
   v1::TrackResponse response_;  // used again
 };

@@ -1,14 +1,11 @@
 #include "rpc/http2_connection.h"
 
 #include <google/protobuf/message_lite.h>
-#include <nghttp2/nghttp2.h>
 
-#include <algorithm>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/post.hpp>
 #include <charconv>
-#include <cstring>
-#include <new>
+#include <utility>
 
 namespace tracker::rpc {
 
@@ -21,173 +18,20 @@ constexpr std::size_t read_bytes = 64 * 1024;
 constexpr std::size_t prefix_bytes = 5;
 /// A batch is 1 MiB and a few columns.
 constexpr std::size_t message_bytes_max = 8 * 1024 * 1024;
-/// A window must hold a whole message: it is opened again when that has been worked on.
-constexpr std::int32_t window_bytes = 16 * 1024 * 1024;
-constexpr std::uint32_t calls_max = 1024;
 
-nghttp2_nv header(std::string_view name, std::string_view value) {
-  const auto bytes = [](std::string_view text) {
-    return reinterpret_cast<std::uint8_t*>(const_cast<char*>(text.data()));  // nghttp2 only reads it
-  };
-  return {bytes(name), bytes(value), name.size(), value.size(), NGHTTP2_NV_FLAG_NONE};
-}
-
-std::string_view text(const std::uint8_t* bytes, std::size_t size) {
-  return {reinterpret_cast<const char*>(bytes), size};
-}
-
-/// What a client of ours sends first: the preface and the head of a SETTINGS frame (RFC 9113, sections 3.4, 4.1
-/// and 6.5), whose first setting is tracker's. The frame's length stands where the dots do.
-constexpr std::string_view preface("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n...\4\0\0\0\0\0\xF7\x54", 35);
-constexpr std::size_t length_begin = 24;
-constexpr std::size_t length_end = 27;
-constexpr std::string_view no_settings("\0\0\0", length_end - length_begin);
-constexpr std::int32_t tracker_setting = 0xF754;
-constexpr std::uint32_t tracker_protocol = 1;
-
-std::size_t message_size(std::string_view prefix) {
-  std::size_t size = 0;
-  for (std::size_t i = 1; i < prefix_bytes; ++i) size = size << 8U | static_cast<std::uint8_t>(prefix[i]);
-  return size;
-}
-
-void append_prefix(std::size_t message_bytes, std::string& out) {
-  out += '\0';
-  for (int shift = 24; shift >= 0; shift -= 8) out += static_cast<char>(message_bytes >> shift & 0xFFU);
-}
-
-const nghttp2_nv ok_status = header(":status", "200");
-const nghttp2_nv content_type = header("content-type", "application/grpc");
+const std::pair<std::string, std::string> content_type{"content-type", "application/grpc"};
 
 }  // namespace
 
-std::optional<bool> is_from_tracker(std::string_view first_bytes) {
-  if (first_bytes.substr(0, length_end).ends_with(no_settings)) return false;  // so none is tracker's
-  for (std::size_t i = 0; i < preface.size(); ++i) {
-    if (i == first_bytes.size()) return std::nullopt;
-    if ((i < length_begin || i >= length_end) && first_bytes[i] != preface[i]) return false;
-  }
-  return true;
-}
+Http2Connection::Http2Connection(End end, runtime::Socket socket, std::uint32_t calls_max)
+    : end_(end),
+      calls_left_(calls_max),
+      resolver_(socket.get_executor()),
+      socket_(std::move(socket)),
+      session_(end, *this),
+      read_buffer_(read_bytes) {}
 
-/// What nghttp2 calls.
-struct Http2Connection::Callbacks {
-  static Http2Connection& self(void* user) { return *static_cast<Http2Connection*>(user); }
-
-  /// What a callback answers: a closed connection ends nghttp2's work.
-  static int go_on(const Http2Connection& connection) {
-    return connection.closed_ ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
-  }
-
-  static int on_begin_headers(nghttp2_session* /*session*/, const nghttp2_frame* frame, void* user) {
-    Http2Connection& connection = self(user);
-    if (connection.end_ == End::server && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
-      connection.calls_.try_emplace(frame->hd.stream_id);
-    }
-    return 0;
-  }
-
-  static int on_header(nghttp2_session* /*session*/, const nghttp2_frame* frame, const std::uint8_t* name,
-                       std::size_t name_size, const std::uint8_t* value, std::size_t value_size,
-                       std::uint8_t /*flags*/, void* user) {
-    Call* call = self(user).find(frame->hd.stream_id);
-    if (call == nullptr) return 0;
-    const auto name_text = text(name, name_size);
-    const auto value_text = text(value, value_size);
-    if (name_text == ":path") call->method = value_text;
-    if (name_text == "grpc-timeout") call->timeout = value_text;
-    if (name_text == ":status") call->http_status = value_text;
-    if (name_text == "grpc-message") call->detail = value_text;
-    if (name_text == "grpc-status") {
-      std::from_chars(value_text.data(), value_text.data() + value_text.size(), call->status);
-    }
-    return 0;
-  }
-
-  static int on_frame(nghttp2_session* /*session*/, const nghttp2_frame* frame, void* user) {
-    Http2Connection& connection = self(user);
-    const CallId id = frame->hd.stream_id;
-    const Call* call = connection.find(id);
-    if (call == nullptr || (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA)) return 0;
-    const bool ends = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
-    if (connection.end_ == End::client) {
-      if (ends) connection.end_call(id, NGHTTP2_NO_ERROR);
-      return go_on(connection);
-    }
-    if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
-      connection.accept_call(id);
-      connection.on_call(id, call->method, call->timeout);
-    }
-    if (ends && !connection.closed_) connection.on_half_close(id);
-    return go_on(connection);
-  }
-
-  static int on_data(nghttp2_session* session, std::uint8_t /*flags*/, std::int32_t id,
-                     const std::uint8_t* data, std::size_t size, void* user) {
-    Http2Connection& connection = self(user);
-    nghttp2_session_consume_connection(session, size);
-    if (Call* call = connection.find(id)) {
-      call->untaken += size;
-      if (connection.end_ == End::client) connection.take_more(id);
-      connection.take_data(id, *call, text(data, size));
-    }
-    return go_on(connection);
-  }
-
-  static int on_stream_close(nghttp2_session* /*session*/, std::int32_t id, std::uint32_t error, void* user) {
-    Http2Connection& connection = self(user);
-    connection.end_call(id, error);
-    return go_on(connection);
-  }
-
-  static ssize_t read_outgoing(nghttp2_session* session, std::int32_t id, std::uint8_t* out, std::size_t room,
-                               std::uint32_t* flags, nghttp2_data_source* /*source*/, void* user) {
-    Http2Connection& connection = self(user);
-    Call* call = connection.find(id);
-    if (call == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-    const std::size_t size = std::min(room, call->outgoing.size() - call->sent);
-    if (size == 0 && !call->last) return NGHTTP2_ERR_DEFERRED;
-    std::memcpy(out, call->outgoing.data() + call->sent, size);
-    call->sent += size;
-    if (call->sent == call->outgoing.size()) {
-      call->outgoing.clear();
-      call->sent = 0;
-      if (call->last) {
-        *flags |= NGHTTP2_DATA_FLAG_EOF;
-        if (connection.end_ == End::server) {
-          *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-          const std::string code = std::to_string(call->status);
-          const nghttp2_nv trailers[] = {header("grpc-status", code), header("grpc-message", call->detail)};
-          nghttp2_submit_trailer(session, id, trailers, std::size(trailers));
-        }
-      }
-    }
-    return static_cast<ssize_t>(size);
-  }
-
-  static nghttp2_data_provider outgoing() {
-    nghttp2_data_provider provider{};
-    provider.read_callback = read_outgoing;
-    return provider;
-  }
-
-  static int on_frame_sent(nghttp2_session* session, const nghttp2_frame* frame, void* user) {
-    Http2Connection& connection = self(user);
-    const CallId id = frame->hd.stream_id;
-    const bool ends = frame->hd.type == NGHTTP2_HEADERS && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
-    if (connection.end_ == End::server && ends && nghttp2_session_get_stream_remote_close(session, id) == 0) {
-      nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, NGHTTP2_NO_ERROR);  // nobody reads on
-    }
-    return 0;
-  }
-};
-
-Http2Connection::Http2Connection(End end, runtime::Socket socket)
-    : end_(end), resolver_(socket.get_executor()), socket_(std::move(socket)), read_buffer_(read_bytes) {}
-
-Http2Connection::~Http2Connection() {
-  nghttp2_session_del(session_);
-}
+Http2Connection::~Http2Connection() = default;
 
 Http2Connection::Call* Http2Connection::find(CallId id) {
   const auto found = calls_.find(id);
@@ -213,112 +57,97 @@ void Http2Connection::begin() {
   boost::system::error_code ignored;
   socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
   socket_.non_blocking(true, ignored);
-
-  nghttp2_session_callbacks* callbacks = nullptr;
-  nghttp2_option* options = nullptr;
-  if (nghttp2_session_callbacks_new(&callbacks) != 0 || nghttp2_option_new(&options) != 0) {
-    throw std::bad_alloc();
-  }
-  nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, Callbacks::on_begin_headers);
-  nghttp2_session_callbacks_set_on_header_callback(callbacks, Callbacks::on_header);
-  nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, Callbacks::on_frame);
-  nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, Callbacks::on_data);
-  nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, Callbacks::on_stream_close);
-  nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, Callbacks::on_frame_sent);
-  nghttp2_option_set_no_auto_window_update(options, 1);
-  const int failed = end_ == End::client ? nghttp2_session_client_new2(&session_, callbacks, this, options)
-                                         : nghttp2_session_server_new2(&session_, callbacks, this, options);
-  nghttp2_session_callbacks_del(callbacks);
-  nghttp2_option_del(options);
-  if (failed != 0) throw std::bad_alloc();
-
-  const nghttp2_settings_entry client_settings[] = {
-      {tracker_setting, tracker_protocol},
-      {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
-      {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, static_cast<std::uint32_t>(window_bytes)}};
-  const nghttp2_settings_entry server_settings[] = {
-      {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, calls_max},
-      {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, static_cast<std::uint32_t>(window_bytes)}};
-  if (end_ == End::client) {
-    nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, client_settings, std::size(client_settings));
-  } else {
-    nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, server_settings, std::size(server_settings));
-  }
-  nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0, window_bytes);
   on_connected();
   flush();
   if (!closed_) read();
 }
 
+// Of a client.
+
 std::optional<Http2Connection::CallId> Http2Connection::begin_call(
     const std::string& authority, std::string_view method,
     std::optional<std::chrono::milliseconds> deadline) {
-  std::vector<nghttp2_nv> headers{header(":method", "POST"), header(":scheme", "http"),
-                                  header(":path", method),   header(":authority", authority),
-                                  header("te", "trailers"),  content_type};
-  const std::string timeout = deadline ? std::to_string(deadline->count()) + "m" : "";
-  if (deadline) headers.push_back(header("grpc-timeout", timeout));
-  const auto outgoing = Callbacks::outgoing();
-  const CallId id =
-      nghttp2_submit_request(session_, nullptr, headers.data(), headers.size(), &outgoing, nullptr);
-  if (id == NGHTTP2_ERR_STREAM_ID_NOT_AVAILABLE) {
+  if (calls_left_ == 0) {
     asio::post(socket_.get_executor(), [self = shared_from_this()] {
       if (!self->closed_) self->lose("its connection has had all the calls that it can have");
     });
     return std::nullopt;
   }
-  if (id < 0) throw std::bad_alloc();
-  calls_.try_emplace(id);
+  Http2Fields fields{{":method", "POST"},       {":scheme", "http"}, {":path", std::string(method)},
+                     {":authority", authority}, {"te", "trailers"},  content_type};
+  if (deadline) fields.emplace_back("grpc-timeout", std::to_string(deadline->count()) + "m");
+  const auto id = session_.open(std::move(fields));
+  if (id) {
+    --calls_left_;
+    calls_.try_emplace(*id);
+  }
   return id;
 }
 
-void Http2Connection::send(CallId id, const google::protobuf::MessageLite& message, bool last) {
-  Call* call = find(id);
-  if (call == nullptr || call->last) return;
-  std::string& out = call->outgoing;
-  const std::size_t size = message.ByteSizeLong();
-  append_prefix(size, out);
-  const std::size_t begin = out.size();
-  out.resize(begin + size);
-  message.SerializeWithCachedSizesToArray(reinterpret_cast<std::uint8_t*>(out.data() + begin));
-  call->last = last;
-  nghttp2_session_resume_data(session_, id);
-  flush();
+void Http2Connection::end_call(CallId id, Http2Error error) {
+  const auto found = calls_.find(id);
+  if (found == calls_.end() || closed_) return;
+  const Call call = std::move(found->second);
+  calls_.erase(found);
+  if (end_ == End::server) return on_cancel(id);
+  CallStatus status{static_cast<StatusCode>(call.status), call.detail, error == Http2Error::refused_stream};
+  if (call.status < 0) {
+    status.code = status.not_processed ? StatusCode::unavailable : StatusCode::unknown;
+    status.detail = error != Http2Error::none
+                        ? "HTTP/2 says " + name_of(error)
+                        : "it does not speak gRPC (HTTP status " + call.http_status + ")";
+  }
+  on_call_end(id, status);
 }
 
-void Http2Connection::accept_call(CallId id) {
-  const nghttp2_nv headers[] = {ok_status, content_type};
-  const auto outgoing = Callbacks::outgoing();
-  nghttp2_submit_response(session_, id, headers, std::size(headers), &outgoing);
+// Of a server.
+
+void Http2Connection::on_begin(CallId id) {
+  calls_.try_emplace(id);
+}
+
+void Http2Connection::on_request(CallId id) {
+  Call* call = find(id);
+  if (call == nullptr) return;
+  session_.respond(id, {{":status", "200"}, content_type});
+  on_call(id, call->method, call->timeout);
 }
 
 void Http2Connection::finish(CallId id, StatusCode code, std::string_view detail) {
   Call* call = find(id);
-  if (call == nullptr || call->last) return;
-  call->last = true;
-  call->status = static_cast<int>(code);
-  call->detail = detail;
-  nghttp2_session_resume_data(session_, id);
+  if (call == nullptr || std::exchange(call->finished, true)) return;
+  session_.end(
+      id, {{"grpc-status", std::to_string(static_cast<int>(code))}, {"grpc-message", std::string(detail)}});
   flush();
 }
 
 void Http2Connection::finish_all_and_close() {
   if (closed_) return;
   finishing_ = true;
-  nghttp2_submit_shutdown_notice(session_);
+  session_.announce_end();
+  flush();
+}
+
+// Of both.
+
+void Http2Connection::send(CallId id, const google::protobuf::MessageLite& message, bool last) {
+  if (find(id) == nullptr) return;
+  const std::size_t size = message.ByteSizeLong();
+  message_.assign(1, '\0');
+  append_number(static_cast<std::uint32_t>(size), prefix_bytes - 1, message_);
+  message_.resize(prefix_bytes + size);
+  message.SerializeWithCachedSizesToArray(reinterpret_cast<std::uint8_t*>(message_.data() + prefix_bytes));
+  session_.send(id, message_);
+  if (last) session_.end(id);
   flush();
 }
 
 void Http2Connection::take_more(CallId id) {
-  Call* call = find(id);
-  if (call == nullptr || call->untaken == 0) return;
-  nghttp2_session_consume_stream(session_, id, std::exchange(call->untaken, 0));
-  flush();
+  if (session_.take_more(id)) flush();
 }
 
 std::size_t Http2Connection::waiting_bytes(CallId id) const {
-  const auto call = calls_.find(id);
-  return call == calls_.end() ? 0 : call->second.outgoing.size() - call->second.sent;
+  return session_.waiting_bytes(id);
 }
 
 void Http2Connection::read() {
@@ -332,24 +161,35 @@ void Http2Connection::read() {
 }
 
 void Http2Connection::take(std::string_view bytes) {
-  in_nghttp2_ = true;
-  const auto taken =
-      nghttp2_session_mem_recv(session_, reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
-  in_nghttp2_ = false;
+  in_session_ = true;
+  const auto error = session_.receive(bytes);
+  in_session_ = false;
   if (closed_) return;
-  if (taken < 0) return lose(nghttp2_strerror(static_cast<int>(taken)));
   flush();
+  if (error != Http2Error::none && !closed_) lose("it does not keep to HTTP/2: " + name_of(error));
 }
 
-void Http2Connection::take_data(CallId id, Call& call, std::string_view bytes) {
-  if (call.last && end_ == End::server) return;  // it is finished: nobody reads it
-  const bool continues = !call.incoming.empty();
+void Http2Connection::on_field(CallId id, std::string_view name, std::string_view value) {
+  Call* call = find(id);
+  if (call == nullptr) return;
+  if (name == ":path") call->method = value;
+  if (name == "grpc-timeout") call->timeout = value;
+  if (name == ":status") call->http_status = value;
+  if (name == "grpc-message") call->detail = value;
+  if (name == "grpc-status") std::from_chars(value.data(), value.data() + value.size(), call->status);
+}
+
+void Http2Connection::on_data(CallId id, std::string_view bytes) {
+  Call* call = find(id);
+  if (call == nullptr || call->finished) return;  // nobody reads it
+  if (end_ == End::client) session_.take_more(id);
+  const bool continues = !call->incoming.empty();
   if (continues) {
-    call.incoming += bytes;
-    bytes = call.incoming;
+    call->incoming += bytes;
+    bytes = call->incoming;
   }
   while (bytes.size() >= prefix_bytes) {
-    const std::size_t size = message_size(bytes);
+    const std::size_t size = read_number(bytes.substr(1, prefix_bytes - 1));
     if (bytes.front() != '\0' || size > message_bytes_max) return refuse_message(id);
     if (bytes.size() < prefix_bytes + size) break;
     on_message(id, bytes.substr(prefix_bytes, size));
@@ -357,9 +197,9 @@ void Http2Connection::take_data(CallId id, Call& call, std::string_view bytes) {
     bytes.remove_prefix(prefix_bytes + size);
   }
   if (continues) {
-    call.incoming.erase(0, call.incoming.size() - bytes.size());
+    call->incoming.erase(0, call->incoming.size() - bytes.size());
   } else {
-    call.incoming = bytes;
+    call->incoming = bytes;
   }
 }
 
@@ -370,63 +210,60 @@ void Http2Connection::refuse_message(CallId id) {
   finish(id, StatusCode::resource_exhausted, "a message is compressed or too long");
 }
 
-void Http2Connection::end_call(CallId id, std::uint32_t error) {
-  const auto found = calls_.find(id);
-  if (found == calls_.end() || closed_) return;
-  const Call call = std::move(found->second);
-  calls_.erase(found);
-  if (end_ == End::server) return on_cancel(id);
-  CallStatus status{static_cast<StatusCode>(call.status), call.detail, error == NGHTTP2_REFUSED_STREAM};
-  if (call.status < 0) {
-    status.code = status.not_processed ? StatusCode::unavailable : StatusCode::unknown;
-    status.detail = error != NGHTTP2_NO_ERROR
-                        ? std::string("HTTP/2 says ") + nghttp2_http2_strerror(error)
-                        : "it does not speak gRPC (HTTP status " + call.http_status + ")";
-  }
-  on_call_end(id, status);
+void Http2Connection::on_peer_end(CallId id) {
+  if (end_ == End::client) return end_call(id, Http2Error::none);
+  on_half_close(id);
 }
 
+void Http2Connection::on_closed(CallId id, Http2Error error) {
+  end_call(id, error);
+}
+
+/// Sends what can be sent. At its end this may be gone, unless its caller keeps it.
 void Http2Connection::flush() {
-  if (in_nghttp2_ || writing_ || closed_) return;
-  in_nghttp2_ = true;
-  while (nghttp2_session_want_write(session_) != 0) {
-    const std::uint8_t* bytes = nullptr;
-    const auto size = nghttp2_session_mem_send(session_, &bytes);
-    if (size <= 0) break;
-    unsent_.append(text(bytes, static_cast<std::size_t>(size)));
+  if (in_session_ || writing_ || closed_) return;
+  bool wrote = false;
+  for (;;) {
+    in_session_ = true;
+    session_.fill();
+    in_session_ = false;
+    if (closed_) return;
+    if (session_.out().empty()) break;
+    if (!write()) return;
+    wrote = true;
   }
-  in_nghttp2_ = false;
-  write();
+  if (wrote && end_ == End::server) on_written();
+  if (!closed_) close_if_finished();
 }
 
-void Http2Connection::write() {
+/// Answers false if not all of it could be sent.
+bool Http2Connection::write() {
   boost::system::error_code error;
-  if (!unsent_.empty()) unsent_.erase(0, socket_.write_some(asio::buffer(unsent_), error));
+  std::string& out = session_.out();
+  out.erase(0, socket_.write_some(asio::buffer(out), error));
   if (error && error != asio::error::would_block) {
     socket_.shutdown(runtime::Socket::shutdown_both, error);  // so that the reader finds out, too
-    return unsent_.clear();
+    out.clear();
+    return false;
   }
-  if (unsent_.empty()) {
-    close_if_finished();
-    if (!closed_ && end_ == End::server) on_written();
-    return;
-  }
+  if (out.empty()) return true;
   writing_ = true;
   socket_.async_wait(runtime::Socket::wait_write,
                      [self = shared_from_this()](boost::system::error_code wait_error) {
                        self->writing_ = false;
                        if (!wait_error) self->flush();
                      });
+  return false;
 }
 
 void Http2Connection::close_if_finished() {
-  const bool at_its_end =
-      nghttp2_session_want_read(session_) == 0 && nghttp2_session_want_write(session_) == 0;
-  if (at_its_end || (finishing_ && calls_.empty())) lose("it ended the connection");
+  const bool at_its_end = finishing_ || (end_ == End::client && session_.peer_ends());
+  if (at_its_end && !session_.has_streams()) lose("it ended the connection");
 }
 
 void Http2Connection::close() {
   if (std::exchange(closed_, true)) return;
+  session_.stop();
   resolver_.cancel();
   boost::system::error_code ignored;
   socket_.close(ignored);

@@ -8,12 +8,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
+#include "rpc/http2_session.h"
 #include "runtime/listener.h"
-
-struct nghttp2_session;
 
 namespace google::protobuf {
 class MessageLite;
@@ -32,23 +30,19 @@ enum class StatusCode : int {
   unavailable = 14,
 };
 
-/// Whether a connection's first bytes are those of a client end of ours: its first setting (RFC 9113, section
-/// 6.5) is one that IANA leaves to experiments, and that everybody else must ignore. Nothing: they are too few
-/// to tell.
-std::optional<bool> is_from_tracker(std::string_view first_bytes);
-
-/// One end of an HTTP/2 connection in clear text (RFC 9113, framed by nghttp2) that carries gRPC calls ("gRPC
-/// over HTTP2", PROTOCOL-HTTP2.md). Unlike gRPC's own library it lives on its owner's event loop, so that a
-/// message costs no thread switch. Belongs to that loop's thread. Invariants:
-/// 1. nghttp2 is not entered again from within its callbacks: what they cause is sent when they are done.
+/// One end of an HTTP/2 connection in clear text that carries gRPC calls ("gRPC over HTTP2", PROTOCOL-HTTP2.md).
+/// Unlike gRPC's own library it lives on its owner's event loop, so that a message costs no thread switch. Belongs
+/// to that loop's thread. Invariants:
+/// 1. The session is not entered again from within its events: what they cause is sent when they are done.
 /// 2. Once closed it calls back no more; what is still on the event loop keeps it alive.
 /// 3. A call is in calls_ until both sides are done with it; what comes for one that is not is dropped.
-class Http2Connection : public std::enable_shared_from_this<Http2Connection> {
+class Http2Connection : public std::enable_shared_from_this<Http2Connection>, private Http2Session::Events {
  public:
-  using CallId = std::int32_t;
-  enum class End : std::uint8_t { client, server };
+  using CallId = Http2Session::StreamId;
+  using End = Http2Session::End;
 
-  Http2Connection(End end, runtime::Socket socket);
+  /// Client: of `calls_max` calls, of which there are 2^30 at most (RFC 9113, section 5.1.1).
+  Http2Connection(End end, runtime::Socket socket, std::uint32_t calls_max = 0);
   virtual ~Http2Connection();
   Http2Connection(const Http2Connection&) = delete;
   Http2Connection& operator=(const Http2Connection&) = delete;
@@ -64,7 +58,7 @@ class Http2Connection : public std::enable_shared_from_this<Http2Connection> {
 
  protected:
   /// Client: begins a call of a method (such as "/package.Service/Method"). Nothing: the connection has had all
-  /// the 2^30 that it can have, and ends soon, so that another one takes its place.
+  /// that it can have, and ends soon, or its server lets none begin any more.
   std::optional<CallId> begin_call(const std::string& authority, std::string_view method,
                                    std::optional<std::chrono::milliseconds> deadline = std::nullopt);
 
@@ -107,39 +101,41 @@ class Http2Connection : public std::enable_shared_from_this<Http2Connection> {
 
  private:
   struct Call {
-    std::string outgoing;     // messages, framed
-    std::size_t sent = 0;     // of outgoing
-    bool last = false;        // nothing comes behind outgoing
     std::string incoming;     // the beginning of a message
-    std::size_t untaken = 0;  // server: bytes that came and are not in the sender's window again
-    int status = -1;          // grpc-status, said or heard
-    std::string detail;       // grpc-message
+    bool finished = false;    // server: has its status
+    int status = -1;          // client: grpc-status, once it was heard
+    std::string detail;       // client: grpc-message
     std::string http_status;  // client
     std::string method;       // server
     std::string timeout;      // server: grpc-timeout
   };
-  struct Callbacks;
+
+  void on_begin(CallId id) override;
+  void on_request(CallId id) override;
+  void on_field(CallId id, std::string_view name, std::string_view value) override;
+  void on_data(CallId id, std::string_view bytes) override;
+  void on_peer_end(CallId id) override;
+  void on_closed(CallId id, Http2Error error) override;
 
   Call* find(CallId id);
-  void accept_call(CallId id);
   void read();
   void take(std::string_view bytes);
-  void take_data(CallId id, Call& call, std::string_view bytes);
   void refuse_message(CallId id);
-  void end_call(CallId id, std::uint32_t error);
+  void end_call(CallId id, Http2Error error);
   void flush();
-  void write();
+  bool write();
   void close_if_finished();
   void lose(const std::string& reason);
 
   const End end_;
+  std::uint32_t calls_left_;
   runtime::Resolver resolver_;
   runtime::Socket socket_;
-  nghttp2_session* session_ = nullptr;
+  Http2Session session_;
   std::map<CallId, Call> calls_;
   std::vector<char> read_buffer_;
-  std::string unsent_;
-  bool in_nghttp2_ = false;
+  std::string message_;  // on its way into the session
+  bool in_session_ = false;
   bool writing_ = false;    // waits until the socket takes more
   bool finishing_ = false;  // ends with its last call
   bool closed_ = false;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -14,6 +15,8 @@ struct RemoteCounterSettings {
   runtime::Address address;
   std::string version;
   runtime::ChangeLog* changes = nullptr;  // of this counter, shared by all who ask it; outlives them
+  /// So many calls, and another connection takes its place; HTTP/2 has no more (RFC 9113, section 5.1.1).
+  std::uint32_t calls_per_connection = 1U << 30U;
 };
 
 class RemoteLink;

@@ -1,7 +1,6 @@
 #include "rpc/remote_counter.h"
 
 #include <gtest/gtest.h>
-#include <nghttp2/nghttp2.h>
 
 #include <functional>
 #include <map>
@@ -12,21 +11,6 @@
 #include <tracker/v1/counting.pb.h>
 #include "rpc/http2_connection.h"
 #include "runtime/deadlines.h"
-
-namespace {
-std::int32_t first_call = 1;
-}
-
-// The linker puts this before nghttp2's own, so that a connection can be near its last call from the beginning.
-extern "C" int __real_nghttp2_session_client_new2(nghttp2_session** session,
-                                                  const nghttp2_session_callbacks* callbacks, void* user,
-                                                  const nghttp2_option* option);
-extern "C" int __wrap_nghttp2_session_client_new2(nghttp2_session** session,
-                                                  const nghttp2_session_callbacks* callbacks, void* user,
-                                                  const nghttp2_option* option) {
-  const int error = __real_nghttp2_session_client_new2(session, callbacks, user, option);
-  return error != 0 ? error : nghttp2_session_set_next_stream_id(*session, first_call);
-}
 
 namespace tracker::rpc {
 
@@ -87,8 +71,10 @@ struct MintRecorder final : counter::MintReply {
 
 class RemoteCounterTest : public testing::Test {
  protected:
-  RemoteCounterTest() { accept(); }
-  ~RemoteCounterTest() override { first_call = 1; }
+  explicit RemoteCounterTest(std::uint32_t calls_per_connection = 1'000)
+      : calls_per_connection_(calls_per_connection) {
+    accept();
+  }
 
   void accept() {
     acceptor_.async_accept([this](boost::system::error_code error, runtime::Socket socket) {
@@ -118,6 +104,7 @@ class RemoteCounterTest : public testing::Test {
     return reply_.kinds;
   }
 
+  const std::uint32_t calls_per_connection_;
   boost::asio::io_context loop_{1};
   runtime::Acceptor acceptor_ = runtime::listen(loop_, {"127.0.0.1", 0});
   std::vector<v1::Verdicts> verdicts_;
@@ -125,9 +112,11 @@ class RemoteCounterTest : public testing::Test {
   runtime::ChangeLog changes_;
   domain::HitBatch hits_;
   VerdictRecorder reply_;
-  RemoteCounter counter_{
-      loop_,
-      {.address = {"127.0.0.1", acceptor_.local_endpoint().port()}, .version = "1", .changes = &changes_}};
+  RemoteCounter counter_{loop_,
+                         {.address = {"127.0.0.1", acceptor_.local_endpoint().port()},
+                          .version = "1",
+                          .changes = &changes_,
+                          .calls_per_connection = calls_per_connection_}};
 };
 
 v1::Verdicts verdicts_on(const std::vector<std::uint32_t>& hits) {
@@ -170,10 +159,13 @@ TEST_F(RemoteCounterTest, WhoAsksForMoreWhenHisConnectionIsLostIsRefused) {
   EXPECT_EQ(reply_.kinds, (Kinds{{0, domain::Verdict::Kind::not_counted}}));
 }
 
-TEST_F(RemoteCounterTest, AConnectionThatHasHadAllItsCallsIsReplacedByAnother) {
-  first_call = 2'147'483'645;  // the stream, and one mint
+class TwoCallsTest : public RemoteCounterTest {
+ protected:
+  TwoCallsTest() : RemoteCounterTest(2) {}  // the stream, and one mint
+};
+
+TEST_F(TwoCallsTest, AConnectionThatHasHadAllItsCallsIsReplacedByAnother) {
   ASSERT_TRUE(gets_ready());
-  first_call = 1;
   MintRecorder mints;
   const auto mint = [&] { counter_.mint(runtime::Clock::now() + 10s, mints); };
   mint();

@@ -61,7 +61,7 @@ void RemoteLink::set_why_not_ready(std::string why_not) {
 }
 
 void RemoteLink::connect() {
-  stream_ = std::make_shared<RemoteStream>(*this, worker_);
+  stream_ = std::make_shared<RemoteStream>(*this, worker_, settings_.calls_per_connection);
   stream_->start(settings_.address, settings_.version);
   connect_timer_.expires_after(connect_deadline);
   connect_timer_.async_wait([this](boost::system::error_code error) {

@@ -22,8 +22,8 @@ boost::system::result<domain::Token, domain::Failure> outcome(StatusCode code, b
 
 }  // namespace
 
-RemoteStream::RemoteStream(RemoteLink& link, boost::asio::io_context& worker)
-    : Http2Connection(End::client, runtime::Socket(worker.get_executor())), link_(&link) {}
+RemoteStream::RemoteStream(RemoteLink& link, boost::asio::io_context& worker, std::uint32_t calls_max)
+    : Http2Connection(End::client, runtime::Socket(worker.get_executor()), calls_max), link_(&link) {}
 
 void RemoteStream::start(const runtime::Address& address, const std::string& version) {
   authority_ = runtime::to_string(address);

@@ -15,7 +15,7 @@ class RemoteLink;
 /// link's worker.
 class RemoteStream final : public Http2Connection {
  public:
-  RemoteStream(RemoteLink& link, boost::asio::io_context& worker);
+  RemoteStream(RemoteLink& link, boost::asio::io_context& worker, std::uint32_t calls_max);
 
   /// Connects and opens; the link's on_read() or on_lost() tells.
   void start(const runtime::Address& address, const std::string& version);
