@@ -34,11 +34,12 @@ constexpr std::uint8_t hex_value(char c) noexcept {
 
 /// Two lower-case digits for each byte.
 inline void append_hex(std::span<const std::uint8_t> bytes, std::string& out) {
-  std::size_t at = out.size();
-  out.resize(at + 2 * bytes.size());
+  const std::size_t begin = out.size();
+  out.resize(begin + 2 * bytes.size());
+  char* at = out.data() + begin;
   for (const auto byte : bytes) {
-    out[at++] = hex_lower[byte >> 4U];
-    out[at++] = hex_lower[byte & 0xFU];
+    *at++ = hex_lower[byte >> 4U];
+    *at++ = hex_lower[byte & 0xFU];
   }
 }
 

@@ -42,7 +42,6 @@ RedisStore::Connection::Connection(asio::io_context& loop, const RedisSettings& 
       watchdog_(loop_.get_executor()),
       look_timer_(loop_.get_executor()),
       backoff_(retry_first, retry_longest),
-      reader_(nullptr, redisReaderFree),
       read_buffer_(read_bytes),
       durability_(settings) {
   // If it fails (out of memory) the program ends: it must not go on without it.
@@ -133,17 +132,13 @@ auto RedisStore::Connection::read_replies() -> Awaitable<std::string> {
 
 /// Takes the replies among these bytes. Answers why the connection cannot go on, or nothing.
 std::string RedisStore::Connection::feed(std::size_t bytes) {
-  redisReaderFeed(reader_.get(), read_buffer_.data(), bytes);
-  for (;;) {
-    void* reply = nullptr;
-    if (redisReaderGetReply(reader_.get(), &reply) != REDIS_OK) return "it does not speak Redis' protocol";
-    if (reply == nullptr) return {};
-    const std::unique_ptr<void, void (*)(void*)> owner(reply, freeReplyObject);
-    const auto& its = *static_cast<redisReply*>(reply);
+  replies_->feed({read_buffer_.data(), bytes});
+  while (const redisReply* reply = replies_->next()) {
     if (in_flight_.empty()) return "it replied to nothing";
-    take(its);
+    take(*reply);
     if (!unfit_.empty() && in_flight_.empty()) return unfit_;
   }
+  return replies_->broken() ? not_redis : "";
 }
 
 void RedisStore::Connection::take(const redisReply& reply) {
@@ -242,13 +237,12 @@ void RedisStore::Connection::send_waiting() {
     }
     if (round.commands() == 0) free_rounds_.push_back(&round);
   }
-  const std::string seconds = std::to_string(std::time(nullptr));
   for (const auto& [id, deadline, reply] : taken_.tokens) {
     if (deadline < now) {
       reply->on_added(domain::Failure::not_done);
       continue;
     }
-    append_command({"HSETNX", redis_key(id), "", seconds}, unsent_);
+    append_command({"HSETNX", redis_key(id), "", std::to_string(std::time(nullptr))}, unsent_);
     in_flight_.push_back({.sent = now, .add = reply, .id = id});
   }
   taken_.batches.clear();

@@ -18,10 +18,11 @@
 #include "runtime/backoff.h"
 #include "runtime/log.h"
 #include "store/redis/durability_watch.h"
+#include "store/redis/redis_replies.h"
 #include "store/redis/redis_round.h"
 #include "store/redis/redis_store.h"
 
-struct redisReader;
+struct redisReply;
 
 namespace tracker::store {
 
@@ -34,6 +35,9 @@ struct TokenIdHash {
     return hash;
   }
 };
+
+/// What is wrong with one that replies something else.
+constexpr const char* not_redis = "it does not speak Redis' protocol";
 
 /// The store's connection. Belongs to the loop's thread, but for what says otherwise. Invariants:
 /// 1. Replies come in the order of the commands, so in_flight_ is a queue.
@@ -128,7 +132,7 @@ class RedisStore::Connection {
   Timer watchdog_;
   Timer look_timer_;
   runtime::Backoff backoff_;
-  std::unique_ptr<redisReader, void (*)(redisReader*)> reader_;
+  std::optional<RedisReplies> replies_;  // of this connection
   std::vector<char> read_buffer_;
   std::string unsent_;    // commands
   bool writing_ = false;  // waits until the socket takes more

@@ -26,7 +26,7 @@ auto RedisStore::Connection::connect() -> Awaitable<std::string> {
   hung_ = false;
   refused_ = false;
   unfit_.clear();
-  reader_.reset(redisReaderCreate());
+  replies_.emplace();
   Timer deadline(loop_.get_executor());
   bool late = false;
   asio::ip::basic_resolver<asio::ip::tcp, Executor> resolver(loop_.get_executor());
@@ -90,22 +90,20 @@ auto RedisStore::Connection::greet() -> Awaitable<std::string> {
 
   std::string trouble;
   while (replies > 0) {
-    void* reply = nullptr;
-    if (redisReaderGetReply(reader_.get(), &reply) != REDIS_OK) co_return "it does not speak Redis' protocol";
+    const redisReply* reply = replies_->next();
+    if (replies_->broken()) co_return not_redis;
     if (reply == nullptr) {
       const auto [read_error, read] = co_await socket_.async_read_some(asio::buffer(read_buffer_), token);
       if (read_error) co_return trouble.empty() ? read_error.message() : trouble;
-      redisReaderFeed(reader_.get(), read_buffer_.data(), read);
+      replies_->feed({read_buffer_.data(), read});
       continue;
     }
-    const std::unique_ptr<void, void (*)(void*)> owner(reply, freeReplyObject);
-    const auto& its = *static_cast<redisReply*>(reply);
     --replies;
     const bool matters = replies > looks;  // DEL only tidies up
     if (replies < looks) {
-      durability_.take(its);
-    } else if (its.type == REDIS_REPLY_ERROR && matters && trouble.empty()) {
-      trouble = "it says " + std::string(text_of(its));
+      durability_.take(*reply);
+    } else if (reply->type == REDIS_REPLY_ERROR && matters && trouble.empty()) {
+      trouble = "it says " + std::string(text_of(*reply));
     }
   }
   if (!trouble.empty()) co_return trouble;

@@ -131,23 +131,28 @@ void RedisRound::group() {
 void RedisRound::append(std::size_t command, Form form, std::string& out) {
   auto& its = commands_[command];
   its.form = form;
-  std::string key;  // as an argument
-  append_bulk(redis_key(token(command)), key);
+  std::size_t key_begin = 0;  // as an argument, in out
+  std::size_t key_end = 0;
+  const auto append_key = [&] {
+    key_begin = out.size();
+    append_bulk(redis_key(token(command)), out);
+    key_end = out.size();
+  };
   if (form == Form::plain) {
     out += "*3\r\n$7\r\nHEXISTS\r\n";
-    out += key;
+    append_key();
     out += "$0\r\n\r\n";
   } else {
     append_number('*', 4 + 2 * (its.end - its.begin), out);
     append_bulk(form == Form::script ? "EVALSHA" : "EVAL", out);
     append_bulk(form == Form::script ? std::string_view(track_script_sha1()) : track_script, out);
     append_bulk("1", out);
-    out += key;
+    append_key();
   }
   for (auto i = its.begin; i < its.end; ++i) {
     if (form == Form::plain) {
       out += "*4\r\n$7\r\nHINCRBY\r\n";
-      out += key;
+      out.append(out, key_begin, key_end - key_begin);
     }
     append_bulk(path(hits_[increments_[i].begin]), out);
     append_bulk(increments_[i].end - increments_[i].begin, out);
