@@ -37,7 +37,8 @@ class Workers {
 
  private:
   struct Worker {
-    boost::asio::io_context context{1};  // one thread runs it, so Asio may leave some locking out
+    // One thread runs it, and does all the I/O in it: others only post.
+    boost::asio::io_context context{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO};
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work{context.get_executor()};
     std::thread thread;
   };
