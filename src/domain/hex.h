@@ -38,8 +38,9 @@ inline void append_hex(std::span<const std::uint8_t> bytes, std::string& out) {
   out.resize(begin + 2 * bytes.size());
   char* at = out.data() + begin;
   for (const auto byte : bytes) {
-    *at++ = hex_lower[byte >> 4U];
-    *at++ = hex_lower[byte & 0xFU];
+    at[0] = hex_lower[byte >> 4U];
+    at[1] = hex_lower[byte & 0xFU];
+    at += 2;
   }
 }
 

@@ -39,6 +39,7 @@ RedisStore::Connection::Connection(asio::io_context& loop, const RedisSettings& 
       loop_(loop),
       socket_(loop_.get_executor()),
       retry_timer_(loop_.get_executor()),
+      read_to_end_(loop_.get_executor()),
       watchdog_(loop_.get_executor()),
       look_timer_(loop_.get_executor()),
       backoff_(retry_first, retry_longest),
@@ -120,14 +121,25 @@ auto RedisStore::Connection::run() -> Awaitable<void> {
 
 /// Answers why there are no more.
 auto RedisStore::Connection::read_replies() -> Awaitable<std::string> {
-  for (;;) {
-    const auto [error, bytes] = co_await socket_.async_read_some(asio::buffer(read_buffer_), token);
-    if (error == asio::error::eof) co_return "it closed the connection";
-    if (error) co_return error.message();
-    auto trouble = feed(bytes);
-    deliver();
-    if (!trouble.empty()) co_return trouble;
-  }
+  read_to_end_.expires_at(Clock::time_point::max());
+  read();
+  co_await read_to_end_.async_wait(token);
+  co_return why_ended_;
+}
+
+/// No coroutine: its machinery costs as much as all else here.
+void RedisStore::Connection::read() {
+  socket_.async_read_some(
+      asio::buffer(read_buffer_), [this](boost::system::error_code error, std::size_t bytes) {
+        if (error) {
+          why_ended_ = error == asio::error::eof ? "it closed the connection" : error.message();
+        } else {
+          why_ended_ = feed(bytes);
+          deliver();
+          if (why_ended_.empty()) return read();
+        }
+        read_to_end_.cancel();
+      });
 }
 
 /// Takes the replies among these bytes. Answers why the connection cannot go on, or nothing.

@@ -96,6 +96,7 @@ class RedisStore::Connection {
   Awaitable<std::string> connect();
   Awaitable<std::string> greet();
   Awaitable<std::string> read_replies();
+  void read();
   std::string feed(std::size_t bytes);
   void take(const redisReply& reply);
   void take_track(const InFlight& command, const redisReply& reply);
@@ -129,6 +130,8 @@ class RedisStore::Connection {
   boost::asio::io_context& loop_;
   Socket socket_;
   Timer retry_timer_;
+  Timer read_to_end_;      // is cancelled when there are no more replies
+  std::string why_ended_;  // and this says why
   Timer watchdog_;
   Timer look_timer_;
   runtime::Backoff backoff_;

@@ -30,10 +30,17 @@ std::string_view text_of(const redisReply& reply) {
   return {reply.str, static_cast<std::size_t>(reply.len)};
 }
 
+namespace {
+void append_redis_key(const domain::TokenId& id, std::string& out) {
+  out += "tracker:{";
+  domain::append_hex(id.bytes, out);
+  out += '}';
+}
+}  // namespace
+
 std::string redis_key(const domain::TokenId& id) {
-  std::string key = "tracker:{";
-  domain::append_hex(id.bytes, key);
-  key += '}';
+  std::string key;
+  append_redis_key(id, key);
   return key;
 }
 
@@ -135,7 +142,9 @@ void RedisRound::append(std::size_t command, Form form, std::string& out) {
   std::size_t key_end = 0;
   const auto append_key = [&] {
     key_begin = out.size();
-    append_bulk(redis_key(token(command)), out);
+    out += "$42\r\n";
+    append_redis_key(token(command), out);
+    out += "\r\n";
     key_end = out.size();
   };
   if (form == Form::plain) {
