@@ -20,7 +20,8 @@ constexpr std::size_t waiting_bytes_max = 1024 * 1024;
 domain::Deadline deadline_of(std::string_view timeout, std::chrono::milliseconds longest) {
   std::int64_t ms = longest.count();
   if (timeout.ends_with('m')) std::from_chars(timeout.data(), timeout.data() + timeout.size() - 1, ms);
-  return std::chrono::steady_clock::now() + std::min(longest, std::chrono::milliseconds(ms));
+  return std::chrono::steady_clock::now() +
+         std::chrono::milliseconds(std::clamp<std::int64_t>(ms, 0, longest.count()));
 }
 
 }  // namespace

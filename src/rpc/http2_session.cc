@@ -15,12 +15,18 @@ constexpr std::int64_t window_max = 0x7FFF'FFFF;  // section 6.9.1
 constexpr Http2Session::StreamId stream_id_max = 0x7FFF'FFFF;
 /// A window must hold a whole message: it is opened again when that has been worked on.
 constexpr std::uint32_t window_bytes = 16 * 1024 * 1024;
+/// As soon as so much of it is free again.
+constexpr std::uint32_t window_step = window_bytes / 4;
 constexpr std::uint32_t streams_max = 1024;
+/// Ours send one; each costs a look at every stream.
+constexpr int settings_max = 1000;
 constexpr std::size_t field_bytes_max = 64 * 1024;
-/// Messages move into out() while it is shorter than the one; a peer who makes it longer than the other, with what
+/// Messages move into out() while it is shorter than the one. A peer who makes it longer than the other, with what
 /// must be answered, does not read the answers.
 constexpr std::size_t out_bytes_enough = 256 * 1024;
 constexpr std::size_t out_bytes_max = 1024 * 1024;
+/// What was sent of a stream's bytes is dropped when there is so much of it, and as much as the rest.
+constexpr std::size_t sent_bytes_enough = 64 * 1024;
 
 }  // namespace
 
@@ -91,7 +97,10 @@ Http2Error Http2Session::receive(std::string_view bytes) {
       bytes.remove_prefix(frame_head_bytes + head->size);
     }
   }
-  if (error != Http2Error::none) append_goaway(end_ == End::server ? last_stream_ : 0, error, out_);
+  if (error != Http2Error::none) {
+    append_goaway(end_ == End::server ? last_stream_ : 0, error, out_);
+    stop();
+  }
   if (continues) {
     unread_.erase(0, unread_.size() - bytes.size());
   } else {
@@ -103,6 +112,7 @@ Http2Error Http2Session::receive(std::string_view bytes) {
 Http2Error Http2Session::take_frame(const FrameHead& head, std::string_view payload) {
   const bool is_settings = head.type == FrameType::settings && !head.has(frame_flag::ack);
   if (!settled_ && !is_settings) return Http2Error::protocol_error;  // section 3.4
+  if (out_.size() > out_bytes_max) return Http2Error::enhance_your_calm;
   if (block_stream_ != 0 && head.type != FrameType::continuation) return Http2Error::protocol_error;
   switch (head.type) {
     case FrameType::data:
@@ -136,7 +146,7 @@ Http2Error Http2Session::take_data(const FrameHead& head, std::string_view paylo
   // peer back.
   const auto size = static_cast<std::uint32_t>(payload.size());
   unreturned_ += size;
-  if (unreturned_ >= window_bytes / 2) append_window_update(0, std::exchange(unreturned_, 0), out_);
+  if (unreturned_ >= window_step) append_window_update(0, std::exchange(unreturned_, 0), out_);
   if (!remove_padding(head, payload)) return Http2Error::protocol_error;
   Stream* stream = find(head.stream);
   if (stream == nullptr) return Http2Error::none;  // it is over, which the peer may not know yet
@@ -146,7 +156,7 @@ Http2Error Http2Session::take_data(const FrameHead& head, std::string_view paylo
   }
   stream->unreturned += size;
   if (stream->unreturned > window_bytes) return Http2Error::flow_control_error;
-  if (!payload.empty()) events_.on_data(head.stream, payload);
+  if (size > 0) events_.on_data(head.stream, payload);
   if (head.has(frame_flag::end_stream)) take_peers_end(head.stream);
   return Http2Error::none;
 }
@@ -200,20 +210,17 @@ Http2Error Http2Session::take_fields(StreamId id, std::string_view block, bool e
   // Also where nobody hears them: those that follow build on them.
   const auto error =
       coder_.unpack(block, field_bytes_max, [&](std::string_view name, std::string_view value) {
-        if (stream != nullptr && !late) events_.on_field(id, name, value);
+        if (stream != nullptr && !late && !stopped_) events_.on_field(id, name, value);
       });
   if (error != Http2Error::none) return error;
-  if (refused || late) {
-    if (out_.size() > out_bytes_max) return Http2Error::enhance_your_calm;
-    if (refused) {
-      append_rst_stream(id, Http2Error::refused_stream, out_);
-    } else {
-      reset(id, Http2Error::stream_closed);
-    }
-    return Http2Error::none;
+  if (refused) {
+    append_rst_stream(id, Http2Error::refused_stream, out_);
+  } else if (late) {
+    reset(id, Http2Error::stream_closed);
+  } else {
+    if (begins && !stopped_) events_.on_request(id);
+    if (ends) take_peers_end(id);
   }
-  if (begins) events_.on_request(id);
-  if (ends) take_peers_end(id);
   return Http2Error::none;
 }
 
@@ -228,40 +235,41 @@ Http2Error Http2Session::take_settings(const FrameHead& head, std::string_view p
   if (head.stream != 0) return Http2Error::protocol_error;
   if (head.has(frame_flag::ack)) return payload.empty() ? Http2Error::none : Http2Error::frame_size_error;
   if (payload.size() % setting_bytes != 0) return Http2Error::frame_size_error;
+  if (++settings_ > settings_max) return Http2Error::enhance_your_calm;
   settled_ = true;
+  auto window = peers_window_;
   for (; !payload.empty(); payload.remove_prefix(setting_bytes)) {
     const auto setting = static_cast<std::uint16_t>(read_number(payload.substr(0, 2)));
-    const auto error = apply(Setting{setting}, read_number(payload.substr(2, 4)));
+    const auto error = apply(Setting{setting}, read_number(payload.substr(2, 4)), window);
     if (error != Http2Error::none) return error;
   }
-  if (out_.size() > out_bytes_max) return Http2Error::enhance_your_calm;
+  const auto change = window - std::exchange(peers_window_, window);
+  for (auto& [id, stream] : streams_) {  // section 6.9.2
+    stream.send_window += change;
+    if (stream.send_window > window_max) return Http2Error::flow_control_error;
+    if (change > 0) queue(id, stream);
+  }
   append_frame_head({0, FrameType::settings, frame_flag::ack, 0}, out_);
   begin_waiting();
   return Http2Error::none;
 }
 
 /// Section 6.5.2.
-Http2Error Http2Session::apply(Setting setting, std::uint32_t value) {
+Http2Error Http2Session::apply(Setting setting, std::uint32_t value, std::int64_t& window) {
   switch (setting) {
     case Setting::header_table_size:
       coder_.set_table_bytes(value);
       break;
     case Setting::enable_push:
-      if (value > 1) return Http2Error::protocol_error;
+      if (value > (end_ == End::server ? 1U : 0U)) return Http2Error::protocol_error;
       break;
     case Setting::max_concurrent_streams:
       peers_streams_max_ = value;
       break;
-    case Setting::initial_window_size: {
+    case Setting::initial_window_size:
       if (value > window_max) return Http2Error::flow_control_error;
-      const auto change = value - std::exchange(peers_window_, value);
-      for (auto& [id, stream] : streams_) {  // section 6.9.2
-        stream.send_window += change;
-        if (stream.send_window > window_max) return Http2Error::flow_control_error;
-        queue(id, stream);
-      }
+      window = value;
       break;
-    }
     case Setting::max_frame_size:
       if (value < frame_bytes_max || value > 0xFF'FFFF) return Http2Error::protocol_error;
       break;
@@ -275,7 +283,6 @@ Http2Error Http2Session::take_ping(const FrameHead& head, std::string_view paylo
   if (head.stream != 0) return Http2Error::protocol_error;
   if (payload.size() != 8) return Http2Error::frame_size_error;
   if (head.has(frame_flag::ack)) return Http2Error::none;
-  if (out_.size() > out_bytes_max) return Http2Error::enhance_your_calm;
   append_frame_head({payload.size(), FrameType::ping, frame_flag::ack, 0}, out_);
   out_ += payload;
   return Http2Error::none;
@@ -285,6 +292,7 @@ Http2Error Http2Session::take_goaway(const FrameHead& head, std::string_view pay
   if (head.stream != 0) return Http2Error::protocol_error;
   if (payload.size() < 8) return Http2Error::frame_size_error;
   peer_ends_ = true;
+  not_begun_.clear();
   if (end_ == End::server) return Http2Error::none;
   const auto last = static_cast<StreamId>(read_number(payload.substr(0, 4)) & 0x7FFF'FFFFU);
   std::vector<StreamId> refused;
@@ -367,7 +375,7 @@ void Http2Session::end(StreamId id, Http2Fields trailers) {
 
 bool Http2Session::take_more(StreamId id) {
   Stream* stream = find(id);
-  if (stream == nullptr || stream->unreturned < window_bytes / 2 || stream->peer_ended) return false;
+  if (stream == nullptr || stream->unreturned < window_step || stream->peer_ended) return false;
   append_window_update(id, std::exchange(stream->unreturned, 0), out_);
   return true;
 }
@@ -389,12 +397,15 @@ void Http2Session::queue(StreamId id, Stream& stream) {
 
 void Http2Session::fill() {
   std::size_t done = 0;
-  for (; done < ready_.size() && !stopped_; ++done) {
+  std::size_t kept = 0;
+  for (; done < ready_.size() && out_.size() < out_bytes_enough && !stopped_; ++done) {
     const StreamId id = ready_[done];
     Stream* stream = find(id);
-    if (stream != nullptr && !fill_from(id, *stream)) break;
+    if (stream != nullptr && !fill_from(id, *stream)) ready_[kept++] = id;
   }
-  ready_.erase(ready_.begin(), ready_.begin() + static_cast<std::ptrdiff_t>(done));
+  const auto begin = ready_.begin();
+  ready_.erase(begin + static_cast<std::ptrdiff_t>(kept), begin + static_cast<std::ptrdiff_t>(done));
+  std::rotate(begin, begin + static_cast<std::ptrdiff_t>(kept), ready_.end());  // the others are next
 }
 
 /// Answers false if out() or the connection's window has no room for the rest.
@@ -408,6 +419,9 @@ bool Http2Session::fill_from(StreamId id, Stream& stream) {
     stream.sent += size;
     stream.send_window -= static_cast<std::int64_t>(size);
     send_window_ -= static_cast<std::int64_t>(size);
+    if (stream.sent >= sent_bytes_enough && 2 * stream.sent >= stream.outgoing.size()) {
+      stream.outgoing.erase(0, std::exchange(stream.sent, 0));
+    }
   }
   stream.queued = false;
   if (stream.sent < stream.outgoing.size()) return true;  // it is queued again when its window opens

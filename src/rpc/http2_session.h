@@ -26,8 +26,8 @@ std::optional<bool> is_from_tracker(std::string_view first_bytes);
 /// that there is to HTTP/2: docs/performance.md says what that costs a hit. Not synchronised. Invariants:
 /// 1. Events come from within receive() and fill() only, and may call everything but these two.
 /// 2. A stream is in streams_ until both ends have ended it or one has reset it; then on_closed() tells, once.
-/// 3. What the peer makes wait is bounded: a frame, a field list, what a stream's window lets in, and what is to
-///    be answered in out().
+/// 3. What the peer makes wait is bounded: a frame, a field list, what a stream's window lets in, and, in out(),
+///    what is to be answered. What the owner sends is its owner's to bound.
 class Http2Session {
  public:
   using StreamId = std::int32_t;
@@ -40,6 +40,7 @@ class Http2Session {
     virtual void on_request(StreamId stream) = 0;
     /// A field of the request, the response or their trailers.
     virtual void on_field(StreamId stream, std::string_view name, std::string_view value) = 0;
+    /// Maybe nothing but padding.
     virtual void on_data(StreamId stream, std::string_view bytes) = 0;
     /// Nothing more comes on the stream.
     virtual void on_peer_end(StreamId stream) = 0;
@@ -53,7 +54,8 @@ class Http2Session {
   /// What an end says first is in out() at once.
   Http2Session(End end, Events& events);
 
-  /// Takes bytes from the peer. An error is the connection's: out() tells the peer, and then it is over.
+  /// Takes bytes from the peer. An error is the connection's: out() tells the peer, and then it is over, as after
+  /// stop().
   Http2Error receive(std::string_view bytes);
 
   /// Client: begins a stream, as soon as the peer has room for one more. Nothing: there will be none on this
@@ -82,7 +84,7 @@ class Http2Session {
   bool has_streams() const noexcept { return !streams_.empty(); }
   bool peer_ends() const noexcept { return peer_ends_; }
 
-  /// No events any more.
+  /// No events any more, and nothing is sent.
   void stop() noexcept { stopped_ = true; }
 
  private:
@@ -108,7 +110,7 @@ class Http2Session {
   Http2Error take_fields(StreamId id, std::string_view block, bool ends);
   Http2Error take_rst_stream(const FrameHead& head, std::string_view payload);
   Http2Error take_settings(const FrameHead& head, std::string_view payload);
-  Http2Error apply(Setting setting, std::uint32_t value);
+  Http2Error apply(Setting setting, std::uint32_t value, std::int64_t& window);
   Http2Error take_ping(const FrameHead& head, std::string_view payload);
   Http2Error take_goaway(const FrameHead& head, std::string_view payload);
   Http2Error take_window_update(const FrameHead& head, std::string_view payload);
@@ -132,6 +134,7 @@ class Http2Session {
   std::string unread_;            // the beginning of a frame
   std::size_t preface_left_ = 0;  // server
   bool settled_ = false;          // the peer's first frame was its settings
+  int settings_ = 0;              // frames of them
   std::string block_;             // a field list that is continued
   StreamId block_stream_ = 0;     // not 0: its next frame must be a CONTINUATION
   bool block_ends_ = false;       // its stream

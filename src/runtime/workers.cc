@@ -52,9 +52,14 @@ Workers::~Workers() {
 }
 
 void Workers::start() {
-  for (std::size_t i = 0; i < workers_.size(); ++i) {
-    auto& worker = *workers_[i];
-    worker.thread = start_thread("worker-" + std::to_string(i), [&worker] { worker.context.run(); });
+  try {
+    for (std::size_t i = 0; i < workers_.size(); ++i) {
+      auto& worker = *workers_[i];
+      worker.thread = start_thread("worker-" + std::to_string(i), [&worker] { worker.context.run(); });
+    }
+  } catch (...) {
+    stop();  // before what they work with is gone
+    throw;
   }
 }
 
