@@ -1,8 +1,8 @@
-// The messages of a batch on the stream between envoy and counter, to and from the bytes that gRPC carries.
+// The messages of a batch on the stream between envoy and counter, to and from their bytes.
 #include "rpc/batch_message.h"
 
-#include <grpcpp/impl/codegen/proto_utils.h>
-#include <tracker/v1/counting.pb.h>
+#include <string>
+#include <vector>
 
 #include "workload.h"
 
@@ -12,30 +12,18 @@ namespace {
 
 using domain::HitVerdict;
 
-template <typename Message>
-bool to_bytes(const Message& message, grpc::ByteBuffer& bytes) {
-  bytes.Clear();
-  bool own = false;
-  return grpc::SerializationTraits<Message>::Serialize(message, &bytes, &own).ok();
+std::string bytes_of(const domain::HitBatch& hits) {
+  const domain::HitBatch* batch = &hits;
+  std::string bytes;
+  rpc::append_batch({.number = 1'000'000, .deadline_ms = 2'000}, {&batch, 1}, bytes);
+  return bytes;
 }
 
-/// gRPC takes the bytes away as it reads them, so these are a copy, which shares them.
-template <typename Message>
-bool from_bytes(grpc::ByteBuffer bytes, Message& message) {
-  return grpc::SerializationTraits<Message>::Deserialize(&bytes, &message).ok();
-}
-
-bool hits_to_bytes(const domain::HitBatch& hits, v1::TrackRequest& request, grpc::ByteBuffer& bytes) {
-  request.Clear();
-  rpc::append_hits(hits, *request.mutable_batch());
-  request.mutable_batch()->set_number(1'000'000);
-  request.mutable_batch()->set_deadline_ms(2'000);
-  return to_bytes(request, bytes);
-}
-
-bool bytes_to_hits(const grpc::ByteBuffer& bytes, v1::TrackRequest& request, domain::HitBatch& hits) {
+bool read_hits(const std::string& bytes, domain::HitBatch& hits) {
   hits.clear();
-  return from_bytes(bytes, request) && rpc::read_hits(request.batch(), hits);
+  rpc::BatchHead head;
+  const auto batch = rpc::batch_in(bytes);
+  return batch && rpc::read_batch(*batch, head, hits);
 }
 
 bool same_hits(const domain::HitBatch& a, const domain::HitBatch& b) {
@@ -44,25 +32,19 @@ bool same_hits(const domain::HitBatch& a, const domain::HitBatch& b) {
   return same;
 }
 
-/// True if what the bytes hold are these hits.
-bool holds(const grpc::ByteBuffer& bytes, const domain::HitBatch& hits) {
-  v1::TrackRequest request;
-  domain::HitBatch held;
-  return bytes_to_hits(bytes, request, held) && same_hits(held, hits);
-}
-
 void send_hits(benchmark::State& state, Workload workload) {
   const auto size = static_cast<std::size_t>(state.range(0));
   domain::HitBatch hits;
   Hits(workload).fill(hits, size);
-  v1::TrackRequest request;
-  grpc::ByteBuffer bytes;
-  bool good = true;
+  const domain::HitBatch* batch = &hits;
+  std::string bytes;
   for (auto _ : state) {
-    good = hits_to_bytes(hits, request, bytes) && good;
-    benchmark::DoNotOptimize(bytes);
+    bytes.clear();
+    rpc::append_batch({.number = 1'000'000, .deadline_ms = 2'000}, {&batch, 1}, bytes);
+    benchmark::DoNotOptimize(bytes.data());
   }
-  if (!good || !holds(bytes, hits)) state.SkipWithError("not the hits");
+  domain::HitBatch held;
+  if (!read_hits(bytes, held) || !same_hits(held, hits)) state.SkipWithError("not the hits");
   report_per_hit(state, size);
 }
 BENCHMARK_CAPTURE(send_hits, hot, Workload::hot)->Arg(1)->Arg(64);
@@ -72,12 +54,11 @@ void receive_hits(benchmark::State& state, Workload workload) {
   const auto size = static_cast<std::size_t>(state.range(0));
   domain::HitBatch hits;
   Hits(workload).fill(hits, size);
-  v1::TrackRequest request;
-  grpc::ByteBuffer bytes;
-  bool good = hits_to_bytes(hits, request, bytes);
+  const std::string bytes = bytes_of(hits);
   domain::HitBatch received;
+  bool good = true;
   for (auto _ : state) {
-    good = bytes_to_hits(bytes, request, received) && good;
+    good = read_hits(bytes, received) && good;
     benchmark::DoNotOptimize(received);
   }
   if (!good || !same_hits(received, hits)) state.SkipWithError("not the hits");
@@ -94,11 +75,10 @@ std::vector<HitVerdict> some_verdicts(std::size_t size) {
   return verdicts;
 }
 
-bool verdicts_to_bytes(const std::vector<HitVerdict>& verdicts, grpc::ByteBuffer& bytes) {
-  v1::TrackResponse response;  // a fresh one each time, as the stream makes them
-  rpc::write_verdicts(verdicts, verdicts.size(), *response.mutable_verdicts());
-  response.mutable_verdicts()->set_number(1'000'000);
-  return to_bytes(response, bytes);
+bool read_verdicts(const std::string& bytes, std::size_t size, std::vector<HitVerdict>& verdicts) {
+  std::uint64_t number = 0;
+  const auto message = rpc::verdicts_in(bytes);
+  return message && rpc::read_verdicts(*message, size, number, verdicts);
 }
 
 bool same_verdicts(const std::vector<HitVerdict>& a, const std::vector<HitVerdict>& b) {
@@ -110,17 +90,15 @@ bool same_verdicts(const std::vector<HitVerdict>& a, const std::vector<HitVerdic
 void send_verdicts(benchmark::State& state) {
   const auto size = static_cast<std::size_t>(state.range(0));
   const auto verdicts = some_verdicts(size);
-  grpc::ByteBuffer bytes;
-  bool good = true;
+  std::string bytes;
   for (auto _ : state) {
-    good = verdicts_to_bytes(verdicts, bytes) && good;
-    benchmark::DoNotOptimize(bytes);
+    bytes.clear();
+    rpc::append_verdicts(1'000'000, verdicts, size, bytes);
+    benchmark::DoNotOptimize(bytes.data());
   }
-  v1::TrackResponse response;
   std::vector<HitVerdict> held;
-  const bool right = good && from_bytes(bytes, response) &&
-                     rpc::read_verdicts(response.verdicts(), size, held) && same_verdicts(held, verdicts);
-  if (!right) state.SkipWithError("not the verdicts");
+  if (!read_verdicts(bytes, size, held) || !same_verdicts(held, verdicts))
+    state.SkipWithError("not the verdicts");
   report_per_hit(state, size);
 }
 BENCHMARK(send_verdicts)->Arg(1)->Arg(64);
@@ -128,12 +106,12 @@ BENCHMARK(send_verdicts)->Arg(1)->Arg(64);
 void receive_verdicts(benchmark::State& state) {
   const auto size = static_cast<std::size_t>(state.range(0));
   const auto verdicts = some_verdicts(size);
-  grpc::ByteBuffer bytes;
-  bool good = verdicts_to_bytes(verdicts, bytes);
-  v1::TrackResponse response;
+  std::string bytes;
+  rpc::append_verdicts(1'000'000, verdicts, size, bytes);
   std::vector<HitVerdict> received;
+  bool good = true;
   for (auto _ : state) {
-    good = from_bytes(bytes, response) && rpc::read_verdicts(response.verdicts(), size, received) && good;
+    good = read_verdicts(bytes, size, received) && good;
     benchmark::DoNotOptimize(received.data());
   }
   if (!good || !same_verdicts(received, verdicts)) state.SkipWithError("not the verdicts");

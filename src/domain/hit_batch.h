@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,6 +45,10 @@ class HitBatch {
     const std::uint32_t begin = hit == 0 ? 0 : path_ends_[hit - 1];
     return {paths_.data() + begin, path_ends_[hit] - begin};
   }
+
+  /// Of all hits, one behind the other.
+  std::span<const TokenId> ids() const noexcept { return ids_; }
+  std::string_view paths() const noexcept { return paths_; }
 
   /// What the hits take in memory, and about what they take in a message.
   std::size_t bytes() const noexcept {

@@ -303,7 +303,7 @@ bool is_reg_name(std::string_view text) {
 bool equal_in_any_case(std::string_view a, std::string_view b) {
   const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; };
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [lower](char x, char y) { return lower(x) == lower(y); });
+                    [lower](char x, char y) { return x == y || lower(x) == lower(y); });
 }
 
 bool is_authority(std::string_view text) {

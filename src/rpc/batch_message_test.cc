@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <random>
+#include <string>
+#include <vector>
+
 #include <tracker/v1/counting.pb.h>
 #include "domain/token.h"
 
@@ -10,43 +14,120 @@ namespace tracker::rpc {
 using domain::HitVerdict;
 using domain::Verdict;
 
-TEST(BatchMessage, HitsComeBackAsTheyWere) {
-  const auto first = domain::token_id(domain::random_token());
-  const auto second = domain::token_id(domain::random_token());
-  domain::HitBatch a;
-  a.push(first, "/");
-  a.push(second, std::string("/b\0c", 4));
-  domain::HitBatch b;
-  b.push(first, std::string(10000, 'x'));
+constexpr BatchHead some_head{.number = 300, .deadline_ms = 2'000};
 
-  v1::HitBatch message;
-  append_hits(a, message);
-  append_hits(b, message);
-  v1::HitBatch received;
-  ASSERT_TRUE(received.ParseFromString(message.SerializeAsString()));
+std::string message_of(const std::vector<const domain::HitBatch*>& batches,
+                       const BatchHead& head = some_head) {
+  std::string message;
+  append_batch(head, batches, message);
+  return message;
+}
+
+/// What protobuf's own code makes of the hits.
+v1::HitBatch protobuf_of(const std::vector<const domain::HitBatch*>& batches,
+                         const BatchHead& head = some_head) {
+  v1::HitBatch protobuf;
+  protobuf.set_number(head.number);
+  protobuf.set_deadline_ms(head.deadline_ms);
+  for (const auto* batch : batches) {
+    for (std::size_t hit = 0; hit < batch->size(); ++hit) {
+      protobuf.mutable_ids()->append(reinterpret_cast<const char*>(batch->id(hit).bytes.data()), 16);
+      protobuf.mutable_paths()->append(batch->path(hit));
+      protobuf.add_path_bytes(static_cast<std::uint32_t>(batch->path(hit).size()));
+    }
+  }
+  return protobuf;
+}
+
+/// Batches of this many hits each, with paths of all kinds.
+std::vector<domain::HitBatch> some_batches(const std::vector<int>& sizes) {
+  std::vector<domain::HitBatch> batches(sizes.size());
+  std::minstd_rand random(1);
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    for (int hit = 0; hit < sizes[i]; ++hit) {
+      std::string path(1 + random() % 300, '/');
+      for (std::size_t at = 1; at < path.size(); ++at) path[at] = static_cast<char>(random());
+      batches[i].push(domain::token_id(domain::random_token()), path);
+    }
+  }
+  return batches;
+}
+
+std::vector<const domain::HitBatch*> all_of(const std::vector<domain::HitBatch>& batches) {
+  std::vector<const domain::HitBatch*> all;
+  for (const auto& batch : batches) all.push_back(&batch);
+  return all;
+}
+
+TEST(BatchMessage, HitsAreWrittenAsProtobufWritesThem) {
+  for (const std::vector<int>& sizes : {std::vector{1}, {1, 1}, {100}, {3, 0, 500, 2}, {}}) {
+    const auto batches = some_batches(sizes);
+    for (const BatchHead head : {some_head, BatchHead{}, BatchHead{1ULL << 63U, 0xFFFF'FFFF}}) {
+      v1::TrackRequest request;
+      *request.mutable_batch() = protobuf_of(all_of(batches), head);
+      const std::string message = message_of(all_of(batches), head);
+      EXPECT_TRUE(request.batch().ByteSizeLong() == 0 || message == request.SerializeAsString());
+    }
+  }
+}
+
+TEST(BatchMessage, HitsComeBackAsTheyWere) {
+  const auto batches = some_batches({1, 20, 0, 300});
+  const std::string message = message_of(all_of(batches));
+  const auto batch = batch_in(message);
+  ASSERT_TRUE(batch);
+  BatchHead head;
   domain::HitBatch hits;
-  ASSERT_TRUE(read_hits(received, hits));
-  ASSERT_EQ(hits.size(), 3U);
-  EXPECT_EQ(hits.id(0), first);
-  EXPECT_EQ(hits.id(1), second);
-  EXPECT_EQ(hits.path(1), a.path(1));
-  EXPECT_EQ(hits.path(2), b.path(0));
+  ASSERT_TRUE(read_batch(*batch, head, hits));
+  EXPECT_EQ(head.number, some_head.number);
+  EXPECT_EQ(head.deadline_ms, some_head.deadline_ms);
+  ASSERT_EQ(hits.size(), 321U);
+  std::size_t hit = 0;
+  for (const auto& its : batches) {
+    for (std::size_t i = 0; i < its.size(); ++i, ++hit) {
+      EXPECT_EQ(hits.id(hit), its.id(i));
+      EXPECT_EQ(hits.path(hit), its.path(i));
+    }
+  }
+}
+
+TEST(BatchMessage, OnlyWhatHoldsNothingElseIsToldAtOnce) {
+  v1::TrackRequest request;
+  request.mutable_opening()->set_version("1");
+  EXPECT_FALSE(batch_in(request.SerializeAsString()));
+  request.mutable_batch()->set_number(1);
+  EXPECT_FALSE(batch_in(request.SerializeAsString()));
+  request.clear_opening();
+  EXPECT_TRUE(batch_in(request.SerializeAsString()));
+  EXPECT_FALSE(batch_in(request.SerializeAsString() + "\n"));
+  EXPECT_FALSE(batch_in(""));
+  v1::TrackResponse response;
+  response.mutable_readiness();
+  EXPECT_FALSE(verdicts_in(response.SerializeAsString()));
+  response.clear_readiness();
+  response.mutable_verdicts()->add_counts(1);
+  EXPECT_TRUE(verdicts_in(response.SerializeAsString()));
+}
+
+bool is_read(std::string_view batch) {
+  BatchHead head;
+  domain::HitBatch hits;
+  return read_batch(batch, head, hits);
 }
 
 TEST(BatchMessage, HitsWhoseColumnsDoNotFitAreRefused) {
   domain::HitBatch batch;
   batch.push(domain::TokenId{}, "/a");
   batch.push(domain::TokenId{}, "/bc");
-  v1::HitBatch good;
-  append_hits(batch, good);
-  const auto refused = [&good](auto change) {
+  const auto refused = [good = protobuf_of({&batch})](auto change) {
     v1::HitBatch bad = good;
     change(bad);
-    domain::HitBatch hits;
-    return !read_hits(bad, hits);
+    return !is_read(bad.SerializeAsString());
   };
   EXPECT_FALSE(refused([](auto&) {}));
+  EXPECT_TRUE(refused([](auto& bad) { bad.clear_ids(); }));
   EXPECT_TRUE(refused([](auto& bad) { bad.mutable_ids()->pop_back(); }));
+  EXPECT_TRUE(refused([](auto& bad) { bad.mutable_ids()->append(16, 'x'); }));
   EXPECT_TRUE(refused([](auto& bad) { bad.mutable_paths()->pop_back(); }));
   EXPECT_TRUE(refused([](auto& bad) { bad.mutable_paths()->push_back('x'); }));
   EXPECT_TRUE(refused([](auto& bad) { bad.add_path_bytes(1); }));
@@ -57,13 +138,46 @@ TEST(BatchMessage, HitsWhoseColumnsDoNotFitAreRefused) {
   }));
 }
 
+/// As they stand in a later version's messages, or in nobody's.
+TEST(BatchMessage, FieldsThatAreNotKnownAreLeftAlone) {
+  const auto batches = some_batches({3});
+  const std::string good = protobuf_of(all_of(batches)).SerializeAsString();
+  const std::string number = "\x50\x85\x01";
+  const std::string bytes =
+      "\x5A\x03"
+      "abc";
+  const std::string fixed_64 =
+      "\x61"
+      "12345678";
+  const std::string fixed_32 =
+      "\x6D"
+      "1234";
+  EXPECT_TRUE(is_read(number + bytes + good + fixed_64 + fixed_32));
+  EXPECT_FALSE(is_read(good + "\x5B\x5C")) << "a group";
+  EXPECT_FALSE(is_read(good + std::string("\0\0", 2))) << "field 0";
+  EXPECT_FALSE(is_read(good + std::string(11, '\xFF'))) << "a number without an end";
+}
+
+TEST(BatchMessage, APartOfAMessageIsRefused) {
+  const auto batches = some_batches({3});
+  const std::string good = protobuf_of(all_of(batches)).SerializeAsString();
+  const std::size_t head_bytes = 6;  // the head by itself is a batch without hits
+  for (std::size_t size = head_bytes + 1; size < good.size(); ++size)
+    EXPECT_FALSE(is_read(good.substr(0, size)));
+}
+
+std::string message_of(const std::vector<HitVerdict>& verdicts, std::size_t batch_size) {
+  std::string message;
+  append_verdicts(300, verdicts, batch_size, message);
+  return message;
+}
+
 std::vector<HitVerdict> there_and_back(const std::vector<HitVerdict>& verdicts, std::size_t batch_size) {
-  v1::Verdicts message;
-  write_verdicts(verdicts, batch_size, message);
-  v1::Verdicts received;
-  EXPECT_TRUE(received.ParseFromString(message.SerializeAsString()));
+  const std::string message = message_of(verdicts, batch_size);
   std::vector<HitVerdict> back;
-  EXPECT_TRUE(read_verdicts(received, batch_size, back));
+  std::uint64_t number = 0;
+  EXPECT_TRUE(read_verdicts(verdicts_in(message).value(), batch_size, number, back));
+  EXPECT_EQ(number, 300U);
   return back;
 }
 
@@ -75,29 +189,67 @@ void expect_same(const std::vector<HitVerdict>& a, const std::vector<HitVerdict>
   }
 }
 
+const std::vector<HitVerdict> all_counted = {{0, Verdict::counted(1)}, {1, Verdict::counted(1LL << 60)}};
+const std::vector<HitVerdict> mixed = {{0, Verdict::counted(7)},
+                                       {1, Verdict::unknown_token()},
+                                       {2, Verdict::not_counted()},
+                                       {3, Verdict::perhaps_counted()}};
+const std::vector<HitVerdict> some = {{5, Verdict::counted(-7)}, {200, Verdict::counted(8)}};
+
 TEST(BatchMessage, VerdictsComeBackAsTheyWere) {
-  const std::vector<HitVerdict> all_counted = {{0, Verdict::counted(1)}, {1, Verdict::counted(1LL << 60)}};
-  const std::vector<HitVerdict> mixed = {{0, Verdict::counted(7)},
-                                         {1, Verdict::unknown_token()},
-                                         {2, Verdict::not_counted()},
-                                         {3, Verdict::perhaps_counted()}};
-  const std::vector<HitVerdict> some = {{5, Verdict::counted(7)}, {2, Verdict::counted(8)}};
   expect_same(there_and_back(all_counted, 2), all_counted);
   expect_same(there_and_back(mixed, 4), mixed);
-  expect_same(there_and_back(some, 6), some);
+  expect_same(there_and_back(some, 201), some);
+}
+
+TEST(BatchMessage, VerdictsAreWrittenAsProtobufWritesThem) {
+  v1::TrackResponse response;
+  auto& verdicts = *response.mutable_verdicts();
+  verdicts.set_number(300);
+  verdicts.add_counts(1);
+  verdicts.add_counts(1LL << 60);
+  EXPECT_EQ(message_of(all_counted, 2), response.SerializeAsString());
+  verdicts.clear_counts();
+  for (const int count : {7, 0, 0, 0}) verdicts.add_counts(count);
+  for (const auto kind : {v1::VERDICT_KIND_COUNTED, v1::VERDICT_KIND_UNKNOWN_TOKEN,
+                          v1::VERDICT_KIND_NOT_COUNTED, v1::VERDICT_KIND_PERHAPS_COUNTED}) {
+    verdicts.mutable_kinds()->push_back(static_cast<char>(kind));
+  }
+  EXPECT_EQ(message_of(mixed, 4), response.SerializeAsString());
+  verdicts.clear_kinds();
+  verdicts.clear_counts();
+  verdicts.add_hits(5);
+  verdicts.add_hits(200);
+  verdicts.add_counts(-7);
+  verdicts.add_counts(8);
+  EXPECT_EQ(message_of(some, 201), response.SerializeAsString());
 }
 
 TEST(BatchMessage, VerdictsThatDoNotFitAreRefused) {
   v1::Verdicts message;
-  std::vector<HitVerdict> verdicts;
+  const auto is_taken = [&message] {
+    std::vector<HitVerdict> verdicts;
+    std::uint64_t number = 0;
+    return read_verdicts(message.SerializeAsString(), 2, number, verdicts);
+  };
+  EXPECT_FALSE(is_taken()) << "none";
   message.add_counts(1);
-  EXPECT_FALSE(read_verdicts(message, 2, verdicts)) << "one of two, without saying which";
+  EXPECT_FALSE(is_taken()) << "one of two, without saying which";
   message.add_hits(2);
-  EXPECT_FALSE(read_verdicts(message, 2, verdicts)) << "a hit that the batch does not have";
+  EXPECT_FALSE(is_taken()) << "a hit that the batch does not have";
   message.set_hits(0, 1);
-  EXPECT_TRUE(read_verdicts(message, 2, verdicts));
-  message.set_kinds("ab");
-  EXPECT_FALSE(read_verdicts(message, 2, verdicts)) << "more kinds than counts";
+  EXPECT_TRUE(is_taken());
+  message.add_hits(0);
+  EXPECT_FALSE(is_taken()) << "more hits than counts";
+  message.add_counts(2);
+  message.add_counts(3);
+  EXPECT_FALSE(is_taken()) << "more counts than hits";
+  message.mutable_counts()->RemoveLast();
+  EXPECT_TRUE(is_taken());
+  message.set_kinds("abc");
+  EXPECT_FALSE(is_taken()) << "more kinds than counts";
+  message.set_kinds("a");
+  EXPECT_FALSE(is_taken()) << "more counts than kinds";
 }
 
 TEST(BatchMessage, TimeLeft) {

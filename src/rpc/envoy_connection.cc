@@ -114,8 +114,10 @@ void EnvoyConnection::mint(CallId call, std::string_view timeout) {
 void EnvoyConnection::on_message(CallId call, std::string_view message) {
   const auto stream = streams_.find(call);
   if (stream == streams_.end() || stream->second.ended) return;  // too late, or of a mint: it says nothing
-  const bool understood = request_.ParseFromArray(message.data(), static_cast<int>(message.size())) &&
-                          take_request(call, stream->second);
+  const auto batch = batch_in(message);
+  const bool understood = batch ? take_batch(call, stream->second, *batch)
+                                : request_.ParseFromArray(message.data(), static_cast<int>(message.size())) &&
+                                      take_request(call, stream->second);
   if (!understood) {
     stream->second.misspoken = true;
     take_no_more(call);
@@ -134,24 +136,25 @@ bool EnvoyConnection::take_request(CallId call, Stream& stream) {
     send(call, response_);
     return true;
   }
+  if (request_.has_batch()) return take_batch(call, stream, request_.batch().SerializeAsString());
   if (!stream.opened) return false;
-  if (request_.has_batch()) return take_batch(call, stream);
   response_.Clear();
   send(call, response_);
   return true;
 }
 
-bool EnvoyConnection::take_batch(CallId call, Stream& stream) {
+bool EnvoyConnection::take_batch(CallId call, Stream& stream, std::string_view message) {
+  if (!stream.opened) return false;
   if (stream.free_batches.empty()) stream.free_batches.push_back(std::make_unique<Batch>());
   Batch& batch = *stream.free_batches.back();
   batch.hits.clear();
-  if (!read_hits(request_.batch(), batch.hits) || batch.hits.empty()) return false;
+  BatchHead head;
+  if (!read_batch(message, head, batch.hits) || batch.hits.empty()) return false;
   batch.call = call;
-  batch.number = request_.batch().number();
+  batch.number = head.number;
   batch.unsettled = batch.hits.size();
   batch.connection = std::static_pointer_cast<EnvoyConnection>(shared_from_this());
-  const auto left =
-      std::min(std::chrono::milliseconds(request_.batch().deadline_ms()), service_.request_deadline());
+  const auto left = std::min(std::chrono::milliseconds(head.deadline_ms), service_.request_deadline());
   batch.hits.set_deadline(std::chrono::steady_clock::now() + left);
 
   static_cast<void>(stream.free_batches.back().release());  // answer() takes it back with its last verdict
@@ -171,11 +174,7 @@ void EnvoyConnection::answer(Batch& batch, std::span<const domain::HitVerdict> v
   const CallId call = batch.call;
   const auto stream = streams_.find(call);
   const bool over = stream == streams_.end();
-  if (!over) {
-    response_.Clear();
-    write_verdicts(verdicts, batch.hits.size(), *response_.mutable_verdicts());
-    response_.mutable_verdicts()->set_number(batch.number);
-  }
+  if (!over) append_verdicts(batch.number, verdicts, batch.hits.size(), new_message());
   batch.unsettled -= verdicts.size();
   if (batch.unsettled == 0) {
     std::unique_ptr<Batch> settled(&batch);
@@ -184,7 +183,7 @@ void EnvoyConnection::answer(Batch& batch, std::span<const domain::HitVerdict> v
     if (!over) --stream->second.in_flight;
   }
   if (over) return;
-  send(call, response_);
+  send_message(call);
   if (closed()) return;
   finish_if_done(call);
   if (const auto still = streams_.find(call); still != streams_.end()) read_on(call, still->second);

@@ -49,7 +49,7 @@ class EnvoyConnection final : public Http2Connection {
 
   void mint(CallId call, std::string_view timeout);
   bool take_request(CallId call, Stream& stream);
-  bool take_batch(CallId call, Stream& stream);
+  bool take_batch(CallId call, Stream& stream, std::string_view message);
   void answer(Batch& batch, std::span<const domain::HitVerdict> verdicts);
   void take_no_more(CallId call);
   void finish_if_done(CallId call);

@@ -130,16 +130,23 @@ void Http2Connection::finish_all_and_close() {
 
 // Of both.
 
-void Http2Connection::send(CallId id, const google::protobuf::MessageLite& message, bool last) {
-  if (find(id) == nullptr) return;
-  const std::size_t size = message.ByteSizeLong();
-  message_.assign(1, '\0');
-  append_number(static_cast<std::uint32_t>(size), prefix_bytes - 1, message_);
-  message_.resize(prefix_bytes + size);
-  message.SerializeWithCachedSizesToArray(reinterpret_cast<std::uint8_t*>(message_.data() + prefix_bytes));
+std::string& Http2Connection::new_message() {
+  message_.assign(prefix_bytes, '\0');
+  return message_;
+}
+
+void Http2Connection::send_message(CallId id, bool last) {
+  const std::size_t size = message_.size() - prefix_bytes;
+  for (std::size_t i = 1; i < prefix_bytes; ++i)
+    message_[i] = static_cast<char>(size >> 8 * (prefix_bytes - 1 - i) & 0xFFU);
   session_.send(id, message_);
   if (last) session_.end(id);
   flush();
+}
+
+void Http2Connection::send(CallId id, const google::protobuf::MessageLite& message, bool last) {
+  message.AppendToString(&new_message());
+  send_message(id, last);
 }
 
 void Http2Connection::take_more(CallId id) {

@@ -64,6 +64,9 @@ class Http2Connection : public std::enable_shared_from_this<Http2Connection>, pr
 
   /// Sends a message; client: `last` ends this side of the call. Nothing happens if the call is over.
   void send(CallId call, const google::protobuf::MessageLite& message, bool last = false);
+  /// The same in two steps: the message is appended to new_message(), then sent.
+  std::string& new_message();
+  void send_message(CallId call, bool last = false);
 
   /// Server: ends the call, behind what was sent. Nothing happens if it is over.
   void finish(CallId call, StatusCode code, std::string_view detail = {});

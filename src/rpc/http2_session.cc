@@ -396,6 +396,7 @@ void Http2Session::queue(StreamId id, Stream& stream) {
 }
 
 void Http2Session::fill() {
+  if (ready_.empty()) return;
   std::size_t done = 0;
   std::size_t kept = 0;
   for (; done < ready_.size() && out_.size() < out_bytes_enough && !stopped_; ++done) {
@@ -405,7 +406,8 @@ void Http2Session::fill() {
   }
   const auto begin = ready_.begin();
   ready_.erase(begin + static_cast<std::ptrdiff_t>(kept), begin + static_cast<std::ptrdiff_t>(done));
-  std::rotate(begin, begin + static_cast<std::ptrdiff_t>(kept), ready_.end());  // the others are next
+  if (kept > 0)
+    std::rotate(begin, begin + static_cast<std::ptrdiff_t>(kept), ready_.end());  // the others are next
 }
 
 /// Answers false if out() or the connection's window has no room for the rest.

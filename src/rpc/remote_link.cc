@@ -28,7 +28,6 @@ constexpr std::size_t message_bytes_max = 1024 * 1024;
 RemoteLink::RemoteLink(boost::asio::io_context& worker, const RemoteCounterSettings& settings)
     : worker_(worker),
       settings_(settings),
-      request_(std::make_unique<v1::TrackRequest>()),
       ask_timer_(worker),
       connect_timer_(worker),
       silence_timer_(worker),
@@ -82,8 +81,7 @@ void RemoteLink::send_waiting() {
   Message& message = in_flight_;
   message.deadline = Clock::time_point::max();
   message.members.clear();
-  request_->Clear();
-  auto& batch = *request_->mutable_batch();
+  batches_.clear();
   std::vector<Member> late;
   std::uint32_t first = 0;
   std::size_t bytes = 0;
@@ -94,7 +92,7 @@ void RemoteLink::send_waiting() {
       late.push_back(member);
       continue;
     }
-    append_hits(*member.hits, batch);
+    batches_.push_back(member.hits);
     bytes += member.hits->bytes();
     member.first = first;
     member.end += first;
@@ -107,9 +105,7 @@ void RemoteLink::send_waiting() {
     message.number = next_number_++;
     message.unsettled = first;
     message.settled.assign(first, false);
-    batch.set_number(message.number);
-    batch.set_deadline_ms(milliseconds_left(message.deadline, now));
-    stream_->write(*request_);
+    stream_->write_batch({message.number, milliseconds_left(message.deadline, now)}, batches_);
     watch();
   }
   refuse(late);  // at last, since whom it answers may bring new hits
@@ -121,12 +117,22 @@ void RemoteLink::on_read(const v1::TrackResponse& response) {
     backoff_.reset();
     connect_timer_.cancel();
   }
+  if (response.has_readiness()) counters_why_not_ = response.readiness().why_not();
+  const std::string verdicts = response.verdicts().SerializeAsString();
+  hear(response.has_verdicts() ? std::optional<std::string_view>(verdicts) : std::nullopt,
+       response.has_opening() || response.has_readiness());
+}
+
+void RemoteLink::on_verdicts(std::string_view verdicts) {
+  hear(verdicts, false);
+}
+
+/// The counter has said something; `news` of whether it can count, maybe.
+void RemoteLink::hear(std::optional<std::string_view> verdicts, bool news) {
   silent_ = false;
   asked_.reset();
-  if (response.has_readiness()) counters_why_not_ = response.readiness().why_not();
-  if (response.has_verdicts() && !take_verdicts(response.verdicts()))
-    return on_lost("it answers what was not asked");
-  if (open_ && (response.has_opening() || response.has_readiness() || !ready_)) {
+  if (verdicts && !take_verdicts(*verdicts)) return on_lost("it answers what was not asked");
+  if (open_ && (news || !ready_)) {
     if (counters_why_not_.empty()) {
       set_why_not_ready("");
       settings_.changes->good("counter " + name() + " is reachable");
@@ -140,10 +146,11 @@ void RemoteLink::on_read(const v1::TrackResponse& response) {
 }
 
 /// Answers false for verdicts that make no sense.
-bool RemoteLink::take_verdicts(const v1::Verdicts& message_verdicts) {
+bool RemoteLink::take_verdicts(std::string_view verdicts) {
   Message& message = in_flight_;
-  const bool is_known = message.unsettled > 0 && message.number == message_verdicts.number();
-  if (!is_known || !read_verdicts(message_verdicts, message.settled.size(), verdicts_)) return false;
+  std::uint64_t number = 0;
+  const bool understood = read_verdicts(verdicts, message.settled.size(), number, verdicts_);
+  if (!understood || message.unsettled == 0 || message.number != number) return false;
   for (auto verdict = verdicts_.begin(); verdict != verdicts_.end(); ++verdict) {
     if (!message.settled[verdict->hit]) {
       message.settled[verdict->hit] = true;
@@ -193,8 +200,7 @@ void RemoteLink::refuse(const std::vector<Member>& members) {
 
 void RemoteLink::ask_now_and_then() {
   if (open_ && in_flight_.unsettled == 0 && !asked_) {
-    request_->Clear();
-    stream_->write(*request_);
+    stream_->write({});
     asked_ = Clock::now();
     watch();
   }

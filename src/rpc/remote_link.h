@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "domain/verdict.h"
@@ -14,9 +15,7 @@
 #include "runtime/backoff.h"
 
 namespace tracker::v1 {
-class TrackRequest;
 class TrackResponse;
-class Verdicts;
 }  // namespace tracker::v1
 
 namespace tracker::rpc {
@@ -41,6 +40,7 @@ class RemoteLink {
 
   // From the stream.
   void on_read(const v1::TrackResponse& response);
+  void on_verdicts(std::string_view verdicts);  // a message of them
   void on_lost(const std::string& reason);
 
  private:
@@ -63,7 +63,8 @@ class RemoteLink {
 
   void connect();
   void send_waiting();
-  bool take_verdicts(const v1::Verdicts& message_verdicts);
+  void hear(std::optional<std::string_view> verdicts, bool news);
+  bool take_verdicts(std::string_view verdicts);
   void settle();
   void give_up();
   void refuse_waiting();
@@ -78,14 +79,14 @@ class RemoteLink {
   boost::asio::io_context& worker_;
   const RemoteCounterSettings settings_;
 
-  std::shared_ptr<RemoteStream> stream_;       // null while none is tried
-  std::unique_ptr<v1::TrackRequest> request_;  // used again
-  bool open_ = false;                          // the counter has answered the opening
-  bool silent_ = false;                        // it has not answered a message in time
-  std::string counters_why_not_;               // what it says of itself
+  std::shared_ptr<RemoteStream> stream_;  // null while none is tried
+  bool open_ = false;                     // the counter has answered the opening
+  bool silent_ = false;                   // it has not answered a message in time
+  std::string counters_why_not_;          // what it says of itself
   bool ready_ = false;
   std::vector<Member> waiting_;
   Message in_flight_;
+  std::vector<const domain::HitBatch*> batches_;  // of a message while it is written
   std::uint64_t next_number_ = 1;
   std::vector<domain::HitVerdict> verdicts_;  // of a message
   std::optional<Clock::time_point> asked_;    // whether it is there, and not answered yet

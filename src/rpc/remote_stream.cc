@@ -43,6 +43,11 @@ void RemoteStream::write(const v1::TrackRequest& request) {
   send(track_, request);
 }
 
+void RemoteStream::write_batch(const BatchHead& head, std::span<const domain::HitBatch* const> batches) {
+  append_batch(head, batches, new_message());
+  send_message(track_);
+}
+
 void RemoteStream::mint(std::chrono::milliseconds deadline, counter::MintReply& reply) {
   const auto call = begin_call(authority_, "/tracker.v1.Counting/Mint", deadline);
   if (!call) return reply.on_minted(domain::Failure::not_done);
@@ -61,6 +66,7 @@ void RemoteStream::on_message(CallId call, std::string_view message) {
   if (link_ == nullptr) return;
   const int size = static_cast<int>(message.size());
   if (call == track_) {
+    if (const auto verdicts = verdicts_in(message)) return link_->on_verdicts(*verdicts);
     if (!response_.ParseFromArray(message.data(), size)) {
       return link_->on_lost("it answers what makes no sense");
     }

@@ -5,6 +5,7 @@
 
 #include <tracker/v1/counting.pb.h>
 #include "counter/counter.h"
+#include "rpc/batch_message.h"
 #include "rpc/http2_connection.h"
 
 namespace tracker::rpc {
@@ -25,6 +26,7 @@ class RemoteStream final : public Http2Connection {
 
   /// After on_read() was called for the first time.
   void write(const v1::TrackRequest& request);
+  void write_batch(const BatchHead& head, std::span<const domain::HitBatch* const> batches);
   void mint(std::chrono::milliseconds deadline, counter::MintReply& reply);
 
  private:

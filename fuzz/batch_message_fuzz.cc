@@ -1,0 +1,68 @@
+// Fuzzes what reads batches of hits and verdicts. What can be read is written, and must be read again as the same.
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rpc/batch_message.h"
+
+namespace {
+
+using namespace tracker;
+
+void require(bool holds, const char* what) {
+  if (holds) return;
+  std::fprintf(stderr, "broken: %s\n", what);
+  std::abort();
+}
+
+void check_batch(std::string_view input) {
+  rpc::BatchHead head;
+  domain::HitBatch hits;
+  if (!rpc::read_batch(input, head, hits) || hits.empty()) return;
+  require(hits.size() * sizeof(domain::TokenId) + hits.paths().size() <= input.size(),
+          "hits are in the message");
+  const domain::HitBatch* batch = &hits;
+  std::string written;
+  rpc::append_batch(head, {&batch, 1}, written);
+  const auto again = rpc::batch_in(written);
+  require(again.has_value(), "what is written is a batch");
+  rpc::BatchHead read_head;
+  domain::HitBatch read;
+  require(rpc::read_batch(*again, read_head, read), "what is written can be read");
+  require(read_head.number == head.number && read_head.deadline_ms == head.deadline_ms, "the head stays");
+  require(read.size() == hits.size() && read.paths() == hits.paths(), "the hits stay");
+  for (std::size_t hit = 0; hit < hits.size(); ++hit) {
+    require(read.id(hit) == hits.id(hit) && read.path(hit) == hits.path(hit), "each hit stays");
+  }
+}
+
+void check_verdicts(std::string_view input, std::size_t batch_size) {
+  std::uint64_t number = 0;
+  std::vector<domain::HitVerdict> verdicts;
+  if (!rpc::read_verdicts(input, batch_size, number, verdicts)) return;
+  std::string written;
+  rpc::append_verdicts(number, verdicts, batch_size, written);
+  const auto message = rpc::verdicts_in(written);
+  if (!message) return require(verdicts.empty() && number == 0, "what is written are verdicts");
+  std::uint64_t read_number = 0;
+  std::vector<domain::HitVerdict> read;
+  require(rpc::read_verdicts(*message, batch_size, read_number, read), "what is written can be read");
+  require(read_number == number && read.size() == verdicts.size(), "the verdicts stay");
+  for (std::size_t i = 0; i < read.size(); ++i) {
+    require(
+        read[i].hit < batch_size && read[i].hit == verdicts[i].hit && read[i].verdict == verdicts[i].verdict,
+        "each verdict stays");
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view input(reinterpret_cast<const char*>(data), size);
+  check_batch(input);
+  check_verdicts(input, size % 5);
+  return 0;
+}
