@@ -194,11 +194,13 @@ const std::vector<HitVerdict> mixed = {{0, Verdict::counted(7)},
                                        {1, Verdict::unknown_token()},
                                        {2, Verdict::not_counted()},
                                        {3, Verdict::perhaps_counted()}};
+const std::vector<HitVerdict> backwards = {{1, Verdict::counted(2)}, {0, Verdict::counted(1)}};
 const std::vector<HitVerdict> some = {{5, Verdict::counted(-7)}, {200, Verdict::counted(8)}};
 
 TEST(BatchMessage, VerdictsComeBackAsTheyWere) {
   expect_same(there_and_back(all_counted, 2), all_counted);
   expect_same(there_and_back(mixed, 4), mixed);
+  expect_same(there_and_back(backwards, 2), backwards);
   expect_same(there_and_back(some, 201), some);
 }
 
