@@ -1,4 +1,5 @@
-// Fuzzes what reads batches of hits and verdicts. What can be read is written, and must be read again as the same.
+// Fuzzes what reads batches of hits and verdicts. What can be read must be the same to protobuf's own code, where that
+// can read it, too; and is written, and must be read again as the same.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -6,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include <tracker/v1/counting.pb.h>
 #include "rpc/batch_message.h"
 
 namespace {
@@ -18,12 +20,45 @@ void require(bool holds, const char* what) {
   std::abort();
 }
 
+void compare_with_protobuf(std::string_view input, const rpc::BatchHead& head, const domain::HitBatch& hits) {
+  v1::HitBatch protobuf;
+  if (!protobuf.ParseFromArray(input.data(), static_cast<int>(input.size()))) return;
+  require(protobuf.number() == head.number && protobuf.deadline_ms() == head.deadline_ms,
+          "protobuf's head is the same");
+  require(protobuf.paths() == hits.paths() &&
+              protobuf.ids().size() == hits.size() * sizeof(domain::TokenId) &&
+              static_cast<std::size_t>(protobuf.path_bytes_size()) == hits.size(),
+          "protobuf's columns are the same");
+  for (int i = 0; i < protobuf.path_bytes_size(); ++i) {
+    const auto hit = static_cast<std::size_t>(i);
+    require(protobuf.path_bytes(i) == hits.path(hit).size(), "protobuf's paths are as long");
+    const auto* id = reinterpret_cast<const char*>(hits.id(hit).bytes.data());
+    require(protobuf.ids().compare(hit * sizeof(domain::TokenId), sizeof(domain::TokenId), id,
+                                   sizeof(domain::TokenId)) == 0,
+            "protobuf's ids are the same");
+  }
+}
+
+void compare_with_protobuf(std::string_view input, std::uint64_t number,
+                           const std::vector<domain::HitVerdict>& verdicts) {
+  v1::Verdicts protobuf;
+  if (!protobuf.ParseFromArray(input.data(), static_cast<int>(input.size()))) return;
+  require(protobuf.number() == number, "protobuf's number is the same");
+  require(static_cast<std::size_t>(protobuf.counts_size()) == verdicts.size(), "protobuf has as many counts");
+  for (int i = 0; i < protobuf.counts_size(); ++i) {
+    const auto& verdict = verdicts[static_cast<std::size_t>(i)];
+    require(protobuf.counts(i) == verdict.verdict.count, "protobuf's counts are the same");
+    require(protobuf.hits_size() == 0 || protobuf.hits(i) == verdict.hit, "protobuf's hits are the same");
+  }
+}
+
 void check_batch(std::string_view input) {
   rpc::BatchHead head;
   domain::HitBatch hits;
   if (!rpc::read_batch(input, head, hits) || hits.empty()) return;
   require(hits.size() * sizeof(domain::TokenId) + hits.paths().size() <= input.size(),
           "hits are in the message");
+  compare_with_protobuf(input, head, hits);
   const domain::HitBatch* batch = &hits;
   std::string written;
   rpc::append_batch(head, {&batch, 1}, written);
@@ -43,6 +78,7 @@ void check_verdicts(std::string_view input, std::size_t batch_size) {
   std::uint64_t number = 0;
   std::vector<domain::HitVerdict> verdicts;
   if (!rpc::read_verdicts(input, batch_size, number, verdicts)) return;
+  compare_with_protobuf(input, number, verdicts);
   std::string written;
   rpc::append_verdicts(number, verdicts, batch_size, written);
   const auto message = rpc::verdicts_in(written);

@@ -97,6 +97,14 @@ TEST_F(TrackTest, CountsWhatThePublicServiceCounts) {
   EXPECT_TRUE(is_counted(client_.update(token_, "/p"), 4));
 }
 
+TEST_F(TrackTest, CountsWhatALaterVersionSends) {
+  TrackCall call(envoy_.channel());
+  call.open();
+  call.say_more();
+  ASSERT_TRUE(call.send(batch_of(1, 3, id_, "/p")));
+  EXPECT_EQ(call.verdicts_on(1).at(2).count, 3);
+}
+
 TEST_F(TrackTest, TenThousandHitsInOneBatch) {
   TrackCall call(envoy_.channel());
   call.open();

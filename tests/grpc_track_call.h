@@ -46,6 +46,8 @@ class TrackCall {
 
   // False: the stream takes no more.
   bool send(const v1::HitBatch& batch);
+  // From now on its messages hold more than is known today.
+  void say_more() { says_more_ = true; }
   bool send_nothing() { return stream_->Write({}); }
   void half_close() { stream_->WritesDone(); }
 
@@ -69,6 +71,7 @@ class TrackCall {
   std::unique_ptr<v1::Counting::Stub> stub_;
   grpc::ClientContext context_;
   std::unique_ptr<grpc::ClientReaderWriter<v1::TrackRequest, v1::TrackResponse>> stream_;
+  bool says_more_ = false;
   std::map<std::uint64_t, std::vector<Judged>> batches_;
   bool finished_ = false;
 };

@@ -35,6 +35,7 @@ void run_counter(const CounterSettings& settings) {
                    {.version = TRACKER_VERSION,
                     .hits_max = settings.hits_max,
                     .request_deadline = settings.request_deadline});
+  const runtime::StopAtEnd stop_at_end(workers);
   run_service(control, settings.service, "counter=" + door.endpoint(),
               [&] {
                 log_note(open_store);

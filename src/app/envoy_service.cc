@@ -64,6 +64,7 @@ void run_envoy(runtime::Workers& workers, const ServiceSettings& service, envoy:
     return envoy::Envoy(workers, service.address, settings, parts.counter_of);
   });
   const auto counter_door = parts.open_counter_door ? parts.open_counter_door(control) : nullptr;
+  const runtime::StopAtEnd stop_at_end(workers);
   const auto start = [&] {
     if (few_descriptors) runtime::log_warning(*few_descriptors);
     parts.on_start();

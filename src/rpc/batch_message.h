@@ -26,7 +26,7 @@ struct BatchHead {
 std::optional<std::string_view> batch_in(std::string_view message);
 std::optional<std::string_view> verdicts_in(std::string_view message);
 
-/// Appends a TrackRequest whose batch has the hits of all of these.
+/// Appends a TrackRequest whose batch has the hits of all of these, of which there are some.
 void append_batch(const BatchHead& head, std::span<const domain::HitBatch* const> batches, std::string& out);
 
 /// Sets `head` to that of a HitBatch and appends its hits. Answers false if it cannot be read, or if its columns do

@@ -158,6 +158,17 @@ TEST(BatchMessage, FieldsThatAreNotKnownAreLeftAlone) {
   EXPECT_FALSE(is_read(good + std::string(11, '\xFF'))) << "a number without an end";
 }
 
+TEST(BatchMessage, NumbersOverThirtyTwoBitsAreNotCutToFit) {
+  const std::string columns = "\x1A\x10" + std::string(16, 'i') + "\x22\x02/p";
+  EXPECT_TRUE(is_read(columns + "\x2A\x01\x02"));
+  EXPECT_FALSE(is_read(columns + "\x2A\x05\x82\x80\x80\x80\x10")) << "2^32 + 2 bytes of path";
+  std::vector<HitVerdict> verdicts;
+  std::uint64_t number = 0;
+  EXPECT_TRUE(read_verdicts("\x12\x01\x01\x22\x01\x07", 2, number, verdicts));
+  EXPECT_FALSE(read_verdicts("\x12\x05\x81\x80\x80\x80\x10\x22\x01\x07", 2, number, verdicts))
+      << "hit 2^32 + 1";
+}
+
 TEST(BatchMessage, APartOfAMessageIsRefused) {
   const auto batches = some_batches({3});
   const std::string good = protobuf_of(all_of(batches)).SerializeAsString();
@@ -225,6 +236,10 @@ TEST(BatchMessage, VerdictsAreWrittenAsProtobufWritesThem) {
   verdicts.add_counts(-7);
   verdicts.add_counts(8);
   EXPECT_EQ(message_of(some, 201), response.SerializeAsString());
+  verdicts.set_kinds(std::string("\0\2", 2));
+  const std::vector<HitVerdict> some_of_a_kind = {{5, Verdict::counted(-7)},
+                                                  {200, {Verdict::Kind::not_counted, 8}}};
+  EXPECT_EQ(message_of(some_of_a_kind, 201), response.SerializeAsString());
 }
 
 TEST(BatchMessage, VerdictsThatDoNotFitAreRefused) {

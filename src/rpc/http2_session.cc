@@ -18,7 +18,7 @@ constexpr std::uint32_t window_bytes = 16 * 1024 * 1024;
 /// As soon as so much of it is free again.
 constexpr std::uint32_t window_step = window_bytes / 4;
 constexpr std::uint32_t streams_max = 1024;
-/// Ours send one; each costs a look at every stream.
+/// Until so much has come as opens the connection's window again: each costs a look at every stream, and ours send one.
 constexpr int settings_max = 1000;
 constexpr std::size_t field_bytes_max = 64 * 1024;
 /// Messages move into out() while it is shorter than the one. A peer who makes it longer than the other, with what
@@ -146,7 +146,10 @@ Http2Error Http2Session::take_data(const FrameHead& head, std::string_view paylo
   // peer back.
   const auto size = static_cast<std::uint32_t>(payload.size());
   unreturned_ += size;
-  if (unreturned_ >= window_step) append_window_update(0, std::exchange(unreturned_, 0), out_);
+  if (unreturned_ >= window_step) {
+    append_window_update(0, std::exchange(unreturned_, 0), out_);
+    settings_ = 0;
+  }
   if (!remove_padding(head, payload)) return Http2Error::protocol_error;
   Stream* stream = find(head.stream);
   if (stream == nullptr) return Http2Error::none;  // it is over, which the peer may not know yet
@@ -341,7 +344,7 @@ std::optional<Http2Session::StreamId> Http2Session::open(Http2Fields fields) {
 }
 
 void Http2Session::begin_waiting() {
-  while (!not_begun_.empty() && begun_ < peers_streams_max_) {
+  while (!not_begun_.empty() && begun_ < peers_streams_max_ && out_.size() < out_bytes_enough) {
     const StreamId id = not_begun_.front();
     not_begun_.pop_front();
     Stream* stream = find(id);
@@ -396,6 +399,7 @@ void Http2Session::queue(StreamId id, Stream& stream) {
 }
 
 void Http2Session::fill() {
+  begin_waiting();
   if (ready_.empty()) return;
   std::size_t done = 0;
   std::size_t kept = 0;
@@ -406,8 +410,9 @@ void Http2Session::fill() {
   }
   const auto begin = ready_.begin();
   ready_.erase(begin + static_cast<std::ptrdiff_t>(kept), begin + static_cast<std::ptrdiff_t>(done));
+  // The others are next; where all must wait, the second.
   if (kept > 0)
-    std::rotate(begin, begin + static_cast<std::ptrdiff_t>(kept), ready_.end());  // the others are next
+    std::rotate(begin, begin + static_cast<std::ptrdiff_t>(kept < ready_.size() ? kept : 1), ready_.end());
 }
 
 /// Answers false if out() or the connection's window has no room for the rest.

@@ -515,22 +515,33 @@ TEST_F(Http2FrameTest, PaddingIsGivenBackToo) {
   EXPECT_EQ(server.data[1], "");
 }
 
+/// The data in what is said, of which all else is left out.
+std::string data_in(std::string_view said) {
+  std::string data;
+  while (const auto head = read_frame_head(said)) {
+    if (head->type == FrameType::data) data += said.substr(frame_head_bytes, head->size);
+    said.remove_prefix(frame_head_bytes + head->size);
+  }
+  return data;
+}
+
 // The peer's windows, of all streams and of one, are open for a part at a time.
 TEST_F(Http2FrameTest, WhatGoesInPartsGoesWhole) {
   answer_to(setting(Setting::initial_window_size, 100'000) + request);
-  std::size_t sent = 0;
-  std::size_t heard = 0;
+  std::string sent;
+  std::string heard;
   for (int i = 0; i < 100; ++i) {
-    server.session.send(1, std::string(60'000, 'x'));
-    sent += 60'000;
-    heard += answer_to(window_update(1, 50'000) + window_update(0, 50'000)).size();
+    std::string bytes;
+    while (bytes.size() < 60'000) bytes += std::to_string(sent.size() + bytes.size()) + ' ';
+    server.session.send(1, bytes);
+    sent += bytes;
+    heard += data_in(answer_to(window_update(1, 50'000) + window_update(0, 50'000)));
   }
-  EXPECT_LT(heard, sent);
-  EXPECT_GT(heard, 4 * mib);
+  EXPECT_GT(heard.size(), 4 * mib);
   EXPECT_GT(server.session.waiting_bytes(1), 800'000U);
-  heard += answer_to(window_update(1, 2'000'000) + window_update(0, 2'000'000)).size();
-  while (server.session.waiting_bytes(1) > 0) heard += taken_from(server).size();
-  EXPECT_LT(heard - sent, 10'000U) << "but for the frames' heads";
+  heard += data_in(answer_to(window_update(1, 2'000'000) + window_update(0, 2'000'000)));
+  while (server.session.waiting_bytes(1) > 0) heard += data_in(taken_from(server));
+  EXPECT_TRUE(heard == sent);
 }
 
 TEST_F(Http2FrameTest, AStreamThatIsHeldBackHoldsNobodyElseBack) {
@@ -552,6 +563,16 @@ TEST_F(Http2FrameTest, StreamsTakeTurns) {
   taken_from(server);
   EXPECT_TRUE(says(taken_from(server), frame(FrameType::data, 0, 3, "a word")));
   EXPECT_GT(server.session.waiting_bytes(1), 4 * mib);
+}
+
+TEST_F(Http2FrameTest, StreamsTakeTurnsAtTheConnectionsWindow) {
+  answer_to(setting(Setting::initial_window_size, 10'000'000) + request +
+            frame(FrameType::headers, whole, 3, path_field));
+  server.session.send(1, std::string(5 * mib, 'x'));
+  server.session.send(3, "a word");
+  std::string said = taken_from(server);
+  for (int i = 0; i < 2; ++i) said += answer_to(window_update(0, 50'000));
+  EXPECT_TRUE(says(said, frame(FrameType::data, 0, 3, "a word")));
 }
 
 TEST_F(Http2FrameTest, WhoAsksAndTurnsAwayForEverMustReadItsAnswers) {
@@ -598,6 +619,21 @@ TEST_F(Http2ClientTest, WhatWasRefusedNeverBegins) {
                                                      {5, Http2Error::refused_stream},
                                                      {7, Http2Error::refused_stream}}));
   EXPECT_EQ(taken_from(client), "");
+}
+
+TEST_F(Http2ClientTest, RequestsAreBegunAPartAtATime) {
+  const std::string path = "/" + std::string(1'000, 'p');
+  for (int i = 0; i < 10'000; ++i) client.session.open({{":path", path + std::to_string(i)}});
+  EXPECT_LT(client.session.out().size(), mib);
+  EXPECT_EQ(client.session.receive(frame(FrameType::ping, 0, 0, "12345678")), Http2Error::none);
+  std::string said;
+  for (std::string part = taken_from(client); !part.empty(); part = taken_from(client)) said += part;
+  std::size_t begun = 0;
+  for (std::string_view left = said; const auto head = read_frame_head(left);) {
+    begun += head->type == FrameType::headers ? 1U : 0U;
+    left.remove_prefix(frame_head_bytes + head->size);
+  }
+  EXPECT_EQ(begun, 10'000U);
 }
 
 TEST_F(Http2ClientTest, ServersPushNothing) {

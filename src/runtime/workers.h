@@ -45,4 +45,16 @@ class Workers {
   std::vector<std::unique_ptr<Worker>> workers_;
 };
 
+/// Stops the workers at the end of its scope: it stands behind what they work with.
+class StopAtEnd {
+ public:
+  explicit StopAtEnd(Workers& workers) : workers_(workers) {}
+  ~StopAtEnd() { workers_.stop(); }
+  StopAtEnd(const StopAtEnd&) = delete;
+  StopAtEnd& operator=(const StopAtEnd&) = delete;
+
+ private:
+  Workers& workers_;
+};
+
 }  // namespace tracker::runtime

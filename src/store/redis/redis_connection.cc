@@ -112,8 +112,7 @@ auto RedisStore::Connection::run() -> Awaitable<void> {
       become_ready();
       trouble = co_await read_replies();
     }
-    lose(hung_ ? "it has not replied for " + std::to_string(settings_.reply_deadline.count()) + " ms"
-               : trouble);
+    lose(trouble);
     retry_timer_.expires_after(backoff_.next());
     co_await retry_timer_.async_wait(token);
   }
@@ -138,6 +137,9 @@ void RedisStore::Connection::read() {
           deliver();
           if (why_ended_.empty()) return read();
         }
+        if (hung_)
+          why_ended_ = "it has not replied for " + std::to_string(settings_.reply_deadline.count()) + " ms";
+        stop_taking(why_ended_);  // at once: run() goes on after what else is ready now
         read_to_end_.cancel();
       });
 }
