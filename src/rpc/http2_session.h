@@ -54,8 +54,7 @@ class Http2Session {
   /// What an end says first is in out() at once.
   Http2Session(End end, Events& events);
 
-  /// Takes bytes from the peer. An error is the connection's: out() tells the peer, and then it is over, as after
-  /// stop().
+  /// Takes bytes from the peer. An error is the connection's: out() tells the peer; then it is as after stop().
   Http2Error receive(std::string_view bytes);
 
   /// Client: begins a stream, as soon as the peer has room for one more. Nothing: there will be none on this
