@@ -1,24 +1,17 @@
 // Fuzzes what reads batches of hits and verdicts. What can be read must be the same to protobuf's own code, where that
 // can read it, too; and is written, and must be read again as the same.
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <tracker/v1/counting.pb.h>
+#include "require.h"
 #include "rpc/batch_message.h"
 
 namespace {
 
 using namespace tracker;
-
-void require(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "broken: %s\n", what);
-  std::abort();
-}
 
 void compare_with_protobuf(std::string_view input, const rpc::BatchHead& head, const domain::HitBatch& hits) {
   v1::HitBatch protobuf;

@@ -2,13 +2,12 @@
 // do. The first byte says which end it is, and how long a piece is. What it says itself must be whole frames.
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <map>
 #include <string>
 #include <string_view>
 #include <utility>
 
+#include "require.h"
 #include "rpc/http2_session.h"
 
 namespace {
@@ -17,12 +16,6 @@ using namespace tracker::rpc;
 using Id = Http2Session::StreamId;
 
 constexpr std::string_view preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-
-void require(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "broken: %s\n", what);
-  std::abort();
-}
 
 class Owner final : public Http2Session::Events {
  public:

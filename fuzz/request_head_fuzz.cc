@@ -3,14 +3,13 @@
 #include <llhttp.h>
 
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
 #include "domain/path.h"
 #include "envoy/request_head.h"
 #include "envoy/route.h"
+#include "require.h"
 
 namespace {
 
@@ -18,12 +17,6 @@ using tracker::envoy::equal_in_any_case;
 using tracker::envoy::HeadLimits;
 using tracker::envoy::RequestHead;
 using tracker::envoy::Route;
-
-void require(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "broken: %s\n", what);
-  std::abort();
-}
 
 /// What llhttp makes of a request.
 struct Reading {

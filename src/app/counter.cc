@@ -49,7 +49,7 @@ void run_counter(const CounterSettings& settings) {
                      door.drain(settings.service.drain.limit,
                                 draining_last(admin_door.get(), std::move(drained)));
                    }});
-  workers.stop();
+  workers.stop();  // before it says so
   runtime::log_info("drained");
 }
 

@@ -64,7 +64,6 @@ void run_envoy(runtime::Workers& workers, const ServiceSettings& service, envoy:
     return envoy::Envoy(workers, service.address, settings, parts.counter_of);
   });
   const auto counter_door = parts.open_counter_door ? parts.open_counter_door(control) : nullptr;
-  const runtime::StopAtEnd stop_at_end(workers);
   const auto start = [&] {
     if (few_descriptors) runtime::log_warning(*few_descriptors);
     parts.on_start();
@@ -83,9 +82,9 @@ void run_envoy(runtime::Workers& workers, const ServiceSettings& service, envoy:
   const auto announce_end = [&] {
     if (counter_door) counter_door->announce_end();
   };
+  const runtime::StopAtEnd stop_at_end(workers);
   run_service(control, service, endpoints, start,
               {.why_not_ready = parts.why_not_ready, .announce_end = announce_end, .drain = drain});
-  workers.stop();
 }
 
 }  // namespace tracker::app

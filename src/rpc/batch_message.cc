@@ -42,11 +42,8 @@ Kind from_wire(char kind) {
   }
 }
 
-// The numbers of the fields.
 constexpr std::uint32_t batch_field = v1::TrackRequest::kBatchFieldNumber;
 constexpr std::uint32_t verdicts_field = v1::TrackResponse::kVerdictsFieldNumber;
-using HitBatchFields = v1::HitBatch;
-using VerdictsFields = v1::Verdicts;
 
 /// Makes `out` longer by so much; answers where that begins.
 char* room_for(std::size_t size, std::string& out) {
@@ -83,23 +80,23 @@ void append_batch(const BatchHead& head, std::span<const domain::HitBatch* const
     for (std::size_t hit = 0; hit < batch->size(); ++hit)
       path_bytes += wire::varint_bytes(batch->path(hit).size());
   }
-  const std::size_t size = wire::number_bytes(HitBatchFields::kNumberFieldNumber, head.number) +
-                           wire::number_bytes(HitBatchFields::kDeadlineMsFieldNumber, head.deadline_ms) +
-                           wire::field_bytes(HitBatchFields::kIdsFieldNumber, ids) +
-                           wire::field_bytes(HitBatchFields::kPathsFieldNumber, paths) +
-                           wire::field_bytes(HitBatchFields::kPathBytesFieldNumber, path_bytes);
+  const std::size_t size = wire::number_bytes(v1::HitBatch::kNumberFieldNumber, head.number) +
+                           wire::number_bytes(v1::HitBatch::kDeadlineMsFieldNumber, head.deadline_ms) +
+                           wire::field_bytes(v1::HitBatch::kIdsFieldNumber, ids) +
+                           wire::field_bytes(v1::HitBatch::kPathsFieldNumber, paths) +
+                           wire::field_bytes(v1::HitBatch::kPathBytesFieldNumber, path_bytes);
   char* at = room_for(wire::field_bytes(batch_field, size), out);
   at = wire::write_head(batch_field, size, at);
-  at = wire::write_number(HitBatchFields::kNumberFieldNumber, head.number, at);
-  at = wire::write_number(HitBatchFields::kDeadlineMsFieldNumber, head.deadline_ms, at);
-  at = wire::write_head(HitBatchFields::kIdsFieldNumber, ids, at);
+  at = wire::write_number(v1::HitBatch::kNumberFieldNumber, head.number, at);
+  at = wire::write_number(v1::HitBatch::kDeadlineMsFieldNumber, head.deadline_ms, at);
+  at = wire::write_head(v1::HitBatch::kIdsFieldNumber, ids, at);
   for (const auto* batch : batches) {
     const auto* its_ids = reinterpret_cast<const char*>(batch->ids().data());
     at = wire::write_bytes({its_ids, batch->size() * id_bytes}, at);
   }
-  at = wire::write_head(HitBatchFields::kPathsFieldNumber, paths, at);
+  at = wire::write_head(v1::HitBatch::kPathsFieldNumber, paths, at);
   for (const auto* batch : batches) at = wire::write_bytes(batch->paths(), at);
-  at = wire::write_head(HitBatchFields::kPathBytesFieldNumber, path_bytes, at);
+  at = wire::write_head(v1::HitBatch::kPathBytesFieldNumber, path_bytes, at);
   for (const auto* batch : batches) {
     for (std::size_t hit = 0; hit < batch->size(); ++hit)
       at = wire::write_varint(batch->path(hit).size(), at);
@@ -116,19 +113,19 @@ bool read_batch(std::string_view batch, BatchHead& head, domain::HitBatch& hits)
     const bool is_bytes = fields.type() == wire::Type::bytes;
     const bool is_number = fields.type() == wire::Type::varint;
     switch (fields.number()) {
-      case HitBatchFields::kNumberFieldNumber:
+      case v1::HitBatch::kNumberFieldNumber:
         if (is_number) head.number = fields.value();
         break;
-      case HitBatchFields::kDeadlineMsFieldNumber:
+      case v1::HitBatch::kDeadlineMsFieldNumber:
         if (is_number) head.deadline_ms = static_cast<std::uint32_t>(fields.value());
         break;
-      case HitBatchFields::kIdsFieldNumber:
+      case v1::HitBatch::kIdsFieldNumber:
         if (is_bytes) ids = fields.bytes();
         break;
-      case HitBatchFields::kPathsFieldNumber:
+      case v1::HitBatch::kPathsFieldNumber:
         if (is_bytes) paths = fields.bytes();
         break;
-      case HitBatchFields::kPathBytesFieldNumber:  // in one piece, as protobuf writes them
+      case v1::HitBatch::kPathBytesFieldNumber:  // in one piece, as protobuf writes them
         if (!is_bytes || !path_bytes.empty()) return false;
         path_bytes = fields.bytes();
         break;
@@ -164,22 +161,22 @@ void append_verdicts(std::uint64_t number, std::span<const domain::HitVerdict> v
   }
   if (in_order) hits = 0;
   const std::size_t kinds = all_counted ? 0 : verdicts.size();
-  const std::size_t size = wire::number_bytes(VerdictsFields::kNumberFieldNumber, number) +
-                           wire::field_bytes(VerdictsFields::kHitsFieldNumber, hits) +
-                           wire::field_bytes(VerdictsFields::kKindsFieldNumber, kinds) +
-                           wire::field_bytes(VerdictsFields::kCountsFieldNumber, counts);
+  const std::size_t size = wire::number_bytes(v1::Verdicts::kNumberFieldNumber, number) +
+                           wire::field_bytes(v1::Verdicts::kHitsFieldNumber, hits) +
+                           wire::field_bytes(v1::Verdicts::kKindsFieldNumber, kinds) +
+                           wire::field_bytes(v1::Verdicts::kCountsFieldNumber, counts);
   char* at = room_for(wire::field_bytes(verdicts_field, size), out);
   at = wire::write_head(verdicts_field, size, at);
-  at = wire::write_number(VerdictsFields::kNumberFieldNumber, number, at);
-  at = wire::write_head(VerdictsFields::kHitsFieldNumber, hits, at);
+  at = wire::write_number(v1::Verdicts::kNumberFieldNumber, number, at);
+  at = wire::write_head(v1::Verdicts::kHitsFieldNumber, hits, at);
   if (!in_order) {
     for (const auto& verdict : verdicts) at = wire::write_varint(verdict.hit, at);
   }
-  at = wire::write_head(VerdictsFields::kKindsFieldNumber, kinds, at);
+  at = wire::write_head(v1::Verdicts::kKindsFieldNumber, kinds, at);
   if (!all_counted) {
     for (const auto& verdict : verdicts) *at++ = to_wire(verdict.verdict.kind);
   }
-  at = wire::write_head(VerdictsFields::kCountsFieldNumber, counts, at);
+  at = wire::write_head(v1::Verdicts::kCountsFieldNumber, counts, at);
   for (const auto& verdict : verdicts) {
     at = wire::write_varint(static_cast<std::uint64_t>(verdict.verdict.count), at);
   }
@@ -197,17 +194,17 @@ bool read_verdicts(std::string_view message, std::size_t batch_size, std::uint64
     const bool is_bytes = fields.type() == wire::Type::bytes;
     const bool is_number = fields.type() == wire::Type::varint;
     switch (fields.number()) {
-      case VerdictsFields::kNumberFieldNumber:
+      case v1::Verdicts::kNumberFieldNumber:
         if (is_number) number = fields.value();
         break;
-      case VerdictsFields::kHitsFieldNumber:  // in one piece, as protobuf writes them
+      case v1::Verdicts::kHitsFieldNumber:  // in one piece, as protobuf writes them
         if (!is_bytes || !hits.empty()) return false;
         hits = fields.bytes();
         break;
-      case VerdictsFields::kKindsFieldNumber:
+      case v1::Verdicts::kKindsFieldNumber:
         if (is_bytes) kinds = fields.bytes();
         break;
-      case VerdictsFields::kCountsFieldNumber:
+      case v1::Verdicts::kCountsFieldNumber:
         if (!is_bytes || !counts.empty()) return false;
         counts = fields.bytes();
         break;

@@ -14,6 +14,10 @@ std::uint32_t read_number(std::string_view bytes) {
   return number;
 }
 
+std::uint32_t read_31_bits(std::string_view bytes) {
+  return read_number(bytes) & 0x7FFF'FFFFU;
+}
+
 void append_number(std::uint32_t number, std::size_t bytes, std::string& out) {
   out.resize(out.size() + bytes);
   for (auto at = out.rbegin(); bytes > 0; --bytes, number >>= 8U) *at++ = static_cast<char>(number & 0xFFU);
@@ -21,10 +25,9 @@ void append_number(std::uint32_t number, std::size_t bytes, std::string& out) {
 
 std::optional<FrameHead> read_frame_head(std::string_view bytes) {
   if (bytes.size() < frame_head_bytes) return std::nullopt;
-  constexpr std::uint32_t stream_bits = 0x7FFFFFFF;  // the first one is reserved
   return FrameHead{read_number(bytes.substr(0, 3)), FrameType{static_cast<std::uint8_t>(bytes[3])},
                    static_cast<std::uint8_t>(bytes[4]),
-                   static_cast<std::int32_t>(read_number(bytes.substr(5, 4)) & stream_bits)};
+                   static_cast<std::int32_t>(read_31_bits(bytes.substr(5, 4)))};
 }
 
 void append_frame_head(const FrameHead& head, std::string& out) {

@@ -73,6 +73,8 @@ constexpr std::size_t setting_bytes = 6;
 
 /// A number in network byte order.
 std::uint32_t read_number(std::string_view bytes);
+/// One of four bytes whose first bit is reserved, as a stream's or a window's are.
+std::uint32_t read_31_bits(std::string_view bytes);
 void append_number(std::uint32_t number, std::size_t bytes, std::string& out);
 
 /// Nothing: there are too few bytes for one.

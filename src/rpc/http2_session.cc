@@ -290,7 +290,7 @@ Http2Error Http2Session::take_goaway(const FrameHead& head, std::string_view pay
   peer_ends_ = true;
   not_begun_.clear();
   if (end_ == End::server) return Http2Error::none;
-  const auto last = static_cast<StreamId>(read_number(payload.substr(0, 4)) & 0x7FFF'FFFFU);
+  const auto last = static_cast<StreamId>(read_31_bits(payload.substr(0, 4)));
   std::vector<StreamId> refused;
   for (const auto& [id, stream] : streams_) {
     if (id > last || !stream.begun) refused.push_back(id);
@@ -303,7 +303,7 @@ Http2Error Http2Session::take_goaway(const FrameHead& head, std::string_view pay
 
 Http2Error Http2Session::take_window_update(const FrameHead& head, std::string_view payload) {
   if (payload.size() != 4) return Http2Error::frame_size_error;
-  const auto more = read_number(payload) & 0x7FFF'FFFFU;
+  const auto more = read_31_bits(payload);
   if (head.stream == 0) {
     send_window_ += more;
     if (more == 0) return Http2Error::protocol_error;
