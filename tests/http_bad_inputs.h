@@ -34,6 +34,8 @@ std::vector<BadInput> framing_inputs();
 std::vector<BadInput> unregistered_method_inputs();
 std::vector<BadInput> other_method_inputs();
 std::vector<BadInput> target_inputs();
+// Each within the limits of line and head as they are by default.
+std::vector<BadInput> long_path_inputs();
 std::vector<BadInput> expectation_inputs();
 std::vector<BadInput> two_authorization_inputs();
 std::vector<BadInput> unauthorised_inputs();

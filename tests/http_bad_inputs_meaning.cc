@@ -219,6 +219,23 @@ std::vector<BadInput> target_inputs() {
   return inputs;
 }
 
+std::vector<BadInput> long_path_inputs() {
+  const std::string quotes(2731, '"');  // each is three bytes in normal form: 8193 with the slash before them
+  const std::string long_path = "/" + quotes;
+  const auto refused = [](std::string name, std::string bytes) {
+    return BadInput{std::move(name), std::move(bytes), {414}};
+  };
+  return {
+      refused("a path that normal form makes too long", get(long_path, "$TOKEN")),
+      refused("a long path and a query", get(long_path + "?x=1", "$TOKEN")),
+      refused("a long path in a URI", get("http://tracker" + long_path, "$TOKEN")),
+      refused("a long path before an expectation", get(long_path, "$TOKEN", "Expect: x\r\n")),
+      refused("a long path before two Authorizations", get(long_path, "$TOKEN", token)),
+      refused("a long path in HTTP/1.0", "GET " + long_path + " HTTP/1.0\r\n" + token + "\r\n"),
+      refused("a long path without a token", "GET " + long_path + " HTTP/1.1\r\n" + host + "\r\n"),
+  };
+}
+
 std::vector<BadInput> expectation_inputs() {
   return {
       not_expected("Expect: x", "Expect: x\r\n"),

@@ -70,6 +70,10 @@ TEST_P(HttpBadTest, Target) {
   expect_all_refused(shared().envoy(), target_inputs());
 }
 
+TEST_P(HttpBadTest, LongPath) {
+  expect_all_refused(shared().envoy(), long_path_inputs());
+}
+
 TEST_P(HttpBadTest, Expectation) {
   expect_all_refused(shared().envoy(), expectation_inputs());
 }
@@ -85,9 +89,10 @@ TEST_P(HttpBadTest, Unauthorised) {
 // The row behind the table: authorisation is looked at last, so each other fault wins over a token that is
 // missing.
 TEST_P(HttpBadTest, EveryRowComesBeforeAuthorisation) {
-  for (const auto& inputs : {protocol_inputs(), request_line_inputs(), host_inputs(), field_inputs(),
-                             framing_inputs(), unregistered_method_inputs(), other_method_inputs(),
-                             target_inputs(), expectation_inputs(), two_authorization_inputs()}) {
+  for (const auto& inputs :
+       {protocol_inputs(), request_line_inputs(), host_inputs(), field_inputs(), framing_inputs(),
+        unregistered_method_inputs(), other_method_inputs(), target_inputs(), long_path_inputs(),
+        expectation_inputs(), two_authorization_inputs()}) {
     for (BadInput input : inputs) {
       for (auto at = input.bytes.find("$TOKEN"); at != std::string::npos; at = input.bytes.find("$TOKEN")) {
         input.bytes.replace(at, 6, "nonsense");

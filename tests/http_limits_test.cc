@@ -77,6 +77,26 @@ TEST_P(HttpLimitsTest, SizesWithUnits) {
   expect_limits(deployment->envoy(), 1024, 2048, 100);
 }
 
+// However long a request line may be: it is the path in normal form that counts.
+TEST_P(HttpLimitsTest, PathHasALimitOfItsOwn) {
+  const auto deployment = start({"--request-line-bytes-max", "64KiB", "--head-bytes-max", "128KiB"});
+  Caller caller(deployment->envoy());
+  const std::string token = caller.mint();
+  const std::string longest = "/" + std::string(8191, 'p');
+  std::int64_t count = 0;
+  for (const auto& target : {longest, "/x/../" + std::string(4000, '/') + "%70" + longest.substr(2),
+                             longest + "?" + std::string(40'000, 'q')}) {
+    EXPECT_TRUE(is_count(caller.ask(get(target, token)), ++count));
+  }
+  for (const auto& target : {longest + "p", longest + "p?q", "/" + std::string(60'000, 'p'),
+                             "/x/../" + std::string(4000, '/') + longest + "p"}) {
+    BadInput input{"path too long", get(target, "$TOKEN"), {414}};
+    input.meant.push_back(longest);
+    expect_refused(deployment->envoy(), input);
+    expect_refused(deployment->envoy(), input, Sent::between_good_requests);
+  }
+}
+
 // A pipelined head is measured by itself, wherever it begins in what was read.
 TEST_P(HttpLimitsTest, EachHeadOfAPipelineIsMeasuredByItself) {
   Caller caller(shared().envoy());

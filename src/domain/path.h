@@ -1,9 +1,14 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
 namespace tracker::domain {
+
+/// The longest path that is counted, in normal form. Every way in refuses a longer one, and that hit is not
+/// counted. A longer one that a store holds already, from before there was this limit, stays readable.
+inline constexpr std::size_t path_bytes_max = 8 * 1024;
 
 /// Appends the normal form of a request's path to `out`, so that every spelling of one path is counted as
 /// one. In this order: the query is dropped; bytes that a path may not hold bare (RFC 3986, section 3.3) but

@@ -40,6 +40,8 @@ constexpr std::array<RefusalText, refusal_count> texts = {{
      "The target has a fragment; leave out the number sign and what follows it."},
     {400, closes, "Bad Request", "",
      "The target must be a path that begins with a slash, or an http or https URI."},
+    {414, closes, "URI Too Long", "",
+     "The path in normal form is longer than 8 KiB, the most that is counted."},
     {417, stays, "Expectation Failed", "", "The only expectation that is understood is 100-continue."},
     {400, closes, "Bad Request", "", "The request has more than one Authorization field."},
     {401, stays, "Unauthorized", challenge,

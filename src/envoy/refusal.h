@@ -25,6 +25,7 @@ enum class Refusal : std::uint8_t {
   target_byte,
   fragment,
   target_form,
+  path_too_long,
   expectation,
   two_authorizations,
   no_token,

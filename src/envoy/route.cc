@@ -117,11 +117,12 @@ Route route(const RequestHead& head, std::string& path) {
   if (const auto refusal = refusal_of_bytes(head.target)) return refuse(*refusal);
   const auto raw_path = path_of(head.target);
   if (raw_path.empty()) return refuse(Refusal::target_form);
+  path.clear();
+  domain::append_normal_path(raw_path, path);
+  if (path.size() > domain::path_bytes_max) return refuse(Refusal::path_too_long);
   if (head.expects_the_unknown) return refuse(Refusal::expectation);
   if (head.authorization_fields > 1) return refuse(Refusal::two_authorizations);
 
-  path.clear();
-  domain::append_normal_path(raw_path, path);
   if (path == "/auth") return {.kind = Route::Kind::mint};
   if (head.authorization_fields == 0) return refuse(Refusal::no_token);
   const auto token = parse_authorization(head.authorization);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "domain/path.h"
+
 namespace tracker::envoy {
 
 constexpr const char* token_text = "c6f6fd4b-b347-4aa1-b22d-c2a786eb82fd";
@@ -74,12 +76,33 @@ TEST(Route, RefusesBadTargets) {
   }
 }
 
+TEST(Route, RefusesAPathThatIsTooLongInNormalForm) {
+  const std::string longest(domain::path_bytes_max - 1, 'p');
+  std::string path;
+  for (const auto& target : {"/" + longest, "/" + longest + "?query", "//x/../" + longest,
+                             "/%61" + longest.substr(1), "http://a/" + longest}) {
+    EXPECT_EQ(route(get(target), path).kind, Route::Kind::track) << target.size();
+    EXPECT_EQ(path.size(), domain::path_bytes_max);
+  }
+  const std::string expanding(domain::path_bytes_max / 3 + 1, '"');
+  for (const auto& target :
+       {"/p" + longest, "/p" + longest + "?query", "/" + expanding, "http://a/p" + longest}) {
+    EXPECT_EQ(route(get(target), path).kind, Route::Kind::refuse) << target.size();
+    EXPECT_EQ(route(get(target), path).refusal, Refusal::path_too_long) << target.size();
+  }
+  EXPECT_EQ(route(get("/" + std::string(3 * domain::path_bytes_max, 'x') + "/../auth"), path).kind,
+            Route::Kind::mint);
+}
+
 TEST(Route, RefusesInTheOrderOfTheTable) {
   std::string path;
   auto head = get("/%zz");
   head.expects_the_unknown = true;
   head.authorization_fields = 2;
   EXPECT_EQ(route(head, path).refusal, Refusal::percent_encoding);
+  const std::string too_long = "/" + std::string(domain::path_bytes_max, 'p');
+  head.target = too_long;
+  EXPECT_EQ(route(head, path).refusal, Refusal::path_too_long);
   head.target = "/";
   EXPECT_EQ(route(head, path).refusal, Refusal::expectation);
   head.expects_the_unknown = false;
