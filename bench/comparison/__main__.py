@@ -118,8 +118,7 @@ class Comparison:
         )
         if self._options.svg:
             note = f"{facts['processor']}, {facts['cores']} cores, {facts['kernel']}; wrk, 1 thread"
-            ours = {one.name for one in self._everyone if one.mints}
-            _write(self._options.svg, picture.picture(self._workloads, titles, ours, rows, note))
+            _write(self._options.svg, picture.picture(self._everyone, rows, note))
 
     def _takes_part(self, contestant):
         """Whether it starts, and counts as it should."""

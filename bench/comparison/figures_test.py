@@ -246,14 +246,52 @@ class Showing(unittest.TestCase):
         self.assertEqual(told["rows"][2]["medians"]["rate"], 55000)
         self.assertEqual((told["targets"][0]["value"], told["targets"][0]["reached"]), (1.3, True))
 
-    def test_picture(self):
-        root = xml.etree.ElementTree.fromstring(
-            picture.picture(self.workloads, self.titles, {"memory"}, self.rows, "a machine & more")
-        )
-        bars = [one for one in root.iter() if one.tag.endswith("rect")]
-        self.assertEqual([bar.get("class") for bar in bars], ["peer", "peer", "ours"])
-        self.assertGreater(int(bars[0].get("width")), int(bars[1].get("width")))
-        self.assertIn("tracker <serve>", [one.text for one in root.iter()])
+
+
+class Picture(unittest.TestCase):
+    def draw(self, rates):
+        """Of those who have these requests/s, one figure a round."""
+        runs = [
+            run("hot", name, number, rate=rate)
+            for name, its_rates in rates.items()
+            for number, rate in enumerate(its_rates)
+        ]
+        everyone, _ = everyone_and_workloads()
+        text = picture.picture(everyone, figures.rows(runs), "a machine & more")
+        return xml.etree.ElementTree.fromstring(text)
+
+    def bars(self, root):
+        """Without the two of the legend."""
+        return [one for one in root.iter() if one.tag.endswith("rect")][2:]
+
+    def test_six_bars_the_fastest_first(self):
+        everyone, _ = everyone_and_workloads()
+        root = self.draw({one.name: [10_000 + 1_000 * number] for number, one in enumerate(everyone)})
+        widths = [int(bar.get("width")) for bar in self.bars(root)]
+        self.assertEqual(len(widths), 6)
+        self.assertEqual(widths, sorted(widths, reverse=True))
+        self.assertIn("a machine & more", [one.text for one in root.iter()])
+
+    def test_durable_and_volatile_ours_and_others_are_told_apart(self):
+        root = self.draw({"memory": [4], "durable": [3], "redis-always": [2], "lua": [1]})
+        kinds = [bar.get("class") for bar in self.bars(root)]
+        self.assertEqual(kinds, ["ours volatile", "ours", "peer", "peer volatile"])
+
+    def test_figures_stand_beside_bars_and_spreads(self):
+        root = self.draw({"memory": [100_000, 121_000, 139_999], "lua": [20_000, 21_000, 90_000]})
+        for bar, text in zip(self.bars(root), ("121,000", "21,000")):
+            figure = next(one for one in root.iter() if one.text == text)
+            spread = next(
+                one
+                for one in root.iter()
+                if one.tag.endswith("path") and f" {int(bar.get('y')) + 9}H" in one.get("d")
+            )
+            its_end = int(spread.get("d").split("H")[1].split("M")[0])
+            self.assertGreater(int(figure.get("x")), max(its_end, int(bar.get("x")) + int(bar.get("width"))))
+            self.assertLess(int(figure.get("x")) + 60, 880)
+
+    def test_nothing_measured(self):
+        self.assertEqual(self.bars(self.draw({})), [])
 
 
 if __name__ == "__main__":
