@@ -17,6 +17,7 @@
 #include "support/answer_checks.h"
 #include "support/caller.h"
 #include "support/health.h"
+#include "support/preload.h"
 #include "support/program.h"
 #include "support/request.h"
 #include "support/temporary_directory.h"
@@ -37,7 +38,7 @@ class DiskTroubleTest : public testing::Test {
                         "127.0.0.1:0",  "--cache-bytes", "1MiB"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     program_ =
-        std::make_unique<Program>(arguments, Environment{{"LD_PRELOAD", FAILING_DISK_LIBRARY},
+        std::make_unique<Program>(arguments, Environment{{"LD_PRELOAD", preload_name(FAILING_DISK_LIBRARY)},
                                                          {"FAILING_DISK", control().string()},
                                                          {"ASAN_OPTIONS", "verify_asan_link_order=0"}});
     doors_ = program_->wait_listening();

@@ -12,6 +12,9 @@
 #include <stdexcept>
 #include <string>
 
+#include "support/preload.h"
+#include "support/temporary_directory.h"
+
 namespace tracker::tests {
 namespace {
 
@@ -35,7 +38,7 @@ class PowerCutTest : public testing::Test {
   // Runs it in the data directory, watched. `sync FILE` of coreutils calls fsync, `sync -d FILE` fdatasync,
   // also for directories.
   void run(const std::string& script) {
-    Program shell({"-ec", "cd " + data().string() + "; " + script}, power_.environment(), "/bin/sh");
+    Program shell({"-ec", "cd '" + data().string() + "'; " + script}, power_.environment(), "/bin/sh");
     ASSERT_EQ(shell.wait_exit(), 0) << shell.output();
   }
 
@@ -161,6 +164,29 @@ TEST_F(PowerCutTest, RemembersOverRunsAndCuts) {
   run("printf three >> a; sync a");
   EXPECT_EQ(after_cut(), (Files{{"a", "onethree"}}));
   EXPECT_EQ(after_cut(), (Files{{"a", "onethree"}}));
+}
+
+// Everything would seem to be lost: an alarm, and a false one.
+TEST_F(PowerCutTest, AProgramThatIsNotWatchedIsNotJudged) {
+  Program shell({"-ec", "cd '" + data().string() + "'; printf one > a; sync a ."}, {}, "/bin/sh");
+  ASSERT_EQ(shell.wait_exit(), 0) << shell.output();
+  EXPECT_THROW(power_.cut(data()), std::runtime_error);
+  EXPECT_THROW(power_.unsynced(data()), std::runtime_error);
+  EXPECT_EQ(files(), (Files{{"a", "one"}}));
+}
+
+TEST(PreloadTest, ALibraryIsLoadedFromAPathWithSpacesAndColons) {
+  const TemporaryDirectory directory;
+  const auto odd = directory.path() / "a path: with all that splits";
+  fs::create_directory(odd);
+  fs::copy_file(SYNC_RECORDER, odd / "library.so");
+  const auto record = directory.path() / "record";
+  Program program({}, {{"LD_PRELOAD", preload_name(odd / "library.so")}, {"SYNC_RECORD", record.string()}},
+                  "/bin/true");
+  ASSERT_EQ(program.wait_exit(), 0) << program.output();
+  EXPECT_EQ(program.standard_error(), "");
+  EXPECT_TRUE(fs::exists(record));
+  EXPECT_THROW(preload_name(odd / "none.so"), std::runtime_error);
 }
 
 // A file system gives a new file the number of an old one that is gone.

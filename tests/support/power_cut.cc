@@ -10,6 +10,8 @@
 #include <stdexcept>
 #include <vector>
 
+#include "support/preload.h"
+
 namespace tracker::tests {
 namespace {
 
@@ -46,8 +48,9 @@ void make_zero(const fs::path& path, std::uintmax_t begin, std::uintmax_t end) {
 }  // namespace
 
 Environment PowerCut::environment() const {
-  return {
-      {"LD_PRELOAD", SYNC_RECORDER}, {"SYNC_RECORD", record_.string()}, {"ASAN_OPTIONS", tolerant_options()}};
+  return {{"LD_PRELOAD", preload_name(SYNC_RECORDER)},
+          {"SYNC_RECORD", record_.string()},
+          {"ASAN_OPTIONS", tolerant_options()}};
 }
 
 std::string PowerCut::Lost::to_string() const {
@@ -57,6 +60,11 @@ std::string PowerCut::Lost::to_string() const {
 
 void PowerCut::read_record() {
   std::ifstream record(record_);
+  if (!record) {
+    throw std::runtime_error("the program is not watched: the library " SYNC_RECORDER
+                             " was not loaded into it, or could not write " +
+                             record_.string());
+  }
   record.seekg(read_);
   for (std::string line; std::getline(record, line) && !record.eof(); read_ = record.tellg()) read_line(line);
 }

@@ -54,7 +54,8 @@ class PowerCut {
     void add(const Unsynced& file, std::uintmax_t kept);
     std::string to_string() const;
   };
-  // What a cut at this moment would take from the files in `directory`. The program is dead, or idle.
+  // What a cut at this moment would take from the files in `directory`. The program is dead, or idle. Throws
+  // std::runtime_error, here and in cut(), if no program was ever watched: then everything would seem to be lost.
   Lost unsynced(const std::filesystem::path& directory);
   // Takes it. The program does not run. `keep` says how much of a file's bytes is left, from what was synced
   // to all of them: the disk may have got further than it had to. What was written into zeros are zeros again, and

@@ -14,6 +14,8 @@
 // $SYNC_DELAY_US makes every sync take so much longer, as on a slow disk. With $SYNC_RECORD_MAX the program is
 // killed when it has written so many lines: at every step of what it does, one after the other.
 //
+// The file is made as soon as the library is loaded, so that it is there if the program is watched at all.
+//
 // One line each, written before the call returns: a program that is killed then has been told less than is
 // written here, never more. Not watched, and so taken to be lost: O_SYNC, mmap, sync_file_range (which promises
 // nothing).
@@ -51,6 +53,10 @@ int record_file() {
     return name == nullptr ? -1 : open_file(name, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
   }();
   return fd;
+}
+
+[[gnu::constructor]] void make_record_file() {
+  record_file();
 }
 
 // A number from the environment, 0 if it is not there.
