@@ -1,34 +1,20 @@
 #include "store/memory/memory_store.h"
 
-#include <openssl/rand.h>
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include <array>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <chrono>
 #include <cstring>
 #include <memory_resource>
 #include <mutex>
-#include <stdexcept>
 #include <string_view>
+
+#include "domain/seeded_hash.h"
 
 namespace tracker::store {
 
 namespace {
 
 constexpr std::size_t shard_count = 64;
-
-/// Secret, so that nobody can choose paths that fall together in the table.
-std::uint64_t random_seed() {
-  std::uint64_t seed = 0;
-  if (RAND_bytes(reinterpret_cast<unsigned char*>(&seed), sizeof seed) != 1) {
-    throw std::runtime_error("the system gives no random numbers");
-  }
-  return seed;
-}
-
-const std::uint64_t seed = random_seed();
 
 /// A token id is a hash already.
 struct TokenIdHash {
@@ -55,8 +41,9 @@ struct CounterKey {
 struct CounterKeyHash {
   using is_avalanching = void;
   std::size_t operator()(const CounterKey& key) const noexcept {
-    return XXH3_64bits_withSeed(key.path, key.path_bytes, seed + key.token * 0x9E3779B97F4A7C15U);
+    return hash({key.path, key.path_bytes}, key.token);
   }
+  domain::SeededHash hash;
 };
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "domain/seeded_hash.h"
 #include "runtime/log.h"
 #include "store/counter_store.h"
 #include "store/rocksdb/counter_cache.h"
@@ -135,7 +136,7 @@ class Committer {
   std::vector<Batch*> settled_;  // with verdicts that were not delivered yet
   std::vector<AddReply*> added_;
   std::vector<CachedCounter*> touched_;
-  boost::unordered_flat_map<std::string_view, std::unique_ptr<Loading>> loading_;
+  boost::unordered_flat_map<std::string_view, std::unique_ptr<Loading>, domain::SeededHash> loading_;
   std::string loading_key_;
   std::vector<Load*> to_load_;
   std::vector<std::unique_ptr<Loading>> free_loadings_;

@@ -1,13 +1,8 @@
 #include "store/rocksdb/counter_cache.h"
 
-#include <openssl/rand.h>
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include <algorithm>
 #include <cstring>
 #include <new>
-#include <stdexcept>
 
 namespace tracker::store {
 
@@ -19,32 +14,21 @@ constexpr std::size_t index_bytes = 20;
 /// What a counter with a short path takes besides.
 constexpr std::size_t counter_bytes = sizeof(CachedCounter) + id_bytes + 24;
 
-/// Secret, so that nobody can choose paths that fall together in the index.
-std::uint64_t random_seed() {
-  std::uint64_t seed = 0;
-  if (RAND_bytes(reinterpret_cast<unsigned char*>(&seed), sizeof seed) != 1) {
-    throw std::runtime_error("the system gives no random numbers");
-  }
-  return seed;
-}
-
-const std::uint64_t seed = random_seed();
-
 /// A token id is a hash already.
-std::size_t hash(const void* id, std::string_view path) noexcept {
-  std::uint64_t id_hash = 0;
-  std::memcpy(&id_hash, id, sizeof id_hash);
-  return XXH3_64bits_withSeed(path.data(), path.size(), seed ^ id_hash);
+std::uint64_t number_in(const void* id) noexcept {
+  std::uint64_t number = 0;
+  std::memcpy(&number, id, sizeof number);
+  return number;
 }
 
 }  // namespace
 
 std::size_t CounterCache::Hash::operator()(const CounterKey& key) const noexcept {
-  return hash(key.id.bytes.data(), key.path);
+  return hash(key.path, number_in(key.id.bytes.data()));
 }
 
 std::size_t CounterCache::Hash::operator()(const CachedCounter* counter) const noexcept {
-  return hash(counter->key().data(), counter->key().substr(id_bytes));
+  return hash(counter->key().substr(id_bytes), number_in(counter->key().data()));
 }
 
 bool CounterCache::Equal::operator()(const CounterKey& key, const CachedCounter* counter) const noexcept {

@@ -7,6 +7,7 @@
 #include <memory_resource>
 #include <string_view>
 
+#include "domain/seeded_hash.h"
 #include "domain/token_id.h"
 
 namespace tracker::store {
@@ -58,6 +59,7 @@ class CounterCache {
     using is_avalanching = void;
     std::size_t operator()(const CounterKey& key) const noexcept;
     std::size_t operator()(const CachedCounter* counter) const noexcept;
+    domain::SeededHash hash;
   };
   struct Equal {
     using is_transparent = void;

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "store/rocksdb/rocksdb_settings.h"
+
+namespace tracker::store {
+
+/// What a system call lacked, in plain words. Nothing is broken: it may be there again later.
+struct Shortage {
+  std::string what;
+  std::string remedy;
+};
+
+/// What a call that failed with this errno lacked: room on the disk, in a quota or below the limit of a file's size, or
+/// descriptors. Nothing: it failed for another reason. Serving, starting, backup and restore all judge by this.
+std::optional<Shortage> shortage(int error);
+
+/// A shortage, as opposed to everything else that may keep a store from being opened or made.
+class NoRoom final : public StoreError {
+ public:
+  /// `about`: what was done, to which file.
+  NoRoom(const Shortage& shortage, const std::string& about)
+      : StoreError(shortage.what + " (" + about + "); " + shortage.remedy) {}
+};
+
+}  // namespace tracker::store
