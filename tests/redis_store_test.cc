@@ -5,8 +5,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <spdlog/sinks/ostream_sink.h>
-#include <spdlog/spdlog.h>
 
 #include <atomic>
 #include <boost/asio/buffer.hpp>
@@ -18,7 +16,6 @@
 #include <memory>
 #include <optional>
 #include <set>
-#include <sstream>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -27,6 +24,7 @@
 #include "domain/token.h"
 #include "runtime/workers.h"
 #include "support/caller.h"
+#include "support/captured_log.h"
 #include "support/deadline.h"
 #include "support/fleet.h"
 #include "support/redis_server.h"
@@ -105,23 +103,6 @@ class StoreCaller {
 std::string key_of(const TokenId& id) {
   return "tracker:{" + to_string(id) + "}";
 }
-
-// What the code under test logs while this lives.
-class CapturedLog {
- public:
-  CapturedLog() : before_(spdlog::default_logger()) {
-    spdlog::set_default_logger(std::make_shared<spdlog::logger>(
-        "captured", std::make_shared<spdlog::sinks::ostream_sink_mt>(text_)));
-  }
-  ~CapturedLog() { spdlog::set_default_logger(before_); }
-
-  // Once nobody logs any more.
-  std::string text() const { return text_.str(); }
-
- private:
-  std::ostringstream text_;
-  std::shared_ptr<spdlog::logger> before_;
-};
 
 void expect_counts(const std::string& address) {
   StoreCaller store(address);

@@ -2,9 +2,6 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
-#include <csignal>
-#include <iostream>
 #include <string>
 
 #include "app/backup.h"
@@ -15,6 +12,7 @@
 #include "app/setting_table.h"
 #include "app/startup_error.h"
 #include "runtime/log.h"
+#include "runtime/signals.h"
 
 namespace {
 
@@ -36,13 +34,6 @@ constexpr const char* about_settings =
 
 constexpr const char* commands =
     "tracker serve, tracker envoy, tracker counter, tracker backup, tracker restore and tracker check";
-
-/// One line, whatever a library or a value has to say.
-std::string one_line(std::string text) {
-  std::replace_if(
-      text.begin(), text.end(), [](unsigned char c) { return c < ' ' || c == 0x7F; }, ' ');
-  return text;
-}
 
 /// A closed standard descriptor would be taken by the first socket, and the log would be written into that.
 void open_standard_descriptors() {
@@ -119,8 +110,10 @@ int run(int argc, char** argv) {
                        std::string(error.what()) + "; see tracker --help, and --help of each command");
   }
 
-  std::signal(SIGPIPE, SIG_IGN);
   tracker::runtime::open_log();
+  const bool is_service = serve.is_chosen() || envoy.is_chosen() || counter.is_chosen();
+  tracker::runtime::start_signal_thread(is_service ? tracker::runtime::Process::service
+                                                   : tracker::runtime::Process::command);
   if (check.is_chosen()) return app::check(check.settings()) ? EXIT_SUCCESS : EXIT_FAILURE;
   if (serve.is_chosen()) {
     app::serve(serve.settings());
@@ -142,14 +135,17 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  int exit_code = StartupError::refused_by_the_machine;
   try {
+    tracker::runtime::hold_signals();
     open_standard_descriptors();
-    return run(argc, argv);
+    exit_code = run(argc, argv);
   } catch (const StartupError& error) {
-    std::cerr << "tracker: " << one_line(error.what()) << '\n';
-    return error.exit_code();
+    tracker::runtime::log_failure(error.what());
+    exit_code = error.exit_code();
   } catch (const std::exception& error) {
-    std::cerr << "tracker: " << one_line(error.what()) << '\n';
-    return StartupError::refused_by_the_machine;
+    tracker::runtime::log_failure(error.what());
   }
+  tracker::runtime::flush_log();
+  return exit_code;
 }

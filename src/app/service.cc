@@ -2,7 +2,6 @@
 
 #include <sys/resource.h>
 
-#include <cstdlib>
 #include <memory>
 
 #include "app/startup_error.h"
@@ -29,22 +28,21 @@ void run_service(boost::asio::io_context& control, const ServiceSettings& settin
     });
   }
 
-  runtime::Drain drain(control, settings.drain,
-                       {.not_ready =
-                            [&] {
-                              draining = true;
-                              if (parts.announce_end) parts.announce_end();
-                              runtime::log_info("not ready: draining");
-                            },
-                        .drain = [&] { parts.drain([&] { drain.drained(); }); },
-                        .end =
-                            [&](bool in_time) {
-                              if (!in_time) {
-                                runtime::log_warning("--drain-limit passed; what is left is cut off");
-                                std::_Exit(EXIT_SUCCESS);
-                              }
-                              control.stop();
-                            }});
+  runtime::Drain drain(
+      control, settings.drain,
+      {.not_ready =
+           [&] {
+             draining = true;
+             if (parts.announce_end) parts.announce_end();
+             runtime::log_info("not ready: draining");
+           },
+       .drain = [&] { parts.drain([&] { drain.drained(); }); },
+       .end = [&] { control.stop(); },
+       .reread =
+           [&] {
+             if (parts.reread) return parts.reread();
+             runtime::log_info("SIGHUP: this service reads no files that could be read anew");
+           }});
   start();
   runtime::log_info("listening " + endpoints +
                     (health ? " health=" + runtime::to_string(health->endpoint()) : ""));

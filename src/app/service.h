@@ -18,11 +18,13 @@ struct ServiceParts {
   std::function<void()> announce_end;  // null: there is nobody to tell
   /// Stops accepting, answers what was received and then calls `drained`, from any thread.
   std::function<void(std::function<void()> drained)> drain;
+  /// On SIGHUP: reads anew what it reads from files. Null: it reads none.
+  std::function<void()> reread = nullptr;
 };
 
 /// Runs a service whose doors are open: logs `listening` with its endpoints (such as `envoy=127.0.0.1:6380`),
 /// serves health, and on a signal drains. Returns when it is drained; a drain that takes too long ends the
-/// process. `start` is called once nothing can go wrong any more. Throws StartupError.
+/// process, as does a second signal. `start` is called once nothing can go wrong any more. Throws StartupError.
 void run_service(boost::asio::io_context& control, const ServiceSettings& settings,
                  const std::string& endpoints, const std::function<void()>& start, const ServiceParts& parts);
 

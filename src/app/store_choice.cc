@@ -76,7 +76,7 @@ void require_one_that_can_keep(const StoreChoice& choice) {
   static std::mutex only_one;  // several threads may meet the same trouble
   only_one.lock();
   runtime::log_warning("ending, since it is not known what is on disk: " + reason);
-  std::_Exit(EXIT_FAILURE);
+  runtime::exit_now(EXIT_FAILURE);
 }
 
 void log_note(const OpenStore& open_store) {

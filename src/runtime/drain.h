@@ -1,10 +1,12 @@
 #pragma once
 
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <functional>
+
+#include "runtime/signals.h"
 
 namespace tracker::runtime {
 
@@ -14,34 +16,32 @@ struct DrainSettings {
 };
 
 /// The end of a service: on SIGTERM or SIGINT it is not ready any more, goes on for the delay, and then has
-/// the limit to drain. A second signal ends the program at once, as if nobody had caught it. Belongs to the
-/// thread that runs `control`, but for what says otherwise.
+/// the limit to drain and to end; see SignalHandlers for what cuts it off. Belongs to the thread that runs
+/// `control`, but for what says otherwise.
 class Drain {
  public:
   struct Steps {
     std::function<void()> not_ready;  // tell whoever asks
     std::function<void()> drain;      // stop accepting, and call drained() once all is answered
-    std::function<void(bool in_time)> end;
+    std::function<void()> end;
+    std::function<void()> reread;  // on SIGHUP: read anew what was read from files
   };
 
-  /// Waits for signals as long as `control` runs.
+  /// Waits for signals as long as it lives, and `control` goes on meanwhile.
   Drain(boost::asio::io_context& control, const DrainSettings& settings, Steps steps);
 
   /// From any thread.
   void drained();
 
  private:
-  void wait_for_signal();
   void begin();
-  void end(bool in_time);
 
   boost::asio::io_context& control_;
+  const boost::asio::executor_work_guard<boost::asio::io_context::executor_type> goes_on_;
   const DrainSettings settings_;
   const Steps steps_;
-  boost::asio::signal_set signals_;
   boost::asio::steady_timer timer_;
-  bool draining_ = false;
-  bool ended_ = false;
+  const SignalHandlers signals_;
 };
 
 }  // namespace tracker::runtime

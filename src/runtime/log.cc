@@ -1,28 +1,149 @@
 #include "runtime/log.h"
 
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+#include <mutex>
+#include <utility>
+
+#include "runtime/log_pace.h"
+#include "runtime/log_queue.h"
+#include "runtime/printable.h"
 
 namespace tracker::runtime {
 
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t lines_max = 1024;
+constexpr auto flush_longest = std::chrono::milliseconds(200);
+constexpr int changes_at_once = 10;
+constexpr auto pause_of_changes = std::chrono::seconds(5);
+
+/// Never destroyed: its thread may hang in a write for ever.
+LogQueue& queue() {
+  static auto& the_queue = *new LogQueue(STDERR_FILENO, lines_max);
+  return the_queue;
+}
+std::atomic<bool> is_open = false;
+
+std::string time_now() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const std::time_t seconds = std::chrono::duration_cast<std::chrono::seconds>(now).count();
+  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(now).count() % 1000;
+  std::tm utc{};
+  gmtime_r(&seconds, &utc);
+  char text[32];
+  const auto length = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
+  std::snprintf(text + length, sizeof text - length, ".%03dZ", static_cast<int>(ms));
+  return text;
+}
+
+void log(std::string_view level, std::string_view line) {
+  queue().push(time_now() + " " + std::string(level) + " " + printable(line));
+}
+
+std::string left_out(std::size_t count, const std::string& what) {
+  return count == 0 ? "" : " (" + std::to_string(count) + " " + what + " before it left out)";
+}
+
+}  // namespace
+
 void open_log() {
-  auto logger = spdlog::stderr_logger_mt("tracker");
-  logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
-  spdlog::set_default_logger(std::move(logger));
+  queue().start();
+  is_open = true;
 }
 
-void log_info(const std::string& line) {
-  spdlog::info(line);
-}
-void log_warning(const std::string& line) {
-  spdlog::warn(line);
+void log_info(std::string_view line) {
+  log("info", line);
 }
 
-void ChangeLog::report(const std::string& line, void (*log)(const std::string&)) {
-  const std::lock_guard lock(mutex_);
-  if (line == last_) return;
-  last_ = line;
-  log(line);
+void log_warning(std::string_view line) {
+  log("warning", line);
+}
+
+void log_failure(std::string_view line) {
+  const auto text = "tracker: " + printable(line);
+  if (is_open) return queue().push(text);
+  pollfd ready{STDERR_FILENO, POLLOUT, 0};
+  if (::poll(&ready, 1, static_cast<int>(flush_longest.count())) > 0) write_all(STDERR_FILENO, text + "\n");
+}
+
+void flush_log() noexcept {
+  if (is_open) queue().flush(flush_longest);
+}
+
+void exit_now(int exit_code) noexcept {
+  flush_log();
+  std::_Exit(exit_code);
+}
+
+struct ChangeLog::State : std::enable_shared_from_this<State> {
+  using Log = void (*)(std::string_view);
+
+  void report(const std::string& line, Log log) {
+    const std::lock_guard lock(mutex);
+    if (line == last) return;
+    last = line;
+    log_last = log;
+    if (waiting) {
+      ++skipped;
+    } else if (pace.take(Clock::now())) {
+      log(line);
+    } else {
+      waiting = true;
+      queue().call_at(pace.next(), [self = shared_from_this()] { self->catch_up(); });
+    }
+  }
+
+  void catch_up() {
+    const std::lock_guard lock(mutex);
+    waiting = false;
+    pace.take(Clock::now());
+    log_last(last + left_out(std::exchange(skipped, 0), "changes"));
+  }
+
+  std::mutex mutex;  // of all below; what it logs goes into a queue, so that nobody holds this for long
+  std::string last;
+  Log log_last = log_info;
+  LogPace pace{changes_at_once, pause_of_changes};
+  bool waiting = false;     // for the pace; then `last` is not logged yet
+  std::size_t skipped = 0;  // changes meanwhile
+};
+
+ChangeLog::ChangeLog() : state_(std::make_shared<State>()) {}
+
+void ChangeLog::good(const std::string& line) {
+  state_->report(line, log_info);
+}
+
+void ChangeLog::bad(const std::string& line) {
+  state_->report(line, log_warning);
+}
+
+struct RareLog::State {
+  std::mutex mutex;  // of all below
+  LogPace pace{changes_at_once, pause_of_changes};
+  std::size_t skipped = 0;
+};
+
+RareLog::RareLog() : state_(std::make_unique<State>()) {}
+
+RareLog::~RareLog() = default;
+
+void RareLog::warning(std::string_view line) {
+  const std::lock_guard lock(state_->mutex);
+  if (!state_->pace.take(Clock::now())) {
+    ++state_->skipped;
+    return;
+  }
+  log_warning(std::string(line) + left_out(std::exchange(state_->skipped, 0), "like it"));
 }
 
 }  // namespace tracker::runtime

@@ -1,7 +1,6 @@
 // `tracker serve` with a store that is wrong on purpose: planted_tracker FAULT serve SETTINGS...
 
 #include <CLI/CLI.hpp>
-#include <csignal>
 #include <exception>
 #include <iostream>
 #include <memory>
@@ -14,6 +13,7 @@
 #include "counter/local_counter.h"
 #include "planted/planted_stores.h"
 #include "runtime/log.h"
+#include "runtime/signals.h"
 
 namespace {
 
@@ -48,6 +48,7 @@ void serve(const std::string& fault, const app::ServeSettings& settings) {
 
 int main(int argc, char** argv) {
   try {
+    tracker::runtime::hold_signals();
     if (argc < 2) throw std::invalid_argument("planted_tracker FAULT serve SETTINGS...");
     CLI::App program;
     app::ServeSettings settings;
@@ -55,8 +56,8 @@ int main(int argc, char** argv) {
     app::add_serve_settings(table, settings);
     program.parse(argc - 1, argv + 1);
     table.read();
-    std::signal(SIGPIPE, SIG_IGN);
     tracker::runtime::open_log();
+    tracker::runtime::start_signal_thread(tracker::runtime::Process::service);
     serve(argv[1], settings);
     return 0;
   } catch (const std::exception& error) {

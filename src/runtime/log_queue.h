@@ -1,0 +1,47 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace tracker::runtime {
+
+/// Lines on their way to a descriptor that may take nothing for as long as it likes (a pipe that nobody reads). A
+/// thread of its own writes them, and nobody waits for that thread: a line that does not fit into the queue takes
+/// the place of the oldest one, and a line of the queue's own says later how many were dropped. All may be called
+/// from any thread.
+class LogQueue {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  /// Holds `lines_max` lines. Nothing is written before start().
+  LogQueue(int descriptor, std::size_t lines_max);
+
+  /// Its thread writes what is queued and then ends.
+  ~LogQueue();
+
+  /// Starts the thread. Throws std::system_error if the machine has none.
+  void start();
+
+  /// `line` is without its newline.
+  void push(std::string line);
+
+  /// Runs `call` on the queue's thread at `when`, or as soon after as that thread writes nothing.
+  void call_at(Clock::time_point when, std::function<void()> call);
+
+  /// Waits until all that was pushed is written and no call is due, no longer than `at_most`: what call_at() was
+  /// given is called now. Answers whether all is written.
+  bool flush(std::chrono::milliseconds at_most);
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;  // shared with the thread, which may outlive this
+};
+
+/// Writes all of `text`, however long that takes. Answers 0 or the errno.
+int write_all(int descriptor, std::string_view text) noexcept;
+
+}  // namespace tracker::runtime
