@@ -1,6 +1,7 @@
 // Settings and start-up: where they come from, what is refused, and how that is said.
 
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <signal.h>
 
 #include <algorithm>
@@ -199,6 +200,27 @@ TEST(StartupTest, ListensOnIpv6) {
   Caller(doors.at("envoy")).mint();
 }
 
+TEST(StartupTest, LocalhostIsBothItsAddresses) {
+  Program program({"serve", "--store", "memory", "--envoy-addr", "localhost:0", "--counter-addr",
+                   "localhost:0", "--health-addr", "localhost:0"});
+  const auto doors = program.wait_listening();
+  const std::string line = program.output();
+  for (const char* door : {"envoy", "counter", "health"}) {
+    const int port = doors.at(door).port;
+    for (const char* host : {"127.0.0.1", "::1"}) {
+      const bool is_v6 = std::string_view(host) == "::1";
+      if (is_v6 && !has_ipv6_loopback()) continue;
+      RawClient(Endpoint{host, doors.at(door).port});
+      EXPECT_TRUE(has(line, std::string(door) + "=" + (is_v6 ? "[::1]" : host) + ":" + std::to_string(port)))
+          << line;
+    }
+  }
+  Caller(Endpoint{"127.0.0.1", doors.at("envoy").port}).mint();
+  if (has_ipv6_loopback()) Caller(Endpoint{"::1", doors.at("envoy").port}).mint();
+  program.send_signal(SIGTERM);
+  EXPECT_EQ(program.wait_exit(), 0);
+}
+
 // Counts that end with the process must not surprise anybody.
 TEST(StartupTest, MemoryStoreIsMentionedInTheLog) {
   Program program(serve);
@@ -261,6 +283,20 @@ TEST(StartupTest, HelpListsFlagEnvironmentAndDefaultOfEachSetting) {
         std::regex_search(about, std::regex("(^|[^0-9])(" + std::string(setting.default_value) + ")\\b")))
         << about;
   }
+}
+
+TEST(StartupTest, ThreadsAreByDefaultAsManyAsThereAreCpusForThem) {
+  cpu_set_t before;
+  ASSERT_EQ(::sched_getaffinity(0, sizeof before, &before), 0);
+  int cpu = 0;
+  while (!CPU_ISSET(cpu, &before)) ++cpu;
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(cpu, &one);
+  ASSERT_EQ(::sched_setaffinity(0, sizeof one, &one), 0);  // programs inherit it
+  const std::string about = help_about(run_to_end({"serve", "--help"}).out, "--threads");
+  ASSERT_EQ(::sched_setaffinity(0, sizeof before, &before), 0);
+  EXPECT_TRUE(has(about, "default: 1]")) << about;
 }
 
 // It is taken, so that all services can be started alike.

@@ -36,7 +36,7 @@ void run_counter(const CounterSettings& settings) {
                     .hits_max = settings.hits_max,
                     .request_deadline = settings.request_deadline});
   const runtime::StopAtEnd stop_at_end(workers);
-  run_service(control, settings.service, "counter=" + door.endpoint(),
+  run_service(control, settings.service, listening_text("counter", door.endpoints()),
               [&] {
                 log_note(open_store);
                 workers.start();

@@ -1,5 +1,7 @@
 #include "app/counter_door.h"
 
+#include <algorithm>
+
 #include "app/service.h"
 #include "app/startup_error.h"
 #include "runtime/listener.h"
@@ -46,7 +48,9 @@ void require_loopback(const std::string& flag, const runtime::Address& address, 
   if (insecure) return;
   bool is_loopback = false;
   try {
-    is_loopback = runtime::resolve(address).address().is_loopback();
+    const auto endpoints = runtime::resolve_all(address);
+    is_loopback = std::all_of(endpoints.begin(), endpoints.end(),
+                              [](const auto& endpoint) { return endpoint.address().is_loopback(); });
   } catch (const boost::system::system_error& error) {
     throw_listen_error(flag, address, error.code());
   }

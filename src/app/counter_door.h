@@ -25,7 +25,7 @@ class CounterDoor {
               const rpc::CounterServerSettings& settings);
   ~CounterDoor();
 
-  const std::string& endpoint() const { return server_->endpoint(); }
+  const std::vector<runtime::Endpoint>& endpoints() const { return server_->endpoints(); }
 
   /// Health says that the end is near; calls are still answered.
   void announce_end() { server_->announce_end(); }

@@ -77,8 +77,9 @@ void run_envoy(runtime::Workers& workers, const ServiceSettings& service, envoy:
       boost::asio::post(control, [&, drained] { counter_door->drain(service.drain.limit, drained); });
     });
   };
-  const std::string endpoints = "envoy=" + runtime::to_string(envoy.endpoint()) +
-                                (counter_door ? " counter=" + counter_door->endpoint() : "");
+  const std::string endpoints =
+      listening_text("envoy", envoy.endpoints()) +
+      (counter_door ? " " + listening_text("counter", counter_door->endpoints()) : "");
   const auto announce_end = [&] {
     if (counter_door) counter_door->announce_end();
   };

@@ -45,8 +45,14 @@ void run_service(boost::asio::io_context& control, const ServiceSettings& settin
            }});
   start();
   runtime::log_info("listening " + endpoints +
-                    (health ? " health=" + runtime::to_string(health->endpoint()) : ""));
+                    (health ? " " + listening_text("health", health->endpoints()) : ""));
   control.run();
+}
+
+std::string listening_text(const std::string& door, const std::vector<runtime::Endpoint>& endpoints) {
+  std::string text;
+  for (const auto& endpoint : endpoints) text += " " + door + "=" + runtime::to_string(endpoint);
+  return text.substr(1);
 }
 
 void throw_listen_error(const std::string& flag, const runtime::Address& address,

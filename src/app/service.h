@@ -5,9 +5,11 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "app/service_settings.h"
 #include "runtime/address.h"
+#include "runtime/listener.h"
 
 namespace tracker::app {
 
@@ -21,6 +23,9 @@ struct ServiceParts {
   /// On SIGHUP: reads anew what it reads from files. Null: it reads none.
   std::function<void()> reread = nullptr;
 };
+
+/// A door's addresses as the log says them: `envoy=127.0.0.1:6380`, and the same again for each further one.
+std::string listening_text(const std::string& door, const std::vector<runtime::Endpoint>& endpoints);
 
 /// Runs a service whose doors are open: logs `listening` with its endpoints (such as `envoy=127.0.0.1:6380`),
 /// serves health, and on a signal drains. Returns when it is drained; a drain that takes too long ends the

@@ -1,15 +1,16 @@
 #include "app/service_settings.h"
 
 #include <algorithm>
-#include <thread>
 
 #include "app/startup_error.h"
+#include "runtime/cpus.h"
 
 namespace tracker::app {
 
 using std::chrono_literals::operator""ms;
 
 namespace {
+constexpr std::size_t threads_max = 1024;
 constexpr std::size_t million = 1'000'000;
 constexpr std::size_t mebibyte = 1024 * 1024;
 }  // namespace
@@ -26,8 +27,8 @@ void add_service_settings(SettingTable& table, ServiceSettings& settings, const 
                settings.health_addr = runtime::parse_address(text);
                return settings.health_addr.has_value();
              }});
-  settings.threads = std::max(1U, std::thread::hardware_concurrency());
-  table.add_count("--threads", settings.threads, 1, 1024, threads_help);
+  settings.threads = std::min(runtime::usable_cpus(), threads_max);
+  table.add_count("--threads", settings.threads, 1, threads_max, threads_help);
   table.add_duration("--drain-delay", settings.drain.delay, 0ms,
                      "From the signal to end, not ready, to draining.");
   table.add_duration("--drain-limit", settings.drain.limit, 0ms, "How long draining may take.");

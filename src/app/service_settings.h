@@ -24,7 +24,9 @@ struct ServiceSettings {
 void add_service_settings(
     SettingTable& table, ServiceSettings& settings, const std::string& address_flag,
     const std::string& address_environment, runtime::Address address_default, const std::string& address_help,
-    const std::string& threads_help = "Worker threads. The default is the number of cores.");
+    const std::string& threads_help =
+        "Worker threads. The default is as many as it may use CPUs: by its affinity, and by the quota of its "
+        "control group.");
 
 /// Declares the limits and deadlines of the HTTP door.
 void add_envoy_settings(SettingTable& table, envoy::EnvoySettings& settings);

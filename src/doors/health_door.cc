@@ -1,7 +1,6 @@
 #include "doors/health_door.h"
 
 #include "doors/http_server.h"
-#include "runtime/listener.h"
 
 namespace tracker::doors {
 
@@ -36,17 +35,21 @@ class HealthDoor::Server : public HttpServer<boost::asio::ip::tcp> {
         }) {}
 };
 
-HealthDoor::HealthDoor(boost::asio::io_context& context, const runtime::Address& address, Answers answers)
-    : server_(std::make_shared<Server>(runtime::listen(context, address), std::move(answers))) {
-  server_->start();
+HealthDoor::HealthDoor(boost::asio::io_context& context, const runtime::Address& address, Answers answers) {
+  for (auto& acceptor : runtime::listen(context, address)) {
+    servers_.push_back(std::make_shared<Server>(std::move(acceptor), answers));
+    servers_.back()->start();
+  }
 }
 
 HealthDoor::~HealthDoor() {
-  server_->stop();
+  for (const auto& server : servers_) server->stop();
 }
 
-boost::asio::ip::tcp::endpoint HealthDoor::endpoint() const {
-  return server_->endpoint();
+std::vector<runtime::Endpoint> HealthDoor::endpoints() const {
+  std::vector<runtime::Endpoint> endpoints;
+  for (const auto& server : servers_) endpoints.push_back(server->endpoint());
+  return endpoints;
 }
 
 }  // namespace tracker::doors

@@ -1,13 +1,14 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "runtime/address.h"
+#include "runtime/listener.h"
 
 namespace tracker::doors {
 
@@ -25,11 +26,12 @@ class HealthDoor {
   HealthDoor(boost::asio::io_context& context, const runtime::Address& address, Answers answers);
   ~HealthDoor();
 
-  boost::asio::ip::tcp::endpoint endpoint() const;
+  /// Where it listens: on all the addresses of a name.
+  std::vector<runtime::Endpoint> endpoints() const;
 
  private:
   class Server;
-  std::shared_ptr<Server> server_;  // shared with its open connections
+  std::vector<std::shared_ptr<Server>> servers_;  // one for each address, shared with its open connections
 };
 
 }  // namespace tracker::doors

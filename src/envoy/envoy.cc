@@ -13,7 +13,7 @@ Envoy::Envoy(runtime::Workers& workers, const runtime::Address& address, const E
   std::vector<boost::asio::io_context*> contexts;
   for (std::size_t i = 0; i < workers.count(); ++i) contexts.push_back(&workers.context(i));
   auto acceptors = runtime::listen_shared(contexts, address);
-  endpoint_ = acceptors.front().local_endpoint();
+  endpoints_ = runtime::endpoints_of(acceptors.front());
   for (std::size_t i = 0; i < workers.count(); ++i) {
     envoy_workers_.push_back(std::make_unique<EnvoyWorker>(*contexts[i], std::move(acceptors[i]),
                                                            counter_of(i), settings_, *totals_));

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <boost/asio/ip/tcp.hpp>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -8,6 +7,7 @@
 #include "counter/counter.h"
 #include "envoy/envoy_settings.h"
 #include "runtime/address.h"
+#include "runtime/listener.h"
 #include "runtime/workers.h"
 
 namespace tracker::envoy {
@@ -27,7 +27,8 @@ class Envoy {
   /// The workers have been stopped, or never ran.
   ~Envoy();
 
-  boost::asio::ip::tcp::endpoint endpoint() const { return endpoint_; }
+  /// On all the addresses of a name.
+  const std::vector<runtime::Endpoint>& endpoints() const { return endpoints_; }
 
   /// Accepts from now on, as soon as the workers run.
   void start();
@@ -40,7 +41,7 @@ class Envoy {
   std::unique_ptr<EnvoyTotals> totals_;
   runtime::Workers& workers_;
   std::vector<std::unique_ptr<EnvoyWorker>> envoy_workers_;
-  boost::asio::ip::tcp::endpoint endpoint_;
+  std::vector<runtime::Endpoint> endpoints_;
 };
 
 }  // namespace tracker::envoy

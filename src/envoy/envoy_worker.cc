@@ -20,11 +20,9 @@ constexpr std::size_t many_ready = 2;
 constexpr auto accept_pause = std::chrono::milliseconds(100);
 }  // namespace
 
-EnvoyWorker::EnvoyWorker(boost::asio::io_context& context, runtime::Acceptor acceptor,
+EnvoyWorker::EnvoyWorker(boost::asio::io_context& context, std::vector<runtime::Acceptor> acceptors,
                          counter::Counter& counter, const EnvoySettings& settings, EnvoyTotals& totals)
     : context_(context),
-      acceptor_(std::move(acceptor)),
-      accept_pause_(context),
       ready_set_(context, [this] { serve_ready(); }),
       counter_(counter),
       settings_(settings),
@@ -36,32 +34,36 @@ EnvoyWorker::EnvoyWorker(boost::asio::io_context& context, runtime::Acceptor acc
       idle_deadlines_(settings.idle_deadline),
       write_deadlines_(settings.write_deadline),
       linger_deadlines_(settings.linger_deadline),
-      timer_(context, [this](runtime::Clock::time_point now) { return expire(now); }) {}
+      timer_(context, [this](runtime::Clock::time_point now) { return expire(now); }) {
+  for (auto& acceptor : acceptors) {
+    entrances_.push_back({std::move(acceptor), boost::asio::steady_timer(context)});
+  }
+}
 
 EnvoyWorker::~EnvoyWorker() {
   connections_.clear_and_dispose([](Connection* connection) { delete connection; });
 }
 
 void EnvoyWorker::start() {
-  accept_later();
+  for (auto& entrance : entrances_) accept_later(entrance);
 }
 
-void EnvoyWorker::accept_later() {
-  acceptor_.async_wait(runtime::Acceptor::wait_read, [this](boost::system::error_code error) {
-    if (error || !acceptor_.is_open()) return;
-    if (accept_some(accepted_max)) return accept_later();
-    accept_pause_.expires_after(accept_pause);  // out of descriptors or memory: others must end first
-    accept_pause_.async_wait([this](boost::system::error_code pause_error) {
-      if (!pause_error && acceptor_.is_open()) accept_later();
+void EnvoyWorker::accept_later(Entrance& entrance) {
+  entrance.acceptor.async_wait(runtime::Acceptor::wait_read, [&](boost::system::error_code error) {
+    if (error || draining_) return;
+    if (accept_some(entrance, accepted_max)) return accept_later(entrance);
+    entrance.pause.expires_after(accept_pause);  // out of descriptors or memory: others must end first
+    entrance.pause.async_wait([&](boost::system::error_code pause_error) {
+      if (!pause_error && !draining_) accept_later(entrance);
     });
   });
 }
 
 /// Answers false if the machine has no room for more.
-bool EnvoyWorker::accept_some(int max) {
+bool EnvoyWorker::accept_some(Entrance& entrance, int max) {
   for (int tried = 0; tried < max; ++tried) {
     runtime::Descriptor socket(
-        ::accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+        ::accept4(entrance.acceptor.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (socket.number() >= 0) {
       begin(std::move(socket));
     } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
@@ -262,12 +264,14 @@ std::optional<runtime::Clock::time_point> EnvoyWorker::expire(runtime::Clock::ti
 
 void EnvoyWorker::drain(std::function<void()> on_drained) {
   on_drained_ = std::move(on_drained);
-  accept_some(SOMAXCONN + 1);  // all that wait: a client that was connected in time is served
-  boost::system::error_code ignored;
-  acceptor_.close(ignored);
-  accept_pause_.cancel();
-  for (auto next = connections_.begin(); next != connections_.end();) (next++)->drain();
   draining_ = true;
+  for (auto& entrance : entrances_) {
+    accept_some(entrance, SOMAXCONN + 1);  // all that wait: a client that was connected in time is served
+    boost::system::error_code ignored;
+    entrance.acceptor.close(ignored);
+    entrance.pause.cancel();
+  }
+  for (auto next = connections_.begin(); next != connections_.end();) (next++)->drain();
   report_if_drained();
 }
 

@@ -34,8 +34,8 @@ struct EnvoyTotals {
 /// Everything is called from the worker's thread, but for what says otherwise.
 class EnvoyWorker {
  public:
-  EnvoyWorker(boost::asio::io_context& context, runtime::Acceptor acceptor, counter::Counter& counter,
-              const EnvoySettings& settings, EnvoyTotals& totals);
+  EnvoyWorker(boost::asio::io_context& context, std::vector<runtime::Acceptor> acceptors,
+              counter::Counter& counter, const EnvoySettings& settings, EnvoyTotals& totals);
   ~EnvoyWorker();
 
   /// Begins to accept.
@@ -84,8 +84,9 @@ class EnvoyWorker {
   void leave_flight(std::size_t hits);
 
  private:
-  void accept_later();
-  bool accept_some(int max);
+  struct Entrance;
+  void accept_later(Entrance& entrance);
+  bool accept_some(Entrance& entrance, int max);
   void begin(runtime::Descriptor socket);
   void serve_ready();
   void end_turn();
@@ -98,8 +99,12 @@ class EnvoyWorker {
   void refuse_and_close(const runtime::Descriptor& socket);
 
   boost::asio::io_context& context_;
-  runtime::Acceptor acceptor_;
-  boost::asio::steady_timer accept_pause_;
+  /// Where it accepts, and the pause after the machine had no room for more.
+  struct Entrance {
+    runtime::Acceptor acceptor;
+    boost::asio::steady_timer pause;
+  };
+  std::vector<Entrance> entrances_;
   runtime::ReadySet ready_set_;
   counter::Counter& counter_;
   const EnvoySettings& settings_;

@@ -89,9 +89,9 @@ class EnvoyWorkerTest : public testing::Test {
   RefusingCounter counter_;
   EnvoySettings settings_;
   EnvoyTotals totals_;
-  runtime::Acceptor acceptor_ = runtime::listen(context_, {"127.0.0.1", 0});
-  const boost::asio::ip::tcp::endpoint endpoint_ = acceptor_.local_endpoint();
-  EnvoyWorker worker_{context_, std::move(acceptor_), counter_, settings_, totals_};
+  std::vector<runtime::Acceptor> acceptors_ = runtime::listen(context_, {"127.0.0.1", 0});
+  const boost::asio::ip::tcp::endpoint endpoint_ = acceptors_.front().local_endpoint();
+  EnvoyWorker worker_{context_, std::move(acceptors_), counter_, settings_, totals_};
   std::optional<runtime::Descriptor> client_{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
 };
 

@@ -42,31 +42,34 @@ constexpr auto throw_on = [](std::exception_ptr error) {
 
 CounterListener::CounterListener(boost::asio::io_context& loop, const runtime::Address& address,
                                  Take take_envoy, Take take_other)
-    : acceptor_(runtime::listen(loop, address)),
+    : acceptors_(runtime::listen(loop, address)),
       take_envoy_(std::move(take_envoy)),
       take_other_(std::move(take_other)) {
-  // Its connections inherit these.
-  acceptor_.set_option(boost::asio::socket_base::keep_alive(true));
-  acceptor_.set_option(TcpOption<TCP_KEEPIDLE>(keep_alive_idle_s));
-  acceptor_.set_option(TcpOption<TCP_KEEPINTVL>(keep_alive_pause_s));
-  acceptor_.set_option(TcpOption<TCP_KEEPCNT>(keep_alive_probes));
-  acceptor_.set_option(TcpOption<TCP_USER_TIMEOUT>(not_acknowledged_ms));
-  boost::asio::co_spawn(loop.get_executor(), accept(), throw_on);
+  for (auto& acceptor : acceptors_) {
+    // Its connections inherit these.
+    acceptor.set_option(boost::asio::socket_base::keep_alive(true));
+    acceptor.set_option(TcpOption<TCP_KEEPIDLE>(keep_alive_idle_s));
+    acceptor.set_option(TcpOption<TCP_KEEPINTVL>(keep_alive_pause_s));
+    acceptor.set_option(TcpOption<TCP_KEEPCNT>(keep_alive_probes));
+    acceptor.set_option(TcpOption<TCP_USER_TIMEOUT>(not_acknowledged_ms));
+    boost::asio::co_spawn(loop.get_executor(), accept(acceptor), throw_on);
+  }
 }
 
 void CounterListener::close() {
+  open_ = false;
   boost::system::error_code ignored;
-  acceptor_.close(ignored);
+  for (auto& acceptor : acceptors_) acceptor.close(ignored);
 }
 
-auto CounterListener::accept() -> Awaitable<void> {
-  Timer pause(acceptor_.get_executor());
-  while (acceptor_.is_open()) {
-    auto [error, socket] = co_await acceptor_.async_accept(token);
+auto CounterListener::accept(runtime::Acceptor& acceptor) -> Awaitable<void> {
+  Timer pause(acceptor.get_executor());
+  while (open_) {
+    auto [error, socket] = co_await acceptor.async_accept(token);
     if (!error) {
-      boost::asio::co_spawn(acceptor_.get_executor(),
+      boost::asio::co_spawn(acceptor.get_executor(),
                             sort(std::make_shared<runtime::Socket>(std::move(socket))), throw_on);
-    } else if (acceptor_.is_open()) {  // out of descriptors or memory: others must end first
+    } else if (open_) {  // out of descriptors or memory: others must end first
       pause.expires_after(accept_pause);
       co_await pause.async_wait(token);
     }
@@ -78,7 +81,7 @@ auto CounterListener::sort(std::shared_ptr<runtime::Socket> socket) -> Awaitable
   using LowWater = boost::asio::socket_base::receive_low_watermark;
   boost::system::error_code ignored;
   const auto deadline = runtime::Clock::now() + first_bytes_deadline;
-  Timer timer(acceptor_.get_executor());
+  Timer timer(socket->get_executor());
   timer.expires_at(deadline);
   timer.async_wait([socket](boost::system::error_code error) {
     boost::system::error_code not_waiting;
@@ -86,7 +89,7 @@ auto CounterListener::sort(std::shared_ptr<runtime::Socket> socket) -> Awaitable
   });
   std::array<char, 64> bytes{};
   ssize_t seen = 0;
-  while (acceptor_.is_open()) {
+  while (open_) {
     const auto [error] = co_await socket->async_wait(runtime::Socket::wait_read, token);
     if (error || runtime::Clock::now() >= deadline) co_return;
     const auto size = ::recv(socket->native_handle(), bytes.data(), bytes.size(), MSG_PEEK | MSG_DONTWAIT);

@@ -4,6 +4,7 @@
 #include <boost/asio/io_context.hpp>
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include "runtime/address.h"
 #include "runtime/listener.h"
@@ -20,7 +21,8 @@ class CounterListener {
   CounterListener(boost::asio::io_context& loop, const runtime::Address& address, Take take_envoy,
                   Take take_other);
 
-  boost::asio::ip::tcp::endpoint endpoint() const { return acceptor_.local_endpoint(); }
+  /// On all the addresses of a name.
+  std::vector<runtime::Endpoint> endpoints() const { return runtime::endpoints_of(acceptors_); }
 
   /// Accepts no more, and drops those of whom it does not know yet what they are.
   void close();
@@ -29,10 +31,11 @@ class CounterListener {
   template <typename T>
   using Awaitable = boost::asio::awaitable<T, boost::asio::io_context::executor_type>;
 
-  Awaitable<void> accept();
+  Awaitable<void> accept(runtime::Acceptor& acceptor);
   Awaitable<void> sort(std::shared_ptr<runtime::Socket> socket);
 
-  runtime::Acceptor acceptor_;
+  std::vector<runtime::Acceptor> acceptors_;
+  bool open_ = true;
   const Take take_envoy_;
   const Take take_other_;
 };

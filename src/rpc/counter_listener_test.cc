@@ -26,7 +26,7 @@ int option_of(runtime::Socket& socket, int level, int name) {
 
 class CounterListenerTest : public testing::Test {
  protected:
-  CounterListenerTest() { client_.connect(listener_.endpoint()); }
+  CounterListenerTest() { client_.connect(listener_.endpoints().at(0)); }
 
   void send(std::string_view bytes) { boost::asio::write(client_, boost::asio::buffer(bytes)); }
 

@@ -67,7 +67,7 @@ CounterServer::CounterServer(boost::asio::io_context& loop, const runtime::Addre
   auto& health = *parts_->server->GetHealthCheckService();
   health.SetServingStatus(manager_rpc::CounterService::service_full_name(), false);
   health.SetServingStatus(false);
-  endpoint_ = runtime::to_string(parts_->listener.endpoint());
+  endpoints_ = parts_->listener.endpoints();
 }
 
 CounterServer::~CounterServer() {

@@ -5,9 +5,11 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "counter/counter.h"
 #include "runtime/address.h"
+#include "runtime/listener.h"
 
 namespace tracker::rpc {
 
@@ -30,8 +32,8 @@ class CounterServer {
   /// Cuts off what is left. The loop has stopped.
   ~CounterServer();
 
-  /// Where it listens, with the real port.
-  const std::string& endpoint() const noexcept { return endpoint_; }
+  /// Where it listens, with the real port: on all the addresses of a name.
+  const std::vector<runtime::Endpoint>& endpoints() const noexcept { return endpoints_; }
 
   /// Tells health's watchers and the envoys whether hits can be counted now; an empty reason says that they
   /// can. Call it as often as you like, from one thread.
@@ -47,7 +49,7 @@ class CounterServer {
   struct Parts;
   std::unique_ptr<Parts> parts_;
   bool serving_ = false;  // as health was told
-  std::string endpoint_;
+  std::vector<runtime::Endpoint> endpoints_;
 };
 
 }  // namespace tracker::rpc

@@ -106,7 +106,7 @@ class RemoteCounterTest : public testing::Test {
 
   const std::uint32_t calls_per_connection_;
   boost::asio::io_context loop_{1};
-  runtime::Acceptor acceptor_ = runtime::listen(loop_, {"127.0.0.1", 0});
+  runtime::Acceptor acceptor_ = std::move(runtime::listen(loop_, {"127.0.0.1", 0}).front());
   std::vector<v1::Verdicts> verdicts_;
   bool dies_of_mints_ = false;
   runtime::ChangeLog changes_;

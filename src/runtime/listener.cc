@@ -4,8 +4,10 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+#include <boost/algorithm/string/predicate.hpp>
 #include <boost/asio/ip/v6_only.hpp>
-
+#include <locale>
 #include <utility>
 
 namespace tracker::runtime {
@@ -14,11 +16,12 @@ namespace {
 
 using boost::asio::ip::tcp;
 constexpr int not_sent_bytes_max = 64 * 1024;
+constexpr int attempts_max = 16;
 using NotSentLowWater = boost::asio::detail::socket_option::integer<IPPROTO_TCP, TCP_NOTSENT_LOWAT>;
 using ReusePort = boost::asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
 
 /// Opens and binds. An address of all machines is IPv6 and IPv4 at once, where the machine has IPv6.
-Acceptor bind(boost::asio::io_context& context, const tcp::endpoint& endpoint, bool share) {
+Acceptor bind(boost::asio::io_context& context, const Endpoint& endpoint, bool share) {
   Acceptor acceptor(context.get_executor());
   acceptor.open(endpoint.protocol());
   acceptor.set_option(tcp::acceptor::reuse_address(true));  // connections of an earlier run may still linger
@@ -35,42 +38,101 @@ Acceptor bind(boost::asio::io_context& context, const tcp::endpoint& endpoint, b
   return acceptor;
 }
 
-bool has_ipv6() {
+/// Whether this machine has the address, with any port.
+bool can_listen(const Endpoint& endpoint) {
   boost::asio::io_context context;
   boost::system::error_code error;
   Acceptor probe(context.get_executor());
-  probe.open(tcp::v6(), error);
-  if (!error) probe.bind({tcp::v6(), 0}, error);
+  probe.open(endpoint.protocol(), error);
+  if (!error) probe.bind({endpoint.address(), 0}, error);
   return !error;
+}
+
+std::vector<Endpoint> look_up(const Address& address) {
+  if (address.host.empty()) {
+    const Endpoint any_v6(tcp::v6(), address.port);
+    return {can_listen(any_v6) ? any_v6 : Endpoint(tcp::v4(), address.port)};
+  }
+  if (boost::algorithm::iequals(address.host, "localhost", std::locale::classic())) {
+    return {{boost::asio::ip::address_v4::loopback(), address.port},
+            {boost::asio::ip::address_v6::loopback(), address.port}};
+  }
+  std::vector<Endpoint> endpoints;
+  boost::asio::io_context context;
+  tcp::resolver resolver(context);
+  for (const auto& found :
+       resolver.resolve(address.host, std::to_string(address.port), tcp::resolver::numeric_service)) {
+    if (std::find(endpoints.begin(), endpoints.end(), found.endpoint()) == endpoints.end()) {
+      endpoints.push_back(found.endpoint());
+    }
+  }
+  return endpoints;
+}
+
+std::vector<Acceptor> listen(boost::asio::io_context& context, const std::vector<Endpoint>& endpoints) {
+  std::vector<Acceptor> acceptors;
+  for (auto endpoint : endpoints) {
+    if (!acceptors.empty()) endpoint.port(acceptors.front().local_endpoint().port());
+    acceptors.push_back(bind(context, endpoint, false));
+  }
+  return acceptors;
 }
 
 }  // namespace
 
-tcp::endpoint resolve(const Address& address) {
-  if (address.host.empty()) return {has_ipv6() ? tcp::v6() : tcp::v4(), address.port};
-  boost::asio::io_context context;
-  tcp::resolver resolver(context);
-  const auto found =
-      resolver.resolve(address.host, std::to_string(address.port), tcp::resolver::numeric_service);
-  return found.begin()->endpoint();
+Endpoint resolve(const Address& address) {
+  return look_up(address).front();
 }
 
-Acceptor listen(boost::asio::io_context& context, const Address& address) {
-  return bind(context, resolve(address), false);
+std::vector<Endpoint> resolve_all(const Address& address) {
+  return without_unusable_ipv6(look_up(address), can_listen);
 }
 
-std::vector<Acceptor> listen_shared(const std::vector<boost::asio::io_context*>& contexts,
-                                    const Address& address) {
-  std::vector<Acceptor> acceptors;
+std::vector<Endpoint> without_unusable_ipv6(std::vector<Endpoint> endpoints,
+                                            const std::function<bool(const Endpoint&)>& can_listen) {
+  if (endpoints.size() == 1) return endpoints;
+  auto usable = endpoints;
+  std::erase_if(usable, [&](const Endpoint& endpoint) {
+    return endpoint.protocol() == tcp::v6() && !can_listen(endpoint);
+  });
+  return usable.empty() ? endpoints : usable;
+}
+
+std::vector<Acceptor> listen(boost::asio::io_context& context, const Address& address) {
+  const auto endpoints = resolve_all(address);
+  for (int attempts_left = attempts_max;; --attempts_left) {
+    try {
+      return listen(context, endpoints);
+    } catch (const boost::system::system_error& error) {
+      // The free port that the first number took may not be free on the others.
+      const bool chose_badly =
+          address.port == 0 && endpoints.size() > 1 && error.code() == boost::asio::error::address_in_use;
+      if (!chose_badly || attempts_left == 1) throw;
+    }
+  }
+}
+
+std::vector<std::vector<Acceptor>> listen_shared(const std::vector<boost::asio::io_context*>& contexts,
+                                                 const Address& address) {
+  std::vector<std::vector<Acceptor>> acceptors;
   acceptors.push_back(listen(*contexts.front(), address));
   if (contexts.size() == 1) return acceptors;
-  acceptors.front().set_option(ReusePort(true));
-  const auto endpoint = acceptors.front().local_endpoint();
-  for (std::size_t i = 1; i < contexts.size(); ++i) acceptors.push_back(bind(*contexts[i], endpoint, true));
+  for (auto& acceptor : acceptors.front()) acceptor.set_option(ReusePort(true));
+  const auto endpoints = endpoints_of(acceptors.front());
+  for (std::size_t i = 1; i < contexts.size(); ++i) {
+    auto& of_this_context = acceptors.emplace_back();
+    for (const auto& endpoint : endpoints) of_this_context.push_back(bind(*contexts[i], endpoint, true));
+  }
   return acceptors;
 }
 
-std::string to_string(const tcp::endpoint& endpoint) {
+std::vector<Endpoint> endpoints_of(const std::vector<Acceptor>& acceptors) {
+  std::vector<Endpoint> endpoints;
+  for (const auto& acceptor : acceptors) endpoints.push_back(acceptor.local_endpoint());
+  return endpoints;
+}
+
+std::string to_string(const Endpoint& endpoint) {
   return to_string(Address{endpoint.address().to_string(), endpoint.port()});
 }
 
