@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdlib>
+#include <stdexcept>
 
 #include "app/setting_values.h"
 #include "app/startup_error.h"
@@ -94,11 +95,16 @@ void SettingTable::read() const {
     const bool from_environment = !from_flag && environment_value != nullptr && *environment_value != '\0';
     if (!from_flag && !from_environment) continue;
     const std::string value = from_flag ? flag_value : environment_value;
-    if (setting.parse(value)) continue;
+    std::string what_is_wrong = "is not " + setting.wanted;
+    try {
+      if (setting.parse(value)) continue;
+    } catch (const std::invalid_argument& error) {
+      what_is_wrong = error.what();
+    }
     const std::string name = from_flag ? setting.flag : setting.flag + " (from " + setting.environment + ")";
     const std::string shown =
         setting.secret && value.find('@') != value.npos ? "the value" : "\"" + value + "\"";
-    throw StartupError(StartupError::bad_setting, name + ": " + shown + " is not " + setting.wanted);
+    throw StartupError(StartupError::bad_setting, name + ": " + shown + " " + what_is_wrong);
   }
 }
 

@@ -23,7 +23,8 @@ class SettingTable {
   /// Adds its flags to `command`, which outlives it.
   explicit SettingTable(CLI::App& command) : command_(command) {}
 
-  /// `parse` stores the value, or answers false; then `wanted` says what would be right.
+  /// `parse` stores the value, or answers false; then `wanted` says what would be right. Where more is to be said of a
+  /// value, it throws std::invalid_argument with that, to be read behind the value.
   struct Setting {
     std::string flag;         // with its hyphens
     std::string environment;  // empty: TRACKER_ and the flag's name

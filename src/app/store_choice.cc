@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <mutex>
+#include <stdexcept>
 
 #include "app/setting_values.h"
 #include "app/startup_error.h"
@@ -19,11 +20,25 @@ constexpr std::size_t cache_bytes_default = std::size_t{256} << 20U;
 constexpr std::size_t cache_bytes_min = std::size_t{1} << 20U;
 constexpr auto first_attempt_longest = std::chrono::milliseconds(500);
 
+/// DIR of `rocksdb:DIR`; answers false if `text` is not that.
+bool parse_directory(std::string_view text, std::string& directory) {
+  if (!text.starts_with(rocksdb_prefix)) return false;
+  directory = text.substr(rocksdb_prefix.size());
+  if (directory.starts_with('~')) {
+    const bool own_home = directory == "~" || directory.starts_with("~/");
+    throw std::invalid_argument(
+        "begins with a ~ that the shell left as it is, since it replaces only one that begins a word; "
+        "write " +
+        (own_home ? std::string(rocksdb_prefix) + "$HOME" + directory.substr(1) + " or " : "") +
+        "an absolute path");
+  }
+  return !directory.empty();
+}
+
 bool parse_store(std::string_view text, StoreChoice& choice) {
-  if (text.starts_with(rocksdb_prefix)) {
+  if (parse_directory(text, choice.directory)) {
     choice.name = "rocksdb";
-    choice.directory = text.substr(rocksdb_prefix.size());
-    return !choice.directory.empty();
+    return true;
   }
   choice.name = text;
   return text == "memory" || text == "redis";
@@ -130,11 +145,7 @@ void add_store_directory_setting(SettingTable& table, std::string& directory, co
   directory = "./tracker-data";
   table.add({"--store", "", help, std::string(rocksdb_prefix) + directory,
              "rocksdb:DIR (what is in a Redis is copied by Redis' own means)",
-             [&directory](std::string_view text) {
-               if (!text.starts_with(rocksdb_prefix)) return false;
-               directory = text.substr(rocksdb_prefix.size());
-               return !directory.empty();
-             }});
+             [&directory](std::string_view text) { return parse_directory(text, directory); }});
 }
 
 void add_store_settings(SettingTable& table, StoreChoice& choice, const std::string& by_default) {
