@@ -211,13 +211,83 @@ TEST_P(HttpLimitsTest, AnswerToALateHeadOfAHeadRequestHasNoBody) {
   }
 }
 
+// A client that takes none of its answers, and so is never idle until its time for that is over.
+std::unique_ptr<RawClient> busy_client(const Endpoint& envoy) {
+  auto client = std::make_unique<RawClient>(envoy, 4096);
+  const std::string many = repeated(get_without_token("/p"), 1000);
+  for (const Deadline deadline; client->send_some(many, 200ms).value_or(0) > 0 && !deadline.passed();) {
+  }
+  return client;
+}
+
 TEST_P(HttpLimitsTest, EveryConnectionTooManyGetsItsAnswer) {
-  const auto deployment = start({"--connections-max", "1"});
-  Caller first(deployment->envoy());
-  first.mint();
+  const auto deployment = start({"--connections-max", "1", "--write-deadline", "300s"});
+  const auto busy = busy_client(deployment->envoy());
   std::vector<std::unique_ptr<RawClient>> others;
   for (int i = 0; i < 1200; ++i) others.push_back(std::make_unique<RawClient>(deployment->envoy()));
   for (const auto& other : others) ASSERT_TRUE(is_refusal(other->read_answer(), 503, After::closes));
+}
+
+TEST_P(HttpLimitsTest, IdleConnectionsLockNobodyOut) {
+  const auto deployment = start({"--connections-max", "50", "--threads", "2"});
+  const std::string token = Caller(deployment->envoy()).mint();
+  std::vector<std::unique_ptr<Caller>> idle;
+  for (std::int64_t i = 1; i <= 100; ++i) {
+    idle.push_back(std::make_unique<Caller>(deployment->envoy()));
+    ASSERT_EQ(idle.back()->count("/p", token), i);
+  }
+  for (std::size_t i = 0; i < 50; ++i) ASSERT_TRUE(ends_without_more(idle[i]->client())) << i;
+  for (std::size_t i = 50; i < 100; ++i) ASSERT_EQ(idle[i]->count("/q", token), static_cast<int>(i) - 49);
+}
+
+TEST_P(HttpLimitsTest, UnfinishedHeadsLockNobodyOut) {
+  const auto deployment = start({"--connections-max", "20", "--threads", "2"});
+  std::vector<std::unique_ptr<RawClient>> slow;
+  for (int i = 0; i < 20; ++i) {
+    slow.push_back(std::make_unique<RawClient>(deployment->envoy()));
+    slow.back()->send("GET / HTTP/1.1\r\nHost:");
+  }
+  int served = 0;
+  for (const Deadline deadline; served < 20 && !deadline.passed();) {
+    RawClient client(deployment->envoy());
+    client.send(get_without_token("/auth"));
+    if (client.read_answer().status == 200) ++served;
+  }
+  EXPECT_EQ(served, 20);
+  EXPECT_TRUE(is_refusal(slow.front()->read_answer(), 408, After::closes));
+}
+
+// Those that merely connect give way to each other: a client that goes on asking keeps its place and its counts.
+TEST_P(HttpLimitsTest, ClientThatGoesOnAskingStaysInAFlood) {
+  const auto deployment = start({"--connections-max", "20", "--threads", "2"});
+  Caller honest(deployment->envoy());
+  const std::string token = honest.mint();
+  std::vector<std::unique_ptr<RawClient>> flood;
+  for (int i = 0; i < 500; ++i) {
+    flood.push_back(std::make_unique<RawClient>(deployment->envoy()));
+    ASSERT_EQ(honest.count("/p", token), i + 1);
+  }
+}
+
+TEST_P(HttpLimitsTest, OneAddressHasNoMoreConnectionsThanItMay) {
+  const auto deployment = start({"--connections-per-address-max", "2"});
+  Caller first(deployment->envoy());
+  const std::string token = first.mint();
+  auto second = std::make_unique<Caller>(deployment->envoy());
+  EXPECT_EQ(second->count("/p", token), 1);
+  RawClient third(deployment->envoy());
+  third.send(get("/p", token));
+  EXPECT_TRUE(is_refusal(third.read_answer(), 503, After::closes));
+  EXPECT_EQ(first.count("/p", token), 2);
+  second.reset();
+  bool served = false;
+  for (const Deadline deadline; !served && !deadline.passed();) {
+    RawClient client(deployment->envoy());
+    client.send(get("/p", token));
+    served = client.read_answer().status == 200;
+  }
+  EXPECT_TRUE(served);
+  EXPECT_EQ(first.count("/p", token), 4);
 }
 
 TEST_P(HttpLimitsTest, IdleConnectionIsClosedWithoutAWord) {
@@ -263,29 +333,33 @@ TEST_P(HttpLimitsTest, LingeringEndsAfterItsBytes) {
   EXPECT_TRUE(client.broken(0ms));
 }
 
-TEST_P(HttpLimitsTest, OneConnectionTooManyIsRefused) {
-  const auto deployment = start({"--connections-max", "2"});
-  auto first = std::make_unique<Caller>(deployment->envoy());
-  const std::string token = first->mint();
-  Caller second(deployment->envoy());
-  EXPECT_EQ(second.count("/p", token), 1);
+TEST_P(HttpLimitsTest, WhereAllAreBusyOneConnectionTooManyIsRefused) {
+  const auto deployment = start({"--connections-max", "2", "--write-deadline", "300s"});
+  std::string token;
+  {
+    Caller first(deployment->envoy());
+    token = first.mint();
+  }
+  auto busy = busy_client(deployment->envoy());
+  const auto other = busy_client(deployment->envoy());
   for (int i = 0; i < 5; ++i) {
     RawClient third(deployment->envoy());
     third.send(get("/p", token));
     EXPECT_TRUE(is_refusal(third.read_answer(), 503, After::closes));
     EXPECT_TRUE(ends_without_more(third));
   }
-  EXPECT_EQ(first->count("/p", token), 2);
-
-  first.reset();
+  busy.reset();
   bool served = false;
   for (const Deadline deadline; !served && !deadline.passed();) {
     RawClient third(deployment->envoy());
     third.send(get("/p", token));
-    served = third.read_answer().status == 200;
+    const HttpAnswer answer = third.read_answer();
+    served = answer.status == 200;
+    if (served) {
+      EXPECT_TRUE(is_count(answer, 1));
+    }
   }
   EXPECT_TRUE(served);
-  EXPECT_EQ(second.count("/p", token), 4);
 }
 
 TEST_P(HttpLimitsTest, HitsTooManyAreRefusedAndNotCounted) {

@@ -54,6 +54,8 @@ const std::vector<BadSetting>& bad_settings() {
       {"--health-addr", "HEALTH_ADDR", "127.0.0.1:http"},
       {"--store", "TRACKER_STORE", "bogus"},
       {"--store", "TRACKER_STORE", "memory:x"},
+      {"--store", "TRACKER_STORE", "rocksdb:~/counts"},
+      {"--store", "TRACKER_STORE", "rocksdb:~"},
       {"--require-durability", "TRACKER_REQUIRE_DURABILITY", "maybe"},
       {"--redis-proxy", "TRACKER_REDIS_PROXY", "127.0.0.1:1"},
       {"--threads", "TRACKER_THREADS", "many"},
@@ -74,6 +76,7 @@ const std::vector<BadSetting>& bad_settings() {
       {"--pipeline-max", "TRACKER_PIPELINE_MAX", "1e3"},
       {"--connections-max", "TRACKER_CONNECTIONS_MAX", "0"},
       {"--connections-max", "TRACKER_CONNECTIONS_MAX", "all"},
+      {"--connections-per-address-max", "TRACKER_CONNECTIONS_PER_ADDRESS_MAX", "-1"},
       {"--hits-max", "TRACKER_HITS_MAX", "0x10"},
       {"--drain-delay", "TRACKER_DRAIN_DELAY", "later"},
       {"--drain-limit", "TRACKER_DRAIN_LIMIT", "never"},
@@ -101,6 +104,22 @@ TEST(StartupTest, BadEnvironmentIsNamedWithItsValue) {
     expect_one_line(run_to_end(arguments, {{setting.environment, setting.value}}), 2,
                     {setting.environment, setting.value});
   }
+}
+
+// A shell replaces ~ only where a word begins.
+TEST(StartupTest, TildeThatNoShellReplacedIsRefusedWithTheRemedy) {
+  const std::vector<Arguments> commands{
+      {"serve", "--store", "rocksdb:~/counts"},
+      {"counter", "--store", "rocksdb:~/counts"},
+      {"backup", "--store", "rocksdb:~/counts", "/nowhere/backup"},
+      {"restore", "--store", "rocksdb:~/counts", "/nowhere/backup"},
+  };
+  for (const Arguments& command : commands) {
+    SCOPED_TRACE(command.front());
+    expect_one_line(run_to_end(command), 2,
+                    {"--store", "rocksdb:~/counts", "rocksdb:$HOME/counts", "absolute"});
+  }
+  expect_one_line(run_to_end({"serve", "--store", "rocksdb:~other/x"}), 2, {"rocksdb:~other/x", "absolute"});
 }
 
 TEST(StartupTest, WhatIsNoSettingIsRefused) {
@@ -181,6 +200,7 @@ TEST(StartupTest, EverySettingCanComeFromTheEnvironment) {
                               {"TRACKER_REQUEST_DEADLINE", "1s"},
                               {"TRACKER_PIPELINE_MAX", "64"},
                               {"TRACKER_CONNECTIONS_MAX", "100"},
+                              {"TRACKER_CONNECTIONS_PER_ADDRESS_MAX", "100"},
                               {"TRACKER_HITS_MAX", "1000"},
                               {"TRACKER_DRAIN_DELAY", "0s"},
                               {"TRACKER_DRAIN_LIMIT", "5s"}});
@@ -253,6 +273,7 @@ constexpr DocumentedSetting documented_settings[] = {
     {"--request-deadline", "TRACKER_REQUEST_DEADLINE", "2 ?s|2000 ?ms"},
     {"--pipeline-max", "TRACKER_PIPELINE_MAX", "128"},
     {"--connections-max", "TRACKER_CONNECTIONS_MAX", "10,?000"},
+    {"--connections-per-address-max", "TRACKER_CONNECTIONS_PER_ADDRESS_MAX", "0"},
     {"--hits-max", "TRACKER_HITS_MAX", "65,?536"},
     {"--drain-delay", "TRACKER_DRAIN_DELAY", "0 ?m?s"},
     {"--drain-limit", "TRACKER_DRAIN_LIMIT", "10 ?s|10000 ?ms"},

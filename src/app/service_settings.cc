@@ -52,7 +52,11 @@ void add_envoy_settings(SettingTable& table, envoy::EnvoySettings& settings) {
   table.add_count("--head-fields-max", settings.head.fields_max, 2, million, "Header fields of a request.");
   table.add_count("--pipeline-max", settings.pipeline_max, 1, million,
                   "Requests of one connection that wait for their answers.");
-  table.add_count("--connections-max", settings.connections_max, 1, 10 * million, "Open connections.");
+  table.add_count("--connections-max", settings.connections_max, 1, 10 * million,
+                  "Open connections. A new one takes the place of the one that is idle for longest.");
+  table.add_count("--connections-per-address-max", settings.connections_per_address_max, 0, 10 * million,
+                  "Open connections of one client address (IPv6: of its first 64 bits); 0: no limit. A "
+                  "proxy is one address.");
   table.add_count("--hits-max", settings.hits_max, 1, 100 * million,
                   "Requests in flight, of all connections.");
 }

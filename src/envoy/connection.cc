@@ -1,5 +1,6 @@
 #include "envoy/connection.h"
 
+#include <linux/sockios.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -20,8 +21,9 @@ void release_memory(std::string& text) {
 }
 }  // namespace
 
-Connection::Connection(EnvoyWorker& worker, runtime::Descriptor socket, bool refused)
-    : worker_(worker), refused_(refused), socket_(std::move(socket)) {
+Connection::Connection(EnvoyWorker& worker, runtime::Descriptor socket, AddressCounts::Place address,
+                       bool beyond_limit)
+    : worker_(worker), socket_(std::move(socket)), address_(std::move(address)), beyond_limit_(beyond_limit) {
   set_deadline();
 }
 
@@ -246,7 +248,7 @@ void Connection::set_deadline() {
     if (!head_timing_) worker_.arm(EnvoyWorker::Waiting::head, *this);
   } else if (first_ == nullptr) {
     worker_.arm(draining_ ? EnvoyWorker::Waiting::linger : EnvoyWorker::Waiting::idle, *this);
-  } else if (head_timing_) {
+  } else {
     disarm();  // what waits for its answer has the request's deadline
   }
   head_timing_ = in_a_head;
@@ -265,6 +267,21 @@ void Connection::on_deadline(runtime::Clock::time_point /*now*/) {
     set_deadline();
   }
   advance();
+}
+
+bool Connection::can_give_way(runtime::Clock::time_point idle_since, runtime::Clock::time_point now) const {
+  if (first_ != nullptr) return false;
+  int unread_bytes = 0;
+  int untaken_bytes = 0;  // of answers
+  ::ioctl(socket_.number(), FIONREAD, &unread_bytes);
+  ::ioctl(socket_.number(), SIOCOUTQ, &untaken_bytes);
+  return unread_bytes == 0 && (untaken_bytes == 0 || now - idle_since >= worker_.settings().write_deadline);
+}
+
+void Connection::give_way(runtime::Clock::time_point now) {
+  beyond_limit_ = true;
+  disarm();
+  on_deadline(now);
 }
 
 /// The head that did not come in time may be bad besides, and then that is its refusal.
@@ -315,7 +332,8 @@ void Connection::abandon_requests() noexcept {
 /// closed with something unread would be reset, and the answer lost with it.
 void Connection::begin_to_end() {
   abandon_requests();
-  if (broken_ || client_finished_ || ::shutdown(socket_.number(), SHUT_WR) != 0) return end();
+  if (broken_ || client_finished_ || !worker_.may_linger(*this) || ::shutdown(socket_.number(), SHUT_WR) != 0)
+    return end();
   lingering_ = true;
   linger_bytes_left_ = worker_.settings().linger_bytes_max;
   readable_ = true;
@@ -340,6 +358,7 @@ void Connection::linger() {
 void Connection::end() {
   ended_ = true;
   disarm();
+  static_cast<void>(AddressCounts::Place(std::move(address_)));  // it is free at once
   worker_.ended(*this);
 }
 

@@ -7,6 +7,7 @@
 #include "domain/token.h"
 #include "domain/token_id.h"
 #include "envoy/exchange.h"
+#include "envoy/places.h"
 #include "envoy/request_head.h"
 #include "runtime/deadlines.h"
 #include "runtime/ready_set.h"
@@ -38,12 +39,13 @@ class Connection final : public ConnectionHook,
                          public runtime::Expiring,
                          public runtime::Pollable {
  public:
-  /// A connection over the limit is refused.
-  Connection(EnvoyWorker& worker, runtime::Descriptor socket, bool refused);
+  /// One beyond the limit is there to be refused.
+  Connection(EnvoyWorker& worker, runtime::Descriptor socket, AddressCounts::Place address,
+             bool beyond_limit);
   ~Connection();
 
   int socket() const noexcept { return socket_.number(); }
-  bool was_refused() const noexcept { return refused_; }
+  bool is_beyond_limit() const noexcept { return beyond_limit_; }
   void on_ready(const runtime::Readiness& ready) override;
 
   /// Answers with this refusal behind what waits, and then closes. The answer to HEAD has no body.
@@ -59,6 +61,15 @@ class Connection final : public ConnectionHook,
   void drain();
 
   void on_deadline(runtime::Clock::time_point now) override;
+
+  /// Whether its client loses nothing if it ends now: no request of it is under way, nothing that it sent is
+  /// unread, and it has all its answers, or did not take them in all the time since `idle_since` that it has
+  /// for that. Asks the kernel, since what has just arrived may not have been told yet. For one whose idle or
+  /// head's deadline runs.
+  bool can_give_way(runtime::Clock::time_point idle_since, runtime::Clock::time_point now) const;
+
+  /// Ends as at its deadline, since another has its place: it is beyond the limit now.
+  void give_way(runtime::Clock::time_point now);
 
  private:
   enum class Step : std::uint8_t { parse, read, read_the_last, write, wait_for_answers };
@@ -84,8 +95,8 @@ class Connection final : public ConnectionHook,
   void end();
 
   EnvoyWorker& worker_;
-  const bool refused_;
   runtime::Descriptor socket_;
+  AddressCounts::Place address_;
   Exchange* first_ = nullptr;  // the queue
   Exchange* last_ = nullptr;
   std::string unread_;          // an incomplete head, or (paused) requests that may not be read yet
@@ -95,7 +106,8 @@ class Connection final : public ConnectionHook,
   std::uint32_t waiting_ = 0;
   std::size_t linger_bytes_left_ = 0;
   std::size_t last_bytes_left_ = 0;  // of what had arrived when the drain was asked for
-  bool readable_ = true;             // as far as is known
+  bool beyond_limit_;
+  bool readable_ = true;  // as far as is known
   bool writable_ = true;
   bool hung_up_ = false;          // the client's end has been told
   bool paused_ = false;           // `unread_` may begin with a whole request

@@ -17,6 +17,7 @@ constexpr std::size_t read_window_bytes = 16 * 1024;
 constexpr int turns_max = 16;      // before others have theirs
 constexpr int accepted_max = 128;  // before those that are connected have their turn
 constexpr std::size_t many_ready = 2;
+constexpr int looks_max = 32;  // for a connection that can give way
 constexpr auto accept_pause = std::chrono::milliseconds(100);
 }  // namespace
 
@@ -38,6 +39,7 @@ EnvoyWorker::EnvoyWorker(boost::asio::io_context& context, std::vector<runtime::
   for (auto& acceptor : acceptors) {
     entrances_.push_back({std::move(acceptor), boost::asio::steady_timer(context)});
   }
+  totals_.workers.push_back(this);
 }
 
 EnvoyWorker::~EnvoyWorker() {
@@ -62,10 +64,13 @@ void EnvoyWorker::accept_later(Entrance& entrance) {
 /// Answers false if the machine has no room for more.
 bool EnvoyWorker::accept_some(Entrance& entrance, int max) {
   for (int tried = 0; tried < max; ++tried) {
-    runtime::Descriptor socket(
-        ::accept4(entrance.acceptor.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    sockaddr_storage address{};
+    socklen_t size = sizeof address;
+    runtime::Descriptor socket(::accept4(entrance.acceptor.native_handle(),
+                                         reinterpret_cast<sockaddr*>(&address), &size,
+                                         SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (socket.number() >= 0) {
-      begin(std::move(socket));
+      begin(std::move(socket), address);
     } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
       return true;
     } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
@@ -75,37 +80,138 @@ bool EnvoyWorker::accept_some(Entrance& entrance, int max) {
   return true;
 }
 
-void EnvoyWorker::begin(runtime::Descriptor socket) {
+void EnvoyWorker::begin(runtime::Descriptor socket, const sockaddr_storage& address) {
   const int on = 1;
   ::setsockopt(socket.number(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  const bool refused = totals_.connections.fetch_add(1) >= settings_.connections_max;
-  if (refused) {
-    --totals_.connections;
-    if (totals_.refused_connections.fetch_add(1) >= settings_.refused_connections_max) {
-      --totals_.refused_connections;
-      return refuse_and_close(socket);
-    }
+  const auto per_address = settings_.connections_per_address_max;
+  auto of_address =
+      per_address == 0 ? AddressCounts::Place() : totals_.addresses->enter(address, per_address);
+  if (of_address && take_place()) return serve(std::move(socket), std::move(*of_address));
+  const Refusal refusal = of_address ? Refusal::too_many_connections : Refusal::too_many_of_this_address;
+  if (totals_.beyond_limit.fetch_add(1) >= settings_.refused_connections_max) {
+    --totals_.beyond_limit;
+    return refuse_and_close(socket, refusal);
   }
-  auto& connection = *new Connection(*this, std::move(socket), refused);  // ended() takes it back
+  if (!of_address) return refuse(std::move(socket), refusal);
+  find_place({std::move(socket), std::move(*of_address)});
+}
+
+bool EnvoyWorker::take_place() noexcept {
+  if (totals_.connections.fetch_add(1) < settings_.connections_max) return true;
+  --totals_.connections;
+  return false;
+}
+
+void EnvoyWorker::serve(runtime::Descriptor socket, AddressCounts::Place address) {
+  auto& connection = *new Connection(*this, std::move(socket), std::move(address), false);  // see ended()
   connections_.push_back(connection);
-  if (refused) connection.close_with(Refusal::too_many_connections);
   ready_set_.add(connection.socket(), connection);
+  publish_waiting();
 }
 
 void EnvoyWorker::ended(Connection& connection) {
+  --(connection.is_beyond_limit() ? totals_.beyond_limit : totals_.connections);  // its place is free at once
   boost::asio::post(executor(), [this, &connection] {
-    const bool refused = connection.was_refused();
     delete &connection;
-    --(refused ? totals_.refused_connections : totals_.connections);
     report_if_drained();
   });
 }
 
+/// The worker with the best claim has it, whichever that is: a connection's place and its worker go together.
+void EnvoyWorker::find_place(Arrival arrival) {
+  if (draining_) return refuse(std::move(arrival.socket), Refusal::too_many_connections);
+  if (take_place()) {
+    --totals_.beyond_limit;
+    return serve(std::move(arrival.socket), std::move(arrival.address));
+  }
+  EnvoyWorker* worker = nullptr;
+  std::optional<Claim> best;
+  bool some_are_idle = false;
+  for (auto* other : totals_.workers) {
+    const auto claim =
+        best_claim(other->longest_waiting_, arrival.now, settings_.active_for, arrival.last_claim);
+    some_are_idle = some_are_idle || other->longest_waiting_.idle.load() != LongestWaiting::none;
+    if (!claim || (best && *best <= *claim)) continue;
+    worker = other;
+    best = claim;
+  }
+  if (worker == this) {
+    follow_claim(*best, std::move(arrival));
+  } else if (worker != nullptr) {
+    boost::asio::post(worker->executor(), [worker, claim = *best, arrival = std::move(arrival)]() mutable {
+      worker->follow_claim(claim, std::move(arrival));
+    });
+  } else if (some_are_idle && !arrival.has_waited) {
+    wait_for_place(std::move(arrival));
+  } else {
+    refuse(std::move(arrival.socket), Refusal::too_many_connections);
+  }
+}
+
+/// Claims are tried in their order, and each once: this comes to an end.
+void EnvoyWorker::follow_claim(const Claim& claim, Arrival arrival) {
+  if (!draining_ && make_room(claim, arrival.now)) {
+    return serve(std::move(arrival.socket), std::move(arrival.address));
+  }
+  arrival.last_claim = claim;
+  find_place(std::move(arrival));
+}
+
+/// Those that are idle were active just now. Soon that can be told from those who merely hold a place.
+void EnvoyWorker::wait_for_place(Arrival arrival) {
+  ++arrivals_waiting_;
+  auto timer = std::make_shared<boost::asio::steady_timer>(context_, settings_.active_for);
+  arrival.has_waited = true;
+  timer->async_wait([this, timer, arrival = std::move(arrival)](boost::system::error_code) mutable {
+    arrival.now = runtime::Clock::now();
+    arrival.last_claim.reset();
+    find_place(std::move(arrival));
+    --arrivals_waiting_;
+    report_if_drained();
+  });
+}
+
+/// Ends a connection that is what the claim says, if there still is one. The numbers stay as they are: that one
+/// is beyond the limit now, and the one that came has its place.
+bool EnvoyWorker::make_room(const Claim& claim, runtime::Clock::time_point now) {
+  const bool late_head = claim.kind == Claim::Kind::late_head;
+  const runtime::Clock::duration wait =
+      claim.kind == Claim::Kind::idle ? runtime::Clock::duration(settings_.active_for) : Claim::long_wait;
+  auto* found = (late_head ? head_deadlines_ : idle_deadlines_)
+                    .find(now - wait, looks_max, [now](runtime::Expiring& waiting, auto since) {
+                      return static_cast<Connection&>(waiting).can_give_way(since, now);
+                    });
+  if (found == nullptr) return false;
+  static_cast<Connection&>(*found).give_way(now);
+  publish_waiting();
+  return true;
+}
+
+void EnvoyWorker::refuse(runtime::Descriptor socket, Refusal refusal) {
+  if (draining_ && !on_drained_) {  // nobody would wait for it
+    --totals_.beyond_limit;
+    return refuse_and_close(socket, refusal);
+  }
+  auto& connection = *new Connection(*this, std::move(socket), {}, true);  // see ended()
+  connections_.push_back(connection);
+  connection.close_with(refusal);
+  ready_set_.add(connection.socket(), connection);
+}
+
+/// What has changed since: a store would take the cache line from those who read it.
+void EnvoyWorker::publish_waiting() noexcept {
+  const auto publish = [](auto& told, runtime::Clock::time_point now) {
+    if (told.load(std::memory_order_relaxed) != now) told.store(now, std::memory_order_relaxed);
+  };
+  publish(longest_waiting_.idle, idle_deadlines_.first_armed());
+  publish(longest_waiting_.head, head_deadlines_.first_armed());
+}
+
 /// So many are refused at once that they get no time to read their answer.
-void EnvoyWorker::refuse_and_close(const runtime::Descriptor& socket) {
+void EnvoyWorker::refuse_and_close(const runtime::Descriptor& socket, Refusal refusal) {
   std::string answer;
   answers_.set_time(std::time(nullptr));
-  answers_.append_refusal(Refusal::too_many_connections, Persistence::closes, true, answer);
+  answers_.append_refusal(refusal, Persistence::closes, true, answer);
   ::send(socket.number(), answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
@@ -238,6 +344,7 @@ void EnvoyWorker::end_turn() {
   turn_ended_at_.reset();
   turn_end_scheduled_ = false;
   if (batch_ != nullptr || !ready_.empty()) schedule_turn_end();  // of connections that went on reading
+  publish_waiting();
 }
 
 void EnvoyWorker::arm(Waiting waiting, runtime::Expiring& connection) {
@@ -259,6 +366,7 @@ std::optional<runtime::Clock::time_point> EnvoyWorker::expire(runtime::Clock::ti
        {&request_deadlines_, &head_deadlines_, &idle_deadlines_, &write_deadlines_, &linger_deadlines_}) {
     if (const auto its_next = queue->next()) next = std::min(next.value_or(*its_next), *its_next);
   }
+  publish_waiting();
   return next;
 }
 
@@ -276,7 +384,7 @@ void EnvoyWorker::drain(std::function<void()> on_drained) {
 }
 
 void EnvoyWorker::report_if_drained() {
-  if (!draining_ || !connections_.empty() || in_flight_ > 0 || !on_drained_) return;
+  if (!draining_ || !connections_.empty() || in_flight_ > 0 || arrivals_waiting_ > 0 || !on_drained_) return;
   timer_.stop();
   std::exchange(on_drained_, nullptr)();
 }

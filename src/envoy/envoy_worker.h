@@ -13,6 +13,7 @@
 #include "envoy/connection.h"
 #include "envoy/envoy_settings.h"
 #include "envoy/exchange.h"
+#include "envoy/places.h"
 #include "envoy/turn_batch.h"
 #include "runtime/deadlines.h"
 #include "runtime/listener.h"
@@ -23,9 +24,11 @@ namespace tracker::envoy {
 
 /// What the workers of one envoy service count together.
 struct EnvoyTotals {
-  std::atomic<std::size_t> connections = 0;
-  std::atomic<std::size_t> refused_connections = 0;  // of those over the limit, the ones not closed yet
-  std::atomic<std::size_t> hits_in_flight = 0;       // and mints
+  std::atomic<std::size_t> connections = 0;     // those that have a place
+  std::atomic<std::size_t> beyond_limit = 0;    // connections that wait for a place, were refused or gave way
+  std::atomic<std::size_t> hits_in_flight = 0;  // and mints
+  std::shared_ptr<AddressCounts> addresses = std::make_shared<AddressCounts>();
+  std::vector<EnvoyWorker*> workers;  // all there are, complete before one of them runs
 };
 
 /// One worker's part of the envoy service: its listener, its connections, and the batch of its turn. A turn
@@ -66,6 +69,12 @@ class EnvoyWorker {
   /// What is in the write buffer from `begin` on is sent to the connection, together with what others send.
   void send_later(Connection& connection, std::size_t begin);
 
+  /// Whether a closed connection's sender may still be read for a while. Those beyond the limit leave room for
+  /// others that come.
+  bool may_linger(const Connection& connection) const noexcept {
+    return !connection.is_beyond_limit() || totals_.beyond_limit <= settings_.refused_connections_max / 2;
+  }
+
   /// The connection has served; it goes once nobody is at work with it.
   void ended(Connection& connection);
 
@@ -87,7 +96,25 @@ class EnvoyWorker {
   struct Entrance;
   void accept_later(Entrance& entrance);
   bool accept_some(Entrance& entrance, int max);
-  void begin(runtime::Descriptor socket);
+  void begin(runtime::Descriptor socket, const sockaddr_storage& address);
+  void serve(runtime::Descriptor socket, AddressCounts::Place address);
+  bool take_place() noexcept;
+
+  /// A connection that came when all places were taken. It is among those beyond the limit.
+  struct Arrival {
+    runtime::Descriptor socket;
+    AddressCounts::Place address;
+    runtime::Clock::time_point now = runtime::Clock::now();
+    std::optional<Claim> last_claim = std::nullopt;  // that came to nothing: only those behind it are left
+    bool has_waited = false;
+  };
+  void find_place(Arrival arrival);
+  void follow_claim(const Claim& claim, Arrival arrival);
+  void wait_for_place(Arrival arrival);
+  bool make_room(const Claim& claim, runtime::Clock::time_point now);
+  void refuse(runtime::Descriptor socket, Refusal refusal);
+  void publish_waiting() noexcept;
+
   void serve_ready();
   void end_turn();
   void hand_on();
@@ -96,7 +123,7 @@ class EnvoyWorker {
   void watch(runtime::Expiring& in_flight);
   std::optional<runtime::Clock::time_point> expire(runtime::Clock::time_point now);
   void report_if_drained();
-  void refuse_and_close(const runtime::Descriptor& socket);
+  void refuse_and_close(const runtime::Descriptor& socket, Refusal refusal);
 
   boost::asio::io_context& context_;
   /// Where it accepts, and the pause after the machine had no room for more.
@@ -145,6 +172,9 @@ class EnvoyWorker {
   runtime::DeadlineQueue write_deadlines_;
   runtime::DeadlineQueue linger_deadlines_;
   runtime::DeadlineTimer timer_;
+
+  LongestWaiting longest_waiting_;    // as was told last
+  std::size_t arrivals_waiting_ = 0;  // for a place
 
   bool draining_ = false;
   std::function<void()> on_drained_;

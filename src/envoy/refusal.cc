@@ -58,6 +58,8 @@ constexpr std::array<RefusalText, refusal_count> texts = {{
     {504, stays, "Gateway Timeout", "", "The token did not come in time; none was handed out."},
     {408, closes, "Request Timeout", "", "The request head was not complete in time."},
     {503, closes, "Service Unavailable", retry, "Too many connections are open; this one is closed."},
+    {503, closes, "Service Unavailable", retry,
+     "Too many connections from this address are open; this one is closed."},
 }};
 
 }  // namespace

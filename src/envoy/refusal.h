@@ -38,9 +38,10 @@ enum class Refusal : std::uint8_t {
   perhaps_minted,
   head_too_slow,
   too_many_connections,
+  too_many_of_this_address,
 };
 
-inline constexpr std::size_t refusal_count = static_cast<std::size_t>(Refusal::too_many_connections) + 1;
+inline constexpr std::size_t refusal_count = static_cast<std::size_t>(Refusal::too_many_of_this_address) + 1;
 
 /// How a refusal looks from outside.
 struct RefusalText {

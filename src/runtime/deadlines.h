@@ -43,6 +43,23 @@ class DeadlineQueue {
 
   std::optional<Clock::time_point> next() const noexcept;
 
+  /// When the one that was armed first was armed; the latest time there is if none is.
+  Clock::time_point first_armed() const noexcept {
+    return expiring_.empty() ? Clock::time_point::max() : expiring_.front().deadline_ - duration_;
+  }
+
+  /// The one that was armed first of those for which `fits(expiring, armed_at)` holds. Looks at no more than
+  /// `looks_max`, and at none that was armed after `latest`. Null if there is none.
+  template <typename Fits>
+  Expiring* find(Clock::time_point latest, int looks_max, Fits fits) {
+    for (Expiring& expiring : expiring_) {
+      const auto armed_at = expiring.deadline_ - duration_;
+      if (looks_max-- == 0 || armed_at > latest) return nullptr;
+      if (fits(expiring, armed_at)) return &expiring;
+    }
+    return nullptr;
+  }
+
  private:
   const Clock::duration duration_;
   boost::intrusive::list<Expiring, boost::intrusive::constant_time_size<false>> expiring_;
