@@ -84,6 +84,7 @@ class ConnectionsMaxTest : public testing::Test {
  protected:
   ConnectionsMaxTest() {
     settings_.connections_max = 2;
+    settings_.active_for = 20ms;
     for (auto& context : contexts_) {
       auto acceptors = runtime::listen(context, {"127.0.0.1", 0});
       endpoints_.push_back(runtime::endpoints_of(acceptors).at(0));

@@ -21,7 +21,8 @@ struct EnvoySettings {
   std::chrono::milliseconds idle_deadline{75'000};
   std::chrono::milliseconds write_deadline{10'000};
   std::chrono::milliseconds linger_deadline{1'000};
-  std::chrono::milliseconds active_for{20};  // since its last answer a connection keeps its place; no setting
+  std::chrono::milliseconds active_for{
+      250};  // since its last answer a connection keeps its place; no setting
 };
 
 }  // namespace tracker::envoy
