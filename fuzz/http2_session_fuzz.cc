@@ -76,7 +76,7 @@ class Owner final : public Http2Session::Events {
   }
   void on_data(Id id, std::string_view bytes) override {
     require(!state_of(id).peer_ended, "data comes before the end");
-    session_.take_more(id);
+    session_.give_back(id, bytes.size());
     if (bytes.empty()) return;
     if (bytes.front() == 'e') session_.end(id, {{"grpc-status", "0"}});
     if (bytes.front() == 's') session_.send(id, bytes);

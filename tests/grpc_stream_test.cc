@@ -245,7 +245,8 @@ TEST_F(TrackTest, HitsWhoseTimeIsOverAreNotCounted) {
 // The client's own library takes what comes for it only as far as its window; then the counter waits for it,
 // and takes no more hits from it, instead of keeping verdicts without end.
 TEST_F(TrackTest, ClientThatReadsNoVerdictsIsReadNoFurther) {
-  TrackCall call(envoy_.channel());
+  CounterClient silent(link_.door());  // what it does not read fills its own connection
+  TrackCall call(silent.channel());
   call.open();
   constexpr std::uint64_t enough = 4'000;
   std::atomic<std::uint64_t> taken = 0;
@@ -266,14 +267,38 @@ class TrackLimitTest : public TrackTest {
   TrackLimitTest() : TrackTest({"--hits-max", "100"}) {}
 };
 
+// A quarter is kept for the public calls.
 TEST_F(TrackLimitTest, HitsBeyondTheLimitAreNotCounted) {
   TrackCall call(envoy_.channel());
   call.open();
   ASSERT_TRUE(call.send(batch_of(1, 101, id_, "/p")));
-  for (const Judged& hit : call.verdicts_on(1)) ASSERT_EQ(hit.kind, v1::VERDICT_KIND_NOT_COUNTED);
-  ASSERT_TRUE(call.send(batch_of(2, 100, id_, "/p")));
-  EXPECT_EQ(call.verdicts_on(2).back().count, 100);
+  const auto& hits = call.verdicts_on(1);
+  for (std::size_t i = 0; i < hits.size(); ++i) {
+    ASSERT_EQ(hits[i].kind, i < 75 ? v1::VERDICT_KIND_COUNTED : v1::VERDICT_KIND_NOT_COUNTED) << i;
+  }
+  ASSERT_TRUE(call.send(batch_of(2, 75, id_, "/p")));
+  EXPECT_EQ(call.verdicts_on(2).back().count, 150);
   expect_others_are_served();
+}
+
+TEST_F(TrackTest, PathThatIsTooLongCostsItsOwnHitOnly) {
+  TrackCall call(envoy_.channel());
+  call.open();
+  v1::HitBatch batch;
+  batch.set_number(1);
+  batch.set_deadline_ms(5'000);
+  const std::string longest = "/" + std::string(8191, 'a');
+  for (const auto& path :
+       {std::string("/p"), longest + "a", longest, std::string(100'000, 'a'), std::string("/p")})
+    add_hit(batch, id_, path);
+  ASSERT_TRUE(call.send(batch));
+  std::vector<std::int64_t> counts;
+  for (const Judged& hit : call.verdicts_on(1)) {
+    counts.push_back(hit.kind == v1::VERDICT_KIND_COUNTED ? hit.count : 0);
+    EXPECT_TRUE(hit.kind == v1::VERDICT_KIND_COUNTED || hit.kind == v1::VERDICT_KIND_NOT_COUNTED);
+  }
+  EXPECT_EQ(counts, (std::vector<std::int64_t>{1, 0, 1, 0, 2}));
+  EXPECT_EQ(client_.count(token_, longest), 2);
 }
 
 // What the drain left of one stream that had one batch under way at a time, as an envoy has.
@@ -307,6 +332,15 @@ Streamed stream_until_ended(const Endpoint& door, const std::string& id, std::la
 // Redis still knows what was counted when the counter is gone.
 class TrackDrainTest : public testing::Test {
  protected:
+  explicit TrackDrainTest(const Arguments& more = {})
+      : program_(counter_arguments(
+            "redis", with({"--redis-addr", redis_.address(), "--request-deadline", "60s"}, more))) {}
+
+  static Arguments with(Arguments arguments, const Arguments& more) {
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return arguments;
+  }
+
   // What Redis keeps of the one token at `/p`.
   std::string stored_count() const {
     const std::string key = redis_.command({"KEYS", "tracker:*"}).elements.at(0).text;
@@ -315,8 +349,7 @@ class TrackDrainTest : public testing::Test {
   }
 
   RedisServer redis_;
-  Program program_{
-      counter_arguments("redis", {"--redis-addr", redis_.address(), "--request-deadline", "60s"})};
+  Program program_;
   const Endpoint door_ = program_.wait_listening().at("counter");
   CounterClient client_{door_};
   const bool serves_ = wait_serving(client_.channel());
@@ -324,6 +357,29 @@ class TrackDrainTest : public testing::Test {
   CounterClient envoy_{link_.door()};
   const MintedToken minted_ = mint_by_bytes(envoy_.channel());
 };
+
+class SharesTest : public TrackDrainTest {
+ protected:
+  SharesTest() : TrackDrainTest({"--hits-max", "100"}) {}
+};
+
+// Redis holds all answers back, so that what is in flight stays there.
+TEST_F(SharesTest, EnvoyThatKeepsTheFlightFullLeavesAnotherItsShare) {
+  CounterClient other(link_.door());
+  TrackCall greedy(envoy_.channel());
+  TrackCall honest(other.channel());
+  greedy.open();
+  honest.open();
+  redis_.command({"CLIENT", "PAUSE", "600000", "WRITE"});
+  for (std::uint64_t number = 1; number <= 20; ++number)
+    ASSERT_TRUE(greedy.send(batch_of(number, 10, minted_.id, "/greedy")));
+  while (greedy.missing(20) > 0) ASSERT_TRUE(greedy.read());  // the last is refused at once
+  ASSERT_TRUE(honest.send(batch_of(1, 10, minted_.id, "/p")));
+  ASSERT_TRUE(honest.send_nothing());
+  ASSERT_TRUE(honest.read());  // it was taken
+  redis_.command({"CLIENT", "UNPAUSE"});
+  for (const Judged& hit : honest.verdicts_on(1)) EXPECT_EQ(hit.kind, v1::VERDICT_KIND_COUNTED);
+}
 
 TEST_F(TrackDrainTest, SigtermUnderLoadAnswersAllThatItCounts) {
   constexpr int streams = 6;
@@ -352,7 +408,7 @@ TEST_F(TrackDrainTest, SigtermUnderLoadAnswersAllThatItCounts) {
 // not counted. Redis holds its answers back until all is sent.
 TEST_F(TrackDrainTest, BatchesThatCrossTheEndOfTheirStreamAreNotLost) {
   std::vector<std::unique_ptr<TrackCall>> calls;
-  for (int i = 0; i < 300; ++i) {
+  for (int i = 0; i < 100; ++i) {
     calls.push_back(std::make_unique<TrackCall>(envoy_.channel()));
     calls.back()->open();
   }

@@ -113,7 +113,7 @@ TEST_F(GrpcTest, PathMayHaveEightKibibytes) {
     EXPECT_TRUE(has_status(client_.update(token, longest + "a").status, grpc::INVALID_ARGUMENT));
     EXPECT_TRUE(is_counted(client_.update(token, longest), 2));
   }
-  EXPECT_TRUE(has_status(client_.update(token, std::string(1'000'000, 'a')).status, grpc::INVALID_ARGUMENT));
+  EXPECT_TRUE(has_status(client_.update(token, std::string(60'000, 'a')).status, grpc::INVALID_ARGUMENT));
 }
 
 TEST_F(GrpcTest, WhatIsNoTokenIsNotCounted) {
@@ -130,11 +130,36 @@ TEST_F(GrpcTest, WhatIsNoTokenIsNotCounted) {
        {std::string(), std::string("invalid"), std::string(36, ' '), no_hex, wrong_hyphen, bare, unknown,
         "Bearer " + token, "{" + token + "}", "urn:uuid:" + token, token + " ", " " + token, token + "\n",
         token + std::string(1, '\0'), token.substr(0, 35), token + token,
-        std::string("00000000-0000-0000-0000-000000000000"), std::string(100'000, 'a')}) {
+        std::string("00000000-0000-0000-0000-000000000000"), std::string(60'000, 'a')}) {
     EXPECT_TRUE(is_unknown(client_.update(other, "/p"))) << other.substr(0, 80);
     EXPECT_TRUE(is_unknown(client_.update(other, "/p"))) << other.substr(0, 80);
   }
   EXPECT_TRUE(is_counted(client_.update(token, "/p"), 1));
+}
+
+grpc::ByteBuffer slice_of(const std::string& bytes) {
+  const grpc::Slice slice(bytes);
+  return {&slice, 1};
+}
+
+TEST_F(GrpcTest, RequestOfMoreThan64KibibytesIsRefusedAndNotCounted) {
+  const std::string token = client_.mint();
+  const std::string good = "\x0a\x24" + token + "\x12\x02/p";
+  // A field that nobody knows makes it as long as that.
+  const auto padded = [&](std::size_t size) {
+    const std::size_t rest = size - good.size() - 4;
+    const std::string length{static_cast<char>(rest % 128 + 128), static_cast<char>(rest / 128 % 128 + 128),
+                             static_cast<char>(rest / 128 / 128)};
+    return slice_of(good + "\x7a" + length + std::string(rest, 'x'));
+  };
+  grpc::ByteBuffer response;
+  EXPECT_TRUE(
+      has_status(call_by_name(client_.channel(), update_counter, padded(65'536), response), grpc::OK));
+  for (const std::size_t size : {65'537U, 1'000'000U}) {
+    EXPECT_TRUE(has_status(call_by_name(client_.channel(), update_counter, padded(size), response),
+                           grpc::RESOURCE_EXHAUSTED));
+  }
+  EXPECT_TRUE(is_counted(client_.update(token, "/p"), 2));
 }
 
 TEST_F(GrpcTest, WhatIsNoMessageIsRefusedAndNotCounted) {
@@ -148,7 +173,11 @@ TEST_F(GrpcTest, WhatIsNoMessageIsRefusedAndNotCounted) {
     const grpc::Slice slice(bytes);
     const grpc::ByteBuffer request(&slice, 1);
     grpc::ByteBuffer response;
-    EXPECT_FALSE(call_by_name(client_.channel(), update_counter, request, response).ok());
+    EXPECT_TRUE(has_status(call_by_name(client_.channel(), update_counter, request, response),
+                           grpc::INVALID_ARGUMENT));
+    EXPECT_TRUE(has_status(
+        call_by_name(client_.channel(), "/manager_rpc.CounterService/NewToken", slice_of("\xff"), response),
+        grpc::INVALID_ARGUMENT));
   }
   const grpc::Slice slice(good);
   const grpc::ByteBuffer request(&slice, 1);

@@ -43,7 +43,7 @@ using testing::Not;
 class StoreCaller {
  public:
   explicit StoreCaller(const std::string& address, bool proxy = false)
-      : store_(loop_.context(0), {.redis = store::parse_redis_address(address), .proxy = proxy}) {
+      : store_(loop_.context(0), {.redis = *store::parse_redis_address(address), .proxy = proxy}) {
     loop_.start();
   }
   ~StoreCaller() { loop_.stop(); }

@@ -13,37 +13,37 @@ using std::chrono_literals::operator""ms;
 
 void add_counter_settings(SettingTable& table, CounterSettings& settings) {
   add_service_settings(table, settings.service, "--counter-addr", "COUNTER_ADDR", {"127.0.0.1", 6381},
-                       "Where it listens for gRPC.", "a counter's work is done by one thread");
-  table.begin_group(SettingTable::Group::addresses);
-  table.add_switch("--insecure", settings.insecure, "Listens off loopback although the link has no TLS.",
-                   SettingTable::Condition{"a --counter-addr off loopback", [&settings] {
-                                             return is_off_loopback(settings.service.address);
-                                           }});
+                       "Where it listens for gRPC.",
+                       "Has no effect: a counter's work is done by one thread.");
   add_store_settings(table, settings.store, "redis");
-  table.begin_group(SettingTable::Group::deadlines);
+  table.add_switch("--insecure", settings.insecure, "Listen off loopback although the link has no TLS.");
   table.add_duration("--request-deadline", settings.request_deadline, 1ms,
                      "How long a call waits for its count, and how long Redis may say nothing.");
-  table.begin_group(SettingTable::Group::limits);
   table.add_count("--hits-max", settings.hits_max, 1, 100'000'000,
                   "Hits and mints in flight, of all callers.");
+  add_port_settings(table, settings.port);
 }
 
 void run_counter(const CounterSettings& settings) {
-  require_different_addresses(settings.service);
   require_loopback("--counter-addr", settings.service.address, settings.insecure);
-  raise_descriptor_limit();
+  const std::size_t descriptors = raise_descriptor_limit();
   boost::asio::io_context control(1);
   runtime::Workers workers(1);  // envoys and Redis on one loop: a batch crosses it without a thread switch
   const auto open_store = settings.store.open(workers.context(0), settings.request_deadline);
   const auto admin_door = open_admin_door(open_store);
+  ConnectionBudget connections = wanted_connections(settings.port);
+  const auto few_descriptors =
+      fit_connections(connections, descriptors,
+                      reserved_descriptors(1, open_store.rocksdb == nullptr ? 0 : store::files_open_max));
   counter::LocalCounter counter(*open_store.store);
-  CounterDoor door(control, workers.context(0), settings.service.address, counter,
-                   {.version = TRACKER_VERSION,
-                    .hits_max = settings.hits_max,
-                    .request_deadline = settings.request_deadline});
+  auto server = server_settings(settings.port, connections);
+  server.hits_max = settings.hits_max;
+  server.request_deadline = settings.request_deadline;
+  CounterDoor door(control, workers.context(0), settings.service.address, counter, server);
   const runtime::StopAtEnd stop_at_end(workers);
   run_service(control, settings.service, listening_text("counter", door.endpoints()),
               [&] {
+                if (few_descriptors) runtime::log_warning(*few_descriptors);
                 log_note(open_store);
                 workers.start();
                 wait_for_redis(open_store);

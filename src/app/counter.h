@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 
+#include "app/counter_door.h"
 #include "app/service_settings.h"
 #include "app/setting_table.h"
 #include "app/store_choice.h"
@@ -15,6 +16,7 @@ struct CounterSettings {
   StoreChoice store;
   bool insecure = false;
   std::size_t hits_max = 65'536;
+  PortSettings port;
   std::chrono::milliseconds request_deadline{2'000};
 };
 

@@ -12,6 +12,25 @@ namespace {
 constexpr auto readiness_pause = std::chrono::milliseconds(50);
 }
 
+void add_port_settings(SettingTable& table, PortSettings& settings) {
+  table.add_count("--counter-connections-max", settings.connections_max, 1, 10'000'000,
+                  "Open connections for gRPC, besides those of tracker's own envoys.");
+  table.add_duration("--counter-idle-deadline", settings.idle_deadline, std::chrono::milliseconds(1),
+                     "How long such a connection may be without a call.");
+}
+
+ConnectionBudget wanted_connections(const PortSettings& settings) {
+  return {.counter = settings.connections_max,
+          .counter_envoys = rpc::CounterServerSettings{}.envoy_connections_max};
+}
+
+rpc::CounterServerSettings server_settings(const PortSettings& settings, const ConnectionBudget& budget) {
+  return {.version = TRACKER_VERSION,
+          .envoy_connections_max = budget.counter_envoys,
+          .connections_max = budget.counter,
+          .idle_deadline = settings.idle_deadline};
+}
+
 CounterDoor::CounterDoor(boost::asio::io_context& control, boost::asio::io_context& loop,
                          const runtime::Address& address, counter::Counter& counter,
                          const rpc::CounterServerSettings& settings)
@@ -42,14 +61,6 @@ void CounterDoor::drain(std::chrono::milliseconds limit, std::function<void()> d
     server_->drain(limit);
     drained();
   });
-}
-
-bool is_off_loopback(const runtime::Address& address) {
-  try {
-    return !runtime::resolve(address).address().is_loopback();
-  } catch (const boost::system::system_error&) {
-    return true;
-  }
 }
 
 void require_loopback(const std::string& flag, const runtime::Address& address, bool insecure) {

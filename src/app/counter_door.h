@@ -8,11 +8,26 @@
 #include <string>
 #include <thread>
 
+#include "app/descriptor_budget.h"
+#include "app/setting_table.h"
 #include "counter/counter.h"
 #include "rpc/counter_server.h"
 #include "runtime/address.h"
 
 namespace tracker::app {
+
+/// What the counter's port grants to others than tracker's own envoys.
+struct PortSettings {
+  std::size_t connections_max = 1'000;
+  std::chrono::milliseconds idle_deadline{600'000};
+};
+
+/// Declares them; `settings` outlives the table.
+void add_port_settings(SettingTable& table, PortSettings& settings);
+
+/// The connections that the port would like to have; and what its server is told, where it may have those of `budget`.
+ConnectionBudget wanted_connections(const PortSettings& settings);
+rpc::CounterServerSettings server_settings(const PortSettings& settings, const ConnectionBudget& budget);
 
 /// The gRPC door as a service uses it: it follows the counter's readiness, and drains on a thread of its own,
 /// since gRPC blocks for that. Belongs to the thread that runs `control`.
@@ -41,9 +56,6 @@ class CounterDoor {
   boost::asio::steady_timer timer_;
   std::thread draining_;
 };
-
-/// Whether it listens for others than this machine, or its name cannot be found.
-bool is_off_loopback(const runtime::Address& address);
 
 /// Refuses to listen off loopback unless `insecure`: the link has no TLS, and whoever reaches it can count.
 /// Throws StartupError.

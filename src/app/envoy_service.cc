@@ -1,10 +1,10 @@
 #include "app/envoy_service.h"
 
-#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <system_error>
 
 #include "app/admin.h"
+#include "app/descriptor_budget.h"
 #include "app/service.h"
 #include "app/startup_error.h"
 #include "envoy/envoy.h"
@@ -14,30 +14,6 @@
 namespace tracker::app {
 
 namespace {
-/// However low the limit is: then nobody knows what will fail.
-constexpr std::size_t least_connections = 16;
-
-/// Besides connections: a few for each worker, logs, health.
-std::size_t other_descriptors(std::size_t threads) {
-  return 256 + 8 * threads;
-}
-
-/// A store that cannot open a file ends the process: connections must leave it enough. Answers a warning if so many
-/// do not fit, with how many there may be then.
-std::optional<std::string> make_connections_fit(envoy::EnvoySettings& settings, std::size_t others) {
-  const auto limit = raise_descriptor_limit();
-  const auto wanted = settings.connections_max + settings.refused_connections_max + others;
-  if (limit >= wanted) return std::nullopt;
-  std::string warning = "--connections-max " + std::to_string(settings.connections_max) + " needs " +
-                        std::to_string(wanted) + " open files, but this process may have " +
-                        std::to_string(limit);
-  const auto left = std::max(limit - std::min(limit, others), least_connections);
-  settings.refused_connections_max = std::min(settings.refused_connections_max, left / 4);
-  settings.connections_max = std::min(settings.connections_max, left - settings.refused_connections_max);
-  return warning + ": it takes " + std::to_string(settings.connections_max) +
-         " connections; raise the limit (ulimit -n), or lower the setting";
-}
-
 /// Runs what makes `threads` loops or threads.
 template <typename Make>
 auto with_room_for(std::size_t threads, Make make) {
@@ -57,13 +33,18 @@ std::unique_ptr<runtime::Workers> make_workers(std::size_t threads) {
 
 void run_envoy(runtime::Workers& workers, const ServiceSettings& service, envoy::EnvoySettings settings,
                const EnvoyParts& parts) {
-  const auto few_descriptors =
-      make_connections_fit(settings, other_descriptors(service.threads) + parts.descriptors);
+  ConnectionBudget budget = parts.counter_connections;
+  budget.http = settings.connections_max;
+  budget.http_refused = settings.refused_connections_max;
+  const auto few_descriptors = fit_connections(budget, raise_descriptor_limit(),
+                                               reserved_descriptors(service.threads, parts.store_files));
+  settings.connections_max = budget.http;
+  settings.refused_connections_max = budget.http_refused;
   boost::asio::io_context control(1);
   envoy::Envoy envoy = listening(service.address_flag, service.address, [&] {
     return envoy::Envoy(workers, service.address, settings, parts.counter_of);
   });
-  const auto counter_door = parts.open_counter_door ? parts.open_counter_door(control) : nullptr;
+  const auto counter_door = parts.open_counter_door ? parts.open_counter_door(control, budget) : nullptr;
   const auto start = [&] {
     if (few_descriptors) runtime::log_warning(*few_descriptors);
     parts.on_start();

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "app/counter_door.h"
+#include "app/descriptor_budget.h"
 #include "app/service_settings.h"
 #include "counter/counter.h"
 #include "doors/admin_door.h"
@@ -18,9 +19,12 @@ namespace tracker::app {
 struct EnvoyParts {
   std::function<counter::Counter&(std::size_t worker)> counter_of;
   std::function<std::optional<std::string>()> why_not_ready;
-  std::size_t descriptors = 0;  // that it needs for its own
-  /// Opens a gRPC door beside it; null, or an answer of null: there is none.
-  std::function<std::unique_ptr<CounterDoor>(boost::asio::io_context& control)> open_counter_door;
+  std::size_t store_files = 0;             // that it may have open
+  ConnectionBudget counter_connections{};  // that a gRPC door beside it would like to have
+  /// Opens that door, with so many connections; null, or an answer of null: there is none.
+  std::function<std::unique_ptr<CounterDoor>(boost::asio::io_context& control,
+                                             const ConnectionBudget& budget)>
+      open_counter_door;
   doors::AdminDoor* admin_door = nullptr;  // null: there is none
   std::function<void()> on_start;          // once nothing can go wrong any more, before the workers run
   std::function<void()> on_running;        // once they run, before it accepts; null: there is nothing to do

@@ -13,45 +13,42 @@ namespace tracker::app {
 void add_serve_settings(SettingTable& table, ServeSettings& settings) {
   add_service_settings(table, settings.service, "--envoy-addr", "ENVOY_ADDR", {"127.0.0.1", 6380},
                        "Where it listens for HTTP.");
-  table.begin_group(SettingTable::Group::addresses);
   table.add({"--counter-addr", "COUNTER_ADDR", "Where it listens for gRPC, too.", "none: it does not",
-             "host:port, [v6]:port or :port",
-             [&settings](std::string_view text) {
+             "host:port, [v6]:port or :port", [&settings](std::string_view text) {
                settings.counter_addr = runtime::parse_address(text);
                return settings.counter_addr.has_value();
-             },
-             "ADDRESS"});
-  table.add_switch(
-      "--insecure", settings.insecure, "Listens for gRPC off loopback although the link has no TLS.",
-      SettingTable::Condition{"a --counter-addr off loopback", [&settings] {
-                                return settings.counter_addr && is_off_loopback(*settings.counter_addr);
-                              }});
+             }});
   add_store_settings(table, settings.store, "rocksdb:./tracker-data");
+  table.add_switch("--insecure", settings.insecure,
+                   "Listen for gRPC off loopback although the link has no TLS.");
+  add_port_settings(table, settings.port);
   add_envoy_settings(table, settings.envoy);
 }
 
 void serve(const ServeSettings& settings) {
-  require_different_addresses(settings.service, settings.counter_addr);
   if (settings.counter_addr) require_loopback("--counter-addr", *settings.counter_addr, settings.insecure);
   const auto workers = make_workers(settings.service.threads);
   const auto open_store = settings.store.open(workers->context(0), settings.envoy.request_deadline);
   const auto admin_door = open_admin_door(open_store);
   counter::LocalCounter counter(*open_store.store);
-  run_envoy(*workers, settings.service, settings.envoy,
-            {.counter_of = [&](std::size_t) -> counter::Counter& { return counter; },
-             .why_not_ready = [&] { return counter.why_not_ready(); },
-             .descriptors = open_store.rocksdb == nullptr ? 0 : store::files_open_max,
-             .open_counter_door = [&](boost::asio::io_context& control) -> std::unique_ptr<CounterDoor> {
-               if (!settings.counter_addr) return nullptr;
-               return std::make_unique<CounterDoor>(
-                   control, workers->context(0), *settings.counter_addr, counter,
-                   rpc::CounterServerSettings{.version = TRACKER_VERSION,
-                                              .hits_max = settings.envoy.hits_max,
-                                              .request_deadline = settings.envoy.request_deadline});
-             },
-             .admin_door = admin_door.get(),
-             .on_start = [&] { log_note(open_store); },
-             .on_running = [&] { wait_for_redis(open_store); }});
+  run_envoy(
+      *workers, settings.service, settings.envoy,
+      {.counter_of = [&](std::size_t) -> counter::Counter& { return counter; },
+       .why_not_ready = [&] { return counter.why_not_ready(); },
+       .store_files = open_store.rocksdb == nullptr ? 0 : store::files_open_max,
+       .counter_connections = settings.counter_addr ? wanted_connections(settings.port) : ConnectionBudget{},
+       .open_counter_door = [&](boost::asio::io_context& control,
+                                const ConnectionBudget& budget) -> std::unique_ptr<CounterDoor> {
+         if (!settings.counter_addr) return nullptr;
+         auto server = server_settings(settings.port, budget);
+         server.hits_max = settings.envoy.hits_max;
+         server.request_deadline = settings.envoy.request_deadline;
+         return std::make_unique<CounterDoor>(control, workers->context(0), *settings.counter_addr, counter,
+                                              server);
+       },
+       .admin_door = admin_door.get(),
+       .on_start = [&] { log_note(open_store); },
+       .on_running = [&] { wait_for_redis(open_store); }});
   runtime::log_info("drained");
 }
 

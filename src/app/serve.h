@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "app/counter_door.h"
 #include "app/service_settings.h"
 #include "app/setting_table.h"
 #include "app/store_choice.h"
@@ -17,6 +18,7 @@ struct ServeSettings {
   bool insecure = false;
   StoreChoice store;
   envoy::EnvoySettings envoy;
+  PortSettings port;
 };
 
 /// Declares the settings; `settings` outlives the table.

@@ -78,7 +78,7 @@ class HttpServer : public std::enable_shared_from_this<HttpServer<Protocol>> {
         pause.expires_after(accept_pause);
         co_await pause.async_wait(token);
       } else {
-        // Whoever holds connections open for nothing makes way for who asks now.
+        // Whoever has asked for nothing the longest makes way for who asks now.
         if (streams_.size() >= connections_max) streams_.front()->close();
         boost::asio::co_spawn(acceptor_.get_executor(), serve(self, Stream(std::move(socket))),
                               boost::asio::detached);
@@ -112,6 +112,7 @@ class HttpServer : public std::enable_shared_from_this<HttpServer<Protocol>> {
                                               ? co_await http::async_write_header(stream, serializer, token)
                                               : co_await http::async_write(stream, serializer, token);
       if (write_error) break;
+      streams_.splice(streams_.end(), streams_, place);
     }
     boost::beast::error_code ignored;
     stream.socket().shutdown(boost::asio::socket_base::shutdown_both, ignored);
@@ -121,7 +122,7 @@ class HttpServer : public std::enable_shared_from_this<HttpServer<Protocol>> {
   Acceptor acceptor_;
   const std::size_t body_bytes_max_;
   const std::function<Response(const Request&)> answer_;
-  std::list<Stream*> streams_;  // the oldest first
+  std::list<Stream*> streams_;  // in the order in which they connected or were answered last
 };
 
 }  // namespace tracker::doors

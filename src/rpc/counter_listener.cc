@@ -41,10 +41,11 @@ constexpr auto throw_on = [](std::exception_ptr error) {
 }  // namespace
 
 CounterListener::CounterListener(boost::asio::io_context& loop, const runtime::Address& address,
-                                 Take take_envoy, Take take_other)
+                                 std::size_t unsorted_max, Take take_envoy, Take take_other)
     : acceptors_(runtime::listen(loop, address)),
       take_envoy_(std::move(take_envoy)),
-      take_other_(std::move(take_other)) {
+      take_other_(std::move(take_other)),
+      unsorted_max_(unsorted_max) {
   for (auto& acceptor : acceptors_) {
     // Its connections inherit these.
     acceptor.set_option(boost::asio::socket_base::keep_alive(true));
@@ -67,8 +68,9 @@ auto CounterListener::accept(runtime::Acceptor& acceptor) -> Awaitable<void> {
   while (open_) {
     auto [error, socket] = co_await acceptor.async_accept(token);
     if (!error) {
-      boost::asio::co_spawn(acceptor.get_executor(),
-                            sort(std::make_shared<runtime::Socket>(std::move(socket))), throw_on);
+      if (unsorted_.size() >= unsorted_max_) make_way();
+      unsorted_.push_back(std::make_shared<runtime::Socket>(std::move(socket)));
+      boost::asio::co_spawn(acceptor.get_executor(), sort(unsorted_.back()), throw_on);
     } else if (open_) {  // out of descriptors or memory: others must end first
       pause.expires_after(accept_pause);
       co_await pause.async_wait(token);
@@ -76,8 +78,30 @@ auto CounterListener::accept(runtime::Acceptor& acceptor) -> Awaitable<void> {
   }
 }
 
-/// Looks at its first bytes, and leaves them where they are.
+/// Tracker's own envoys send their first bytes at once.
+void CounterListener::make_way() {
+  unsorted_log_.met(runtime::Clock::now(),
+                    "there are " + std::to_string(unsorted_max_) +
+                        " connections to the counter's port that have not sent their first "
+                        "bytes: the oldest of them are closed");
+  boost::system::error_code ignored;
+  unsorted_.front()->close(ignored);
+  unsorted_.pop_front();
+}
+
 auto CounterListener::sort(std::shared_ptr<runtime::Socket> socket) -> Awaitable<void> {
+  const auto is_envoys = co_await whose(socket);
+  unsorted_.remove(socket);
+  if (!is_envoys) co_return;
+  using LowWater = boost::asio::socket_base::receive_low_watermark;
+  boost::system::error_code ignored;
+  socket->set_option(LowWater(1), ignored);
+  (*is_envoys ? take_envoy_ : take_other_)(std::move(*socket));
+}
+
+/// Looks at its first bytes, and leaves them where they are. Answers whether it is an envoy's; nothing if that is not known
+/// in time.
+auto CounterListener::whose(std::shared_ptr<runtime::Socket> socket) -> Awaitable<std::optional<bool>> {
   using LowWater = boost::asio::socket_base::receive_low_watermark;
   boost::system::error_code ignored;
   const auto deadline = runtime::Clock::now() + first_bytes_deadline;
@@ -91,18 +115,16 @@ auto CounterListener::sort(std::shared_ptr<runtime::Socket> socket) -> Awaitable
   ssize_t seen = 0;
   while (open_) {
     const auto [error] = co_await socket->async_wait(runtime::Socket::wait_read, token);
-    if (error || runtime::Clock::now() >= deadline) co_return;
+    if (error || runtime::Clock::now() >= deadline) co_return std::nullopt;
     const auto size = ::recv(socket->native_handle(), bytes.data(), bytes.size(), MSG_PEEK | MSG_DONTWAIT);
-    if (size <= seen) co_return;  // nothing more comes
+    if (size <= seen) co_return std::nullopt;  // nothing more comes
     seen = size;
-    const auto from_tracker = is_from_tracker({bytes.data(), static_cast<std::size_t>(size)});
-    if (from_tracker) {
-      socket->set_option(LowWater(1), ignored);
-      co_return (*from_tracker ? take_envoy_ : take_other_)(std::move(*socket));
-    }
+    if (const auto from_tracker = is_from_tracker({bytes.data(), static_cast<std::size_t>(size)}))
+      co_return from_tracker;
     // What was seen is still there: only with more than that is it readable again.
     socket->set_option(LowWater(static_cast<int>(seen) + 1), ignored);
   }
+  co_return std::nullopt;
 }
 
 }  // namespace tracker::rpc

@@ -44,6 +44,7 @@ class CounterListenerTest : public testing::Test {
   std::optional<runtime::Socket> other_;
   CounterListener listener_{loop_,
                             {"127.0.0.1", 0},
+                            3,
                             [this](runtime::Socket socket) { envoy_ = std::move(socket); },
                             [this](runtime::Socket socket) { other_ = std::move(socket); }};
   runtime::Socket client_{loop_.get_executor()};

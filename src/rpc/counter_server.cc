@@ -6,14 +6,18 @@
 #include <grpcpp/server_builder.h>
 #include <grpcpp/server_posix.h>
 
+#include <algorithm>
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/use_future.hpp>
+#include <limits>
 #include <thread>
 #include <utility>
 
 #include "rpc/counter_listener.h"
 #include "rpc/counting_service.h"
+#include "rpc/handed_over.h"
 #include "rpc/public_service.h"
+#include "runtime/bound_log.h"
 #include "runtime/listener.h"
 
 namespace tracker::rpc {
@@ -25,26 +29,62 @@ constexpr auto time_to_turn_away = std::chrono::milliseconds(1'000);
 constexpr auto quiet = std::chrono::milliseconds(50);  // in which nobody was refused
 constexpr auto last_answers = std::chrono::milliseconds(100);
 
+/// A request is a token and a path of 8 KiB, in UTF-8.
+constexpr int request_bytes_max = 64 * 1024;
+constexpr int metadata_bytes_max = 8 * 1024;
+constexpr int streams_max = 128;  // of a connection
+constexpr int window_bytes = 64 * 1024;
+constexpr std::size_t memory_bytes_max = 256 * 1024 * 1024;
+
+/// What gRPC's library holds for strangers.
+void bound(grpc::ServerBuilder& builder, const CounterServerSettings& settings) {
+  builder.SetMaxReceiveMessageSize(request_bytes_max);
+  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, metadata_bytes_max);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, streams_max);
+  // The windows stay as they are, instead of growing with what comes.
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, window_bytes);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  const auto idle_ms = std::min<std::chrono::milliseconds::rep>(settings.idle_deadline.count(),
+                                                                std::numeric_limits<int>::max() - 1);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, static_cast<int>(idle_ms));
+  builder.SetResourceQuota(grpc::ResourceQuota("calls").Resize(memory_bytes_max));
+}
+
 }  // namespace
 
 struct CounterServer::Parts {
   Parts(boost::asio::io_context& its_loop, const runtime::Address& address, counter::Counter& counter,
         const CounterServerSettings& settings)
       : loop(its_loop),
-        flight{settings.hits_max},
+        flight(std::make_shared<Flight>(settings.hits_max)),
         public_service(counter, flight, settings.request_deadline),
-        counting(loop, counter, flight, settings.version, settings.request_deadline),
+        counting(loop, counter, flight, settings.version, settings.request_deadline,
+                 settings.envoy_connections_max),
+        others(settings.connections_max),
+        others_max(settings.connections_max),
         listener(
-            loop, address, [this](runtime::Socket socket) { counting.take(std::move(socket)); },
-            [this](runtime::Socket socket) {
-              grpc::AddInsecureChannelFromFd(server.get(), socket.release());
-            }) {}
+            loop, address, settings.unsorted_connections_max(),
+            [this](runtime::Socket socket) { counting.take(std::move(socket)); },
+            [this](runtime::Socket socket) { take_other(std::move(socket)); }) {}
+
+  void take_other(runtime::Socket socket) {
+    const auto now = runtime::Clock::now();
+    if (others.full(now)) {
+      return others_log.met(now, "--counter-connections-max " + std::to_string(others_max) +
+                                     " is reached: other connections than envoys' are closed at once");
+    }
+    others.add(socket.native_handle());
+    grpc::AddInsecureChannelFromFd(server.get(), socket.release());
+  }
 
   boost::asio::io_context& loop;
-  Flight flight;
+  std::shared_ptr<Flight> flight;
   PublicService public_service;
   CountingService counting;
   std::unique_ptr<grpc::Server> server;
+  HandedOver others;
+  const std::size_t others_max;
+  runtime::BoundLog others_log;
   CounterListener listener;
 };
 
@@ -59,6 +99,7 @@ CounterServer::CounterServer(boost::asio::io_context& loop, const runtime::Addre
   static_cast<void>(plugins);
 
   grpc::ServerBuilder builder;
+  bound(builder, settings);
   // Deployed clients may ping to keep their connections alive; that is no reason to hang up.
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 1'000);
@@ -93,20 +134,20 @@ void CounterServer::drain(std::chrono::milliseconds limit) {
       std::this_thread::sleep_for(drain_poll);
   };
   // What comes now is refused. The envoys are told, and have a moment to hear it before their streams end.
-  parts_->flight.draining = true;
+  parts_->flight->drain();
   parts_->counting.set_readiness("it is shutting down");
   const auto told = std::chrono::steady_clock::now() + time_to_hear;
   wait_while([&] { return parts_->counting.has_connections() && std::chrono::steady_clock::now() < told; });
-  wait_while([&] { return parts_->flight.hits > 0; });
+  wait_while([&] { return parts_->flight->hits() > 0; });
   parts_->counting.end_connections();
   wait_while([&] { return parts_->counting.has_connections(); });
   boost::asio::dispatch(parts_->loop, boost::asio::use_future([this] { parts_->listener.close(); })).wait();
   // gRPC cancels calls that cross the end of their connection, so clients get a moment to turn away by
   // themselves.
   const auto patience_ends = std::chrono::steady_clock::now() + time_to_turn_away;
-  for (auto refused = parts_->flight.refused.load(); std::chrono::steady_clock::now() < patience_ends;) {
+  for (auto refused = parts_->flight->refused(); std::chrono::steady_clock::now() < patience_ends;) {
     std::this_thread::sleep_for(quiet);
-    if (refused == std::exchange(refused, parts_->flight.refused.load())) break;
+    if (refused == std::exchange(refused, parts_->flight->refused())) break;
   }
   // Health's watchers would stay as long as they are let.
   parts_->server->Shutdown(std::chrono::system_clock::now() + last_answers);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <cstddef>
@@ -17,11 +18,20 @@ struct CounterServerSettings {
   std::string version;
   std::size_t hits_max = 65'536;                      // hits and mints in flight, of all callers
   std::chrono::milliseconds request_deadline{2'000};  // of calls that come without one
+  std::size_t envoy_connections_max = 1'024;          // of tracker's own envoys
+  std::size_t connections_max = 1'000;                // of all others
+  std::chrono::milliseconds idle_deadline{600'000};   // of those others, without a call
+
+  /// Connections that have not said yet what they are.
+  std::size_t unsorted_connections_max() const noexcept {
+    return std::max<std::size_t>(16, connections_max / 4);
+  }
 };
 
 /// The counter's gRPC door: manager_rpc.CounterService for everybody, grpc.health.v1.Health with Watch, and
 /// server reflection, by gRPC's library, which brings its own threads; and tracker.v1.Counting for tracker's
-/// own envoys, on an event loop (counter_listener.h tells them apart).
+/// own envoys, on an event loop (counter_listener.h tells them apart). What is above a bound of connections is closed at
+/// once; each kind has a bound of its own.
 class CounterServer {
  public:
   /// Listens and serves, as soon as the loop runs. Throws boost::system::system_error if it cannot listen; the

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <utility>
 
+#include "domain/path.h"
 #include "rpc/batch_message.h"
 
 namespace tracker::rpc {
@@ -15,6 +16,9 @@ namespace {
 /// More than an envoy sends ahead.
 constexpr std::size_t batches_in_flight_max = 64;
 constexpr std::size_t waiting_bytes_max = 1024 * 1024;
+/// Batches are used again; so many of them are kept for that, and none that takes more memory than this.
+constexpr std::size_t free_batches_max = 2;
+constexpr std::size_t free_batch_bytes_max = 256 * 1024;
 
 /// When a call ends that came with this grpc-timeout, whose unit our envoys write as milliseconds.
 domain::Deadline deadline_of(std::string_view timeout, std::chrono::milliseconds longest) {
@@ -30,19 +34,40 @@ domain::Deadline deadline_of(std::string_view timeout, std::chrono::milliseconds
 class EnvoyConnection::Batch final : public counter::TrackReply {
  public:
   domain::HitBatch hits;
+  std::vector<std::uint32_t> numbers;  // the hits' in the message; none: they are those of the message
   CallId call = 0;
   std::uint64_t number = 0;
+  std::size_t size = 0;  // the message's, in hits
   std::size_t unsettled = 0;
+  std::size_t bytes = 0;                        // in the service's flight
   std::shared_ptr<EnvoyConnection> connection;  // while it is under way
 
   /// On any thread; it is answered in the connection's.
   void on_verdicts(std::span<const domain::HitVerdict> verdicts) override {
-    CountingService& service = connection->service_;
-    service.flight().leave(verdicts.size());
-    if (service.loop().get_executor().running_in_this_thread()) return connection->answer(*this, verdicts);
-    boost::asio::post(service.loop(), [this, copy = std::vector(verdicts.begin(), verdicts.end())] {
-      connection->answer(*this, copy);
-    });
+    connection->caller_.leave(verdicts.size());
+    auto& loop = connection->service_.loop();
+    if (numbers.empty() && loop.get_executor().running_in_this_thread())
+      return connection->answer(*this, verdicts);
+    std::vector<domain::HitVerdict> copy(verdicts.begin(), verdicts.end());
+    for (auto& verdict : copy) verdict.hit = numbers.empty() ? verdict.hit : numbers[verdict.hit];
+    boost::asio::dispatch(loop, [this, copy = std::move(copy)] { connection->answer(*this, copy); });
+  }
+
+  /// Keeps the first `max` of its hits whose path is not too long. Answers verdicts on the others, which are not counted.
+  std::vector<domain::HitVerdict> keep(std::size_t max) {
+    domain::HitBatch kept;
+    kept.set_deadline(hits.deadline());
+    std::vector<domain::HitVerdict> others;
+    for (std::uint32_t hit = 0; hit < hits.size(); ++hit) {
+      if (numbers.size() < max && hits.path(hit).size() <= domain::path_bytes_max) {
+        kept.push(hits.id(hit), hits.path(hit));
+        numbers.push_back(hit);
+      } else {
+        others.push_back({hit, domain::Verdict::not_counted()});
+      }
+    }
+    hits = std::move(kept);
+    return others;
   }
 };
 
@@ -54,7 +79,7 @@ class EnvoyConnection::Mint final : public counter::MintReply {
 
   /// On any thread; it is answered in the connection's.
   void on_minted(boost::system::result<domain::Token, domain::Failure> minted) override {
-    connection_->service_.flight().leave(1);
+    connection_->caller_.leave(1);
     boost::asio::dispatch(connection_->service_.loop(), [self = std::unique_ptr<Mint>(this), minted] {
       EnvoyConnection& connection = *self->connection_;
       if (!minted) {
@@ -74,7 +99,7 @@ class EnvoyConnection::Mint final : public counter::MintReply {
 };
 
 EnvoyConnection::EnvoyConnection(CountingService& service, runtime::Socket socket)
-    : Http2Connection(End::server, std::move(socket)), service_(service) {}
+    : Http2Connection(End::server, std::move(socket)), service_(service), caller_(service.flight()) {}
 
 EnvoyConnection::~EnvoyConnection() = default;
 
@@ -105,7 +130,7 @@ void EnvoyConnection::on_call(CallId call, std::string_view method, std::string_
 }
 
 void EnvoyConnection::mint(CallId call, std::string_view timeout) {
-  if (!service_.flight().enter(1)) return finish(call, StatusCode::unavailable);
+  if (caller_.enter(1) == 0) return finish(call, StatusCode::unavailable);
   auto self = std::static_pointer_cast<EnvoyConnection>(shared_from_this());
   service_.counter().mint(deadline_of(timeout, service_.request_deadline()),
                           *new Mint(std::move(self), call));
@@ -129,6 +154,7 @@ void EnvoyConnection::on_message(CallId call, std::string_view message) {
 /// Answers false if the client speaks another language.
 bool EnvoyConnection::take_request(CallId call, Stream& stream) {
   if (request_.has_opening()) {
+    if (stream.opened) return false;
     response_.Clear();
     response_.mutable_opening()->set_version(service_.version());
     response_.mutable_readiness()->set_why_not(service_.why_not_ready());
@@ -148,11 +174,12 @@ bool EnvoyConnection::take_batch(CallId call, Stream& stream, std::string_view m
   if (stream.free_batches.empty()) stream.free_batches.push_back(std::make_unique<Batch>());
   Batch& batch = *stream.free_batches.back();
   batch.hits.clear();
+  batch.numbers.clear();
   BatchHead head;
   if (!read_batch(message, head, batch.hits) || batch.hits.empty()) return false;
   batch.call = call;
   batch.number = head.number;
-  batch.unsettled = batch.hits.size();
+  batch.size = batch.unsettled = batch.hits.size();
   batch.connection = std::static_pointer_cast<EnvoyConnection>(shared_from_this());
   const auto left = std::min(std::chrono::milliseconds(head.deadline_ms), service_.request_deadline());
   batch.hits.set_deadline(std::chrono::steady_clock::now() + left);
@@ -160,13 +187,23 @@ bool EnvoyConnection::take_batch(CallId call, Stream& stream, std::string_view m
   static_cast<void>(stream.free_batches.back().release());  // answer() takes it back with its last verdict
   stream.free_batches.pop_back();
   ++stream.in_flight;
-  if (service_.flight().enter(batch.hits.size())) {
-    service_.counter().track(batch.hits, batch);
-  } else {
-    service_.flight().hits += batch.hits.size();  // on_verdicts() lets them leave
-    batch.on_one_verdict_for_all(batch.hits.size(), domain::Verdict::not_counted());
-  }
+  track(batch);
   return true;
+}
+
+/// Has as many of its hits counted as may be in flight, and refuses the others.
+void EnvoyConnection::track(Batch& batch) {
+  std::size_t countable = batch.size;
+  if (batch.hits.paths().size() > domain::path_bytes_max) {  // else none can be longer
+    for (std::size_t hit = 0; hit < batch.size; ++hit)
+      countable -= batch.hits.path(hit).size() > domain::path_bytes_max ? 1 : 0;
+  }
+  batch.bytes = batch.hits.bytes();
+  if (!service_.enter_flight(batch.bytes)) batch.bytes = countable = 0;
+  const std::size_t counted = caller_.enter(countable);
+  if (counted < batch.size) answer(batch, batch.keep(counted));
+  if (counted > 0)
+    service_.counter().track(batch.hits, batch);  // else it may have been answered, and be used again
 }
 
 void EnvoyConnection::answer(Batch& batch, std::span<const domain::HitVerdict> verdicts) {
@@ -174,12 +211,15 @@ void EnvoyConnection::answer(Batch& batch, std::span<const domain::HitVerdict> v
   const CallId call = batch.call;
   const auto stream = streams_.find(call);
   const bool over = stream == streams_.end();
-  if (!over) append_verdicts(batch.number, verdicts, batch.hits.size(), new_message());
+  if (!over) append_verdicts(batch.number, verdicts, batch.size, new_message());
   batch.unsettled -= verdicts.size();
   if (batch.unsettled == 0) {
     std::unique_ptr<Batch> settled(&batch);
     settled->connection.reset();
-    if (!over) stream->second.free_batches.push_back(std::move(settled));
+    service_.leave_flight(settled->bytes);
+    const bool is_kept = !over && settled->bytes <= free_batch_bytes_max &&
+                         stream->second.free_batches.size() < free_batches_max;
+    if (is_kept) stream->second.free_batches.push_back(std::move(settled));
     if (!over) --stream->second.in_flight;
   }
   if (over) return;
@@ -213,6 +253,11 @@ void EnvoyConnection::on_cancel(CallId call) {
   streams_.erase(call);
 }
 
+void EnvoyConnection::on_held() {
+  const std::size_t before = std::exchange(held_bytes_, held_bytes());
+  service_.on_held(*this, before);
+}
+
 void EnvoyConnection::on_written() {
   if (!std::exchange(held_back_, false)) return;
   for (const auto& [call, stream] : streams_) read_on(call, stream);
@@ -228,7 +273,7 @@ void EnvoyConnection::read_on(CallId call, const Stream& stream) {
 
 void EnvoyConnection::on_lost(const std::string& /*reason*/) {
   streams_.clear();
-  service_.leave(*this);
+  service_.leave(*this, std::exchange(held_bytes_, 0));
 }
 
 }  // namespace tracker::rpc

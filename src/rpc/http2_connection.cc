@@ -2,6 +2,7 @@
 
 #include <google/protobuf/message_lite.h>
 
+#include <algorithm>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/post.hpp>
 #include <charconv>
@@ -18,6 +19,8 @@ constexpr std::size_t read_bytes = 64 * 1024;
 constexpr std::size_t prefix_bytes = 5;
 /// A batch is 1 MiB and a few columns.
 constexpr std::size_t message_bytes_max = 8 * 1024 * 1024;
+/// A buffer that is empty keeps no more memory than this.
+constexpr std::size_t buffer_bytes_kept = 256 * 1024;
 
 const std::pair<std::string, std::string> content_type{"content-type", "application/grpc"};
 
@@ -89,6 +92,7 @@ void Http2Connection::end_call(CallId id, Http2Error error) {
   if (found == calls_.end() || closed_) return;
   const Call call = std::move(found->second);
   calls_.erase(found);
+  incoming_bytes_ -= call.incoming.size();
   if (end_ == End::server) return on_cancel(id);
   CallStatus status{static_cast<StatusCode>(call.status), call.detail, error == Http2Error::refused_stream};
   if (call.status < 0) {
@@ -131,6 +135,7 @@ void Http2Connection::finish_all_and_close() {
 // Of both.
 
 std::string& Http2Connection::new_message() {
+  if (message_.capacity() > buffer_bytes_kept) message_ = {};
   message_.assign(prefix_bytes, '\0');
   return message_;
 }
@@ -150,7 +155,8 @@ void Http2Connection::send(CallId id, const google::protobuf::MessageLite& messa
 }
 
 void Http2Connection::take_more(CallId id) {
-  if (session_.take_more(id)) flush();
+  Call* call = find(id);
+  if (call != nullptr && session_.give_back(id, std::exchange(call->taken, 0))) flush();
 }
 
 std::size_t Http2Connection::waiting_bytes(CallId id) const {
@@ -168,11 +174,13 @@ void Http2Connection::read() {
 }
 
 void Http2Connection::take(std::string_view bytes) {
+  heard_at_ = runtime::Clock::now();
   in_session_ = true;
   const auto error = session_.receive(bytes);
   in_session_ = false;
   if (closed_) return;
   flush();
+  if (!closed_) on_held();
   if (error != Http2Error::none && !closed_) lose("it does not keep to HTTP/2: " + name_of(error));
 }
 
@@ -188,31 +196,55 @@ void Http2Connection::on_field(CallId id, std::string_view name, std::string_vie
 
 void Http2Connection::on_data(CallId id, std::string_view bytes) {
   Call* call = find(id);
-  if (call == nullptr || call->finished) return;  // nobody reads it
-  if (end_ == End::client) session_.take_more(id);
+  const bool read = call != nullptr && !call->finished;
+  if (end_ == End::client || !read) session_.give_back(id, bytes.size());
+  if (!read) return;
   const bool continues = !call->incoming.empty();
   if (continues) {
     call->incoming += bytes;
+    incoming_bytes_ += bytes.size();
     bytes = call->incoming;
   }
   while (bytes.size() >= prefix_bytes) {
     const std::size_t size = read_number(bytes.substr(1, prefix_bytes - 1));
     if (bytes.front() != '\0' || size > message_bytes_max) return refuse_message(id);
     if (bytes.size() < prefix_bytes + size) break;
+    call->taken += prefix_bytes + size;
     on_message(id, bytes.substr(prefix_bytes, size));
     if (closed_) return;
     bytes.remove_prefix(prefix_bytes + size);
   }
-  if (continues) {
-    call->incoming.erase(0, call->incoming.size() - bytes.size());
+  keep_incoming(*call, bytes);
+}
+
+/// `rest` is the end of what has come of the call, and maybe of its `incoming`.
+void Http2Connection::keep_incoming(Call& call, std::string_view rest) {
+  if (rest.size() == call.incoming.size()) return;  // nothing, or a message that goes on
+  const std::size_t before = call.incoming.size();
+  if (call.incoming.capacity() > buffer_bytes_kept && rest.size() < call.incoming.capacity() / 4) {
+    call.incoming = std::string(rest);
+  } else if (before > 0) {
+    call.incoming.erase(0, before - rest.size());
   } else {
-    call->incoming = bytes;
+    call.incoming = rest;
   }
+  incoming_bytes_ += rest.size() - before;  // also where it becomes less
+  if (!rest.empty()) call.incoming_since = runtime::Clock::now();
+}
+
+std::optional<runtime::Clock::time_point> Http2Connection::stalled_since() const {
+  std::optional<runtime::Clock::time_point> since;
+  if (unsent_bytes_ > 0) since = unsent_since_;
+  for (const auto& [id, call] : calls_) {
+    if (!call.incoming.empty()) since = std::min(since.value_or(call.incoming_since), call.incoming_since);
+  }
+  return since;
 }
 
 /// It is compressed, or too long.
 void Http2Connection::refuse_message(CallId id) {
   if (end_ == End::client) return lose("it sends what was not agreed on");
+  if (Call* call = find(id)) keep_incoming(*call, {});
   on_cancel(id);
   finish(id, StatusCode::resource_exhausted, "a message is compressed or too long");
 }
@@ -229,18 +261,32 @@ void Http2Connection::on_closed(CallId id, Http2Error error) {
 /// Sends what can be sent. At its end this may be gone, unless its caller keeps it.
 void Http2Connection::flush() {
   if (in_session_ || writing_ || closed_) return;
+  const bool all_sent = send_all();
+  if (closed_) return;
+  look_at_unsent();
+  on_held();
+  if (all_sent) close_if_finished();
+}
+
+/// Answers false if the socket takes no more.
+bool Http2Connection::send_all() {
   bool wrote = false;
   for (;;) {
     in_session_ = true;
     session_.fill();
     in_session_ = false;
-    if (closed_) return;
+    if (closed_) return false;
     if (session_.out().empty()) break;
-    if (!write()) return;
+    if (!write()) return false;
     wrote = true;
   }
   if (wrote && end_ == End::server) on_written();
-  if (!closed_) close_if_finished();
+  return true;
+}
+
+void Http2Connection::look_at_unsent() {
+  const std::size_t before = std::exchange(unsent_bytes_, session_.waiting_bytes());
+  if (unsent_bytes_ > 0 && (before == 0 || unsent_bytes_ < before)) unsent_since_ = runtime::Clock::now();
 }
 
 /// Answers false if not all of it could be sent.

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "rpc/http2_session.h"
+#include "runtime/deadlines.h"
 #include "runtime/listener.h"
 
 namespace google::protobuf {
@@ -74,13 +75,24 @@ class Http2Connection : public std::enable_shared_from_this<Http2Connection>, pr
   /// Server: says that no new calls are welcome, and closes when those there are have ended.
   void finish_all_and_close();
 
-  /// Server: what came of a call is kept from its sender's window until take_more(); without that, a window
-  /// is all that it can send.
+  /// Server: what came of a call is kept from its sender's window until take_more(), which gives back what was handed
+  /// on as messages; without that, a window is all that it can send.
   void take_more(CallId call);
   /// Bytes that wait to be sent because the other side has no window for them.
   std::size_t waiting_bytes(CallId call) const;
 
   bool closed() const noexcept { return closed_; }
+
+  /// Bytes that are kept: of messages that have not come whole, and of what the other side does not take.
+  std::size_t held_bytes() const noexcept { return incoming_bytes_ + session_.waiting_bytes(); }
+  std::size_t unsent_bytes() const noexcept { return session_.waiting_bytes(); }
+  /// Since when the other side owes the rest of a message, or takes nothing of what it is sent. Nothing: it does not.
+  std::optional<runtime::Clock::time_point> stalled_since() const;
+  /// When anything came last.
+  runtime::Clock::time_point heard_at() const noexcept { return heard_at_; }
+
+  /// Ends it and tells on_lost().
+  void lose(const std::string& reason);
 
   /// A whole message; valid during the call.
   virtual void on_message(CallId call, std::string_view message) = 0;
@@ -101,10 +113,13 @@ class Http2Connection : public std::enable_shared_from_this<Http2Connection>, pr
   virtual void on_half_close(CallId /*call*/) {}
   virtual void on_written() {}  // what could be sent has left
   virtual void on_cancel(CallId /*call*/) {}
+  virtual void on_held() {}  // held_bytes() may have changed
 
  private:
   struct Call {
-    std::string incoming;     // the beginning of a message
+    std::string incoming;  // the beginning of a message
+    runtime::Clock::time_point incoming_since;
+    std::size_t taken = 0;    // server: bytes of messages that were handed on, and are not given back yet
     bool finished = false;    // server: has its status
     int status = -1;          // client: grpc-status, once it was heard
     std::string detail;       // client: grpc-message
@@ -125,10 +140,12 @@ class Http2Connection : public std::enable_shared_from_this<Http2Connection>, pr
   void take(std::string_view bytes);
   void refuse_message(CallId id);
   void end_call(CallId id, Http2Error error);
+  void keep_incoming(Call& call, std::string_view rest);
   void flush();
+  bool send_all();
   bool write();
+  void look_at_unsent();
   void close_if_finished();
-  void lose(const std::string& reason);
 
   const End end_;
   std::uint32_t calls_left_;
@@ -137,7 +154,11 @@ class Http2Connection : public std::enable_shared_from_this<Http2Connection>, pr
   Http2Session session_;
   std::map<CallId, Call> calls_;
   std::vector<char> read_buffer_;
-  std::string message_;  // on its way into the session
+  std::string message_;             // on its way into the session
+  std::size_t incoming_bytes_ = 0;  // of all calls
+  std::size_t unsent_bytes_ = 0;    // when it was looked at last
+  runtime::Clock::time_point unsent_since_;
+  runtime::Clock::time_point heard_at_ = runtime::Clock::now();
   bool in_session_ = false;
   bool writing_ = false;    // waits until the socket takes more
   bool finishing_ = false;  // ends with its last call

@@ -151,7 +151,7 @@ struct OurEnd final : Http2Session::Events {
   }
   void on_data(Id id, std::string_view bytes) override {
     data[id] += bytes;
-    session.take_more(id);
+    session.give_back(id, bytes.size());
   }
   void on_peer_end(Id id) override { session.end(id, {{"grpc-status", "0"}, {"grpc-message", ""}}); }
   void on_closed(Id id, Http2Error error) override { closed[id] = error; }

@@ -13,6 +13,8 @@ constexpr Http2Session::StreamId stream_id_max = 0x7FFF'FFFF;
 constexpr std::size_t out_bytes_enough = 256 * 1024;
 /// What was sent of a stream's bytes is dropped when there is so much of it, and as much as the rest.
 constexpr std::size_t sent_bytes_enough = 64 * 1024;
+/// A buffer that is empty keeps no more memory than this.
+constexpr std::size_t buffer_bytes_kept = 256 * 1024;
 
 }  // namespace
 
@@ -49,6 +51,7 @@ void Http2Session::send(StreamId id, std::string_view bytes) {
   Stream* stream = find(id);
   if (stream == nullptr || stream->ending) return;
   stream->outgoing += bytes;
+  waiting_ += bytes.size();
   queue(id, *stream);
 }
 
@@ -101,6 +104,7 @@ bool Http2Session::fill_from(StreamId id, Stream& stream) {
     append_frame_head({size, FrameType::data, frame_flag::none, id}, out_);
     out_.append(stream.outgoing, stream.sent, size);
     stream.sent += size;
+    waiting_ -= size;
     stream.send_window -= static_cast<std::int64_t>(size);
     send_window_ -= static_cast<std::int64_t>(size);
     if (stream.sent >= sent_bytes_enough && 2 * stream.sent >= stream.outgoing.size()) {
@@ -110,6 +114,7 @@ bool Http2Session::fill_from(StreamId id, Stream& stream) {
   stream.queued = false;
   if (stream.sent < stream.outgoing.size()) return true;  // it is queued again when its window opens
   stream.outgoing.clear();
+  if (stream.outgoing.capacity() > buffer_bytes_kept) stream.outgoing.shrink_to_fit();
   stream.sent = 0;
   if (!stream.ending || std::exchange(stream.ended, true)) return true;
   if (stream.fields.empty()) {
@@ -148,7 +153,12 @@ void Http2Session::reset(StreamId id, Http2Error error) {
 
 void Http2Session::close(StreamId id, Http2Error error) {
   const auto found = streams_.find(id);
-  if (end_ == End::client && found->second.begun) --begun_;
+  const Stream& stream = found->second;
+  if (end_ == End::client && stream.begun) --begun_;
+  waiting_ -= stream.outgoing.size() - stream.sent;
+  received_.kept -= stream.received.kept;
+  received_.given += stream.received.kept;
+  open_window(0, received_);
   streams_.erase(found);
   events_.on_closed(id, error);
   if (end_ == End::client) begin_waiting();

@@ -12,11 +12,12 @@ constexpr std::uint32_t tracker_protocol = 1;
 constexpr std::size_t priority_bytes = 5;         // section 6.3
 constexpr std::uint32_t default_window = 65'535;  // section 6.9.2
 constexpr std::int64_t window_max = 0x7FFF'FFFF;  // section 6.9.1
-/// A window must hold a whole message: it is opened again when that has been worked on.
-constexpr std::uint32_t window_bytes = 16 * 1024 * 1024;
-/// As soon as so much of it is free again.
+/// A stream's, and that of all streams together. It must hold a message of 8 MiB while less than a step is not announced.
+constexpr std::uint32_t window_bytes = 12 * 1024 * 1024;
+/// The peer is told as soon as so much of it is free again.
 constexpr std::uint32_t window_step = window_bytes / 4;
-constexpr std::uint32_t streams_max = 1024;
+/// An envoy has one for its batches, and one for each token that it mints.
+constexpr std::uint32_t streams_max = 128;
 /// Until so much has come as opens the connection's window again: each costs a look at every stream, and ours send one.
 constexpr int settings_max = 1000;
 constexpr std::size_t field_bytes_max = 64 * 1024;
@@ -135,26 +136,43 @@ Http2Error Http2Session::take_frame(const FrameHead& head, std::string_view payl
 
 Http2Error Http2Session::take_data(const FrameHead& head, std::string_view payload) {
   if (is_idle(head.stream)) return Http2Error::protocol_error;
-  // Padding counts, too (section 6.9.1). The connection's window opens again at once: it is the streams' that hold a
-  // peer back.
-  const auto size = static_cast<std::uint32_t>(payload.size());
-  unreturned_ += size;
-  if (unreturned_ >= window_step) {
-    append_window_update(0, std::exchange(unreturned_, 0), out_);
-    settings_ = 0;
-  }
+  const std::size_t size = payload.size();  // with its padding, which counts, too (section 6.9.1)
+  if (received_.kept + received_.given + size > window_bytes) return Http2Error::flow_control_error;
   if (!remove_padding(head, payload)) return Http2Error::protocol_error;
   Stream* stream = find(head.stream);
-  if (stream == nullptr) return Http2Error::none;  // it is over, which the peer may not know yet
-  if (stream->peer_ended) {
-    reset(head.stream, Http2Error::stream_closed);
+  if (stream == nullptr || stream->peer_ended) {
+    received_.given += size;
+    open_window(0, received_);
+    // One that is over may not be known to be so yet.
+    if (stream != nullptr) reset(head.stream, Http2Error::stream_closed);
     return Http2Error::none;
   }
-  stream->unreturned += size;
-  if (stream->unreturned > window_bytes) return Http2Error::flow_control_error;
+  received_.kept += size;
+  stream->received.kept += size;
+  if (stream->received.kept + stream->received.given > window_bytes) return Http2Error::flow_control_error;
+  give_back(head.stream, size - payload.size());
   if (size > 0) events_.on_data(head.stream, payload);
   if (head.has(frame_flag::end_stream)) take_peers_end(head.stream);
   return Http2Error::none;
+}
+
+bool Http2Session::give_back(StreamId id, std::size_t bytes) {
+  Stream* stream = find(id);
+  if (stream == nullptr || bytes == 0) return false;
+  for (Received* received : {&stream->received, &received_}) {
+    received->kept -= bytes;
+    received->given += bytes;
+  }
+  const bool told = open_window(0, received_);
+  return (!stream->peer_ended && open_window(id, stream->received)) || told;
+}
+
+/// Answers whether it was worth a word.
+bool Http2Session::open_window(StreamId id, Received& received) {
+  if (received.given < window_step) return false;
+  append_window_update(id, static_cast<std::uint32_t>(std::exchange(received.given, 0)), out_);
+  if (id == 0) settings_ = 0;
+  return true;
 }
 
 void Http2Session::take_peers_end(StreamId id) {
@@ -321,13 +339,6 @@ Http2Error Http2Session::take_window_update(const FrameHead& head, std::string_v
     queue(head.stream, *stream);
   }
   return Http2Error::none;
-}
-
-bool Http2Session::take_more(StreamId id) {
-  Stream* stream = find(id);
-  if (stream == nullptr || stream->unreturned < window_step || stream->peer_ended) return false;
-  append_window_update(id, std::exchange(stream->unreturned, 0), out_);
-  return true;
 }
 
 }  // namespace tracker::rpc

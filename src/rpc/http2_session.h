@@ -26,8 +26,9 @@ std::optional<bool> is_from_tracker(std::string_view first_bytes);
 /// that there is to HTTP/2: docs/performance.md says what that costs a hit. Not synchronised. Invariants:
 /// 1. Events come from within receive() and fill() only, and may call everything but these two.
 /// 2. A stream is in streams_ until both ends have ended it or one has reset it; then on_closed() tells, once.
-/// 3. What the peer makes wait is bounded: a frame, a field list, what a stream's window lets in, and, in out(),
-///    what is to be answered. What the owner sends is its owner's to bound.
+/// 3. What the peer makes wait is bounded: a frame, a field list, what the connection's window lets in, and, in
+///    out(), what is to be answered. What the owner sends is its owner's to bound.
+/// 4. Every byte of DATA that has come is either kept by the owner, or given back and part of the windows' next updates.
 class Http2Session {
  public:
   using StreamId = std::int32_t;
@@ -67,10 +68,14 @@ class Http2Session {
   /// Behind what was sent. `trailers`: server.
   void end(StreamId stream, Http2Fields trailers = {});
 
-  /// Lets the peer send as many bytes more as came on the stream; answers whether it is to be told so already.
-  bool take_more(StreamId stream);
+  /// Lets the peer send so many bytes more: its owner keeps them no longer. They came on this stream, and were not
+  /// given back before. Answers whether the peer is to be told so already. What is kept of a stream that closes is
+  /// given back by itself.
+  bool give_back(StreamId stream, std::size_t bytes);
   /// Bytes that were sent, and wait for the peer's window or for room in out().
   std::size_t waiting_bytes(StreamId stream) const;
+  /// The same of all streams, and those in out().
+  std::size_t waiting_bytes() const noexcept { return waiting_ + out_.size(); }
 
   /// Tells the peer that no new streams are welcome (section 6.8).
   void announce_end();
@@ -87,16 +92,21 @@ class Http2Session {
   void stop() noexcept { stopped_ = true; }
 
  private:
+  /// Bytes of DATA that came and are not in the peer's window again.
+  struct Received {
+    std::size_t kept = 0;   // by the owner
+    std::size_t given = 0;  // back; the peer was not told yet
+  };
   struct Stream {
     std::int64_t send_window = 0;
     std::string outgoing;
-    std::size_t sent = 0;          // of outgoing
-    Http2Fields fields;            // the request's until it has begun; then the trailers
-    std::uint32_t unreturned = 0;  // bytes that came and are not in the peer's window again
-    bool begun = false;            // the peer knows it
-    bool queued = false;           // in ready_
-    bool ending = false;           // nothing comes behind outgoing but its end
-    bool ended = false;            // which was sent
+    std::size_t sent = 0;  // of outgoing
+    Http2Fields fields;    // the request's until it has begun; then the trailers
+    Received received;
+    bool begun = false;   // the peer knows it
+    bool queued = false;  // in ready_
+    bool ending = false;  // nothing comes behind outgoing but its end
+    bool ended = false;   // which was sent
     bool peer_ended = false;
   };
 
@@ -114,6 +124,7 @@ class Http2Session {
   Http2Error take_goaway(const FrameHead& head, std::string_view payload);
   Http2Error take_window_update(const FrameHead& head, std::string_view payload);
   void take_peers_end(StreamId id);
+  bool open_window(StreamId id, Received& received);
   void begin_waiting();
   void queue(StreamId id, Stream& stream);
   bool fill_from(StreamId id, Stream& stream);
@@ -126,6 +137,7 @@ class Http2Session {
   Http2FieldCoder coder_;
   std::map<StreamId, Stream> streams_;
   std::string out_;
+  std::size_t waiting_ = 0;      // bytes in the streams' outgoing, but for what was sent
   std::vector<StreamId> ready_;  // with something to send, in turn
   StreamId last_stream_ = 0;     // the last that the client has begun
   bool stopped_ = false;
@@ -137,7 +149,7 @@ class Http2Session {
   std::string block_;             // a field list that is continued
   StreamId block_stream_ = 0;     // not 0: its next frame must be a CONTINUATION
   bool block_ends_ = false;       // its stream
-  std::uint32_t unreturned_ = 0;  // as in Stream, of the connection
+  Received received_;             // of all streams
   bool peer_ends_ = false;        // it has said that it takes no new streams
 
   std::int64_t send_window_;   // the connection's

@@ -35,7 +35,7 @@ struct EndOfTest final : Http2Session::Events {
   }
   void on_data(Id stream, std::string_view bytes) override {
     data[stream] += bytes;
-    if (takes_more) session.take_more(stream);
+    if (takes_more) session.give_back(stream, bytes.size());
   }
   void on_peer_end(Id stream) override { half_closed.push_back(stream); }
   void on_closed(Id stream, Http2Error error) override { closed[stream] = error; }
@@ -134,8 +134,8 @@ TEST_F(Http2SessionTest, ManyCallsShareAConnection) {
   EXPECT_EQ(server.fields[999][":path"], "/499");
 }
 
-// Its window is 16 MiB: so much comes, and the rest when it is taken.
-TEST_F(Http2SessionTest, WhatIsNotTakenHoldsTheSenderBack) {
+// Its window is 12 MiB: so much comes, and the rest when it is given back.
+TEST_F(Http2SessionTest, WhatIsKeptHoldsTheSenderBack) {
   server.takes_more = false;
   const Id id = client.session.open({{":path", "/p"}}).value();
   talk(client, server);
@@ -144,23 +144,65 @@ TEST_F(Http2SessionTest, WhatIsNotTakenHoldsTheSenderBack) {
   client.session.send(id, bytes);
   client.session.end(id);
   talk(client, server);
-  EXPECT_EQ(server.data[id].size(), 16 * mib);
-  EXPECT_EQ(client.session.waiting_bytes(id), 24 * mib);
-  EXPECT_TRUE(server.session.take_more(id));
+  EXPECT_EQ(server.data[id].size(), 12 * mib);
+  EXPECT_EQ(client.session.waiting_bytes(id), 28 * mib);
+  EXPECT_FALSE(server.session.give_back(id, 1)) << "so little is not worth a word";
+  EXPECT_TRUE(server.session.give_back(id, 12 * mib - 1));
   talk(client, server);
-  EXPECT_EQ(server.data[id].size(), 32 * mib);
-
-  const Id other = client.session.open({{":path", "/q"}}).value();
-  client.session.send(other, "not held back");
+  EXPECT_EQ(server.data[id].size(), 24 * mib);
+  EXPECT_TRUE(server.session.give_back(id, 4 * mib));
   talk(client, server);
-  EXPECT_EQ(server.data[other], "not held back");
+  EXPECT_EQ(server.data[id].size(), 28 * mib);
 
   EXPECT_TRUE(server.half_closed.empty());
-  server.session.take_more(id);
+  server.session.give_back(id, 12 * mib);
   talk(client, server);
   EXPECT_TRUE(server.data[id] == bytes);
   EXPECT_EQ(server.half_closed, std::vector<Id>{id});
   EXPECT_EQ(client.session.waiting_bytes(id), 0U);
+}
+
+// Else as many windows could be filled as there are streams.
+TEST_F(Http2SessionTest, AllStreamsTogetherHaveOneWindow) {
+  server.takes_more = false;
+  std::vector<Id> ids;
+  for (int i = 0; i < 100; ++i) {
+    ids.push_back(client.session.open({{":path", "/p"}}).value());
+    client.session.send(ids.back(), std::string(mib, 'x'));
+  }
+  talk(client, server);
+  const auto received = [this] {
+    std::size_t bytes = 0;
+    for (const auto& [id, data] : server.data) bytes += data.size();
+    return bytes;
+  };
+  EXPECT_EQ(received(), 12 * mib);
+  // What is kept of a stream is given back with it.
+  for (std::size_t i = 0; i < ids.size(); i += 2) server.session.end(ids[i]);
+  talk(client, server);
+  EXPECT_GT(received(), 15 * mib);
+  EXPECT_LE(received(), 18 * mib);
+}
+
+TEST_F(Http2SessionTest, WhatWaitsIsKnownOfAllStreams) {
+  talk(client, server);
+  const Id id = client.session.open({{":path", "/p"}}).value();
+  const Id other = client.session.open({{":path", "/q"}}).value();
+  taken_from(client);
+  EXPECT_EQ(client.session.waiting_bytes(), 0U);
+  client.session.send(id, std::string(20 * mib, 'x'));
+  client.session.send(other, std::string(5, 'x'));
+  EXPECT_EQ(client.session.waiting_bytes(), 20 * mib + 5);
+  client.session.fill();
+  const std::size_t waiting = client.session.waiting_bytes(id) + client.session.waiting_bytes(other);
+  EXPECT_LT(waiting, 20 * mib);
+  EXPECT_EQ(client.session.waiting_bytes(), waiting + client.session.out().size());
+  taken_from(client);
+  std::string resets;
+  for (const Id each : {id, other}) append_rst_stream(each, Http2Error{8}, resets);
+  EXPECT_EQ(client.session.receive(resets), Http2Error::none);
+  taken_from(client);
+  EXPECT_EQ(client.session.waiting_bytes(), 0U);
 }
 
 TEST_F(Http2SessionTest, OutIsFilledAPartAtATime) {
@@ -174,25 +216,25 @@ TEST_F(Http2SessionTest, OutIsFilledAPartAtATime) {
   EXPECT_EQ(server.data[id].size(), 10 * mib);
 }
 
-// A server has room for 1024 at a time.
+// A server has room for 128 at a time.
 TEST_F(Http2SessionTest, StreamsWaitUntilThePeerHasRoom) {
   talk(client, server);
-  for (int i = 0; i < 1'100; ++i) {
+  for (int i = 0; i < 200; ++i) {
     const Id id = client.session.open({{":path", "/p"}}).value();
     client.session.send(id, "question");
     client.session.end(id);
   }
   talk(client, server);
-  EXPECT_EQ(server.begun.size(), 1'024U);
+  EXPECT_EQ(server.begun.size(), 128U);
   for (int i = 0; i < 100; ++i) server.session.end(server.begun[static_cast<std::size_t>(i)]);
   talk(client, server);
-  EXPECT_EQ(server.begun.size(), 1'100U);
+  EXPECT_EQ(server.begun.size(), 200U);
   for (const Id id : server.begun) {
     EXPECT_EQ(server.data[id], "question");
     server.session.end(id);
   }
   talk(client, server);
-  EXPECT_EQ(client.closed.size(), 1'100U);
+  EXPECT_EQ(client.closed.size(), 200U);
 }
 
 TEST_F(Http2SessionTest, AnEndThatIsAnnouncedLetsWhatThereIsGoOn) {
@@ -465,11 +507,11 @@ TEST_F(Http2FrameTest, AWindowThatIsWrongEndsItsStreamOnly) {
 
 TEST_F(Http2FrameTest, MoreStreamsThanItTakesAreRefused) {
   std::string requests;
-  for (Id id = 1; id <= 2 * 1'025; id += 2) requests += frame(FrameType::headers, whole, id, path_field);
-  EXPECT_EQ(answer_to(requests), rst_stream(2'049, Http2Error::refused_stream));
-  EXPECT_EQ(server.requests, 1'024);
-  answer_to(rst_stream(1, Http2Error::none) + frame(FrameType::headers, whole, 2'051, path_field));
-  EXPECT_EQ(server.requests, 1'025);
+  for (Id id = 1; id <= 2 * 129; id += 2) requests += frame(FrameType::headers, whole, id, path_field);
+  EXPECT_EQ(answer_to(requests), rst_stream(257, Http2Error::refused_stream));
+  EXPECT_EQ(server.requests, 128);
+  answer_to(rst_stream(1, Http2Error::none) + frame(FrameType::headers, whole, 259, path_field));
+  EXPECT_EQ(server.requests, 129);
 }
 
 // RFC 9113, section 6.9.2: a window may become negative.
@@ -500,9 +542,9 @@ TEST_F(Http2FrameTest, TheConnectionsWindowHoldsAllStreamsBack) {
 TEST_F(Http2FrameTest, AClientsWindowIsGivenBackOnceOnly) {
   answer_to(request);
   const std::string data = frame(FrameType::data, 0, 1, std::string(16'384, 'x'));
-  const std::string said = answer_to(many(data, 256));
-  EXPECT_TRUE(says(said, window_update(0, 4 * mib)));
-  EXPECT_TRUE(says(said, window_update(1, 4 * mib)));
+  const std::string said = answer_to(many(data, 192));
+  EXPECT_TRUE(says(said, window_update(0, 3 * mib)));
+  EXPECT_TRUE(says(said, window_update(1, 3 * mib)));
   EXPECT_EQ(said.size(), 2 * window_update(1, 1).size());
 }
 
@@ -510,8 +552,9 @@ TEST_F(Http2FrameTest, PaddingIsGivenBackToo) {
   answer_to(request);
   const std::string padding(256, '\xFF');
   const std::string data = frame(FrameType::data, frame_flag::padded, 1, padding);
-  const std::string said = answer_to(many(data, 4 * mib / padding.size()));
-  EXPECT_TRUE(says(said, window_update(1, 4 * mib)));
+  const std::string said = answer_to(many(data, 3 * mib / padding.size()));
+  EXPECT_TRUE(says(said, window_update(1, 3 * mib)));
+  EXPECT_TRUE(says(said, window_update(0, 3 * mib)));
   EXPECT_EQ(server.data[1], "");
 }
 

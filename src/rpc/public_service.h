@@ -1,6 +1,8 @@
 #pragma once
 
 #include <chrono>
+#include <memory>
+#include <utility>
 
 #include <manager_rpc.grpc.pb.h>
 #include "counter/counter.h"
@@ -8,22 +10,29 @@
 
 namespace tracker::rpc {
 
-/// manager_rpc.CounterService: one call, one hit.
-class PublicService final : public manager_rpc::CounterService::CallbackService {
+/// manager_rpc.CounterService: one call, one hit. Its requests are parsed here: gRPC's library calls a method that is sent
+/// what it cannot parse unimplemented.
+class PublicService final : public manager_rpc::CounterService::WithRawCallbackMethod_NewToken<
+                                manager_rpc::CounterService::WithRawCallbackMethod_UpdateCounter<
+                                    manager_rpc::CounterService::Service>> {
  public:
-  PublicService(counter::Counter& counter, Flight& flight, std::chrono::milliseconds request_deadline)
-      : counter_(counter), flight_(flight), request_deadline_(request_deadline) {}
+  PublicService(counter::Counter& counter, std::shared_ptr<Flight> flight,
+                std::chrono::milliseconds request_deadline)
+      : counter_(counter),
+        flight_(std::move(flight)),
+        caller_(flight_),
+        request_deadline_(request_deadline) {}
 
-  grpc::ServerUnaryReactor* NewToken(grpc::CallbackServerContext* context,
-                                     const google::protobuf::Empty* request,
-                                     manager_rpc::NewTokenResponse* response) override;
+  grpc::ServerUnaryReactor* NewToken(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                     grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* UpdateCounter(grpc::CallbackServerContext* context,
-                                          const manager_rpc::UpdateCounterRequest* request,
-                                          manager_rpc::UpdateCounterResponse* response) override;
+                                          const grpc::ByteBuffer* request,
+                                          grpc::ByteBuffer* response) override;
 
  private:
   counter::Counter& counter_;
-  Flight& flight_;
+  const std::shared_ptr<Flight> flight_;
+  Flight::Caller caller_;  // all calls together
   const std::chrono::milliseconds request_deadline_;
 };
 

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include "runtime/deadlines.h"
+#include "runtime/log.h"
+
+namespace tracker::runtime {
+
+/// The log of a bound that many may meet: one warning when it is met, and the next only when it was not met for a minute
+/// before. Not synchronised.
+class BoundLog {
+ public:
+  void met(Clock::time_point now, const std::string& line) {
+    if (is_new(now)) log_warning(line);
+  }
+
+  /// Whether to log; of met(), for its tests.
+  bool is_new(Clock::time_point now) {
+    constexpr auto quiet = std::chrono::minutes(1);
+    const bool is_new = !last_met_ || now - *last_met_ >= quiet;
+    last_met_ = now;
+    return is_new;
+  }
+
+ private:
+  std::optional<Clock::time_point> last_met_;
+};
+
+}  // namespace tracker::runtime

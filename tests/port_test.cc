@@ -1,0 +1,313 @@
+// Attacks on the counter's port, with an honest envoy beside: neither connections nor bytes are without bound.
+
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "rpc/http2_fields.h"
+#include "rpc/http2_frame.h"
+#include "support/caller.h"
+#include "support/deadline.h"
+#include "support/fleet.h"
+#include "support/health.h"
+#include "support/program.h"
+#include "support/raw_client.h"
+#include "support/temporary_directory.h"
+
+namespace tracker::tests {
+namespace {
+
+using namespace std::chrono_literals;
+using namespace std::string_literals;
+
+constexpr std::size_t mebibyte = 1024 * 1024;
+const std::string preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+std::size_t resident_bytes(pid_t process) {
+  std::ifstream status("/proc/" + std::to_string(process) + "/status");
+  for (std::string word; status >> word;) {
+    std::size_t kilobytes = 0;
+    if (word == "VmRSS:" && status >> kilobytes) return kilobytes << 10U;
+  }
+  ADD_FAILURE() << "its memory is not known";
+  return 0;
+}
+
+std::size_t open_files(pid_t process) {
+  const std::filesystem::directory_iterator files("/proc/" + std::to_string(process) + "/fd");
+  return static_cast<std::size_t>(std::distance(begin(files), end(files)));
+}
+
+std::size_t lines_with(const std::string& log, const std::string& words) {
+  std::istringstream lines(log);
+  std::size_t found = 0;
+  for (std::string line; std::getline(lines, line);) found += line.find(words) == std::string::npos ? 0 : 1;
+  return found;
+}
+
+// What an envoy says first.
+std::string envoys_first_bytes() {
+  std::string bytes = preface;
+  rpc::append_settings({{rpc::Setting::tracker, 1}, {rpc::Setting::initial_window_size, 0x7FFF'FFFF}}, bytes);
+  rpc::append_window_update(0, 0x7FFF'0000, bytes);
+  return bytes;
+}
+
+// What a client of gRPC's says first.
+std::string callers_first_bytes() {
+  std::string bytes = preface;
+  rpc::append_settings({}, bytes);
+  return bytes;
+}
+
+std::string request_fields(std::int32_t stream, const std::string& method) {
+  rpc::Http2FieldCoder coder;  // anew, so that the list stands for itself
+  const rpc::Http2Fields fields{{":method", "POST"}, {":scheme", "http"},
+                                {":path", method},   {":authority", "x"},
+                                {"te", "trailers"},  {"content-type", "application/grpc"}};
+  const std::string block = coder.pack(fields);
+  std::string bytes;
+  rpc::append_frame_head({block.size(), rpc::FrameType::headers, rpc::frame_flag::end_headers, stream},
+                         bytes);
+  return bytes + block;
+}
+
+std::string data(std::int32_t stream, std::string_view content, std::uint8_t flags = rpc::frame_flag::none) {
+  std::string bytes;
+  do {
+    const auto part = content.substr(0, rpc::frame_bytes_max);
+    content.remove_prefix(part.size());
+    rpc::append_frame_head({part.size(), rpc::FrameType::data, flags, stream}, bytes);
+    bytes += part;
+  } while (!content.empty());
+  return bytes;
+}
+
+std::string message_head(std::uint32_t size) {
+  std::string bytes(1, '\0');
+  rpc::append_number(size, 4, bytes);
+  return bytes;
+}
+
+constexpr const char* track = "/tracker.v1.Counting/Track";
+const std::string opening = message_head(2) + "\x0a\x00"s;
+
+// A counter over memory, and an honest envoy of it.
+class PortTest : public testing::Test {
+ protected:
+  explicit PortTest(const Arguments& more = {}) : counter_(Service::start(arguments(more), "counter")) {
+    wait_readyz(envoy_.health, 200);
+    caller_ = std::make_unique<Caller>(envoy_.door);
+    token_ = caller_->mint();
+  }
+
+  static Arguments arguments(const Arguments& more) {
+    Arguments all{"counter",     "--store",       "memory",     "--counter-addr",
+                  "127.0.0.1:0", "--health-addr", "127.0.0.1:0"};
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  }
+
+  void expect_honest_is_counted(int times = 20) {
+    for (int i = 0; i < times; ++i) EXPECT_EQ(caller_->count("/honest", token_), ++honest_);
+  }
+
+  pid_t pid() const { return counter_.program->pid(); }
+  std::string log() const { return counter_.program->standard_error(); }
+
+  template <typename Condition>
+  bool comes_true(Condition condition) {
+    const Deadline deadline(patience);
+    while (!condition() && !deadline.passed()) std::this_thread::sleep_for(10ms);
+    return condition();
+  }
+
+  Service counter_;
+  Service envoy_ = Service::start({"envoy", "--envoy-addr", "127.0.0.1:0", "--health-addr", "127.0.0.1:0",
+                                   "--counter-addr", counter_.door.to_string(), "--threads", "1"},
+                                  "envoy");
+  std::unique_ptr<Caller> caller_;
+  std::string token_;
+  std::int64_t honest_ = 0;
+};
+
+TEST_F(PortTest, HalfMessagesOfManyEnvoysTakeBoundedMemory) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "a sanitizer keeps memory for itself";
+#endif
+  const std::size_t before = resident_bytes(pid());
+  const std::string bytes = envoys_first_bytes() + request_fields(1, track) +
+                            data(1, message_head(8 * mebibyte) + std::string(2 * mebibyte, 'x'));
+  std::vector<std::unique_ptr<RawClient>> attackers;
+  for (int i = 0; i < 300; ++i) {
+    attackers.push_back(std::make_unique<RawClient>(counter_.door));
+    attackers.back()->send(bytes);  // or it is dropped meanwhile
+    if (i % 50 == 0) expect_honest_is_counted();
+  }
+  EXPECT_LT(resident_bytes(pid()), before + 256 * mebibyte) << "600 MiB were sent";
+  expect_honest_is_counted();
+  EXPECT_EQ(lines_with(log(), "is dropped"), 1U) << log();
+}
+
+TEST_F(PortTest, HalfMessagesOnManyStreamsTakeBoundedMemory) {
+  RawClient attacker(counter_.door);
+  std::string bytes = envoys_first_bytes();
+  for (std::int32_t stream = 1; stream < 2 * 50; stream += 2) {
+    bytes +=
+        request_fields(stream, track) + data(stream, message_head(8 * mebibyte) + std::string(mebibyte, 'x'));
+  }
+  attacker.send(bytes);
+  EXPECT_NE(attacker.read_to_end(), RawClient::End::none) << "they are more than all its windows let in";
+  expect_honest_is_counted();
+}
+
+TEST_F(PortTest, EnvoyThatNeverReadsIsDropped) {
+  const std::size_t before = resident_bytes(pid());
+  RawClient attacker(counter_.door, 4096);
+  ASSERT_TRUE(attacker.send(envoys_first_bytes() + request_fields(1, track) + data(1, opening)));
+  std::string asks;
+  while (asks.size() < 16'380) asks += message_head(0);  // each is answered by as much
+  const std::string frame = data(1, asks);
+  std::size_t sent = 0;
+  std::string_view left;
+  for (;;) {
+    if (left.empty()) left = frame;
+    const auto some = attacker.send_some(left, 100ms);
+    if (!some || attacker.broken(0ms)) break;
+    sent += *some;
+    left.remove_prefix(*some);
+    ASSERT_LT(sent, 200 * mebibyte);
+    if (*some == 0) break;
+  }
+  EXPECT_TRUE(attacker.broken(patience));
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  EXPECT_LT(resident_bytes(pid()), before + 64 * mebibyte);
+#endif
+  expect_honest_is_counted();
+}
+
+class FewConnectionsTest : public PortTest {
+ protected:
+  FewConnectionsTest() : PortTest({"--counter-connections-max", "20"}) {}
+};
+
+TEST_F(FewConnectionsTest, SilentConnectionsLockNobodyOut) {
+  const std::size_t before = open_files(pid());
+  std::vector<std::unique_ptr<RawClient>> silent;
+  for (int i = 0; i < 500; ++i) {
+    silent.push_back(std::make_unique<RawClient>(counter_.door));
+    if (i % 2 == 0) silent.back()->send(preface.substr(0, 10));
+  }
+  EXPECT_TRUE(comes_true([&] { return open_files(pid()) < before + 40; })) << open_files(pid());
+  expect_honest_is_counted();
+  EXPECT_EQ(ask_health(counter_.health, "/readyz").status, 200);
+  const Service another =
+      Service::start({"envoy", "--envoy-addr", "127.0.0.1:0", "--health-addr", "127.0.0.1:0",
+                      "--counter-addr", counter_.door.to_string(), "--threads", "1"},
+                     "envoy");
+  wait_readyz(another.health, 200);
+  EXPECT_EQ(Caller(another.door).count("/honest", token_), ++honest_);
+  RawClient client(counter_.door);
+  ASSERT_TRUE(client.send(callers_first_bytes()));
+  EXPECT_TRUE(client.readable(patience)) << "a caller who speaks is served";
+  EXPECT_EQ(client.end(), RawClient::End::none);
+  EXPECT_EQ(lines_with(log(), "have not sent their first bytes"), 1U) << log();
+}
+
+TEST_F(FewConnectionsTest, OneCallerTooManyIsClosedAndEnvoysHaveTheirOwnPlaces) {
+  std::vector<std::unique_ptr<RawClient>> callers;
+  for (int i = 0; i < 20; ++i) {
+    callers.push_back(std::make_unique<RawClient>(counter_.door));
+    ASSERT_TRUE(callers.back()->send(callers_first_bytes()));
+    ASSERT_TRUE(callers.back()->readable(patience));
+  }
+  for (int i = 0; i < 5; ++i) {
+    RawClient refused(counter_.door);
+    refused.send(callers_first_bytes());
+    EXPECT_NE(refused.read_to_end(), RawClient::End::none);
+    EXPECT_EQ(refused.unread(), "");
+  }
+  EXPECT_EQ(lines_with(log(), "--counter-connections-max 20 is reached"), 1U) << log();
+  expect_honest_is_counted();
+  const Service another =
+      Service::start({"envoy", "--envoy-addr", "127.0.0.1:0", "--health-addr", "127.0.0.1:0",
+                      "--counter-addr", counter_.door.to_string(), "--threads", "1"},
+                     "envoy");
+  wait_readyz(another.health, 200);
+
+  callers.clear();
+  EXPECT_TRUE(comes_true([&] {
+    RawClient client(counter_.door);
+    return client.send(callers_first_bytes()) && client.readable(patience) &&
+           client.end() == RawClient::End::none;
+  })) << "places that became free are taken again";
+}
+
+class ShortIdleTest : public PortTest {
+ protected:
+  ShortIdleTest() : PortTest({"--counter-idle-deadline", "300ms"}) {}
+};
+
+TEST_F(ShortIdleTest, IdleCallersAreSentAwayAndBusyOnesAreNot) {
+  RawClient idle(counter_.door);
+  RawClient busy(counter_.door);
+  ASSERT_TRUE(idle.send(callers_first_bytes()));
+  ASSERT_TRUE(busy.send(callers_first_bytes()));
+  std::int32_t stream = 1;
+  const Deadline deadline(patience);
+  while (!idle.broken(0ms) && !deadline.passed()) {
+    ASSERT_TRUE(busy.send(request_fields(stream, "/manager_rpc.CounterService/NewToken") +
+                          data(stream, message_head(0), rpc::frame_flag::end_stream)));
+    stream += 2;
+    if (idle.readable(100ms) && idle.read_to_end() != RawClient::End::none) break;
+  }
+  EXPECT_NE(idle.end(), RawClient::End::none);
+  std::string goaway;
+  rpc::append_goaway(0, rpc::Http2Error::none, goaway);
+  EXPECT_NE(idle.unread().find(goaway.substr(3, 10)), std::string_view::npos)
+      << "it is told that nothing was done";
+  EXPECT_FALSE(busy.broken(0ms));
+  expect_honest_is_counted();
+}
+
+// Each door's clients open all the connections that they can get.
+TEST(FewDescriptorsTest, NoDoorTakesWhatTheOthersNeed) {
+  const TemporaryDirectory temporary;
+  Program program(
+      {"-c", "ulimit -n 1000; exec '" + tracker_binary() +
+                 "' serve --store 'rocksdb:" + (temporary.path() / "store").string() +
+                 "' --envoy-addr 127.0.0.1:0 --counter-addr 127.0.0.1:0 --health-addr 127.0.0.1:0 "
+                 "--cache-bytes 1MiB --threads 1"},
+      Environment{}, "/bin/sh");
+  const auto doors = program.wait_listening();
+  EXPECT_EQ(
+      lines_with(program.standard_error(), "--connections-max 10000 and --counter-connections-max 1000 need"),
+      1U)
+      << program.standard_error();
+  const std::string token = Caller(doors.at("envoy")).mint();
+  std::int64_t count = 0;
+  for (const char* door : {"health", "counter"}) {
+    std::vector<std::unique_ptr<RawClient>> clients;
+    for (int i = 0; i < 700; ++i) clients.push_back(std::make_unique<RawClient>(doors.at(door)));
+    for (int i = 0; i < 50; ++i) {
+      ASSERT_EQ(Caller(doors.at("envoy")).count("/p", token), ++count) << door;
+    }
+    EXPECT_EQ(ask_health(doors.at("health"), "/readyz").status, 200) << door;
+  }
+  program.send_signal(SIGTERM);
+  EXPECT_EQ(program.wait_exit(), 0) << program.output();
+}
+
+}  // namespace
+}  // namespace tracker::tests
