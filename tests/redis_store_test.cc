@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/io_context.hpp>
@@ -13,6 +14,7 @@
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/write.hpp>
 #include <future>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <set>
@@ -23,9 +25,11 @@
 
 #include "domain/token.h"
 #include "runtime/workers.h"
+#include "store/redis/redis_pipeline.h"
 #include "support/caller.h"
 #include "support/captured_log.h"
 #include "support/deadline.h"
+#include "support/faulty_link.h"
 #include "support/fleet.h"
 #include "support/redis_server.h"
 
@@ -39,11 +43,15 @@ using domain::Verdict;
 using testing::HasSubstr;
 using testing::Not;
 
+constexpr auto reply_deadline = 1'000ms;
+
 // Calls a store and waits for what it answers.
 class StoreCaller {
  public:
   explicit StoreCaller(const std::string& address, bool proxy = false)
-      : store_(loop_.context(0), {.redis = *store::parse_redis_address(address), .proxy = proxy}) {
+      : store_(loop_.context(0), {.redis = *store::parse_redis_address(address),
+                                  .reply_deadline = reply_deadline,
+                                  .proxy = proxy}) {
     loop_.start();
   }
   ~StoreCaller() { loop_.stop(); }
@@ -55,6 +63,21 @@ class StoreCaller {
       if (!why_not || why_not->find("not reachable yet") == std::string::npos) return why_not;
     }
     return "still not reachable";
+  }
+
+  // Waits until it is not ready, and answers why; or until it is ready.
+  std::string wait_not_ready() const {
+    for (const Deadline deadline; !deadline.passed(); std::this_thread::sleep_for(1ms)) {
+      if (const auto why_not = store_.why_not_ready()) return *why_not;
+    }
+    return "it stays ready";
+  }
+  bool is_refusing() const { return store_.why_not_ready().has_value(); }
+  bool wait_ready() const {
+    for (const Deadline deadline; !deadline.passed(); std::this_thread::sleep_for(1ms)) {
+      if (!store_.why_not_ready()) return true;
+    }
+    return false;
   }
 
   TokenId new_token() {
@@ -145,6 +168,7 @@ TEST(RedisLoginTest, WrongPasswordIsNotReadyAndSaysWhy) {
       const std::string why_not = store.why_not_ready().value_or("it is ready");
       EXPECT_THAT(why_not, HasSubstr(reason));
       EXPECT_THAT(why_not, HasSubstr(redis.address()));
+      EXPECT_THAT(why_not, HasSubstr("--redis-addr (REDIS_ADDR)"));
       EXPECT_THAT(why_not, Not(HasSubstr("secret")));
       const TokenId id = domain::token_id(domain::random_token());
       EXPECT_EQ(store.add(id), domain::Failure::not_done);
@@ -161,12 +185,26 @@ TEST(RedisLoginTest, DatabaseThatIsNotThereIsNotReadyAndSaysWhy) {
   EXPECT_THAT(store.why_not_ready().value_or("it is ready"), HasSubstr("DB index is out of range"));
 }
 
+// A Redis whose AUTH was renamed repeats what it was sent.
+TEST(RedisLoginTest, PasswordIsNotPrintedWhereRedisRepeatsIt) {
+  const RedisServer redis(RedisServer::Keeps::nothing, {"--rename-command", "AUTH", ""});
+  CapturedLog log;
+  {
+    StoreCaller store("redis://:some-secret@" + redis.address());
+    EXPECT_THAT(store.why_not_ready().value_or("it is ready"), HasSubstr("it knows no login"));
+  }
+  EXPECT_THAT(log.text(), Not(HasSubstr("secret")));
+}
+
 // What is no Redis is not taken for one.
 TEST(RedisLoginTest, StrangerIsNotReady) {
   const Service stranger = Service::start(
       {"serve", "--store", "memory", "--envoy-addr", "127.0.0.1:0", "--health-addr", "127.0.0.1:0"}, "envoy");
   StoreCaller store(stranger.door.to_string());
-  EXPECT_THAT(store.why_not_ready().value_or("it is ready"), HasSubstr(stranger.door.to_string()));
+  const std::string why_not = store.why_not_ready().value_or("it is ready");
+  EXPECT_THAT(why_not, HasSubstr(stranger.door.to_string()));
+  EXPECT_THAT(why_not,
+              HasSubstr("does not speak Redis' protocol but HTTP; --redis-addr (REDIS_ADDR) must name"));
   EXPECT_EQ(store.track(domain::token_id(domain::random_token()), "/"), Verdict::not_counted());
 }
 
@@ -245,8 +283,7 @@ TEST_F(RedisTroubleTest, FullRedisCountsNothing) {
   EXPECT_EQ(store_->add(domain::token_id(domain::random_token())), domain::Failure::not_done);
   EXPECT_THAT(store_->why_not_ready().value_or("it is ready"), HasSubstr("OOM"));
   redis_.command({"CONFIG", "SET", "maxmemory", "0"});
-  for (const Deadline deadline; store_->why_not_ready() && !deadline.passed();)
-    std::this_thread::sleep_for(1ms);
+  EXPECT_TRUE(store_->wait_ready());
   EXPECT_EQ(store_->track(id, "/"), Verdict::counted(1));
 }
 
@@ -292,8 +329,10 @@ TEST(RedisProxyTest, WhatItGivesUpPerhapsHadItsEffect) {
   std::thread proxy([&acceptor] {
     asio::ip::tcp::socket client = acceptor.accept();
     std::string received;
-    asio::read_until(client, asio::dynamic_buffer(received), "DEL\r\n$15\r\ntracker:{probe}\r\n");
-    asio::write(client, asio::buffer(std::string_view("+loaded\r\n:1\r\n:1\r\n")));
+    const std::string end_of_greeting =
+        "return {}\n\r\n$1\r\n1\r\n$42\r\n" + store::redis_key(store::probe_id) + "\r\n";
+    asio::read_until(client, asio::dynamic_buffer(received), end_of_greeting);
+    asio::write(client, asio::buffer(std::string_view("$-1\r\n$-1\r\n:0\r\n:0\r\n*0\r\n")));
     boost::system::error_code end;
     while (client.read_some(asio::buffer(received), end) > 0) {
       asio::write(client, asio::buffer(std::string_view("-ERR Connection timed out\r\n")));
@@ -309,6 +348,193 @@ TEST(RedisProxyTest, WhatItGivesUpPerhapsHadItsEffect) {
   }
   proxy.join();
   EXPECT_THAT(log.text(), HasSubstr("perhaps counted: tracker:{"));
+}
+
+// With --redis-proxy, too.
+class RedisSilenceTest : public testing::TestWithParam<bool> {};
+
+TEST_P(RedisSilenceTest, IsNoticedWithoutTraffic) {
+  const RedisServer redis;
+  FaultyLink link(redis.endpoint());
+  StoreCaller store(link.door().to_string(), GetParam());
+  ASSERT_EQ(store.why_not_ready(), std::nullopt);
+  link.hold_all();
+  EXPECT_THAT(store.wait_not_ready(), HasSubstr("is not reachable: it has not replied for 1000 ms"));
+  link.let_through();
+  EXPECT_TRUE(store.wait_ready());
+}
+
+INSTANTIATE_TEST_SUITE_P(, RedisSilenceTest, testing::Bool(),
+                         [](const auto& proxy) { return proxy.param ? "proxy" : "redis"; });
+
+class RedisCutTest : public testing::Test {
+ protected:
+  void SetUp() override { ASSERT_EQ(store_->why_not_ready(), std::nullopt); }
+
+  // Of a hit that comes when the connection was cut and the next one was made, but cannot greet yet.
+  std::future<Verdict> track_while_held(const TokenId& id) {
+    link_.hold_all();
+    link_.cut();
+    for (const Deadline deadline; link_.accepted() < 2 && !deadline.passed();)
+      std::this_thread::sleep_for(1ms);
+    return std::async(std::launch::async, [this, id] { return store_->track(id, "/"); });
+  }
+
+  RedisServer redis_;
+  FaultyLink link_{redis_.endpoint()};
+  CapturedLog log_;
+  std::unique_ptr<StoreCaller> store_ = std::make_unique<StoreCaller>(link_.door().to_string());
+};
+
+TEST_F(RedisCutTest, AnIdleConnectionIsMadeAnewAndHitsWaitForIt) {
+  const TokenId id = store_->new_token();
+  auto verdict = track_while_held(id);
+  EXPECT_EQ(verdict.wait_for(200ms), std::future_status::timeout);
+  EXPECT_EQ(store_->why_not_ready(), std::nullopt);
+  link_.let_through();
+  EXPECT_EQ(verdict.get(), Verdict::counted(1));
+  EXPECT_EQ(redis_.command({"HGET", key_of(id), "/"}).text, "1");
+  store_.reset();
+  EXPECT_THAT(log_.text(), HasSubstr("connecting again"));
+  EXPECT_THAT(log_.text(), Not(HasSubstr("is not reachable")));
+}
+
+TEST_F(RedisCutTest, WhereThatFailsWhatWaitedIsRefused) {
+  const TokenId id = store_->new_token();
+  auto verdict = track_while_held(id);
+  link_.cut();
+  EXPECT_EQ(verdict.get(), Verdict::not_counted());
+  EXPECT_THAT(store_->wait_not_ready(), HasSubstr("is not reachable"));
+  link_.let_through();
+  EXPECT_TRUE(store_->wait_ready());
+  EXPECT_EQ(store_->track(id, "/"), Verdict::counted(1));
+}
+
+// One that cuts each connection is not taken for ready, nor asked without a pause.
+TEST_F(RedisCutTest, OneCutAfterTheOtherIsAnOutage) {
+  for (const Deadline deadline; !store_->is_refusing() && !deadline.passed();) link_.cut();
+  EXPECT_THAT(store_->wait_not_ready(), HasSubstr("is not reachable"));
+  EXPECT_TRUE(store_->wait_ready());
+}
+
+// A user as docs/operations.md has it, and Redis' commands that it may not use.
+class RedisAclTest : public testing::Test {
+ protected:
+  void allow(const std::string& also) {
+    EXPECT_EQ(redis_
+                  .command({"ACL", "SETUSER", "counter", "on", ">secret", "resetkeys", "~tracker:*", "-@all",
+                            "+hsetnx", "+hexists", "+hincrby", "+eval", "+evalsha", "+del", also})
+                  .text,
+              "OK");
+  }
+  std::string address() const { return "redis://counter:secret@" + redis_.address(); }
+
+  RedisServer redis_;
+};
+
+TEST_F(RedisAclTest, WhatCountingNeedsIsProbedBeforeItIsReady) {
+  for (const char* denied : {"-hsetnx", "-hexists", "-hincrby", "-eval", "-evalsha"}) {
+    SCOPED_TRACE(denied);
+    allow(denied);
+    StoreCaller store(address());
+    const std::string why_not = store.why_not_ready().value_or("it is ready");
+    EXPECT_THAT(why_not,
+                HasSubstr("ACL SETUSER counter ~tracker:* +hsetnx +hexists +hincrby +eval +evalsha"));
+    EXPECT_THAT(why_not, Not(HasSubstr("secret")));
+    allow("+ping");
+    EXPECT_TRUE(store.wait_ready());
+    EXPECT_EQ(store.track(store.new_token(), "/"), Verdict::counted(1));
+  }
+}
+
+TEST_F(RedisAclTest, OneThatIsNarrowedLaterIsNoticedWithoutTrafficAndByTheWork) {
+  allow("+ping");
+  StoreCaller store(address());
+  ASSERT_EQ(store.why_not_ready(), std::nullopt);
+  const TokenId id = store.new_token();
+  for (const bool traffic : {false, true}) {
+    allow("-hincrby");
+    if (traffic) {
+      EXPECT_EQ(store.track(id, "/"), Verdict::not_counted());
+    }
+    EXPECT_THAT(store.wait_not_ready(), HasSubstr("'hincrby' command: its ACL is too narrow"));
+    EXPECT_EQ(store.track(id, "/"), Verdict::not_counted());
+    allow("+ping");
+    EXPECT_TRUE(store.wait_ready());
+  }
+  EXPECT_EQ(store.track(id, "/"), Verdict::counted(1));
+}
+
+// The rule that the reason names is enough, for all that is asked.
+TEST_F(RedisAclTest, TheRuleThatIsNamedWillDo) {
+  allow("-hincrby");
+  StoreCaller store(address());
+  const std::string why_not = store.why_not_ready().value_or("it is ready");
+  std::istringstream rule(why_not.substr(std::min(why_not.size(), why_not.find("ACL SETUSER"))));
+  const Arguments command{std::istream_iterator<std::string>(rule), {}};
+  CapturedLog log;
+  EXPECT_EQ(redis_.command(command).text, "OK");
+  EXPECT_TRUE(store.wait_ready());
+  const TokenId id = store.new_token();
+  EXPECT_EQ(store.track(id, "/"), Verdict::counted(1));
+  redis_.command({"DEL", key_of(id)});
+  EXPECT_EQ(store.track(id, "/"), Verdict::unknown_token());
+  for (const Deadline deadline; redis_.command({"DBSIZE"}).integer != 0;) ASSERT_FALSE(deadline.passed());
+}
+
+class RedisFitnessTest : public RedisTroubleTest {};
+
+TEST_F(RedisFitnessTest, BusyRedisIsNotReadyUntilItIsFree) {
+  redis_.command({"CONFIG", "SET", "busy-reply-threshold", "1"});
+  auto script = std::async(std::launch::async, [this] {
+    return redis_.command({"EVAL", "while true do end", "0"}).is_error;
+  });
+  EXPECT_THAT(store_->wait_not_ready(), HasSubstr("BUSY"));
+  EXPECT_EQ(redis_.command({"SCRIPT", "KILL"}).text, "OK");
+  EXPECT_TRUE(script.get());
+  EXPECT_TRUE(store_->wait_ready());
+  EXPECT_EQ(store_->track(store_->new_token(), "/"), Verdict::counted(1));
+}
+
+// No hit is needed to see it.
+TEST_F(RedisFitnessTest, ReplicaIsNotReady) {
+  redis_.command({"REPLICAOF", "127.0.0.1", std::to_string(lasting_port())});
+  EXPECT_THAT(store_->wait_not_ready(), HasSubstr("READONLY"));
+  redis_.command({"REPLICAOF", "NO", "ONE"});
+  EXPECT_TRUE(store_->wait_ready());
+}
+
+TEST_F(RedisFitnessTest, ProbingLeavesNothingAndChangesNoToken) {
+  EXPECT_EQ(redis_.command({"DBSIZE"}).integer, 0);
+  for (const TokenId& id : {store::probe_id, store::far_probe_id}) {
+    EXPECT_EQ(store_->add(id), std::nullopt);
+    EXPECT_EQ(store_->track(id, "/"), Verdict::counted(1));
+  }
+  store_ = std::make_unique<StoreCaller>(redis_.address());
+  ASSERT_EQ(store_->why_not_ready(), std::nullopt);
+  for (const TokenId& id : {store::probe_id, store::far_probe_id}) {
+    EXPECT_EQ(redis_.command({"HLEN", key_of(id)}).integer, 2);
+    EXPECT_EQ(store_->track(id, "/"), Verdict::counted(2));
+  }
+}
+
+TEST(RedisRenamedTest, CommandThatIsMissingIsNamed) {
+  const RedisServer redis(RedisServer::Keeps::nothing, {"--rename-command", "HINCRBY", ""});
+  StoreCaller store(redis.address());
+  EXPECT_THAT(store.why_not_ready().value_or("it is ready"),
+              HasSubstr("unknown command 'HINCRBY': counting needs"));
+}
+
+// One that serves half of the slots, as in a cluster of two.
+TEST(RedisClusterTest, NodeIsNotReadyAndSaysWhy) {
+  const RedisServer redis(RedisServer::Keeps::nothing,
+                          {"--cluster-enabled", "yes", "--cluster-port", std::to_string(lasting_port()),
+                           "--cluster-require-full-coverage", "no", "--cluster-config-file", "nodes.conf"});
+  ASSERT_EQ(redis.command({"CLUSTER", "KEYSLOT", key_of(store::probe_id)}).integer, 0);
+  ASSERT_EQ(redis.command({"CLUSTER", "KEYSLOT", key_of(store::far_probe_id)}).integer, 16'383);
+  ASSERT_EQ(redis.command({"CLUSTER", "ADDSLOTSRANGE", "0", "8191"}).text, "OK");
+  StoreCaller store(redis.address());
+  EXPECT_THAT(store.why_not_ready().value_or("it is ready"), HasSubstr("this is a node of a Redis Cluster"));
 }
 
 // Everything that Redis holds, as text.

@@ -2,9 +2,12 @@
 #include <hiredis/hiredis.h>
 
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
-#include "store/redis/redis_round.h"
+#include "store/redis/redis_pipeline.h"
+#include "store/redis/redis_replies.h"
 #include "workload.h"
 
 namespace tracker::bench {
@@ -26,7 +29,7 @@ Reply next_reply(redisReader& reader) {
 void encode(RedisRound& round, const domain::HitBatch& batch, store::TrackReply& reply, std::string& out) {
   round.add(batch, reply);
   round.group();
-  for (std::size_t command = 0; command < round.commands(); ++command) {
+  for (std::uint32_t command = 0; command < round.commands(); ++command) {
     round.append(command, RedisRound::Form::plain, out);
   }
 }
@@ -58,6 +61,25 @@ struct Batches {
   std::size_t at = 0;
 };
 
+/// Lets the pipeline mint all tokens of the hits.
+void make_known(store::RedisPipeline& pipeline, const Batches& batches,
+                store::RedisPipeline::Clock::time_point now) {
+  struct Ignored final : store::AddReply {
+    void on_added(std::optional<domain::Failure> /*failure*/) override {}
+  } ignored;
+  store::RedisReplies one;
+  one.feed(":1\r\n");
+  const auto* added = one.next();
+  for (const auto& batch : batches.batches) {
+    for (const auto& id : batch.ids()) {
+      const store::RedisPipeline::Token token{id, domain::Deadline::max(), &ignored};
+      pipeline.send({}, {&token, 1}, now);
+      pipeline.take(*added, now);
+      pipeline.out().clear();
+    }
+  }
+}
+
 void redis_encode(benchmark::State& state, Workload workload) {
   const auto size = static_cast<std::size_t>(state.range(0));
   Batches batches(workload, size);
@@ -80,31 +102,29 @@ BENCHMARK_CAPTURE(redis_encode, spread, Workload::spread)->Arg(1)->Arg(64);
 void redis_there_and_back(benchmark::State& state, Workload workload) {
   const auto size = static_cast<std::size_t>(state.range(0));
   Batches batches(workload, size);
-  RedisRound round;
+  const auto now = store::RedisPipeline::Clock::now();
+  store::RedisPipeline pipeline(store::RedisSettings{});
+  make_known(pipeline, batches, now);
   Counted reply;
-  std::string out;
   std::vector<std::string> replies;
   for (std::size_t i = 0; i < batches.batches.size(); ++i) {
-    out.clear();
-    round.clear();
-    encode(round, batches.next(), reply, out);
-    replies.push_back(replies_to(out));
+    const store::RedisPipeline::Batch batch{&batches.next(), &reply};
+    pipeline.send({&batch, 1}, {}, now);
+    replies.push_back(replies_to(pipeline.out()));
+    pipeline.lose();
   }
-  const Reader reader(redisReaderCreate(), redisReaderFree);
+  store::RedisReplies reader;
+  reply.counted = 0;
   std::size_t at = 0;
   bool all = true;
   for (auto _ : state) {
-    out.clear();
-    round.clear();
-    encode(round, batches.next(), reply, out);
-    redisReaderFeed(reader.get(), replies[at].data(), replies[at].size());
-    for (std::size_t command = 0; command < round.commands(); ++command) {
-      for (std::size_t part = 0; part < round.replies(command); ++part) {
-        const auto its = next_reply(*reader);
-        all = all && its && round.take_reply(command, part, *its).error.empty();
-      }
-    }
-    all = round.deliver() && all;
+    const store::RedisPipeline::Batch batch{&batches.next(), &reply};
+    pipeline.send({&batch, 1}, {}, now);
+    pipeline.out().clear();
+    reader.feed(replies[at]);
+    while (const auto* its = reader.next()) all = pipeline.take(*its, now) && all;
+    pipeline.deliver();
+    all = all && !pipeline.is_waiting();
     if (++at == replies.size()) at = 0;
   }
   if (!all || reply.counted != static_cast<std::size_t>(state.iterations()) * size) {

@@ -114,6 +114,7 @@ void FaultyLink::accept_one() {
   const int on = 1;
   for (const int fd : {client, server}) ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   pairs_.push_back({client, server});
+  ++accepted_;
 }
 
 void FaultyLink::forward(Pair& pair) {

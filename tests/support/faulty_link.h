@@ -31,6 +31,9 @@ class FaultyLink {
   void hold_all() { holds_answers_ = holds_requests_ = true; }
   void let_through() { holds_answers_ = holds_requests_ = false; }
 
+  // How many connections it has accepted so far.
+  std::size_t accepted() const { return accepted_; }
+
   // Breaks every connection that exists (RST). Returns when that is done.
   void cut();
 
@@ -57,6 +60,7 @@ class FaultyLink {
   std::atomic<bool> holds_answers_ = false;
   std::atomic<bool> holds_requests_ = false;
   std::atomic<bool> stopping_ = false;
+  std::atomic<std::size_t> accepted_ = 0;
   std::mutex mutex_;
   // Protected by mutex_.
   std::vector<Pair> pairs_;

@@ -1,35 +1,29 @@
 #pragma once
 
-#include <cstddef>
 #include <optional>
 #include <string>
 
 #include "runtime/log.h"
 #include "store/redis/redis_durability.h"
-#include "store/redis/redis_store.h"
+#include "store/redis/redis_settings.h"
 
 namespace tracker::store {
 
-/// Follows what one Redis may lose: asks it, tells the log whenever the answer has changed, and judges whether
-/// it is enough. Belongs to the connection's thread.
+/// Follows what one Redis may lose: tells the log whenever that has changed, and judges whether it is enough.
+/// Belongs to the connection's thread.
 class DurabilityWatch {
  public:
   explicit DurabilityWatch(const RedisSettings& settings);
 
-  /// Begins a look: appends the questions, and answers how many replies take() is to get; none through a proxy,
-  /// which would answer for itself.
-  std::size_t ask(std::string& out);
-  void take(const redisReply& reply) { asked_.take(reply); }
-
-  /// Call it when all replies are there. Answers why this Redis is refused, or nothing.
-  std::optional<std::string> conclude(bool on_connecting);
+  /// Takes what Redis says now; nothing is asked through a proxy, which would answer for itself. Answers why this
+  /// Redis is refused, or nothing.
+  std::optional<std::string> conclude(RedisDurability said, bool on_connecting);
 
  private:
   const std::string name_;
   const bool proxy_;
   const bool require_durability_;
   RedisDurability known_;
-  RedisDurability asked_;
   runtime::ChangeLog changes_;
 };
 

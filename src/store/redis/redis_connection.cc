@@ -1,14 +1,11 @@
 #include "store/redis/redis_connection.h"
 
-#include <hiredis/hiredis.h>
-
-#include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <ctime>
 #include <exception>
+#include <utility>
 
 #include "runtime/log.h"
 
@@ -20,13 +17,11 @@ constexpr auto token = asio::as_tuple(asio::use_awaitable_t<asio::io_context::ex
 
 constexpr auto retry_first = std::chrono::milliseconds(50);
 constexpr auto retry_longest = std::chrono::milliseconds(1'000);
+/// So that one who cuts each connection at once is not asked without a pause.
+constexpr auto renewal_pause = std::chrono::milliseconds(1'000);
+constexpr auto look_pause = std::chrono::milliseconds(1'000);
 constexpr auto key_report_pause = std::chrono::seconds(1);
 constexpr std::size_t read_bytes = 64 * 1024;
-constexpr std::size_t known_tokens_max = 1'000'000;  // about 40 MB
-
-bool is_error(const redisReply& reply, std::string_view code) {
-  return reply.type == REDIS_REPLY_ERROR && text_of(reply).starts_with(code);
-}
 
 void refuse(const domain::HitBatch& hits, TrackReply& reply) {
   reply.on_one_verdict_for_all(hits.size(), domain::Verdict::not_counted());
@@ -44,6 +39,7 @@ RedisStore::Connection::Connection(asio::io_context& loop, const RedisSettings& 
       look_timer_(loop_.get_executor()),
       backoff_(retry_first, retry_longest),
       read_buffer_(read_bytes),
+      pipeline_(settings),
       durability_(settings) {
   // If it fails (out of memory) the program ends: it must not go on without it.
   asio::co_spawn(loop_.get_executor(), run(), [](std::exception_ptr error) {
@@ -62,7 +58,7 @@ bool RedisStore::Connection::enqueue(Enqueue enqueue_waiting) {
     if (std::exchange(wake_posted_, true)) return true;
   }
   // Redis has nothing to do: what else this turn brings can go while it is at work.
-  if (loop_.get_executor().running_in_this_thread() && in_flight_.empty() && !is_sending()) {
+  if (loop_.get_executor().running_in_this_thread() && !pipeline_.is_waiting() && !is_sending()) {
     send_waiting();
   } else {
     asio::post(loop_, [this] { send_waiting(); });
@@ -104,178 +100,128 @@ void RedisStore::Connection::end_attempt() {
   attempted_changed_.notify_all();
 }
 
+std::string RedisStore::Connection::words_of(const boost::system::error_code& error) {
+  return error == asio::error::eof ? "it closed the connection" : error.message();
+}
+
 auto RedisStore::Connection::run() -> Awaitable<void> {
   for (;;) {
-    std::string trouble = co_await connect();
+    const std::string trouble = co_await connect();
+    bool at_once = false;
     if (trouble.empty()) {
       backoff_.reset();
       become_ready();
-      trouble = co_await read_replies();
+      co_await read_replies();
+      at_once = renew_at_once();
+    } else {
+      stop_taking(trouble);
     }
-    lose(trouble);
+    lose();
+    if (at_once) continue;
     retry_timer_.expires_after(backoff_.next());
     co_await retry_timer_.async_wait(token);
   }
 }
 
-/// Answers why there are no more.
-auto RedisStore::Connection::read_replies() -> Awaitable<std::string> {
+/// Returns when there are no more; end_ says why.
+auto RedisStore::Connection::read_replies() -> Awaitable<void> {
   read_to_end_.expires_at(Clock::time_point::max());
   read();
   co_await read_to_end_.async_wait(token);
-  co_return why_ended_;
 }
 
 /// No coroutine: its machinery costs as much as all else here.
 void RedisStore::Connection::read() {
-  socket_.async_read_some(
-      asio::buffer(read_buffer_), [this](boost::system::error_code error, std::size_t bytes) {
-        if (error) {
-          why_ended_ = error == asio::error::eof ? "it closed the connection" : error.message();
-        } else {
-          why_ended_ = feed(bytes);
-          deliver();
-          if (why_ended_.empty()) return read();
-        }
-        if (hung_)
-          why_ended_ = "it has not replied for " + std::to_string(settings_.reply_deadline.count()) + " ms";
-        stop_taking(why_ended_);  // at once: run() goes on after what else is ready now
-        read_to_end_.cancel();
-      });
+  socket_.async_read_some(asio::buffer(read_buffer_), [this](boost::system::error_code error,
+                                                             std::size_t bytes) { on_read(error, bytes); });
 }
 
-/// Takes the replies among these bytes. Answers why the connection cannot go on, or nothing.
-std::string RedisStore::Connection::feed(std::size_t bytes) {
-  replies_->feed({read_buffer_.data(), bytes});
-  while (const redisReply* reply = replies_->next()) {
-    if (in_flight_.empty()) return "it replied to nothing";
-    take(*reply);
-    if (!unfit_.empty() && in_flight_.empty()) return unfit_;
+void RedisStore::Connection::on_read(boost::system::error_code error, std::size_t bytes) {
+  if (hung_) {
+    const auto patience = std::to_string(settings_.reply_deadline.count());
+    return end("it has not replied for " + patience + " ms", false);
   }
-  return replies_->broken() ? not_redis : "";
+  if (error) return end(words_of(error), true);
+  if (feed(bytes)) read();
 }
 
-void RedisStore::Connection::take(const redisReply& reply) {
-  const InFlight command = in_flight_.front();
-  in_flight_.pop_front();
+/// Takes the replies among these bytes. Answers whether the connection goes on.
+bool RedisStore::Connection::feed(std::size_t bytes) {
   heard_ = Clock::now();
-  if (command.round != nullptr) {
-    take_track(command, reply);
-  } else if (command.tidies_up) {
-    return;  // it was tidied up, or stays: it is nobody's
-  } else if (command.add == nullptr) {
-    take_look(reply);
-  } else if (reply.type == REDIS_REPLY_INTEGER) {
-    know(command.id);
-    command.add->on_added(std::nullopt);
-  } else {
-    const auto trouble = RedisRound::trouble_of(command.id, reply, settings_.proxy);
-    report(trouble);
-    command.add->on_added(trouble.perhaps_counted ? domain::Failure::perhaps_done
-                                                  : domain::Failure::not_done);
+  replies_->feed({read_buffer_.data(), bytes});
+  bool makes_sense = true;
+  while (const redisReply* reply = makes_sense ? replies_->next() : nullptr) {
+    makes_sense = pipeline_.take(*reply, heard_);
   }
-}
-
-void RedisStore::Connection::take_track(const InFlight& command, const redisReply& reply) {
-  RedisRound& round = *command.round;
-  if (is_error(reply, "NOSCRIPT")) {  // nothing was run: somebody emptied the script cache
-    send(round, command.command, RedisRound::Form::script_text, Clock::now());
-    return write();
+  pipeline_.deliver();
+  if (const auto trouble = pipeline_.take_trouble()) report(*trouble);
+  if (!makes_sense || replies_->broken()) {
+    fault_ = Fault::unusable;
+    end("it sent what is no reply to what it was asked", false);
+    return false;
   }
-  const auto trouble = round.take_reply(command.command, command.part, reply);
-  if (reply.type == REDIS_REPLY_ARRAY) know(round.token(command.command));
-  if (round.met_no_token(command.command)) tidy_up(round.token(command.command));
-  if (!trouble.error.empty()) report(trouble);
-  if (touched_.empty() || touched_.back() != command.round) touched_.push_back(command.round);
-}
-
-void RedisStore::Connection::send(RedisRound& round, std::size_t command, RedisRound::Form form,
-                                  Clock::time_point now) {
-  round.append(command, form, unsent_);
-  for (std::size_t part = 0; part < round.replies(command); ++part) {
-    in_flight_.push_back({.sent = now, .round = &round, .command = command, .part = part});
+  conclude_look();
+  if (!why_unusable_.empty() && !pipeline_.is_waiting()) {
+    end(why_unusable_, false);
+    return false;
   }
+  write();  // what the replies made us say
+  return true;
 }
 
-void RedisStore::Connection::know(const domain::TokenId& id) {
-  if (known_.size() >= known_tokens_max) known_.clear();
-  known_.insert(id);
-}
-
-/// A token that was known is gone, since somebody emptied this Redis, and commands that trusted in it have left
-/// a hash that is nobody's.
-void RedisStore::Connection::tidy_up(const domain::TokenId& id) {
-  known_.erase(id);
-  append_command({"EVAL", tidy_script, "1", redis_key(id)}, unsent_);
-  in_flight_.push_back({.sent = Clock::now(), .tidies_up = true});
-  write();
-}
-
-void RedisStore::Connection::deliver() {
-  std::sort(touched_.begin(), touched_.end());
-  touched_.erase(std::unique(touched_.begin(), touched_.end()), touched_.end());
-  for (RedisRound* round : touched_) {
-    if (!round->deliver()) continue;
-    round->clear();
-    free_rounds_.push_back(round);
+/// Sees whether this Redis has become useless. The replies that are due still come.
+void RedisStore::Connection::conclude_look() {
+  if (!why_unusable_.empty()) return;
+  if (!pipeline_.unfit().empty()) {
+    fault_ = Fault::unusable;
+    why_unusable_ = pipeline_.unfit();
+  } else if (auto said = pipeline_.take_look()) {
+    if (const auto why = durability_.conclude(*std::move(said), false)) {
+      fault_ = Fault::refused;
+      why_unusable_ = *why;
+    } else {
+      look_later();
+    }
   }
-  touched_.clear();
+  if (!why_unusable_.empty()) stop_taking(why_unusable_);
+}
+
+/// No reply comes any more. Unless it was a cut, nothing is taken from now on: run() goes on after what else is
+/// ready now.
+void RedisStore::Connection::end(std::string why, bool is_cut) {
+  end_ = {std::move(why), is_cut};
+  if (!is_cut) stop_taking(end_.why);
+  connected_ = false;
+  read_to_end_.cancel();
 }
 
 void RedisStore::Connection::send_waiting() {
-  if (writing_) return;  // it is called again when that write is done
+  if (writing_ || !connected_)
+    return;  // it is called again when that write is done, or there is a connection
   {
     const std::lock_guard lock(mutex_);
     wake_posted_ = false;
     std::swap(waiting_, taken_);
   }
-  const auto now = Clock::now();
-  if (!taken_.batches.empty()) {
-    if (free_rounds_.empty()) {
-      rounds_.push_back(std::make_unique<RedisRound>(settings_.proxy));
-      free_rounds_.push_back(rounds_.back().get());
-    }
-    RedisRound& round = *free_rounds_.back();
-    free_rounds_.pop_back();
-    for (const auto& [hits, reply] : taken_.batches) {
-      if (hits->deadline() < now) {
-        refuse(*hits, *reply);
-      } else {
-        round.add(*hits, *reply);
-      }
-    }
-    round.group();
-    for (std::size_t command = 0; command < round.commands(); ++command) {
-      const bool known = known_.contains(round.token(command));
-      send(round, command, known ? RedisRound::Form::plain : RedisRound::Form::script, now);
-    }
-    if (round.commands() == 0) free_rounds_.push_back(&round);
-  }
-  for (const auto& [id, deadline, reply] : taken_.tokens) {
-    if (deadline < now) {
-      reply->on_added(domain::Failure::not_done);
-      continue;
-    }
-    append_command({"HSETNX", redis_key(id), "", std::to_string(std::time(nullptr))}, unsent_);
-    in_flight_.push_back({.sent = now, .add = reply, .id = id});
-  }
+  pipeline_.send(taken_.batches, taken_.tokens, Clock::now());
   taken_.batches.clear();
   taken_.tokens.clear();
   write();
 }
 
 void RedisStore::Connection::write() {
-  if (writing_ || unsent_.empty()) return;
+  std::string& out = pipeline_.out();
+  if (writing_ || out.empty()) return;
   watch();
   boost::system::error_code error;
-  unsent_.erase(0, socket_.write_some(asio::buffer(unsent_), error));
+  out.erase(0, socket_.write_some(asio::buffer(out), error));
   if (error && error != asio::error::would_block) {
-    unsent_.clear();
-    const std::string reason = error.message();
+    connected_ = false;  // nothing may follow what was perhaps half of a command
+    out.clear();
     socket_.shutdown(Socket::shutdown_both, error);  // so that the reader finds out, too
-    return stop_taking(reason);                      // nothing may follow what was perhaps half of a command
+    return;
   }
-  if (unsent_.empty()) return;
+  if (out.empty()) return;
   writing_ = true;
   socket_.async_wait(Socket::wait_write, [this](boost::system::error_code wait_error) {
     writing_ = false;
@@ -287,34 +233,61 @@ void RedisStore::Connection::write() {
 
 /// Sees to it that a Redis that hangs is noticed.
 void RedisStore::Connection::watch() {
-  if (in_flight_.empty() || std::exchange(watching_, true)) return;
-  watchdog_.expires_at(std::max(in_flight_.front().sent, heard_) + settings_.reply_deadline);
+  if (!pipeline_.is_waiting() || std::exchange(watching_, true)) return;
+  watchdog_.expires_at(std::max(pipeline_.waiting_since(), heard_) + settings_.reply_deadline);
   watchdog_.async_wait([this](boost::system::error_code error) {
     watching_ = false;
-    if (error || in_flight_.empty()) return;
-    if (std::max(in_flight_.front().sent, heard_) + settings_.reply_deadline > Clock::now()) return watch();
+    if (error || !pipeline_.is_waiting()) return;
+    if (std::max(pipeline_.waiting_since(), heard_) + settings_.reply_deadline > Clock::now()) return watch();
     hung_ = true;
     boost::system::error_code ignored;
     socket_.close(ignored);
   });
 }
 
+/// The greeting went well. Sends what has waited for it.
 void RedisStore::Connection::become_ready() {
   {
     const std::lock_guard lock(mutex_);
     why_not_ready_.clear();
   }
+  connected_ = true;
   changes_.good("Redis at " + to_string(settings_.redis) + " is reachable");
-  looking_ = !settings_.proxy;
-  if (looking_) look_later();
+  look_later();
   end_attempt();
+  send_waiting();
+}
+
+/// Whether the connection that has ended is made anew at once. Until that has failed this Redis is ready, and what
+/// comes waits.
+bool RedisStore::Connection::renew_at_once() {
+  if (!end_.is_cut) return false;
+  const auto now = Clock::now();
+  if (now - renewed_ < renewal_pause) {
+    stop_taking(end_.why);
+    return false;
+  }
+  renewed_ = now;
+  changes_.bad("Redis at " + to_string(settings_.redis) + ": " + end_.why + "; connecting again");
+  return true;
+}
+
+std::string_view RedisStore::Connection::beginning_of(Fault fault) {
+  switch (fault) {
+    case Fault::unreachable:
+      return " is not reachable: ";
+    case Fault::unusable:
+      return " cannot be used: ";
+    case Fault::refused:
+      return " keeps less than --require-durability asks: ";
+  }
+  return {};
 }
 
 /// Refuses what has not been sent, and what comes.
 void RedisStore::Connection::stop_taking(const std::string& reason) {
   const std::string why =
-      "Redis at " + to_string(settings_.redis) +
-      (refused_ ? " keeps less than --require-durability asks: " : " is not reachable: ") + reason;
+      "Redis at " + to_string(settings_.redis) + std::string(beginning_of(fault_)) + reason;
   Waiting not_sent;
   {
     const std::lock_guard lock(mutex_);
@@ -328,39 +301,38 @@ void RedisStore::Connection::stop_taking(const std::string& reason) {
   for (const auto& waiting : not_sent.tokens) waiting.reply->on_added(domain::Failure::not_done);
 }
 
-void RedisStore::Connection::lose(const std::string& reason) {
+void RedisStore::Connection::lose() {
   boost::system::error_code ignored;
   socket_.close(ignored);
-  looking_ = false;
+  connected_ = false;
+  hung_ = false;
+  fault_ = Fault::unreachable;
+  why_unusable_.clear();
+  replies_.emplace();
   look_timer_.cancel();
-  stop_taking(reason);
-  for (const auto& command : std::exchange(in_flight_, {})) {
-    if (command.add != nullptr) {
-      command.add->on_added(domain::Failure::perhaps_done);
-    } else if (command.round != nullptr) {
-      command.round->give_up(command.command, command.part, domain::Verdict::perhaps_counted());
-      touched_.push_back(command.round);
-    }
-  }
-  deliver();
-  unsent_.clear();
+  watchdog_.cancel();
+  pipeline_.lose();
 }
 
-/// Logs what went wrong with a key, now and then; or sees that it is not about the key.
-void RedisStore::Connection::report(const RedisRound::Trouble& trouble) {
-  if (is_unfit(trouble.error)) {
-    if (unfit_.empty()) {
-      unfit_ = "it says " + trouble.error;
-      stop_taking(unfit_);
-    }
-    return;
-  }
+/// Logs what went wrong with a key, now and then.
+void RedisStore::Connection::report(const RedisPipeline::Trouble& trouble) {
   const auto now = Clock::now();
   if (now - key_reported_ < key_report_pause) return;
   key_reported_ = now;
   runtime::log_warning("Redis at " + to_string(settings_.redis) +
                        (trouble.perhaps_counted ? ": perhaps counted: " : ": not counted: ") + trouble.key +
                        ": " + trouble.error);
+}
+
+/// Asks again whether this Redis would count, and what it may lose: its settings can be changed while it runs, and it
+/// can fall silent.
+void RedisStore::Connection::look_later() {
+  look_timer_.expires_after(look_pause);
+  look_timer_.async_wait([this](boost::system::error_code error) {
+    if (error || !connected_ || !why_unusable_.empty()) return;
+    pipeline_.look(Clock::now());
+    write();
+  });
 }
 
 }  // namespace tracker::store

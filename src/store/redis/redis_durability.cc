@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "store/redis/redis_error.h"
 #include "store/redis/redis_round.h"
 
 namespace tracker::store {
@@ -62,15 +63,15 @@ void RedisDurability::append_questions(std::string& out) {
 void RedisDurability::take(const redisReply& reply) {
   if (reply.type == REDIS_REPLY_ARRAY) {
     for (std::size_t i = 0; i + 1 < reply.elements; i += 2) {
-      facts_.emplace(text_of(*reply.element[i]), text_of(*reply.element[i + 1]));
+      facts_.emplace(text_of(*reply.element[i]), printable(text_of(*reply.element[i + 1])));
     }
   } else if (reply.type == REDIS_REPLY_STRING) {
     read_info(text_of(reply), [this](std::string_view name, std::string_view value) {
       if (name == "aof_enabled") value = value == "1" ? "yes" : "no";
-      if (const auto config = name_of_info(name); !config.empty()) facts_.emplace(config, value);
+      if (const auto config = name_of_info(name); !config.empty()) facts_.emplace(config, printable(value));
     });
   } else if (reply.type == REDIS_REPLY_ERROR && refusal_.empty()) {
-    refusal_ = text_of(reply);
+    refusal_ = printable(text_of(reply));
   }
 }
 

@@ -15,10 +15,11 @@ namespace tracker::store {
 /// judgement out.
 class RedisDurability {
  public:
-  /// Appends the questions; so many replies are then to be taken, in their order. What Redis refuses to say
+  /// Appends the questions: so many of CONFIG, then so many of INFO; the replies are then to be taken. What Redis refuses to say
   /// (CONFIG may be forbidden or renamed) stays unknown, as far as INFO does not tell it.
   static void append_questions(std::string& out);
-  static constexpr std::size_t questions = 5;
+  static constexpr std::size_t config_questions = 3;
+  static constexpr std::size_t info_questions = 2;
   void take(const redisReply& reply);
 
   /// Call it when all replies are there, with what was known before. A Redis that was just told to append is

@@ -15,6 +15,8 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
+constexpr std::size_t questions = RedisDurability::config_questions + RedisDurability::info_questions;
+
 void take(RedisDurability& durability, const std::string& bytes) {
   const std::unique_ptr<redisReader, void (*)(redisReader*)> reader(redisReaderCreate(), redisReaderFree);
   redisReaderFeed(reader.get(), bytes.data(), bytes.size());
@@ -70,7 +72,7 @@ TEST(RedisDurability, AsksSoManyQuestions) {
   RedisDurability::append_questions(out);
   std::size_t commands = 0;
   for (std::size_t i = 0; i < out.size(); ++i) commands += out[i] == '*' && (i == 0 || out[i - 1] == '\n');
-  EXPECT_EQ(commands - 1, RedisDurability::questions) << "the pattern *append* begins with one, too\n" << out;
+  EXPECT_EQ(commands - 1, questions) << "the pattern *append* begins with one, too\n" << out;
 }
 
 TEST(RedisDurability, TellsWhatEachSettingLoses) {
@@ -143,7 +145,7 @@ TEST(RedisDurability, WithoutConfigOneThatDoesNotAppendIsKnown) {
 
 TEST(RedisDurability, WhatRefusesEverythingIsNotKnown) {
   RedisDurability durability;
-  for (std::size_t i = 0; i < RedisDurability::questions; ++i) take(durability, "-NOPERM no permissions\r\n");
+  for (std::size_t i = 0; i < questions; ++i) take(durability, "-NOPERM no permissions\r\n");
   durability.follow({}, true);
   EXPECT_EQ(durability.what_a_crash_loses(),
             "what a crash of this Redis loses is not known: it says NOPERM no permissions; whether it may "

@@ -1,7 +1,5 @@
-// How the store's connection begins, and what it asks Redis about itself: before anything is counted, and again
-// from time to time.
-#include <hiredis/hiredis.h>
-
+// How the store's connection begins: before anything is counted, it says who it is and sees whether this Redis would
+// count.
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/post.hpp>
@@ -9,6 +7,7 @@
 #include <boost/asio/write.hpp>
 
 #include "store/redis/redis_connection.h"
+#include "store/redis/redis_error.h"
 
 namespace tracker::store {
 
@@ -17,16 +16,11 @@ namespace asio = boost::asio;
 constexpr auto token = asio::as_tuple(asio::use_awaitable_t<asio::io_context::executor_type>());
 
 constexpr auto connect_deadline = std::chrono::milliseconds(2'000);
-constexpr auto look_pause = std::chrono::milliseconds(1'000);
-constexpr std::string_view probe_key = "tracker:{probe}";
+constexpr std::size_t beginning_bytes = 32;
 }  // namespace
 
 /// Answers what went wrong, or nothing.
 auto RedisStore::Connection::connect() -> Awaitable<std::string> {
-  hung_ = false;
-  refused_ = false;
-  unfit_.clear();
-  replies_.emplace();
   Timer deadline(loop_.get_executor());
   bool late = false;
   asio::ip::basic_resolver<asio::ip::tcp, Executor> resolver(loop_.get_executor());
@@ -61,78 +55,40 @@ auto RedisStore::Connection::connect() -> Awaitable<std::string> {
   co_return late ? "it does not answer" : trouble;
 }
 
-/// Logs in, chooses the database, loads the script, and sees whether it may write (to a key of tracker's own,
-/// which is no token's) and what this Redis may lose, all in one write.
+/// Says what RedisPipeline::greet() has to say, in one write, and hears what comes back. Answers why this Redis
+/// cannot be used, or nothing.
 auto RedisStore::Connection::greet() -> Awaitable<std::string> {
-  const auto& redis = settings_.redis;
-  const std::string database = std::to_string(redis.database);
-  std::string commands;
-  std::size_t replies = 1;
-  if (!redis.password.empty()) {
-    if (redis.user.empty()) {
-      append_command({"AUTH", redis.password}, commands);
-    } else {
-      append_command({"AUTH", redis.user, redis.password}, commands);
-    }
-    ++replies;
-  }
-  if (redis.database != 0) {
-    append_command({"SELECT", database}, commands);
-    ++replies;
-  }
-  append_command({"SCRIPT", "LOAD", track_script}, commands);
-  append_command({"HSETNX", probe_key, "", "1"}, commands);
-  append_command({"DEL", probe_key}, commands);
-  const std::size_t looks = durability_.ask(commands);
-  replies += 2 + looks;
-  const auto [write_error, written] = co_await asio::async_write(socket_, asio::buffer(commands), token);
+  pipeline_.greet(Clock::now());
+  const auto [write_error, written] =
+      co_await asio::async_write(socket_, asio::buffer(pipeline_.out()), token);
   if (write_error) co_return write_error.message();
-
-  std::string trouble;
-  while (replies > 0) {
-    const redisReply* reply = replies_->next();
-    if (replies_->broken()) co_return not_redis;
-    if (reply == nullptr) {
-      const auto [read_error, read] = co_await socket_.async_read_some(asio::buffer(read_buffer_), token);
-      if (read_error) co_return trouble.empty() ? read_error.message() : trouble;
-      replies_->feed({read_buffer_.data(), read});
-      continue;
+  pipeline_.out().clear();
+  std::string beginning;  // of what it sends
+  boost::system::error_code read_error;
+  bool makes_sense = true;
+  while (pipeline_.is_waiting() && makes_sense && !read_error) {
+    const auto [error, read] = co_await socket_.async_read_some(asio::buffer(read_buffer_), token);
+    read_error = error;
+    const std::string_view bytes(read_buffer_.data(), read);
+    if (beginning.size() < beginning_bytes) beginning += bytes.substr(0, beginning_bytes);
+    replies_->feed(bytes);
+    while (const redisReply* reply = makes_sense ? replies_->next() : nullptr) {
+      makes_sense = pipeline_.take(*reply, Clock::now());
     }
-    --replies;
-    const bool matters = replies > looks;  // DEL only tidies up
-    if (replies < looks) {
-      durability_.take(*reply);
-    } else if (reply->type == REDIS_REPLY_ERROR && matters && trouble.empty()) {
-      trouble = "it says " + std::string(text_of(*reply));
-    }
+    if (replies_->broken()) makes_sense = false;
   }
-  if (!trouble.empty()) co_return trouble;
-  trouble = durability_.conclude(true).value_or("");
-  refused_ = !trouble.empty();
+  if (read_error && pipeline_.unfit().empty()) {
+    co_return beginning.empty() ? explain_silent_end(words_of(read_error)) : words_of(read_error);
+  }
+  std::string trouble = pipeline_.unfit();
+  if (trouble.empty() && !makes_sense) trouble = explain_stranger(beginning);
+  if (!trouble.empty()) {
+    fault_ = Fault::unusable;
+    co_return trouble;
+  }
+  trouble = durability_.conclude(pipeline_.take_look().value_or(RedisDurability()), true).value_or("");
+  if (!trouble.empty()) fault_ = Fault::refused;
   co_return trouble;
-}
-
-/// Asks again what this Redis may lose, since its settings can be changed while it runs.
-void RedisStore::Connection::look_later() {
-  look_timer_.expires_after(look_pause);
-  look_timer_.async_wait([this](boost::system::error_code error) {
-    if (error || !looking_) return;
-    looks_due_ = durability_.ask(unsent_);
-    in_flight_.insert(in_flight_.end(), looks_due_, InFlight{.sent = Clock::now()});
-    write();
-  });
-}
-
-void RedisStore::Connection::take_look(const redisReply& reply) {
-  durability_.take(reply);
-  if (--looks_due_ > 0 || !unfit_.empty()) return;
-  if (const auto why = durability_.conclude(false)) {
-    unfit_ = *why;
-    refused_ = true;
-    stop_taking(unfit_);
-  } else {
-    look_later();
-  }
 }
 
 }  // namespace tracker::store

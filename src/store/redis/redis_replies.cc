@@ -8,6 +8,10 @@ namespace tracker::store {
 
 namespace {
 
+// What tracker asks is answered by less.
+constexpr int elements_max = 1024 * 1024;
+constexpr std::size_t reply_bytes_max = 32 * 1024 * 1024;
+
 /// hiredis' own, which allocate each reply.
 const redisReplyObjectFunctions& allocating() {
   static const redisReplyObjectFunctions functions = [] {
@@ -26,10 +30,17 @@ void* create_integer(const redisReadTask* task, long long value) {
   return number;
 }
 
+/// Nothing that tracker asks is answered by arrays in an array; hiredis would free them by recursion.
+void* create_array(const redisReadTask* task, int elements) {
+  if (task->parent != nullptr || elements < 0 || elements > elements_max) return nullptr;
+  return allocating().createArray(task, elements);
+}
+
 redisReplyObjectFunctions* sparing() {
   static redisReplyObjectFunctions functions = [] {
     auto its = allocating();
     its.createInteger = create_integer;
+    its.createArray = create_array;
     return its;
   }();
   return &functions;
@@ -56,13 +67,16 @@ RedisReplies::RedisReplies() : reader_(redisReaderCreateWithFunctions(sparing())
 RedisReplies::~RedisReplies() = default;
 
 void RedisReplies::feed(std::string_view bytes) {
-  redisReaderFeed(reader_.get(), bytes.data(), bytes.size());
+  unread_ += bytes.size();
+  if (redisReaderFeed(reader_.get(), bytes.data(), bytes.size()) != REDIS_OK) broken_ = true;
 }
 
 const redisReply* RedisReplies::next() {
   other_.reset();
   void* reply = nullptr;
-  broken_ = redisReaderGetReply(reader_.get(), &reply) != REDIS_OK;
+  if (redisReaderGetReply(reader_.get(), &reply) != REDIS_OK) broken_ = true;
+  if (reply != nullptr) unread_ = 0;
+  if (unread_ > reply_bytes_max) broken_ = true;
   if (reply != number_.get()) other_.reset(static_cast<redisReply*>(reply));
   return static_cast<redisReply*>(reply);
 }

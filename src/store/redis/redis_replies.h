@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string_view>
 
@@ -20,7 +21,7 @@ class RedisReplies {
   /// The next whole reply, valid until the next call; null: none yet, or broken().
   const redisReply* next();
 
-  /// What was fed is not Redis' protocol.
+  /// What was fed is not Redis' protocol, or more than a reply to tracker can be.
   bool broken() const noexcept { return broken_; }
 
  private:
@@ -31,6 +32,7 @@ class RedisReplies {
   std::unique_ptr<redisReply, Free> number_;  // used again
   std::unique_ptr<redisReply, Free> other_;   // the last reply that was no number
   std::unique_ptr<redisReader, Free> reader_;
+  std::size_t unread_ = 0;  // bytes that were fed since the last reply
   bool broken_ = false;
 };
 

@@ -10,6 +10,7 @@
 #include <tuple>
 
 #include "domain/hex.h"
+#include "store/redis/redis_error.h"
 
 namespace tracker::store {
 
@@ -24,6 +25,7 @@ return counts
 
 const std::string_view tidy_script = R"(
 if redis.call('HEXISTS', KEYS[1], '') == 0 then redis.call('DEL', KEYS[1]) end
+return {}
 )";
 
 std::string_view text_of(const redisReply& reply) {
@@ -81,23 +83,7 @@ void append_bulk(std::size_t number, std::string& out) {
   append_bulk({digits.data(), static_cast<std::size_t>(end - digits.data())}, out);
 }
 
-bool starts_with_any(std::string_view error, std::initializer_list<std::string_view> beginnings) {
-  return std::any_of(beginnings.begin(), beginnings.end(),
-                     [error](auto beginning) { return error.starts_with(beginning); });
-}
-
 }  // namespace
-
-bool is_unfit(std::string_view error) {
-  return starts_with_any(error, {"READONLY", "MASTERDOWN", "LOADING", "OOM", "MISCONF", "NOREPLICAS"});
-}
-
-bool is_not_executed(std::string_view error, bool proxy) {
-  return !proxy || is_unfit(error) ||
-         starts_with_any(error,
-                         {"NOSCRIPT", "WRONGTYPE", "NOPERM", "NOAUTH", "ERR hash value is not an integer",
-                          "ERR increment or decrement would overflow"});
-}
 
 void append_command(std::initializer_list<std::string_view> arguments, std::string& out) {
   append_number('*', arguments.size(), out);
@@ -129,15 +115,14 @@ void RedisRound::group() {
       continue;
     }
     const auto increment = static_cast<std::uint32_t>(increments_.size());
-    increments_.push_back({i, i + 1});
     if (!same_token) commands_.push_back({id(hits_[i]), increment, increment});
+    increments_.push_back({i, i + 1, commands() - 1});
     commands_.back().end = increment + 1;
   }
 }
 
-void RedisRound::append(std::size_t command, Form form, std::string& out) {
-  auto& its = commands_[command];
-  its.form = form;
+void RedisRound::append(std::uint32_t command, Form form, std::string& out) const {
+  const auto& its = commands_[command];
   std::size_t key_begin = 0;  // as an argument, in out
   std::size_t key_end = 0;
   const auto append_key = [&] {
@@ -168,76 +153,44 @@ void RedisRound::append(std::size_t command, Form form, std::string& out) {
   }
 }
 
-void RedisRound::settle_all(const Increment& increment, const domain::Verdict& verdict) {
-  for (auto i = increment.begin; i < increment.end; ++i) settle(hits_[i], verdict);
+domain::Verdict RedisRound::verdict_of(const redisReply& error) const {
+  return is_not_executed(text_of(error), proxy_) ? domain::Verdict::not_counted()
+                                                 : domain::Verdict::perhaps_counted();
 }
 
-void RedisRound::settle_counted(const Increment& increment, std::int64_t count) {
-  count -= increment.end - increment.begin;
-  for (auto i = increment.begin; i < increment.end; ++i) settle(hits_[i], domain::Verdict::counted(++count));
-}
-
-RedisRound::Trouble RedisRound::trouble_of(const domain::TokenId& token, const redisReply& reply,
-                                           bool proxy) {
-  if (reply.type != REDIS_REPLY_ERROR) return {redis_key(token), "a reply that makes no sense", true};
-  return {redis_key(token), std::string(text_of(reply)), !is_not_executed(text_of(reply), proxy)};
-}
-
-RedisRound::Trouble RedisRound::take_reply(std::size_t command, std::size_t part, const redisReply& reply) {
-  const auto& its = commands_[command];
-  if (its.form == Form::plain) return take_plain(command, part, reply);
-  if (reply.type == REDIS_REPLY_NIL) {
-    give_up(command, domain::Verdict::unknown_token());
-    return {};
+bool RedisRound::take_count(std::uint32_t increment, const redisReply& reply) {
+  auto& its = increments_[increment];
+  if (commands_[its.command].met_no_token && reply.type == REDIS_REPLY_INTEGER) {
+    settle_increment(increment, domain::Verdict::unknown_token());
+    return true;
   }
-  if (reply.type != REDIS_REPLY_ARRAY || reply.elements != its.end - its.begin) {
-    // The script ends with an error only before its first increment, so its errors counted nothing.
-    auto trouble = trouble_of(token(command), reply, proxy_);
-    give_up(command, trouble.verdict());
-    return trouble;
+  // What was stored is not negative, unless somebody else wrote it: such a count is no answer.
+  if (reply.type != REDIS_REPLY_INTEGER || reply.integer < its.end - its.begin) {
+    settle_increment(increment, reply.type == REDIS_REPLY_INTEGER ? domain::Verdict::perhaps_counted()
+                                                                  : verdict_of(reply));
+    return false;
   }
-  Trouble trouble;
+  auto count = reply.integer - (its.end - its.begin);
+  for (; its.begin < its.end; ++its.begin) settle(hits_[its.begin], domain::Verdict::counted(++count));
+  return true;
+}
+
+const redisReply* RedisRound::take_counts(std::uint32_t command, const redisReply& reply) {
+  const redisReply* no_count = nullptr;
   for (std::size_t i = 0; i < reply.elements; ++i) {
-    auto its_trouble = take_count(command, i, *reply.element[i]);
-    if (!its_trouble.error.empty()) trouble = std::move(its_trouble);
+    const auto increment = commands_[command].begin + static_cast<std::uint32_t>(i);
+    if (!take_count(increment, *reply.element[i])) no_count = reply.element[i];
   }
-  return trouble;
+  return no_count;
 }
 
-/// The reply to HEXISTS, or to one of the HINCRBYs behind it.
-RedisRound::Trouble RedisRound::take_plain(std::size_t command, std::size_t part, const redisReply& reply) {
-  auto& its = commands_[command];
-  if (part > 0) return take_count(command, part - 1, reply);
-  its.met_no_token = reply.type == REDIS_REPLY_INTEGER && reply.integer == 0;
-  return {};  // an error is said again by those that follow
+void RedisRound::settle_increment(std::uint32_t increment, const domain::Verdict& verdict) {
+  auto& its = increments_[increment];
+  for (; its.begin < its.end; ++its.begin) settle(hits_[its.begin], verdict);
 }
 
-/// The count of one path of a command.
-RedisRound::Trouble RedisRound::take_count(std::size_t command, std::size_t path, const redisReply& reply) {
-  const auto& its = commands_[command];
-  const Increment& increment = increments_[its.begin + path];
-  if (reply.type != REDIS_REPLY_INTEGER) {
-    auto trouble = trouble_of(token(command), reply, proxy_);
-    settle_all(increment, trouble.verdict());
-    return trouble;
-  }
-  if (its.met_no_token) {
-    settle_all(increment, domain::Verdict::unknown_token());
-  } else {
-    settle_counted(increment, reply.integer);
-  }
-  return {};
-}
-
-void RedisRound::give_up(std::size_t command, std::size_t part, const domain::Verdict& verdict) {
-  const auto& its = commands_[command];
-  if (its.form != Form::plain) return give_up(command, verdict);
-  if (part > 0) settle_all(increments_[its.begin + part - 1], verdict);
-}
-
-void RedisRound::give_up(std::size_t command, const domain::Verdict& verdict) {
-  for (auto i = commands_[command].begin; i < commands_[command].end; ++i)
-    settle_all(increments_[i], verdict);
+void RedisRound::settle_command(std::uint32_t command, const domain::Verdict& verdict) {
+  for (auto i = commands_[command].begin; i < commands_[command].end; ++i) settle_increment(i, verdict);
 }
 
 bool RedisRound::deliver() {

@@ -23,10 +23,10 @@ std::string redis_key(const domain::TokenId& id);
 /// path, increment, path, increment ... Answers nil for an unknown token, otherwise for each path its count,
 /// or the error that this one met.
 extern const std::string_view track_script;
-/// Removes a hash that is no token's.
-extern const std::string_view tidy_script;
 /// Its SHA-1 in hex, by which EVALSHA names it.
 const std::string& track_script_sha1();
+/// Removes a hash that is no token's. Answers an empty array.
+extern const std::string_view tidy_script;
 
 /// Appends one command in RESP (an array of bulk strings).
 void append_command(std::initializer_list<std::string_view> arguments, std::string& out);
@@ -34,30 +34,30 @@ void append_command(std::initializer_list<std::string_view> arguments, std::stri
 /// What a reply of text, such as an error, says. Valid as long as the reply.
 std::string_view text_of(const redisReply& reply);
 
-/// A Redis that says this writes nothing for anybody: a replica, one that loads, is full or cannot save.
-bool is_unfit(std::string_view error);
-
-/// Whether a command that got this error was certainly not executed. Without a proxy it was not; a proxy also
-/// has errors of its own, such as that Redis is late, and Redis may execute the command after all.
-bool is_not_executed(std::string_view error, bool proxy);
-
 /// All the hits that wait when the connection can send: one command for each token, equal hits merged into one
 /// increment and its result shared out in order. Pure: bytes out, replies in. Used again after clear().
-/// Belongs to the connection's thread.
+/// Belongs to the connection's thread. Its invariant: an increment gives its hits away with their verdict, so no hit
+/// gets two, whatever comes.
 class RedisRound {
  public:
   /// `proxy`: errors may be those of a proxy before Redis.
   explicit RedisRound(bool proxy = false) : proxy_(proxy) {}
 
-  /// Before encode(). Valid until the last verdict.
+  /// Before group(). Valid until the last verdict.
   void add(const domain::HitBatch& hits, TrackReply& reply);
 
   /// Groups what was added; call once.
   void group();
 
-  /// After group().
-  std::size_t commands() const noexcept { return commands_.size(); }
-  const domain::TokenId& token(std::size_t command) const { return commands_[command].token; }
+  /// After group(): the commands, by their indices.
+  std::uint32_t commands() const noexcept { return static_cast<std::uint32_t>(commands_.size()); }
+  const domain::TokenId& token(std::uint32_t command) const { return commands_[command].token; }
+  /// The increments of a command, one for each path, by their indices in the round: from the first up to the end.
+  std::uint32_t first_increment(std::uint32_t command) const { return commands_[command].begin; }
+  std::uint32_t end_increment(std::uint32_t command) const { return commands_[command].end; }
+  const domain::TokenId& token_of_increment(std::uint32_t increment) const {
+    return token(increments_[increment].command);
+  }
 
   /// How a command is put to Redis.
   enum class Form : std::uint8_t {
@@ -65,35 +65,25 @@ class RedisRound {
     script_text,  // by its text
     plain,        // for a token that was known: HEXISTS, to see that it still is, and HINCRBY for each path
   };
-  void append(std::size_t command, Form form, std::string& out);
-  /// How many replies it will have, in the form in which it was appended.
-  std::size_t replies(std::size_t command) const noexcept {
-    const auto& its = commands_[command];
-    return its.form == Form::plain ? 1 + its.end - its.begin : 1;
-  }
+  /// Only while the command has no verdict yet.
+  void append(std::uint32_t command, Form form, std::string& out) const;
 
-  /// What went wrong with a command; no error: nothing.
-  struct Trouble {
-    std::string key;
-    std::string error;
-    bool perhaps_counted = false;
+  /// HEXISTS met no token: the counts that still come are nobody's.
+  void take_no_token(std::uint32_t command) { commands_[command].met_no_token = true; }
 
-    domain::Verdict verdict() const {
-      return perhaps_counted ? domain::Verdict::perhaps_counted() : domain::Verdict::not_counted();
-    }
-  };
-  /// Of a reply to a command on this key that is not what was asked for.
-  static Trouble trouble_of(const domain::TokenId& token, const redisReply& reply, bool proxy);
+  /// Takes the reply to an increment, an integer or an error, into verdicts. Answers whether it was a count.
+  bool take_count(std::uint32_t increment, const redisReply& reply);
 
-  /// Takes a reply to a command, the how manieth of them, into verdicts.
-  Trouble take_reply(std::size_t command, std::size_t part, const redisReply& reply);
+  /// The same of the script's array, which has an element for each increment. Answers the last element that was no
+  /// count; null: all were.
+  const redisReply* take_counts(std::uint32_t command, const redisReply& reply);
 
-  /// A plain command met no token, after all: what it wrote is to be tidied up.
-  bool met_no_token(std::size_t command) const noexcept { return commands_[command].met_no_token; }
+  /// Gives every hit of a command, or of an increment, the same verdict, unless it has one.
+  void settle_command(std::uint32_t command, const domain::Verdict& verdict);
+  void settle_increment(std::uint32_t increment, const domain::Verdict& verdict);
 
-  /// Gives every hit of a command the same verdict, or every hit that one of its replies was about.
-  void give_up(std::size_t command, const domain::Verdict& verdict);
-  void give_up(std::size_t command, std::size_t part, const domain::Verdict& verdict);
+  /// What an error says of the hits that it was replied to.
+  domain::Verdict verdict_of(const redisReply& error) const;
 
   /// Hands the verdicts that were taken since the last time to their batches. Answers true if all have
   /// theirs.
@@ -111,10 +101,11 @@ class RedisRound {
     TrackReply* reply;
     std::vector<domain::HitVerdict> verdicts;  // not delivered yet
   };
-  /// The hits of one token and path: hits_[begin, end).
+  /// The hits of one token and path that have no verdict yet: hits_[begin, end).
   struct Increment {
     std::uint32_t begin;
     std::uint32_t end;
+    std::uint32_t command;
   };
   /// The increments of one token: increments_[begin, end). The token stands here, since the batch of the first
   /// hit may be gone before the last reply.
@@ -122,7 +113,6 @@ class RedisRound {
     domain::TokenId token;
     std::uint32_t begin;
     std::uint32_t end;
-    Form form = Form::script;
     bool met_no_token = false;
   };
 
@@ -131,10 +121,6 @@ class RedisRound {
   void settle(const Hit& hit, const domain::Verdict& verdict) {
     batches_[hit.batch].verdicts.push_back({hit.hit, verdict});
   }
-  void settle_all(const Increment& increment, const domain::Verdict& verdict);
-  void settle_counted(const Increment& increment, std::int64_t count);
-  Trouble take_count(std::size_t command, std::size_t path, const redisReply& reply);
-  Trouble take_plain(std::size_t command, std::size_t part, const redisReply& reply);
 
   const bool proxy_;
   std::vector<Batch> batches_;

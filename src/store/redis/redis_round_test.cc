@@ -70,13 +70,13 @@ TEST_F(RedisRoundTest, OneCommandForEachTokenAndOneIncrementForEachPath) {
   append_command({"EVAL", track_script, "1", redis_key(high_), "/a", "1", "/b", "3"}, expected);
   EXPECT_EQ(out, expected);
 
-  EXPECT_EQ(round_.take_reply(1, 0, *reply_of("*2\r\n:7\r\n:12\r\n")).error, "");
+  EXPECT_EQ(round_.take_counts(1, *reply_of("*2\r\n:7\r\n:12\r\n")), nullptr);
   EXPECT_FALSE(round_.deliver()) << "one token's hits are still under way";
   EXPECT_EQ(first_verdicts.all,
             (Expected{Verdict::counted(10), std::nullopt, Verdict::counted(7), Verdict::counted(11)}));
   EXPECT_EQ(second_verdicts.all, Expected{Verdict::counted(12)});
 
-  EXPECT_EQ(round_.take_reply(0, 0, *reply_of("$-1\r\n")).error, "");
+  round_.settle_command(0, Verdict::unknown_token());
   EXPECT_TRUE(round_.deliver());
   EXPECT_EQ(first_verdicts.all[1], Verdict::unknown_token());
 }
@@ -96,15 +96,56 @@ TEST_F(RedisRoundTest, KnownTokensNeedNoScript) {
   append_command({"HINCRBY", redis_key(low_), "/a", "1"}, expected);
   append_command({"HINCRBY", redis_key(low_), "/b", "2"}, expected);
   EXPECT_EQ(out, expected);
-  EXPECT_EQ(round_.replies(0), 3U);
+  EXPECT_EQ(round_.end_increment(0) - round_.first_increment(0), 2U);
 
-  EXPECT_EQ(round_.take_reply(0, 0, *reply_of(":1\r\n")).error, "");
-  EXPECT_FALSE(round_.met_no_token(0));
-  EXPECT_EQ(round_.take_reply(0, 1, *reply_of("-OOM no\r\n")).error, "OOM no");
+  EXPECT_FALSE(round_.take_count(0, *reply_of("-OOM no\r\n")));
   EXPECT_FALSE(round_.deliver());
-  EXPECT_EQ(round_.take_reply(0, 2, *reply_of(":7\r\n")).error, "");
+  EXPECT_TRUE(round_.take_count(1, *reply_of(":7\r\n")));
   EXPECT_TRUE(round_.deliver());
   EXPECT_EQ(verdicts.all, (Expected{Verdict::counted(6), Verdict::not_counted(), Verdict::counted(7)}));
+}
+
+TEST_F(RedisRoundTest, AHitThatHasItsVerdictGetsNoOther) {
+  domain::HitBatch hits;
+  hits.push(low_, "/a");
+  hits.push(low_, "/a");
+  hits.push(low_, "/b");
+  Verdicts verdicts(hits.size());
+  round_.add(hits, verdicts);
+  round_.group();
+  EXPECT_TRUE(round_.take_count(0, *reply_of(":2\r\n")));
+  EXPECT_TRUE(round_.take_count(0, *reply_of(":4\r\n")));
+  round_.settle_increment(0, Verdict::not_counted());
+  EXPECT_FALSE(round_.deliver());
+  EXPECT_EQ(round_.take_counts(0, *reply_of("*2\r\n:9\r\n:3\r\n")), nullptr);
+  round_.settle_command(0, Verdict::perhaps_counted());
+  EXPECT_TRUE(round_.deliver());
+  EXPECT_EQ(verdicts.all, (Expected{Verdict::counted(1), Verdict::counted(2), Verdict::counted(3)}));
+}
+
+TEST_F(RedisRoundTest, ACountThatIsLessThanWasAddedIsNoAnswer) {
+  const std::pair<const char*, bool> rows[] = {{":9223372036854775807\r\n", true},
+                                               {":2\r\n", true},
+                                               {":1\r\n", false},
+                                               {":0\r\n", false},
+                                               {":-1\r\n", false},
+                                               {":-9223372036854775808\r\n", false}};
+  for (const auto& [reply, is_count] : rows) {
+    SCOPED_TRACE(reply);
+    RedisRound round;
+    domain::HitBatch hits;
+    hits.push(low_, "/a");
+    hits.push(low_, "/a");
+    Verdicts verdicts(hits.size());
+    round.add(hits, verdicts);
+    round.group();
+    const auto its = reply_of(reply);
+    EXPECT_EQ(round.take_count(0, *its), is_count);
+    EXPECT_TRUE(round.deliver());
+    EXPECT_EQ(verdicts.all,
+              is_count ? (Expected{Verdict::counted(its->integer - 1), Verdict::counted(its->integer)})
+                       : (Expected{Verdict::perhaps_counted(), Verdict::perhaps_counted()}));
+  }
 }
 
 TEST_F(RedisRoundTest, ATokenThatIsNotKnownAnyMoreIsUnknown) {
@@ -114,12 +155,9 @@ TEST_F(RedisRoundTest, ATokenThatIsNotKnownAnyMoreIsUnknown) {
   Verdicts verdicts(hits.size());
   round_.add(hits, verdicts);
   round_.group();
-  std::string out;
-  round_.append(0, RedisRound::Form::plain, out);
-  round_.take_reply(0, 0, *reply_of(":0\r\n"));
-  EXPECT_TRUE(round_.met_no_token(0));
-  round_.take_reply(0, 1, *reply_of(":1\r\n"));
-  round_.give_up(0, 2, Verdict::perhaps_counted());  // the connection is lost
+  round_.take_no_token(0);
+  EXPECT_TRUE(round_.take_count(0, *reply_of(":1\r\n")));
+  round_.settle_increment(1, Verdict::perhaps_counted());  // the connection is lost
   EXPECT_TRUE(round_.deliver());
   EXPECT_EQ(verdicts.all, (Expected{Verdict::unknown_token(), Verdict::perhaps_counted()}));
 }
@@ -136,95 +174,32 @@ TEST_F(RedisRoundTest, ABatchIsNotLookedAtAfterItsLastVerdict) {
   round_.add(first, first_verdicts);
   round_.add(second, second_verdicts);
   round_.group();
-  std::string out;
-  round_.append(0, RedisRound::Form::plain, out);
-  round_.take_reply(0, 0, *reply_of(":0\r\n"));
-  round_.take_reply(0, 1, *reply_of(":1\r\n"));
+  round_.take_no_token(0);
+  round_.take_count(0, *reply_of(":1\r\n"));
   EXPECT_FALSE(round_.deliver());
   EXPECT_EQ(first_verdicts.all, Expected{Verdict::unknown_token()});
   first.clear();
   first.push(high_, "/another");
 
-  EXPECT_EQ(round_.take_reply(0, 2, *reply_of("-OOM no\r\n")).key, redis_key(low_));
-  EXPECT_EQ(round_.take_reply(0, 3, *reply_of("+what\r\n")).key, redis_key(low_));
+  EXPECT_FALSE(round_.take_count(1, *reply_of("-OOM no\r\n")));
+  EXPECT_EQ(round_.token_of_increment(2), low_) << "which is to be named in the log";
+  round_.settle_increment(2, Verdict::perhaps_counted());
   EXPECT_EQ(round_.token(0), low_) << "whose hash is to be tidied up";
   EXPECT_TRUE(round_.deliver());
   EXPECT_EQ(second_verdicts.all, (Expected{Verdict::not_counted(), Verdict::perhaps_counted()}));
 }
 
-TEST_F(RedisRoundTest, AnErrorFailsItsOwnHitsAndNamesTheKey) {
+TEST_F(RedisRoundTest, AnErrorFailsItsOwnHits) {
   domain::HitBatch hits;
   hits.push(low_, "/bad");
   hits.push(low_, "/good");
-  hits.push(high_, "/");
   Verdicts verdicts(hits.size());
   round_.add(hits, verdicts);
   round_.group();
-  const auto bad_field =
-      round_.take_reply(0, 0, *reply_of("*2\r\n-ERR hash value is not an integer\r\n:3\r\n"));
-  EXPECT_EQ(bad_field.key, redis_key(low_));
-  EXPECT_EQ(bad_field.error, "ERR hash value is not an integer");
-  const auto bad_key = round_.take_reply(1, 0, *reply_of("-WRONGTYPE Operation against a key\r\n"));
-  EXPECT_EQ(bad_key.key, redis_key(high_));
-  EXPECT_EQ(bad_key.error, "WRONGTYPE Operation against a key");
+  const auto reply = reply_of("*2\r\n-ERR hash value is not an integer\r\n:3\r\n");
+  EXPECT_EQ(round_.take_counts(0, *reply), reply->element[0]);
   EXPECT_TRUE(round_.deliver());
-  EXPECT_EQ(verdicts.all, (Expected{Verdict::not_counted(), Verdict::counted(3), Verdict::not_counted()}));
-}
-
-// A proxy has errors of its own, and Redis may still execute what the proxy has given up.
-TEST_F(RedisRoundTest, BehindAProxyOnlyRedisOwnErrorsMeanNotCounted) {
-  const struct {
-    const char* error;
-    Verdict behind_a_proxy;
-  } rows[] = {
-      {"READONLY You can't write against a read only replica.", Verdict::not_counted()},
-      {"MASTERDOWN Link with MASTER is down", Verdict::not_counted()},
-      {"LOADING Redis is loading the dataset in memory", Verdict::not_counted()},
-      {"OOM command not allowed when used memory > 'maxmemory'.", Verdict::not_counted()},
-      {"MISCONF Redis is configured to save RDB snapshots", Verdict::not_counted()},
-      {"NOREPLICAS Not enough good replicas to write.", Verdict::not_counted()},
-      {"NOSCRIPT No matching script. Please use EVAL.", Verdict::not_counted()},
-      {"WRONGTYPE Operation against a key holding the wrong kind of value", Verdict::not_counted()},
-      {"NOPERM this user has no permissions", Verdict::not_counted()},
-      {"NOAUTH Authentication required.", Verdict::not_counted()},
-      {"ERR hash value is not an integer", Verdict::not_counted()},
-      {"ERR increment or decrement would overflow", Verdict::not_counted()},
-      {"ERR Connection timed out", Verdict::perhaps_counted()},
-      {"upstream failure", Verdict::perhaps_counted()},
-      {"", Verdict::perhaps_counted()},
-  };
-  for (const auto& [error, behind_a_proxy] : rows) {
-    for (const auto form : {RedisRound::Form::script, RedisRound::Form::plain}) {
-      for (const bool proxy : {false, true}) {
-        SCOPED_TRACE(error);
-        const auto expected = proxy ? behind_a_proxy : Verdict::not_counted();
-        const auto reply = reply_of("-" + std::string(error) + "\r\n");
-        RedisRound round(proxy);
-        domain::HitBatch hits;
-        hits.push(low_, "/a");
-        Verdicts verdicts(hits.size());
-        round.add(hits, verdicts);
-        round.group();
-        std::string out;
-        round.append(0, form, out);
-        for (std::size_t part = 0; part < round.replies(0); ++part) round.take_reply(0, part, *reply);
-        EXPECT_TRUE(round.deliver());
-        EXPECT_EQ(verdicts.all, Expected{expected});
-      }
-    }
-  }
-}
-
-TEST_F(RedisRoundTest, AReplyThatMakesNoSenseMayHaveCounted) {
-  domain::HitBatch hits;
-  hits.push(low_, "/a");
-  hits.push(low_, "/b");
-  Verdicts verdicts(hits.size());
-  round_.add(hits, verdicts);
-  round_.group();
-  EXPECT_NE(round_.take_reply(0, 0, *reply_of("*1\r\n:1\r\n")).error, "");
-  EXPECT_TRUE(round_.deliver());
-  EXPECT_EQ(verdicts.all, (Expected{Verdict::perhaps_counted(), Verdict::perhaps_counted()}));
+  EXPECT_EQ(verdicts.all, (Expected{Verdict::not_counted(), Verdict::counted(3)}));
 }
 
 TEST_F(RedisRoundTest, WhatIsGivenUpGetsItsVerdictAndTheRoundIsUsedAgain) {
@@ -236,7 +211,7 @@ TEST_F(RedisRoundTest, WhatIsGivenUpGetsItsVerdictAndTheRoundIsUsedAgain) {
     round_.add(hits, verdicts);
     round_.group();
     ASSERT_EQ(round_.commands(), 1U);
-    round_.give_up(0, Verdict::perhaps_counted());
+    round_.settle_command(0, Verdict::perhaps_counted());
     EXPECT_TRUE(round_.deliver());
     EXPECT_EQ(verdicts.all, (Expected{Verdict::perhaps_counted(), Verdict::perhaps_counted()}));
     round_.clear();

@@ -5,20 +5,9 @@
 #include <memory>
 
 #include "store/counter_store.h"
-#include "store/redis/redis_address.h"
+#include "store/redis/redis_settings.h"
 
 namespace tracker::store {
-
-struct RedisSettings {
-  RedisAddress redis;
-  /// A Redis that has not replied for so long is taken for hung: what was sent is perhaps counted, and the
-  /// connection is made anew.
-  std::chrono::milliseconds reply_deadline{2'000};
-  /// A proxy stands before it: it is not asked what it may lose.
-  bool proxy = false;
-  /// Counts only while this Redis keeps all that it has answered, so far as it says.
-  bool require_durability = false;
-};
 
 /// Counts in Redis, over one pipelined connection on an event loop, which others may share. It connects, and connects
 /// again, by itself; while it cannot, every hit is refused at once. What was sent is never sent again.

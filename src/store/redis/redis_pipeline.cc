@@ -1,0 +1,360 @@
+#include "store/redis/redis_pipeline.h"
+
+#include <hiredis/hiredis.h>
+
+#include <algorithm>
+#include <ctime>
+#include <utility>
+
+#include "store/redis/redis_error.h"
+
+namespace tracker::store {
+
+const domain::TokenId probe_id{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x58, 0x73}};
+const domain::TokenId far_probe_id{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x95, 0xc4}};
+
+namespace {
+
+constexpr std::size_t known_tokens_max = 1'000'000;  // about 40 MB
+
+/// Redis takes it for no number. So HINCRBY is judged like any other one (may this user write, may this Redis), and
+/// then changes nothing.
+constexpr std::string_view no_increment = "00";
+
+/// Adds a token and takes it away again, in one step that no kill can come between. One that is there stays.
+constexpr std::string_view probe_add_script = R"(
+local added = redis.pcall('HSETNX', KEYS[1], '', '0')
+if type(added) == 'table' then return added end
+if added == 1 then redis.pcall('DEL', KEYS[1]) end
+return {}
+)";
+
+bool is_empty_array(const redisReply& reply) {
+  return reply.type == REDIS_REPLY_ARRAY && reply.elements == 0;
+}
+
+bool is_count_or_error(const redisReply* reply) {
+  return reply->type == REDIS_REPLY_INTEGER ||
+         (reply->type == REDIS_REPLY_ERROR && !is_no_script(text_of(*reply)));
+}
+
+bool is_text(const redisReply* reply) {
+  return reply->type == REDIS_REPLY_STRING;
+}
+
+/// An array all of whose elements are such.
+bool is_array_of(bool (*is_such)(const redisReply*), const redisReply& reply) {
+  return reply.type == REDIS_REPLY_ARRAY &&
+         std::all_of(reply.element, reply.element + reply.elements, is_such);
+}
+
+}  // namespace
+
+RedisPipeline::RedisPipeline(const RedisSettings& settings) : settings_(settings) {}
+
+void RedisPipeline::ask(Question question, std::initializer_list<std::string_view> command,
+                        Clock::time_point now) {
+  append_command(command, out_);
+  due_.push_back({.sent = now, .question = question});
+}
+
+void RedisPipeline::greet(Clock::time_point now) {
+  unfit_.clear();
+  in_doubt_ = false;
+  const auto& redis = settings_.redis;
+  if (!redis.password.empty() && redis.user.empty()) ask(Question::log_in, {"AUTH", redis.password}, now);
+  if (!redis.password.empty() && !redis.user.empty()) {
+    ask(Question::log_in, {"AUTH", redis.user, redis.password}, now);
+  }
+  if (redis.database != 0) ask(Question::choose, {"SELECT", std::to_string(redis.database)}, now);
+  const std::string key = redis_key(probe_id);
+  ask(Question::probe_script_text, {"EVAL", track_script, "1", key}, now);
+  probe(now);
+  ask(Question::probe_add, {"EVAL", probe_add_script, "1", key}, now);
+  ask_about_durability(now);
+  questions_due_ = due_.size();
+}
+
+void RedisPipeline::look(Clock::time_point now) {
+  const std::size_t before = due_.size();
+  if (settings_.proxy) ask(Question::ping, {"PING"}, now);
+  if (!settings_.proxy || std::exchange(in_doubt_, false)) probe(now);
+  ask_about_durability(now);
+  questions_due_ = due_.size() - before;
+}
+
+/// What counting does, on keys that are no token's, and without effect.
+void RedisPipeline::probe(Clock::time_point now) {
+  const std::string key = redis_key(probe_id);
+  ask(Question::probe_script, {"EVALSHA", track_script_sha1(), "1", key}, now);
+  ask(Question::probe_increment, {"HINCRBY", key, "/", no_increment}, now);
+  ask(Question::probe_exists, {"HEXISTS", redis_key(doubtful_), ""}, now);
+}
+
+void RedisPipeline::ask_about_durability(Clock::time_point now) {
+  durability_ = {};
+  if (settings_.proxy) return;  // it would answer for itself
+  RedisDurability::append_questions(out_);
+  due_.insert(due_.end(), RedisDurability::config_questions, Due{.sent = now, .question = Question::config});
+  due_.insert(due_.end(), RedisDurability::info_questions, Due{.sent = now, .question = Question::info});
+}
+
+void RedisPipeline::send(std::span<const Batch> batches, std::span<const Token> tokens,
+                         Clock::time_point now) {
+  if (!batches.empty()) {
+    if (free_rounds_.empty()) {
+      rounds_.push_back(std::make_unique<RedisRound>(settings_.proxy));
+      free_rounds_.push_back(rounds_.back().get());
+    }
+    RedisRound& round = *free_rounds_.back();
+    free_rounds_.pop_back();
+    for (const auto& [hits, reply] : batches) {
+      if (hits->deadline() < now) {
+        reply->on_one_verdict_for_all(hits->size(), domain::Verdict::not_counted());
+      } else {
+        round.add(*hits, *reply);
+      }
+    }
+    round.group();
+    for (std::uint32_t command = 0; command < round.commands(); ++command) send_command(round, command, now);
+    if (round.commands() == 0) {
+      round.clear();
+      free_rounds_.push_back(&round);
+    }
+  }
+  for (const auto& [id, deadline, reply] : tokens) {
+    if (deadline < now) {
+      reply->on_added(domain::Failure::not_done);
+      continue;
+    }
+    append_command({"HSETNX", redis_key(id), "", std::to_string(std::time(nullptr))}, out_);
+    due_.push_back({.sent = now, .question = Question::add, .add = reply, .id = id});
+  }
+}
+
+void RedisPipeline::send_command(RedisRound& round, std::uint32_t command, Clock::time_point now) {
+  if (!known_.contains(round.token(command))) {
+    round.append(command, RedisRound::Form::script, out_);
+    due_.push_back({.sent = now, .question = Question::script, .index = command, .round = &round});
+    return;
+  }
+  round.append(command, RedisRound::Form::plain, out_);
+  due_.push_back({.sent = now, .question = Question::exists, .index = command, .round = &round});
+  for (auto i = round.first_increment(command); i < round.end_increment(command); ++i) {
+    due_.push_back({.sent = now, .question = Question::increment, .index = i, .round = &round});
+  }
+}
+
+/// By its type and shape alone.
+bool RedisPipeline::can_reply(const Due& due, const redisReply& reply) {
+  if (reply.type == REDIS_REPLY_ERROR) {
+    return due.question == Question::script || due.question == Question::probe_script ||
+           !is_no_script(text_of(reply));
+  }
+  switch (due.question) {
+    case Question::increment:
+    case Question::probe_increment:
+      return reply.type == REDIS_REPLY_INTEGER;
+    case Question::exists:
+    case Question::add:
+    case Question::probe_exists:
+      return reply.type == REDIS_REPLY_INTEGER && (reply.integer == 0 || reply.integer == 1);
+    case Question::script:
+    case Question::script_text:
+      return reply.type == REDIS_REPLY_NIL ||
+             (is_array_of(is_count_or_error, reply) &&
+              reply.elements == due.round->end_increment(due.index) - due.round->first_increment(due.index));
+    case Question::probe_script:
+    case Question::probe_script_text:
+      return reply.type == REDIS_REPLY_NIL || is_empty_array(reply);
+    case Question::probe_add:
+    case Question::tidy_up:
+      return is_empty_array(reply);
+    case Question::log_in:
+    case Question::choose:
+      return reply.type == REDIS_REPLY_STATUS && text_of(reply) == "OK";
+    case Question::config:
+      return is_array_of(is_text, reply) && reply.elements % 2 == 0;
+    case Question::info:
+      return is_text(&reply);
+    case Question::ping:
+      return reply.type == REDIS_REPLY_STATUS;
+  }
+  return false;
+}
+
+bool RedisPipeline::take(const redisReply& reply, Clock::time_point now) {
+  if (due_.empty() || !can_reply(due_.front(), reply)) return false;
+  const Due due = due_.front();
+  due_.pop_front();
+  switch (due.question) {
+    case Question::increment:
+      if (!due.round->take_count(due.index, reply)) meet(due.round->token_of_increment(due.index), reply);
+      touch(due.round);
+      break;
+    case Question::exists:
+      take_exists(due, reply, now);
+      break;
+    case Question::script:
+    case Question::script_text:
+      take_script(due, reply, now);
+      break;
+    case Question::add:
+      take_add(due, reply);
+      break;
+    case Question::tidy_up:
+      break;  // it was tidied up, or stays: it is nobody's
+    case Question::config:
+    case Question::info:
+      durability_.take(reply);
+      take_question(due.question, reply);
+      break;
+    default:
+      take_question(due.question, reply);
+  }
+  return true;
+}
+
+/// The commands behind it say an error about the key again.
+void RedisPipeline::take_exists(const Due& due, const redisReply& reply, Clock::time_point now) {
+  const auto& id = due.round->token(due.index);
+  if (reply.type == REDIS_REPLY_ERROR) return meet(id, reply);
+  if (reply.integer == 1) return;
+  // A token that was known is gone, since somebody emptied this Redis. What follows writes a hash that is nobody's.
+  due.round->take_no_token(due.index);
+  known_.erase(id);
+  append_command({"EVAL", tidy_script, "1", redis_key(id)}, out_);
+  due_.push_back({.sent = now, .question = Question::tidy_up});
+}
+
+void RedisPipeline::take_script(const Due& due, const redisReply& reply, Clock::time_point now) {
+  RedisRound& round = *due.round;
+  if (reply.type == REDIS_REPLY_ERROR && is_no_script(text_of(reply))) {  // somebody emptied the script cache
+    round.append(due.index, RedisRound::Form::script_text, out_);
+    due_.push_back({.sent = now, .question = Question::script_text, .index = due.index, .round = &round});
+    return;
+  }
+  const auto& id = round.token(due.index);
+  if (reply.type == REDIS_REPLY_NIL) {
+    round.settle_command(due.index, domain::Verdict::unknown_token());
+  } else if (reply.type == REDIS_REPLY_ERROR) {
+    // The script ends with an error only before its first increment, so it counted nothing.
+    round.settle_command(due.index, round.verdict_of(reply));
+    meet(id, reply);
+  } else {
+    know(id);
+    if (const auto* no_count = round.take_counts(due.index, reply)) meet(id, *no_count);
+  }
+  touch(&round);
+}
+
+void RedisPipeline::take_add(const Due& due, const redisReply& reply) {
+  if (reply.type == REDIS_REPLY_INTEGER) {
+    know(due.id);
+    return due.add->on_added(std::nullopt);
+  }
+  meet(due.id, reply);
+  due.add->on_added(is_not_executed(text_of(reply), settings_.proxy) ? domain::Failure::not_done
+                                                                     : domain::Failure::perhaps_done);
+}
+
+/// A reply to a part of a greeting or a look.
+void RedisPipeline::take_question(Question question, const redisReply& reply) {
+  look_done_ = --questions_due_ == 0;
+  if (reply.type != REDIS_REPLY_ERROR || !unfit_.empty()) return;
+  const auto error = text_of(reply);
+  switch (question) {
+    case Question::log_in:
+      unfit_ = explain_login(error, settings_);
+      return;
+    case Question::choose:
+      unfit_ = explain(error, settings_) + ": it has no database " +
+               std::to_string(settings_.redis.database) + " for --redis-addr (REDIS_ADDR)";
+      return;
+    case Question::probe_increment:
+      if (is_unfit(error)) unfit_ = explain(error, settings_);  // otherwise that it is no number
+      return;
+    case Question::probe_script:
+    case Question::probe_script_text:
+    case Question::probe_exists:
+    case Question::probe_add:
+      if (!is_no_script(error) && !is_wrong_type(error)) unfit_ = explain(error, settings_);
+      return;
+    default:
+      return;  // what it does not say of its durability is not known; an error to PING is a sign of life
+  }
+}
+
+void RedisPipeline::know(const domain::TokenId& id) {
+  if (known_.size() >= known_tokens_max) known_.clear();
+  known_.insert(id);
+}
+
+void RedisPipeline::touch(RedisRound* round) {
+  if (touched_.empty() || touched_.back() != round) touched_.push_back(round);
+}
+
+/// What went wrong with a command on this token's key.
+void RedisPipeline::meet(const domain::TokenId& id, const redisReply& reply) {
+  if (reply.type != REDIS_REPLY_ERROR) {
+    trouble_ = {redis_key(id), "the count is less than what was added to it", true};
+    return;
+  }
+  const auto error = text_of(reply);
+  if (is_unfit(error)) {
+    if (!settings_.proxy) {
+      if (unfit_.empty()) unfit_ = explain(error, settings_);
+      doubtful_ = id;
+      return;
+    }
+    in_doubt_ = true;  // behind a proxy there may be others that are fit
+  }
+  trouble_ = {redis_key(id), printable(error), !is_not_executed(error, settings_.proxy)};
+}
+
+void RedisPipeline::deliver() {
+  std::sort(touched_.begin(), touched_.end());
+  touched_.erase(std::unique(touched_.begin(), touched_.end()), touched_.end());
+  for (RedisRound* round : touched_) {
+    if (!round->deliver()) continue;
+    round->clear();
+    free_rounds_.push_back(round);
+  }
+  touched_.clear();
+}
+
+void RedisPipeline::lose() {
+  for (const auto& due : std::exchange(due_, {})) {
+    switch (due.question) {
+      case Question::increment:
+        due.round->settle_increment(due.index, domain::Verdict::perhaps_counted());
+        touch(due.round);
+        break;
+      case Question::script:
+      case Question::script_text:
+        due.round->settle_command(due.index, domain::Verdict::perhaps_counted());
+        touch(due.round);
+        break;
+      case Question::add:
+        due.add->on_added(domain::Failure::perhaps_done);
+        break;
+      default:
+        break;
+    }
+  }
+  deliver();
+  out_.clear();
+  questions_due_ = 0;
+  look_done_ = false;
+}
+
+std::optional<RedisDurability> RedisPipeline::take_look() {
+  if (!std::exchange(look_done_, false)) return std::nullopt;
+  return std::exchange(durability_, {});
+}
+
+std::optional<RedisPipeline::Trouble> RedisPipeline::take_trouble() {
+  return std::exchange(trouble_, std::nullopt);
+}
+
+}  // namespace tracker::store

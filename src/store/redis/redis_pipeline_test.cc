@@ -1,0 +1,277 @@
+#include "store/redis/redis_pipeline.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "store/redis/redis_replies.h"
+
+namespace tracker::store {
+namespace {
+
+using domain::Verdict;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+using Expected = std::vector<std::optional<Verdict>>;
+
+struct Verdicts final : TrackReply {
+  explicit Verdicts(std::size_t hits) : all(hits) {}
+  void on_verdicts(std::span<const domain::HitVerdict> verdicts) override {
+    for (const auto& [hit, verdict] : verdicts) {
+      EXPECT_FALSE(all.at(hit).has_value()) << "a second verdict";
+      all.at(hit) = verdict;
+    }
+  }
+  std::vector<std::optional<Verdict>> all;
+};
+
+struct Added final : AddReply {
+  void on_added(std::optional<domain::Failure> failure) override { outcomes.push_back(failure); }
+  std::vector<std::optional<domain::Failure>> outcomes;
+};
+
+class RedisPipelineTest : public testing::Test {
+ protected:
+  // A pipeline that has greeted, and knows `known_`.
+  RedisPipelineTest() : RedisPipelineTest(RedisSettings{}) {}
+  explicit RedisPipelineTest(const RedisSettings& settings) : pipeline_(settings) {
+    pipeline_.greet(now_);
+    EXPECT_TRUE(take(settings.proxy ? greeting : greeting + durability));
+    EXPECT_FALSE(pipeline_.is_waiting());
+    EXPECT_TRUE(pipeline_.take_look().has_value());
+    EXPECT_EQ(pipeline_.unfit(), "");
+    add(known_);
+    EXPECT_TRUE(take(":1\r\n"));
+    EXPECT_THAT(added_.outcomes, ElementsAre(std::nullopt));
+    added_.outcomes.clear();
+    pipeline_.out().clear();
+  }
+
+  // Takes the replies in these bytes, all of which must be there. False: one of them could be none.
+  bool take(const std::string& bytes) {
+    RedisReplies replies;
+    replies.feed(bytes);
+    while (const redisReply* reply = replies.next()) {
+      if (!pipeline_.take(*reply, now_)) return false;
+    }
+    pipeline_.deliver();
+    return !replies.broken();
+  }
+
+  void track(const domain::HitBatch& hits, Verdicts& verdicts) {
+    const RedisPipeline::Batch batch{&hits, &verdicts};
+    pipeline_.send({&batch, 1}, {}, now_);
+  }
+
+  void add(const domain::TokenId& id) {
+    const RedisPipeline::Token token{id, domain::Deadline::max(), &added_};
+    pipeline_.send({}, {&token, 1}, now_);
+  }
+
+  // Sends one hit for each path, takes the replies, and loses the connection.
+  std::vector<std::optional<Verdict>> verdicts_after(const domain::TokenId& id,
+                                                     const std::vector<std::string>& paths,
+                                                     const std::string& replies) {
+    domain::HitBatch hits;
+    for (const auto& path : paths) hits.push(id, path);
+    Verdicts verdicts(hits.size());
+    track(hits, verdicts);
+    makes_sense_ = take(replies);
+    pipeline_.lose();
+    return verdicts.all;
+  }
+
+  static inline const std::string greeting =
+      "$-1\r\n$-1\r\n-ERR value is not an integer or out of range\r\n:0\r\n*0\r\n";
+  static inline const std::string durability = "*0\r\n*0\r\n*0\r\n$0\r\n\r\n$0\r\n\r\n";
+  static inline const std::string no_script = "-NOSCRIPT No matching script. Please use EVAL.\r\n";
+
+  const RedisPipeline::Clock::time_point now_{std::chrono::seconds(1'000)};
+  const domain::TokenId known_{{1}};
+  const domain::TokenId other_{{2}};
+  Added added_;
+  RedisPipeline pipeline_;
+  bool makes_sense_ = false;
+};
+
+TEST_F(RedisPipelineTest, GreetsByDoingWhatCountingDoes) {
+  RedisPipeline pipeline(RedisSettings{.redis = *parse_redis_address("redis://u:p@h/3")});
+  pipeline.greet(now_);
+  const std::string key = redis_key(probe_id);
+  std::string expected;
+  append_command({"AUTH", "u", "p"}, expected);
+  append_command({"SELECT", "3"}, expected);
+  append_command({"EVAL", track_script, "1", key}, expected);
+  append_command({"EVALSHA", track_script_sha1(), "1", key}, expected);
+  append_command({"HINCRBY", key, "/", "00"}, expected);
+  append_command({"HEXISTS", redis_key(far_probe_id), ""}, expected);
+  EXPECT_THAT(pipeline.out(), StartsWith(expected));
+}
+
+TEST_F(RedisPipelineTest, CountsAndLearnsOfTokens) {
+  EXPECT_THAT(verdicts_after(known_, {"/a", "/a", "/b"}, ":1\r\n:2\r\n:9\r\n"),
+              ElementsAre(Verdict::counted(1), Verdict::counted(2), Verdict::counted(9)));
+  EXPECT_THAT(verdicts_after(other_, {"/a"}, "*1\r\n:1\r\n"), ElementsAre(Verdict::counted(1)));
+  EXPECT_THAT(verdicts_after(other_, {"/a"}, ":1\r\n:2\r\n"), ElementsAre(Verdict::counted(2)));
+  EXPECT_THAT(verdicts_after({{3}}, {"/a"}, "$-1\r\n"), ElementsAre(Verdict::unknown_token()));
+}
+
+TEST_F(RedisPipelineTest, WhatIsLostIsPerhapsCounted) {
+  add(other_);
+  EXPECT_THAT(verdicts_after(known_, {"/a", "/b"}, ":0\r\n:1\r\n:1\r\n"),
+              ElementsAre(Verdict::counted(1), Verdict::perhaps_counted()));
+  EXPECT_THAT(verdicts_after(other_, {"/a"}, ""), ElementsAre(Verdict::perhaps_counted()));
+  add(other_);
+  pipeline_.lose();
+  EXPECT_THAT(added_.outcomes, ElementsAre(std::nullopt, domain::Failure::perhaps_done));
+}
+
+// Whether there are two of one reply, or it is to another question: HEXISTS has no script.
+TEST_F(RedisPipelineTest, NoScriptMeansSomethingForEvalshaAlone) {
+  EXPECT_THAT(verdicts_after(known_, {"/a", "/b"}, no_script + ":1\r\n:1\r\n"),
+              ElementsAre(Verdict::perhaps_counted(), Verdict::perhaps_counted()));
+  EXPECT_FALSE(makes_sense_);
+  EXPECT_THAT(verdicts_after(known_, {"/a", "/b"}, ":1\r\n:1\r\n" + no_script),
+              ElementsAre(Verdict::counted(1), Verdict::perhaps_counted()));
+  EXPECT_FALSE(makes_sense_);
+  EXPECT_THAT(verdicts_after(other_, {"/a"}, "*1\r\n" + no_script), ElementsAre(Verdict::perhaps_counted()));
+  EXPECT_FALSE(makes_sense_);
+  add(other_);
+  EXPECT_FALSE(take(no_script));
+  pipeline_.lose();
+  EXPECT_THAT(added_.outcomes, ElementsAre(domain::Failure::perhaps_done));
+}
+
+TEST_F(RedisPipelineTest, NoScriptSendsTheCommandAgainOnce) {
+  domain::HitBatch hits;
+  hits.push(other_, "/a");
+  hits.push(other_, "/b");
+  Verdicts verdicts(hits.size());
+  track(hits, verdicts);
+  pipeline_.out().clear();
+  EXPECT_TRUE(take(no_script));
+  std::string expected;
+  append_command({"EVAL", track_script, "1", redis_key(other_), "/a", "1", "/b", "1"}, expected);
+  EXPECT_EQ(pipeline_.out(), expected);
+  EXPECT_FALSE(take(no_script));
+  pipeline_.lose();
+  EXPECT_EQ(verdicts.all, (Expected{Verdict::perhaps_counted(), Verdict::perhaps_counted()}));
+}
+
+TEST_F(RedisPipelineTest, WhatCannotBeAReplyIsTakenForNone) {
+  const struct {
+    const domain::TokenId& id;
+    const char* reply;
+  } rows[] = {
+      {known_, ":2\r\n"},
+      {known_, ":-1\r\n"},
+      {known_, "$-1\r\n"},
+      {known_, "+OK\r\n"},
+      {known_, "*1\r\n:1\r\n"},
+      {known_, ":1\r\n$1\r\n5\r\n"},
+      {known_, ":1\r\n*0\r\n"},
+      {other_, "*0\r\n"},
+      {other_, "*2\r\n:1\r\n:1\r\n"},
+      {other_, ":1\r\n"},
+      {other_, "*1\r\n$1\r\n1\r\n"},
+      {other_, "*1\r\n*1\r\n:1\r\n"},
+      {other_, "*1\r\n$-1\r\n"},
+      {other_, "+OK\r\n"},
+      {other_, "$1\r\n1\r\n"},
+      {other_, ">1\r\n:1\r\n"},
+  };
+  for (const auto& [id, reply] : rows) {
+    SCOPED_TRACE(reply);
+    EXPECT_THAT(verdicts_after(id, {"/a"}, reply), ElementsAre(Verdict::perhaps_counted()));
+    EXPECT_FALSE(makes_sense_);
+  }
+  EXPECT_FALSE(take(":1\r\n")) << "nothing was asked";
+}
+
+TEST_F(RedisPipelineTest, ATokenThatIsGoneIsTidiedUpOnce) {
+  domain::HitBatch hits;
+  hits.push(known_, "/a");
+  hits.push(known_, "/b");
+  Verdicts verdicts(hits.size());
+  track(hits, verdicts);
+  pipeline_.out().clear();
+  EXPECT_TRUE(take(":0\r\n:1\r\n:1\r\n"));
+  EXPECT_EQ(verdicts.all, (Expected{Verdict::unknown_token(), Verdict::unknown_token()}));
+  std::string expected;
+  append_command({"EVAL", tidy_script, "1", redis_key(known_)}, expected);
+  EXPECT_EQ(pipeline_.out(), expected);
+  EXPECT_TRUE(take("*0\r\n"));
+  EXPECT_FALSE(pipeline_.is_waiting());
+}
+
+TEST_F(RedisPipelineTest, AnErrorOfAKeyFailsItsOwnHits) {
+  EXPECT_THAT(verdicts_after(known_, {"/a", "/b"}, ":1\r\n-ERR hash value is not an integer\r\n:5\r\n"),
+              ElementsAre(Verdict::not_counted(), Verdict::counted(5)));
+  EXPECT_EQ(pipeline_.unfit(), "");
+  const auto trouble = pipeline_.take_trouble();
+  ASSERT_TRUE(trouble.has_value());
+  EXPECT_EQ(trouble->key, redis_key(known_));
+  EXPECT_EQ(trouble->error, "ERR hash value is not an integer");
+  EXPECT_FALSE(trouble->perhaps_counted);
+}
+
+TEST_F(RedisPipelineTest, AnErrorOfAllMakesItUnfitAndItsKeyIsLookedAtNext) {
+  EXPECT_THAT(verdicts_after(known_, {"/a"}, ":1\r\n-MOVED 1 127.0.0.1:1\r\n"),
+              ElementsAre(Verdict::not_counted()));
+  EXPECT_THAT(pipeline_.unfit(), HasSubstr("this is a node of a Redis Cluster"));
+  EXPECT_FALSE(pipeline_.take_trouble().has_value());
+  pipeline_.greet(now_);
+  EXPECT_EQ(pipeline_.unfit(), "");
+  std::string expected;
+  append_command({"HEXISTS", redis_key(known_), ""}, expected);
+  EXPECT_THAT(pipeline_.out(), HasSubstr(expected));
+}
+
+// Each of what it probes, refused alone.
+TEST_F(RedisPipelineTest, AGreetingThatIsRefusedInPartIsUnfit) {
+  const std::string denied = "-NOPERM this user has no permissions\r\n";
+  const std::string replies[] = {"$-1\r\n", "$-1\r\n", "-ERR value is not an integer or out of range\r\n",
+                                 ":0\r\n", "*0\r\n"};
+  for (std::size_t refused = 0; refused < std::size(replies); ++refused) {
+    pipeline_.greet(now_);
+    std::string all;
+    for (std::size_t i = 0; i < std::size(replies); ++i) all += i == refused ? denied : replies[i];
+    EXPECT_TRUE(take(all + durability));
+    EXPECT_THAT(pipeline_.unfit(), HasSubstr("ACL SETUSER default")) << refused;
+    pipeline_.lose();
+  }
+}
+
+TEST_F(RedisPipelineTest, ALookProbesWithoutEffect) {
+  pipeline_.look(now_);
+  EXPECT_TRUE(take("$-1\r\n-ERR value is not an integer or out of range\r\n:0\r\n" + durability));
+  EXPECT_TRUE(pipeline_.take_look().has_value());
+  EXPECT_FALSE(pipeline_.take_look().has_value());
+  EXPECT_EQ(pipeline_.unfit(), "");
+  pipeline_.look(now_);
+  EXPECT_TRUE(take("$-1\r\n-READONLY no\r\n:0\r\n" + durability));
+  EXPECT_THAT(pipeline_.unfit(), HasSubstr("READONLY"));
+}
+
+class RedisProxyPipelineTest : public RedisPipelineTest {
+ protected:
+  RedisProxyPipelineTest() : RedisPipelineTest(RedisSettings{.redis = {}, .proxy = true}) {}
+};
+
+TEST_F(RedisProxyPipelineTest, AnErrorFailsItsOwnHitsAndTheNextLookSeesWhetherAllAreConcerned) {
+  pipeline_.look(now_);
+  EXPECT_EQ(pipeline_.out(), "*1\r\n$4\r\nPING\r\n");
+  EXPECT_TRUE(take("+PONG\r\n"));
+  EXPECT_THAT(
+      verdicts_after(known_, {"/a", "/b"}, ":1\r\n-MOVED 1 127.0.0.1:1\r\n-ERR Connection timed out\r\n"),
+      ElementsAre(Verdict::not_counted(), Verdict::perhaps_counted()));
+  EXPECT_EQ(pipeline_.unfit(), "");
+  EXPECT_EQ(pipeline_.take_trouble()->key, redis_key(known_));
+  pipeline_.look(now_);
+  EXPECT_TRUE(take("+PONG\r\n$-1\r\n-MOVED 1 127.0.0.1:1\r\n:0\r\n"));
+  EXPECT_THAT(pipeline_.unfit(), HasSubstr("MOVED"));
+}
+
+}  // namespace
+}  // namespace tracker::store
