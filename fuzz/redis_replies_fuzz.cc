@@ -1,0 +1,331 @@
+// Fuzzes what hears Redis' replies: a model of Redis executes the commands of live rounds, and each of its replies may
+// be changed on its way: replaced, doubled, left out, cut. Whatever comes, each hit and each mint gets one verdict; no
+// hit is sent twice; and as long as nothing was changed, the verdicts are what the model counted.
+#include <hiredis/hiredis.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "require.h"
+#include "store/redis/redis_pipeline.h"
+#include "store/redis/redis_replies.h"
+
+namespace {
+
+using namespace tracker;
+using store::RedisPipeline;
+using Arguments = std::vector<std::string>;
+
+/// What a reply is replaced by.
+constexpr std::array<std::string_view, 32> others = {
+    ":0\r\n",
+    ":1\r\n",
+    ":2\r\n",
+    ":-1\r\n",
+    ":9223372036854775807\r\n",
+    ":-9223372036854775808\r\n",
+    ":9223372036854775808\r\n",
+    "*0\r\n",
+    "*1\r\n:0\r\n",
+    "*1\r\n:9223372036854775807\r\n",
+    "*2\r\n:-9223372036854775808\r\n:1\r\n",
+    "*1\r\n*1\r\n:1\r\n",
+    "*1\r\n$-1\r\n",
+    "*2\r\n$1\r\na\r\n$1\r\nb\r\n",
+    "*3\r\n$1\r\na\r\n:1\r\n-NOSCRIPT no\r\n",
+    "*-1\r\n",
+    "$-1\r\n",
+    "$0\r\n\r\n",
+    "$3\r\na:b\r\n",
+    "+OK\r\n",
+    "+PONG\r\n",
+    "-NOSCRIPT no\r\n",
+    "-ERR Connection timed out\r\n",
+    "-NOPERM no\r\n",
+    "-MOVED 1 127.0.0.1:1\r\n",
+    "-WRONGTYPE no\r\n",
+    "-\r\n",
+    ">2\r\n+message\r\n+x\r\n",
+    "%1\r\n+a\r\n:1\r\n",
+    "_\r\n",
+    "HTTP/1.1 400 Bad Request\r\n",
+    "\x15\x03\x03\x00\x02\x02\x0a",
+};
+
+/// Of 256 replies, so many are not changed.
+constexpr std::size_t unchanged = 224;
+
+/// The bytes of the input, one after the other; zeros behind its end.
+class Choices {
+ public:
+  explicit Choices(std::string_view input) : left_(input) {}
+  bool ended() const { return left_.empty(); }
+  std::size_t next() {
+    if (left_.empty()) return 0;
+    const auto choice = static_cast<std::uint8_t>(left_.front());
+    left_.remove_prefix(1);
+    return choice;
+  }
+
+ private:
+  std::string_view left_;
+};
+
+/// As much of Redis as tracker uses.
+class Model {
+ public:
+  std::string execute(const Arguments& command) {
+    const std::string& name = command.at(0);
+    if (name == "HSETNX") return number(fields(command.at(1)).emplace("", 0).second);
+    if (name == "HEXISTS") return number(exists(command.at(1)));
+    if (name == "HINCRBY") return increment(command.at(1), command.at(2), command.at(3));
+    if (name == "EVALSHA" && flushed) return "-NOSCRIPT No matching script. Please use EVAL.\r\n";
+    if (name == "EVALSHA") return track(command);
+    if (name == "EVAL" && command.at(1) == store::track_script) {
+      flushed = false;
+      return track(command);
+    }
+    if (name == "EVAL") {  // tidies up, or adds a probe and takes it away
+      if (!exists(command.at(3))) hashes.erase(command.at(3));
+      return "*0\r\n";
+    }
+    if (name == "CONFIG") return "*2\r\n$4\r\nsave\r\n$0\r\n\r\n";
+    if (name == "INFO") return "$13\r\naof_enabled:1\r\n";
+    if (name == "PING") return "+PONG\r\n";
+    require(name == "AUTH" || name == "SELECT", "a command is known");
+    return "+OK\r\n";
+  }
+
+  bool flushed = true;
+  std::map<std::string, std::map<std::string, std::int64_t>> hashes;
+  std::map<std::string, std::int64_t> sent;  // increments of keys and paths, of tokens or not
+
+ private:
+  static std::string number(std::int64_t value) { return ":" + std::to_string(value) + "\r\n"; }
+  std::map<std::string, std::int64_t>& fields(const std::string& key) { return hashes[key]; }
+  bool exists(const std::string& key) const {
+    const auto found = hashes.find(key);
+    return found != hashes.end() && found->second.contains("");
+  }
+  std::string increment(const std::string& key, const std::string& path, const std::string& by) {
+    if (by == "00") return "-ERR value is not an integer or out of range\r\n";
+    sent[key + path] += std::stoll(by);
+    return number(fields(key)[path] += std::stoll(by));
+  }
+  std::string track(const Arguments& command) {
+    for (std::size_t i = 4; i < command.size(); i += 2) {
+      if (!exists(command[3])) sent[command[3] + command[i]] += std::stoll(command[i + 1]);
+    }
+    if (!exists(command[3])) return "$-1\r\n";
+    std::string counts = "*" + std::to_string((command.size() - 4) / 2) + "\r\n";
+    for (std::size_t i = 4; i < command.size(); i += 2) {
+      counts += increment(command[3], command[i], command[i + 1]);
+    }
+    return counts;
+  }
+};
+
+struct Hits final : store::TrackReply {
+  void on_verdicts(std::span<const domain::HitVerdict> its) override {
+    for (const auto& [hit, verdict] : its) {
+      require(hit < verdicts.size(), "a verdict is about a hit that there is");
+      require(!verdicts[hit].has_value(), "a hit has one verdict");
+      verdicts[hit] = verdict;
+    }
+  }
+  domain::HitBatch batch;
+  std::vector<std::optional<domain::Verdict>> verdicts;
+};
+
+struct Mint final : store::AddReply {
+  void on_added(std::optional<domain::Failure> failure) override {
+    require(!outcome.has_value(), "a mint has one outcome");
+    outcome = failure;
+  }
+  std::optional<std::optional<domain::Failure>> outcome;
+};
+
+class Run {
+ public:
+  explicit Run(std::string_view input)
+      : choices_(input), pipeline_({.redis = {}, .proxy = choices_.next() % 2 == 1}) {}
+
+  void run() {
+    connect();
+    for (int step = 0; step < 200 && !choices_.ended(); ++step) {
+      switch (choices_.next() % 8) {
+        case 0:
+          pipeline_.look({});
+          break;
+        case 1:
+          mint();
+          break;
+        case 2:
+          model_.flushed = true;
+          break;
+        case 3:
+          model_.hashes.erase(store::redis_key(id()));
+          break;
+        default:
+          track();
+      }
+      if (choices_.next() % 2 == 0 && !exchange()) {
+        pipeline_.lose();
+        require(!pipeline_.is_waiting(), "nothing waits after the end");
+        connect();
+      }
+    }
+    if (exchange()) {
+      require(changed_ || !pipeline_.is_waiting(), "each reply is taken");
+    }
+    pipeline_.lose();
+    judge();
+  }
+
+ private:
+  domain::TokenId id() { return {{static_cast<std::uint8_t>(choices_.next() % 3)}}; }
+
+  void connect() {
+    replies_.emplace();
+    shifted_ = false;
+    pipeline_.greet({});
+  }
+
+  void mint() {
+    auto& its = *mints_.emplace_back(std::make_unique<Mint>());
+    const RedisPipeline::Token token{id(), domain::Deadline::max(), &its};
+    pipeline_.send({}, {&token, 1}, {});
+  }
+
+  void track() {
+    std::vector<RedisPipeline::Batch> batches;
+    for (std::size_t more = choices_.next() % 3 + 1; more > 0; --more) {
+      auto& its = *hits_.emplace_back(std::make_unique<Hits>());
+      for (std::size_t hits = choices_.next() % 5 + 1; hits > 0; --hits) {
+        const auto token = id();
+        const std::string path = "/" + std::to_string(choices_.next() % 3);
+        its.batch.push(token, path);
+        ++tracked_[store::redis_key(token) + path];
+      }
+      its.verdicts.resize(its.batch.size());
+      batches.push_back({&its.batch, &its});
+    }
+    pipeline_.send(batches, {}, {});
+  }
+
+  /// Lets the model execute what was sent, and the pipeline hear the replies. False: the connection is at its end.
+  bool exchange() {
+    while (!pipeline_.out().empty()) {
+      store::RedisReplies commands;  // a command is written as a reply is
+      commands.feed(pipeline_.out());
+      std::string bytes;
+      bool goes_on = true;
+      while (const auto* command = commands.next()) {
+        Arguments arguments;
+        for (std::size_t i = 0; i < command->elements; ++i) {
+          arguments.emplace_back(command->element[i]->str, command->element[i]->len);
+        }
+        if (goes_on) goes_on = change(model_.execute(arguments), arguments.at(0) == "EVALSHA", bytes);
+      }
+      require(!commands.broken(), "what is said are commands");
+      pipeline_.out().clear();
+      if (!hear(bytes) || !goes_on) return false;
+    }
+    return true;
+  }
+
+  /// Puts the reply behind the bytes, changed or not. False: nothing more comes.
+  bool change(const std::string& reply, bool is_script, std::string& bytes) {
+    const auto choice = choices_.next();
+    if (choice < unchanged) {
+      lied_ |= shifted_ && reply.starts_with("-NOSCRIPT");
+      bytes += reply;
+      return true;
+    }
+    changed_ = true;
+    switch (choice % 5) {
+      case 0:
+      case 1: {
+        const auto other = others[choices_.next() % others.size()];
+        if (is_script || shifted_) lied_ |= other.starts_with("-NOSCRIPT");
+        bytes += other;
+        return true;
+      }
+      case 2:
+        shifted_ = true;
+        lied_ |= reply.starts_with("-NOSCRIPT");
+        bytes += reply + reply;
+        return true;
+      case 3:
+        shifted_ = true;
+        return true;
+      default:
+        bytes += reply.substr(0, choices_.next() % (reply.size() + 1));
+        return false;
+    }
+  }
+
+  bool hear(std::string_view bytes) {
+    const std::size_t piece = choices_.next() % 64 + 1;
+    while (!bytes.empty()) {
+      replies_->feed(bytes.substr(0, piece));
+      bytes.remove_prefix(std::min(piece, bytes.size()));
+      while (const auto* reply = replies_->next()) {
+        if (!pipeline_.take(*reply, {})) return false;
+      }
+      pipeline_.deliver();
+      pipeline_.take_look();
+      pipeline_.take_trouble();
+      if (replies_->broken()) return false;
+    }
+    return true;
+  }
+
+  void judge() const {
+    for (const auto& mint : mints_) {
+      require(mint->outcome.has_value(), "a mint has its outcome");
+      require(changed_ || mint->outcome != std::optional(domain::Failure::not_done), "the model mints");
+    }
+    std::map<std::string, std::int64_t> counted;
+    for (const auto& hits : hits_) {
+      for (std::size_t hit = 0; hit < hits->verdicts.size(); ++hit) {
+        require(hits->verdicts[hit].has_value(), "a hit has its verdict");
+        require(changed_ || hits->verdicts[hit]->kind != domain::Verdict::Kind::not_counted,
+                "the model counts");
+        const bool is_counted = hits->verdicts[hit]->kind == domain::Verdict::Kind::counted;
+        counted[store::redis_key(hits->batch.id(hit)) + std::string(hits->batch.path(hit))] += is_counted;
+      }
+    }
+    for (const auto& [counter, sent] : model_.sent) {
+      require(lied_ || sent <= tracked_.at(counter), "no hit is sent twice");
+      require(changed_ || counted[counter] <= sent, "what is answered was counted");
+    }
+  }
+
+  Choices choices_;
+  Model model_;
+  RedisPipeline pipeline_;
+  std::optional<store::RedisReplies> replies_;
+  std::vector<std::unique_ptr<Hits>> hits_;
+  std::vector<std::unique_ptr<Mint>> mints_;
+  std::map<std::string, std::int64_t> tracked_;
+  bool changed_ = false;  // a reply
+  bool shifted_ = false;  // replies of this connection answer other questions
+  bool lied_ = false;     // NOSCRIPT was said of a script that was executed: that cannot be seen through
+};
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  Run({reinterpret_cast<const char*>(data), size}).run();
+  return 0;
+}
