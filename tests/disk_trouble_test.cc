@@ -33,15 +33,19 @@ class DiskTroubleTest : public testing::Test {
  protected:
   void start(const Arguments& more = {}) {
     program_.reset();
+    program_ = start_program(more);
+    doors_ = program_->wait_listening();
+  }
+
+  std::unique_ptr<Program> start_program(const Arguments& more = {}) {
     Arguments arguments{"serve",        "--store",       "rocksdb:" + store().string(),
                         "--envoy-addr", "127.0.0.1:0",   "--health-addr",
                         "127.0.0.1:0",  "--cache-bytes", "1MiB"};
     arguments.insert(arguments.end(), more.begin(), more.end());
-    program_ =
-        std::make_unique<Program>(arguments, Environment{{"LD_PRELOAD", preload_name(FAILING_DISK_LIBRARY)},
-                                                         {"FAILING_DISK", control().string()},
-                                                         {"ASAN_OPTIONS", "verify_asan_link_order=0"}});
-    doors_ = program_->wait_listening();
+    return std::make_unique<Program>(arguments,
+                                     Environment{{"LD_PRELOAD", preload_name(FAILING_DISK_LIBRARY)},
+                                                 {"FAILING_DISK", control().string()},
+                                                 {"ASAN_OPTIONS", "verify_asan_link_order=0"}});
   }
 
   // Such as "sync broken .log". Whole at once.
@@ -199,6 +203,89 @@ TEST_F(DiskTroubleTest, AFullDiskRefusesAndServesAgainByItself) {
   EXPECT_EQ(Caller(envoy()).count("/p", token), counted + 2);
 }
 
+// No room has many names: each refuses, says what is lacking and what to do, and is outlasted.
+TEST_F(DiskTroubleTest, WhateverIsLackingRefusesAndServesAgainByItself) {
+  start();
+  const std::string token = Caller(envoy()).mint();
+  int counted = 0;
+  for (const auto& [how, reason] :
+       {std::pair("write quota /db/", "raise the quota"), std::pair("write large /db/", "ulimit -f"),
+        std::pair("write full /db/", "is full")}) {
+    SCOPED_TRACE(how);
+    EXPECT_EQ(Caller(envoy()).count("/p", token), ++counted);
+    fail(how);
+    Caller caller(envoy());
+    for (int i = 0; i < 10; ++i) EXPECT_TRUE(is_refusal(caller.ask(get("/p", token)), 503));
+    EXPECT_THAT(wait_readyz(health(), 503), HasSubstr(reason));
+    recover();
+    wait_readyz(health(), 200);
+  }
+  EXPECT_EQ(Caller(envoy()).count("/p", token), counted + 1) << "no refused one was counted";
+}
+
+// The store opens logs, tables and manifests while it counts, and may get no descriptor for one.
+TEST_F(DiskTroubleTest, FilesThatCannotBeOpenedForWantOfDescriptorsAreTriedAgain) {
+  for (const auto& [how, reason] :
+       {std::pair("open few .log", "ulimit -n"), std::pair("open few .sst", "ulimit -n"),
+        std::pair("open few-in-all .log", "fs.file-max"), std::pair("open full .log", "is full")}) {
+    SCOPED_TRACE(how);
+    start();
+    Caller caller(envoy());
+    const std::string token = caller.mint();
+    EXPECT_EQ(caller.count("/p", token), 1);
+    fail(how);
+    const int counted = count_until_it_fails(token);
+    EXPECT_THAT(wait_readyz(health(), 503), HasSubstr(reason));
+    recover();
+    wait_readyz(health(), 200);
+    EXPECT_EQ(caller.count("/p", token), 2);
+    expect_second_counts(caller, token, counted);
+  }
+}
+
+TEST_F(DiskTroubleTest, AStartWithoutRoomSaysWhatIsLackingAndALaterOneServes) {
+  start();
+  const std::string token = mint_and_count(10);
+  program_->send_signal(SIGTERM);
+  EXPECT_EQ(program_->wait_exit(), 0);
+  for (const auto& [how, reason] :
+       {std::pair("write quota /db/", "raise the quota"), std::pair("write full /db/", "make room"),
+        std::pair("write large /db/", "ulimit -f"), std::pair("open few .sst", "ulimit -n"),
+        std::pair("open few .log", "ulimit -n"), std::pair("open few MARK", "ulimit -n")}) {
+    SCOPED_TRACE(how);
+    fail(how);
+    program_ = start_program();
+    EXPECT_EQ(program_->wait_exit(), 1);
+    const auto output = program_->standard_error();
+    EXPECT_THAT(output, testing::AllOf(HasSubstr(store().string()), HasSubstr(reason),
+                                       testing::Not(HasSubstr("damaged"))));
+    EXPECT_EQ(std::count(output.begin(), output.end(), '\n'), 1) << output;
+  }
+  recover();
+  start();
+  EXPECT_EQ(Caller(envoy()).count("/p", token), 11);
+}
+
+// A real one: the kernel also sends SIGXFSZ.
+TEST_F(DiskTroubleTest, ALimitOfFileSizesRefusesAndServesAgainWhenItIsRaised) {
+  Program program(
+      {"-c", "ulimit -Sf 600; exec '" + tracker_binary() + "' serve --store 'rocksdb:" + store().string() +
+                 "' --envoy-addr 127.0.0.1:0 --health-addr 127.0.0.1:0 --threads 1"},
+      Environment{}, "/bin/bash");
+  doors_ = program.wait_listening();
+  Caller caller(envoy());
+  const std::string token = caller.mint();
+  const int counted = count_until_it_fails(token);
+  EXPECT_GT(counted, 100);
+  EXPECT_THAT(wait_readyz(health(), 503), HasSubstr("ulimit -f"));
+  const rlimit none{RLIM_INFINITY, RLIM_INFINITY};
+  ASSERT_EQ(::prlimit(program.pid(), RLIMIT_FSIZE, &none, nullptr), 0);
+  wait_readyz(health(), 200);
+  expect_second_counts(caller, token, counted);
+  program.send_signal(SIGTERM);
+  EXPECT_EQ(program.wait_exit(), 0) << program.output();
+}
+
 TEST_F(DiskTroubleTest, AFullDiskInTheBackgroundRefusesAndServesAgain) {
   for (const auto* how : {"write full .sst", "write full MANIFEST"}) {
     SCOPED_TRACE(how);
@@ -243,7 +330,8 @@ TEST_F(DiskTroubleTest, ADamagedTableThatACompactionMeetsIsCalledDamaged) {
   }
   int damaged = 0;
   for (const auto& entry : fs::directory_iterator(store() / "db")) {
-    if (entry.path().extension() != ".sst") continue;
+    // The small one has the store's secret alone, which a start reads.
+    if (entry.path().extension() != ".sst" || entry.file_size() < 4096) continue;
     std::fstream table(entry.path(), std::ios::binary | std::ios::in | std::ios::out);
     table.seekp(static_cast<std::streamoff>(entry.file_size() / 2));
     table << "damage";

@@ -113,10 +113,12 @@ OpenStore StoreChoice::open(boost::asio::io_context& loop, std::chrono::millisec
     try {
       auto store = std::make_unique<store::RocksDbStore>(settings);
       auto* rocksdb = store.get();
-      return {std::move(store),
-              "store=rocksdb:" + rocksdb->directory() + " tokens=" +
-                  std::to_string(rocksdb->tokens_at_open()) + " " + what_can_be_lost(settings.durability),
-              rocksdb};
+      auto note = "store=rocksdb:" + rocksdb->directory() +
+                  " tokens=" + std::to_string(rocksdb->tokens_at_open()) + " ";
+      if (const auto bytes = rocksdb->left_out_bytes_at_open(); bytes > 0) {
+        note += "torn_tail_left_out_bytes=" + std::to_string(bytes) + " ";
+      }
+      return {std::move(store), note + what_can_be_lost(settings.durability), rocksdb};
     } catch (const store::StoreError& error) {
       throw StartupError(StartupError::refused_by_the_machine,
                          "--store rocksdb:" + directory + ": " + error.what());

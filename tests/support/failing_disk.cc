@@ -4,11 +4,13 @@
 //   write ERROR PART   writing to a file whose path holds PART fails; half of what is to be written is, before, as far
 //                      as that is whole sectors
 //   sync ERROR PART    fsync and fdatasync of it fail
+//   open ERROR PART    opening it fails
 //
-// ERROR is full (ENOSPC) or broken (EIO).
+// ERROR is full (ENOSPC), quota (EDQUOT), large (EFBIG), few (EMFILE), few-in-all (ENFILE) or broken (EIO).
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -30,13 +32,31 @@ Function* next(const char* name) {
 using Write = ssize_t(int, const void*, size_t);
 using WriteAt = ssize_t(int, const void*, size_t, off_t);
 using Sync = int(int);
+using Open = int(const char*, int, ...);
+using Allocate = int(int, int, off_t, off_t);
 
-// The error that this call is to meet on this file; 0: none.
-int wanted_error(const char* call, int file) {
+// The C library's, since this one opens files itself.
+int open_file(const char* path, int flags, mode_t mode = 0) {
+  static const auto open_it = next<Open>("open");
+  return open_it(path, flags, mode);
+}
+
+int number_of(std::string_view error) {
+  if (error == "full") return ENOSPC;
+  if (error == "quota") return EDQUOT;
+  if (error == "large") return EFBIG;
+  if (error == "few") return EMFILE;
+  if (error == "few-in-all") return ENFILE;
+  return EIO;
+}
+
+// The error that this call is to meet on the file with this name; 0: none.
+template <typename NameOf>
+int wanted_error_of(const char* call, NameOf name_of) {
   const int before = errno;
   const char* control = std::getenv("FAILING_DISK");
   std::array<char, 256> line{};
-  const int control_file = control == nullptr ? -1 : ::open(control, O_RDONLY | O_CLOEXEC);
+  const int control_file = control == nullptr ? -1 : open_file(control, O_RDONLY | O_CLOEXEC);
   if (control_file >= 0) {
     if (::read(control_file, line.data(), line.size() - 1) <= 0) line[0] = '\0';
     ::close(control_file);
@@ -49,15 +69,19 @@ int wanted_error(const char* call, int file) {
       std::strcmp(wanted_call.data(), call) != 0) {
     return 0;
   }
-  std::array<char, 64> link{};
   std::array<char, 4096> path{};
-  std::snprintf(link.data(), link.size(), "/proc/self/fd/%d", file);
-  const ssize_t size = ::readlink(link.data(), path.data(), path.size());
+  const std::string_view name = name_of(path);
   errno = before;
-  if (size <= 0) return 0;
-  const std::string_view name(path.data(), static_cast<std::size_t>(size));
-  if (name.find(part.data()) == std::string_view::npos) return 0;
-  return std::strcmp(error.data(), "full") == 0 ? ENOSPC : EIO;
+  return name.find(part.data()) == std::string_view::npos ? 0 : number_of(error.data());
+}
+
+int wanted_error(const char* call, int file) {
+  return wanted_error_of(call, [file](auto& path) {
+    std::array<char, 64> link{};
+    std::snprintf(link.data(), link.size(), "/proc/self/fd/%d", file);
+    const ssize_t size = ::readlink(link.data(), path.data(), path.size());
+    return std::string_view(path.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
+  });
 }
 
 // Half of what is to be written from this place on, or less, so that it ends with a sector.
@@ -94,6 +118,35 @@ ssize_t pwrite(int file, const void* bytes, size_t size, off_t at) {
 
 ssize_t pwrite64(int file, const void* bytes, size_t size, off_t at) {
   return pwrite(file, bytes, size, at);
+}
+
+int fallocate(int file, int mode, off_t at, off_t size) {
+  static const auto allocate = next<Allocate>("fallocate");
+  const int error = wanted_error("write", file);
+  return error == 0 ? allocate(file, mode, at, size) : fail(error);
+}
+
+int fallocate64(int file, int mode, off_t at, off_t size) {
+  return fallocate(file, mode, at, size);
+}
+
+int open(const char* path, int flags, ...) {
+  va_list arguments;
+  va_start(arguments, flags);
+  const bool has_mode = (flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE;
+  const mode_t mode = has_mode ? static_cast<mode_t>(va_arg(arguments, int)) : 0;
+  va_end(arguments);
+  const int error = wanted_error_of("open", [path](auto& /*unused*/) { return std::string_view(path); });
+  return error == 0 ? open_file(path, flags, mode) : fail(error);
+}
+
+int open64(const char* path, int flags, ...) {
+  va_list arguments;
+  va_start(arguments, flags);
+  const bool has_mode = (flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE;
+  const mode_t mode = has_mode ? static_cast<mode_t>(va_arg(arguments, int)) : 0;
+  va_end(arguments);
+  return open(path, flags, mode);
 }
 
 int fsync(int file) {

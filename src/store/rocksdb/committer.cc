@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "runtime/workers.h"
+#include "store/rocksdb/no_room.h"
 
 namespace tracker::store {
 
@@ -15,9 +16,9 @@ std::size_t counter_cache_bytes(const RocksDbSettings& settings) {
   return settings.cache_bytes / 8 * 5;
 }
 
-/// How long the disk is left alone after it was found full.
+/// How long the disk is left alone after it had no room.
 constexpr auto reopen_pause = std::chrono::milliseconds(200);
-/// How often one that has nothing to do looks whether the disk is full.
+/// How often one that has nothing to do looks whether there is room.
 constexpr auto disk_look_pause = std::chrono::seconds(1);
 /// A commit waits for others to join it for twice as long as the last one took, and no longer than this.
 constexpr auto gather_longest = std::chrono::milliseconds(1);
@@ -38,6 +39,7 @@ Committer::Committer(Database& database, const RocksDbSettings& settings)
       settings_(settings),
       cache_(counter_cache_bytes(settings)),
       committed_(database.facts_at_open()),
+      write_(database.secret()),
       interval_sync_(settings.durability.kind == Durability::Kind::interval
                          ? std::make_unique<IntervalSync>(database, settings.durability.interval)
                          : nullptr),
@@ -81,14 +83,15 @@ void Committer::wake(std::unique_lock<std::mutex> lock) {
 }
 
 std::optional<std::string> Committer::why_not_ready() const {
-  if (disk_full_) return "the disk of " + settings_.directory + " is full";
-  return std::nullopt;
+  const auto lacks = shortage(lacking_);
+  if (!lacks) return std::nullopt;
+  return "the store in " + settings_.directory + " cannot be written, " + lacks->what + ": " + lacks->remedy;
 }
 
 void Committer::run() {
   runtime::run_in_short_slices();
   while (take()) {
-    if (disk_full_) {
+    if (lacking_ != 0) {
       refuse_taken();
       reopen();
       continue;
@@ -115,12 +118,12 @@ bool Committer::take() {
   const auto has_work = [this] { return !waiting_.empty() || (stopping_ && loading_.empty()); };
   std::unique_lock lock(mutex_);
   idle_ = true;
-  if (disk_full_) {
+  if (lacking_ != 0) {
     wake_.wait_until(lock, reopen_at_, has_work);
   } else {
     gather(lock);
-    // Without work it looks at the disk now and then: RocksDB may have found it full in the background.
-    while (!wake_.wait_for(lock, disk_look_pause, has_work) && !database_.disk_full()) {
+    // Without work it looks now and then: RocksDB may have found no room in the background.
+    while (!wake_.wait_for(lock, disk_look_pause, has_work) && database_.lacking() == 0) {
     }
   }
   idle_ = false;
@@ -281,9 +284,9 @@ void Committer::judge(const Loading& loading) {
   }
 }
 
-/// False: nothing was written, the disk is full.
+/// False: nothing was written, there is no room.
 bool Committer::commit() {
-  if (database_.disk_full()) return false;
+  if (database_.lacking() != 0) return false;
   if (touched_.empty()) return true;
   const CommitFacts facts{committed_.number + 1, committed_.tokens + new_tokens_};
   write_.begin(facts);
@@ -292,6 +295,7 @@ bool Committer::commit() {
     counter->in_commit = false;
   }
   touched_.clear();
+  write_.end();
   const auto begin = Clock::now();
   if (!database_.write(write_)) return false;
   if (settings_.durability.kind == Durability::Kind::commit) {
@@ -306,9 +310,9 @@ bool Committer::commit() {
 
 /// What was counted for this commit was not: the cache is ahead of the disk and of no use.
 void Committer::undo() {
-  disk_full_ = true;
+  lacking_ = database_.lacking();
   reopen_at_ = Clock::now() + reopen_pause;
-  changes_.bad("not ready: " + *why_not_ready() + "; hits are refused until it has room");
+  changes_.bad("not ready: " + *why_not_ready() + "; hits are refused until it can be");
   touched_.clear();
   cache_.clear();
   new_tokens_ = 0;
@@ -338,13 +342,16 @@ void Committer::refuse_taken() {
 void Committer::reopen() {
   if (Clock::now() < reopen_at_) return;
   reopen_at_ = Clock::now() + reopen_pause;
-  if (!database_.try_reopen()) return;
+  if (!database_.try_reopen()) {
+    lacking_ = database_.lacking();
+    return;
+  }
   if (database_.facts_at_open().number != committed_.number) {
     settings_.on_fatal("opened again, the store has " + std::to_string(database_.facts_at_open().number) +
                        " commits, and there were " + std::to_string(committed_.number));
   }
-  disk_full_ = false;
-  changes_.good("ready: the disk of " + settings_.directory + " has room again");
+  lacking_ = 0;
+  changes_.good("ready: the store in " + settings_.directory + " can be written again");
 }
 
 void Committer::deliver() {

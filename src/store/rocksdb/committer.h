@@ -26,7 +26,7 @@ namespace tracker::store {
 /// The thread that counts. Again and again it takes all that waits, counts it in the cache, writes what
 /// changed as one commit, and answers. What the cache does not hold it asks of the database, as long as that
 /// needs no disk. Hits on what must be read wait until the loader has read it, and are counted in the commit
-/// after that; the others do not wait for them. While the disk is full, it refuses all of them.
+/// after that; the others do not wait for them. While there is no room (no_room.h), it refuses all of them.
 ///
 /// Invariants:
 ///  1. A counter that is in the cache has there the count of the last commit and of the hits counted since.
@@ -117,7 +117,7 @@ class Committer {
   Database& database_;
   const RocksDbSettings settings_;
 
-  std::atomic<bool> disk_full_ = false;
+  std::atomic<int> lacking_ = 0;  // an errno that no_room.h knows; 0: nothing
 
   std::mutex mutex_;
   std::condition_variable wake_;

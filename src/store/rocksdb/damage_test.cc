@@ -8,6 +8,7 @@
 
 #include "store/blocking_store.h"
 #include "store/rocksdb/rocksdb_store.h"
+#include "store/rocksdb/run_mark.h"
 #include "store/rocksdb/store_on_disk.h"
 #include "support/temporary_directory.h"
 
@@ -58,8 +59,11 @@ class DamageTest : public testing::Test {
           static_cast<unsigned char>(bytes[at + 4]) + 256U * static_cast<unsigned char>(bytes[at + 5]);
       at += 7 + size;
     }
-    overwrite(log, bytes.substr(0, at));
-    overwrite(crashed_ / "db" / "999999.log", bytes.substr(at));
+    overwrite(log, bytes.substr(0, at) + std::string(bytes.size() - at, '\0'));
+    overwrite(crashed_ / "db" / "999999.log", bytes.substr(at) + std::string(at, '\0'));
+    auto mark = find_mark(crashed_ / "db").mark.value();
+    mark.last_log = 999999;
+    write_mark(crashed_ / "db", mark);
   }
 
   std::string path_of(int counter) const {
@@ -189,8 +193,6 @@ TEST_F(DamageTest, AMissingFileIsSeen) {
   for (const auto* kind : {".log", ".sst", "MANIFEST", "CURRENT"}) {
     for (const auto& file : files(kind)) {
       SCOPED_TRACE(file.string());
-      // The last log is as one that a crash left empty.
-      if (kind == std::string(".log") && file == files(".log").back()) continue;
       copy_store(crashed_, damaged_);
       if (fs::file_size(damaged_ / "db" / file) == 0) continue;
       fs::remove(damaged_ / "db" / file);
@@ -229,7 +231,8 @@ TEST_F(DamageTest, ATableThatHasMoreThanTheLogItWasMadeOfIsNoDamage) {
   copy_store(crashed_, opened);
   { const RocksDbStore store(small_settings(opened)); }
   copy_store(crashed_, damaged_);
-  fs::remove(damaged_ / "db" / files(".log").back());  // the end of it, here
+  const auto log = damaged_ / "db" / files(".log").back();
+  overwrite(log, std::string(contents(log).size(), '\0'));  // the end of it, here
   for (const auto& file : files(".sst", opened)) {
     if (!fs::exists(damaged_ / "db" / file)) fs::copy(opened / "db" / file, damaged_ / "db" / file);
   }
@@ -264,17 +267,136 @@ TEST_F(DamageTest, ZerosBehindTheManifestAreNoDamage) {
 }
 
 // A torn tail: what a crash leaves of a commit that was not answered.
-TEST_F(DamageTest, OfALastLogThatIsCutOffTheWholeCommitsAreThere) {
+TEST_F(DamageTest, OfALastLogWhoseLastSectorsAreMissingTheWholeCommitsAreThere) {
   const auto log = files(".log").back();
   const auto bytes = contents(crashed_ / "db" / log);
   const auto size = content_bytes(bytes);
   ASSERT_LT(size, bytes.size()) << "it was written into zeros";
-  for (std::size_t cut = 1; cut < size; cut += size / 40) {
+  for (std::size_t cut = 0; cut < size; cut += 512) {
+    SCOPED_TRACE(cut);
+    copy_store(crashed_, damaged_);
+    overwrite(damaged_ / "db" / log, bytes.substr(0, cut) + std::string(bytes.size() - cut, '\0'));
+    opens_with_the_counts_of_a_moment();
+  }
+}
+
+// Where a log is not laid out on disk, it is as long as what of it is there.
+TEST_F(DamageTest, OfALastLogThatIsCutOffTheWholeCommitsAreThereWithoutAnFsyncForEach) {
+  auto settings = small_settings(temporary_.path() / "unsynced");
+  settings.durability.kind = Durability::Kind::none;
+  {
+    RocksDbStore store(settings);
+    id_ = new_token(store);
+    counts_.assign(counters, 0);
+    states_ = {counts_};
+    for (int i = 400; i < 440; ++i) count_some(store, i);
+    copy_store(settings.directory, crashed_);
+  }
+  const auto log = files(".log").back();
+  const auto bytes = contents(crashed_ / "db" / log);
+  const auto token = bytes.find("/");  // behind it, the token is there
+  for (auto cut = token + 40; cut < bytes.size(); cut += bytes.size() / 40) {
     SCOPED_TRACE(cut);
     copy_store(crashed_, damaged_);
     overwrite(damaged_ / "db" / log, bytes.substr(0, cut));
     opens_with_the_counts_of_a_moment();
   }
+}
+
+// A log that was laid out has not become shorter by a crash, whatever is in it.
+TEST_F(DamageTest, ALogThatIsShorterThanItWasLaidOutIsSeen) {
+  for (const auto& log : files(".log")) {
+    const auto bytes = contents(crashed_ / "db" / log);
+    const auto size = content_bytes(bytes);
+    for (const std::size_t left :
+         {std::size_t{0}, std::size_t{1}, size / 2, size, size + 1, bytes.size() / 2, bytes.size() - 1}) {
+      SCOPED_TRACE(log.string() + " " + std::to_string(left));
+      copy_store(crashed_, damaged_);
+      overwrite(damaged_ / "db" / log, bytes.substr(0, left));
+      EXPECT_FALSE(opens_without_a_wrong_count());
+    }
+  }
+}
+
+/// A store that came to its end, with one log; and what it must hold.
+class EndedStoreTest : public DamageTest {
+ protected:
+  /// Counts some more in the store there, and ends it.
+  void run(const fs::path& directory, Durability::Kind durability, int from, int to) {
+    auto settings = small_settings(directory);
+    settings.durability = {durability, std::chrono::milliseconds(60'000)};
+    RocksDbStore store(settings);
+    for (int i = from; i < to; ++i) count_some(store, i);
+  }
+
+  static fs::path last_log(const fs::path& store) { return store / "db" / files(".log", store).back(); }
+};
+
+TEST_F(EndedStoreTest, OpensWhereverItIsCopied) {
+  run(original_, Durability::Kind::commit, 480, 500);
+  fs::copy(original_, damaged_, fs::copy_options::recursive);
+  EXPECT_TRUE(opens_without_a_wrong_count());
+}
+
+TEST_F(EndedStoreTest, ALogThatIsShorterIsSeen) {
+  for (const auto durability :
+       {Durability::Kind::commit, Durability::Kind::interval, Durability::Kind::none}) {
+    run(original_, durability, 480, 500);
+    const auto bytes = contents(last_log(original_));
+    const auto size = content_bytes(bytes);
+    ASSERT_GT(size, 1000U);
+    for (const std::size_t left :
+         {std::size_t{0}, std::size_t{100}, size / 3, size / 2, size - 100, size - 1}) {
+      for (const bool zeros : {false, true}) {
+        SCOPED_TRACE(std::to_string(static_cast<int>(durability)) + " " + std::to_string(left));
+        copy_store(original_, damaged_);
+        overwrite(last_log(damaged_),
+                  bytes.substr(0, left) + std::string(zeros ? bytes.size() - left : 0, '\0'));
+        EXPECT_FALSE(opens_without_a_wrong_count()) << zeros;
+      }
+    }
+    copy_store(original_, damaged_);
+    fs::remove(last_log(damaged_));
+    EXPECT_FALSE(opens_without_a_wrong_count());
+  }
+}
+
+// What the run before said of its end is taken back before a commit can be.
+TEST_F(EndedStoreTest, ACrashAfterItIsNoDamage) {
+  for (const auto durability : {Durability::Kind::commit, Durability::Kind::none}) {
+    run(original_, durability, 480, 500);
+    auto settings = small_settings(original_);
+    settings.durability.kind = durability;
+    const RocksDbStore store(settings);
+    EXPECT_FALSE(find_mark(original_ / "db").mark.value().ended_with);
+    copy_store(original_, damaged_);
+    EXPECT_TRUE(opens_without_a_wrong_count());
+  }
+}
+
+// An older copy of the store was put back beside it, or an older tracker ran, or it is half of one.
+TEST_F(EndedStoreTest, AMarkOfOtherFilesIsIgnored) {
+  copy_store(original_, damaged_);
+  const auto counts = counts_;
+  run(original_, Durability::Kind::commit, 480, 500);
+  counts_ = counts;
+  const auto later = contents(original_ / "db" / "MARK");
+  for (const auto& mark :
+       {later, later.substr(0, 20), std::string(), std::string(512, 'x'), std::string(9999, '\0')}) {
+    const auto copy = temporary_.path() / "copy";
+    copy_store(damaged_, copy);
+    overwrite(damaged_ / "db" / "MARK", mark);
+    EXPECT_TRUE(opens_without_a_wrong_count()) << mark;
+    copy_store(copy, damaged_);
+  }
+}
+
+TEST_F(EndedStoreTest, ItsBackupOpensAndHasNoMarkOfAnotherRun) {
+  const auto backup = temporary_.path() / "backup";
+  RocksDbStore(small_settings(original_)).backup(backup);
+  EXPECT_EQ(find_mark(backup / "db").ignored, std::nullopt);
+  copy_store(backup, damaged_);
+  EXPECT_TRUE(opens_without_a_wrong_count());
 }
 
 }  // namespace tracker::store

@@ -1,5 +1,6 @@
 #include "store/rocksdb/database.h"
 
+#include <openssl/rand.h>
 #include <rocksdb/cache.h>
 #include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
@@ -8,6 +9,7 @@
 #include <rocksdb/table.h>
 #include <rocksdb/utilities/checkpoint.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -15,8 +17,10 @@
 #include <system_error>
 #include <utility>
 
+#include "runtime/log.h"
 #include "store/rocksdb/database_check.h"
 #include "store/rocksdb/descriptor.h"
+#include "store/rocksdb/no_room.h"
 #include "store/rocksdb/stored_values.h"
 #include "store/rocksdb/watched_file_system.h"
 
@@ -25,13 +29,6 @@ namespace tracker::store {
 namespace fs = std::filesystem;
 
 namespace {
-
-/// A full disk, as opposed to everything else that opening can meet.
-class DiskFull final : public StoreError {
- public:
-  explicit DiskFull(const rocksdb::Status& status)
-      : StoreError("the disk is full (" + status.ToString() + "); make room") {}
-};
 
 /// RocksDB's own log is not kept: what matters comes as an error of a call.
 class NoLog final : public rocksdb::Logger {
@@ -43,10 +40,11 @@ class NoLog final : public rocksdb::Logger {
 /// What goes wrong in RocksDB's own threads, in flushes and compactions.
 class ErrorListener final : public rocksdb::EventListener {
  public:
-  explicit ErrorListener(std::function<void(const std::string&)> on_fatal) : on_fatal_(std::move(on_fatal)) {}
+  ErrorListener(std::shared_ptr<WatchedFileSystem> files, std::function<void(const std::string&)> on_fatal)
+      : files_(std::move(files)), on_fatal_(std::move(on_fatal)) {}
 
   void OnBackgroundError(rocksdb::BackgroundErrorReason /*reason*/, rocksdb::Status* error) override {
-    if (error->IsNoSpace()) return;
+    if (error->IsNoSpace()) return files_->on_stopped(*error);
     on_fatal_(error->IsCorruption() ? "damaged: " + error->ToString() + "; restore a backup"
                                     : error->ToString());
   }
@@ -57,8 +55,20 @@ class ErrorListener final : public rocksdb::EventListener {
   }
 
  private:
+  const std::shared_ptr<WatchedFileSystem> files_;
   const std::function<void(const std::string&)> on_fatal_;
 };
+
+/// For a database that is not served: of its files, only shortages are told.
+struct UnwatchedFiles {
+  std::shared_ptr<WatchedFileSystem> files = std::make_shared<WatchedFileSystem>("", false, nullptr, nullptr);
+  std::unique_ptr<rocksdb::Env> environment = rocksdb::NewCompositeEnv(files);
+};
+
+[[noreturn]] void throw_failed(const std::string& what, const rocksdb::Status& status) {
+  throw_if_no_room(what, status);
+  throw StoreError(what + ": " + status.ToString() + "; see to the disk");
+}
 
 constexpr int cache_shard_bits = 2;
 
@@ -76,6 +86,8 @@ rocksdb::Options options_for(const RocksDbSettings& settings) {
   // What the logs have becomes a table at once. They may never have reached the disk, even where the kernel shows
   // them and another fsync would say yes: after one that failed.
   options.avoid_flush_during_recovery = false;
+  // Nor is one made at the end: all but the store's secret, which is in a table, is in the logs.
+  options.avoid_flush_during_shutdown = true;
   options.skip_stats_update_on_db_open = true;
   options.max_bgerror_resume_count = 0;
   options.max_open_files = static_cast<int>(tables_open_max);
@@ -107,6 +119,33 @@ Reading reading_of(const rocksdb::Status& status, const rocksdb::Slice& bytes) {
   return {Reading::Kind::found, static_cast<std::int64_t>(*value), ""};
 }
 
+/// The store's secret, which is drawn now if it has none, and on disk then. It is not in any log, where each record is
+/// a commit.
+StoreSecret secret_of(rocksdb::DB& db) {
+  if (const auto secret = read_secret(db)) return *secret;
+  StoreSecret secret{};
+  if (RAND_bytes(reinterpret_cast<unsigned char*>(secret.data()), static_cast<int>(secret.size())) != 1) {
+    throw StoreError("the system gives no random numbers");
+  }
+  rocksdb::WriteOptions not_logged;
+  not_logged.disableWAL = true;
+  auto status = db.Put(not_logged, rocksdb::Slice(secret_key), rocksdb::Slice(secret.data(), secret.size()));
+  if (status.ok()) status = db.Flush({});
+  if (!status.ok()) throw_failed("cannot write the secret of the store", status);
+  return secret;
+}
+
+/// What a log has becomes a table, and must not be there alone: the next start would find more in it than in the logs.
+void sync_logs(const std::string& directory) {
+  for (const auto& path : files_in(directory, ".log")) {
+    const auto log = open_file(path, O_RDONLY);
+    if (log.is_open() && ::fdatasync(log.number()) == 0) continue;
+    const auto about = "cannot sync " + path + ": " + error_text(errno);
+    if (const auto lacking = log.is_open() ? std::nullopt : shortage(errno)) throw NoRoom(*lacking, about);
+    throw StoreError(about + "; see to the disk");
+  }
+}
+
 }  // namespace
 
 void CommitWrite::begin(const CommitFacts& facts) {
@@ -117,6 +156,11 @@ void CommitWrite::begin(const CommitFacts& facts) {
   std::copy(number.begin(), number.end(), value.begin());
   std::copy(tokens.begin(), tokens.end(), value.begin() + sizeof number);
   batch_.Put(rocksdb::Slice(commit_key), rocksdb::Slice(value.data(), value.size())).PermitUncheckedError();
+  batch_.PutLogData(rocksdb::Slice(secret_.data(), secret_.size())).PermitUncheckedError();
+}
+
+void CommitWrite::end() {
+  batch_.PutLogData(rocksdb::Slice(commit_end)).PermitUncheckedError();
 }
 
 void CommitWrite::put(std::string_view key, std::int64_t value) {
@@ -125,15 +169,21 @@ void CommitWrite::put(std::string_view key, std::int64_t value) {
 }
 
 void Database::create(const std::string& directory, const RocksDbSettings& settings) {
+  const UnwatchedFiles files;
   auto options = options_for(settings);
+  options.env = files.environment.get();
   options.create_if_missing = true;
   options.error_if_exists = true;
   rocksdb::DB* raw = nullptr;
   auto status = rocksdb::DB::Open(options, directory, &raw);
   const std::unique_ptr<rocksdb::DB> db(raw);
-  if (status.ok()) status = db->Close();
-  if (status.IsNoSpace()) throw DiskFull(status);
-  if (!status.ok()) throw StoreError("cannot make the database: " + status.ToString() + "; see to the disk");
+  if (status.ok()) {
+    secret_of(*db);
+    // Down to where it stays: the tables of the first starts are fewer by one.
+    status = db->CompactRange({}, nullptr, nullptr);
+    if (status.ok()) status = db->Close();
+  }
+  if (!status.ok()) throw_failed("cannot make the database", status);
 }
 
 Database::Database(std::string directory, const RocksDbSettings& settings)
@@ -146,45 +196,62 @@ Database::~Database() {
 }
 
 void Database::open() {
-  auto options = options_for(settings_);
-  const auto last_commit = check_database(directory_, options);
-  sync_logs();
-
-  files_ = std::make_shared<WatchedFileSystem>(
-      directory_, settings_.durability.kind == Durability::Kind::commit, settings_.on_fatal);
+  files_ = std::make_shared<WatchedFileSystem>(directory_, lays_logs_out(), settings_.on_fatal,
+                                               [this](std::uint64_t log) {
+                                                 mark_.last_log = log;
+                                                 if (mark_.laid_out) write_mark(directory_, mark_);
+                                               });
   environment_ = rocksdb::NewCompositeEnv(files_);
+  auto options = options_for(settings_);
   options.env = environment_.get();
-  options.listeners.push_back(std::make_shared<ErrorListener>(settings_.on_fatal));
+  const auto found = check_database(directory_, options);
+  if (found.mark_ignored) runtime::log_warning(*found.mark_ignored);
+  left_out_bytes_at_open_ = found.left_out_bytes;
+  sync_logs(directory_);
+
+  options.listeners.push_back(std::make_shared<ErrorListener>(files_, settings_.on_fatal));
   rocksdb::DB* raw = nullptr;
   const auto status = rocksdb::DB::Open(options, directory_, &raw);
   db_.reset(raw);
-  if (status.IsNoSpace()) throw DiskFull(status);
-  if (!status.ok()) throw StoreError("cannot open the database: " + status.ToString() + "; see to the disk");
+  if (!status.ok()) throw_failed("cannot open the database", status);
   facts_at_open_ = read_commit_facts(*db_);
-  if (facts_at_open_.number != last_commit) {
-    throw StoreError("damaged: " + std::to_string(last_commit) + " commits were found, and RocksDB has " +
-                     std::to_string(facts_at_open_.number) + "; restore a backup");
+  if (facts_at_open_.number != found.last_commit) {
+    throw StoreError("damaged: " + std::to_string(found.last_commit) +
+                     " commits were found, and RocksDB has " + std::to_string(facts_at_open_.number) +
+                     "; restore a backup");
   }
+  secret_ = secret_of(*db_);
+  begin_run();
   files_->arm();
 }
 
-/// What a log has becomes a table, and must not be there alone: the next start would find more in it than in the logs.
-void Database::sync_logs() const {
-  for (const auto& entry : fs::directory_iterator(directory_)) {
-    if (entry.path().extension() != ".log") continue;
-    const auto log = open_file(entry.path().string(), O_RDONLY);
-    if (!log.is_open() || ::fdatasync(log.number()) != 0) {
-      throw StoreError("cannot sync " + entry.path().string() + ": " + error_text(errno) +
-                       "; see to the disk");
-    }
-  }
+void Database::begin_run() {
+  mark_ = {.run = run_of(directory_),
+           .first_log = files_->last_log(),
+           .last_log = files_->last_log(),
+           .laid_out = lays_logs_out(),
+           .ended_with = std::nullopt};
+  write_mark(directory_, mark_);
 }
 
 void Database::close() {
   if (db_ == nullptr) return;
-  if (!disk_full()) db_->SyncWAL().PermitUncheckedError();
-  db_->Close().PermitUncheckedError();
-  db_.reset();
+  try {
+    const bool is_synced = lacking() == 0 && db_->SyncWAL().ok();
+    const auto last_commit = is_synced ? read_commit_facts(*db_).number : 0;
+    const bool is_closed = db_->Close().ok();
+    db_.reset();
+    if (is_synced && is_closed && files_->lacking() == 0) end_run(last_commit);
+  } catch (const StoreError& error) {
+    db_.reset();
+    runtime::log_warning("the end of the store in " + directory_ + " is not marked: " + error.what());
+  }
+}
+
+void Database::end_run(std::uint64_t last_commit) {
+  mark_.ended_with = last_commit;
+  mark_.last_log = files_->last_log();
+  write_mark(directory_, mark_);
 }
 
 bool Database::write(CommitWrite& write) {
@@ -193,6 +260,7 @@ bool Database::write(CommitWrite& write) {
   const auto status = db_->Write(options, &write.batch());
   if (status.ok()) return true;
   if (!status.IsNoSpace()) settings_.on_fatal(status.ToString());
+  if (files_->lacking() == 0) files_->on_stopped(status);
   return false;
 }
 
@@ -211,7 +279,7 @@ std::vector<Reading> Database::read(const std::vector<rocksdb::Slice>& keys) {
   std::vector<rocksdb::PinnableSlice> values(keys.size());
   std::vector<rocksdb::Status> statuses(keys.size());
   const std::shared_lock lock(in_use_);
-  if (db_ == nullptr) return {keys.size(), Reading{Reading::Kind::failed, 0, "the disk is full"}};
+  if (db_ == nullptr) return {keys.size(), Reading{Reading::Kind::failed, 0, "the store has no room"}};
   db_->MultiGet({}, db_->DefaultColumnFamily(), keys.size(), keys.data(), values.data(), statuses.data());
   std::vector<Reading> readings(keys.size());
   for (std::size_t i = 0; i < keys.size(); ++i) readings[i] = reading_of(statuses[i], values[i]);
@@ -220,33 +288,42 @@ std::vector<Reading> Database::read(const std::vector<rocksdb::Slice>& keys) {
 
 void Database::sync() {
   const std::shared_lock lock(in_use_);
-  if (disk_full()) return;
+  if (lacking() != 0) return;
   const auto status = db_->SyncWAL();
   if (!status.ok() && !status.IsNoSpace()) settings_.on_fatal(status.ToString());
 }
 
-bool Database::disk_full() const {
-  return db_ == nullptr || files_->disk_full();
+int Database::lacking() const {
+  return db_ == nullptr ? lacking_at_open_.load() : files_->lacking();
 }
 
-/// Enough for what is in memory to become a table, or, on a small disk, for a good part of it.
+/// Enough for what is in memory to become a table, or, on a small disk, for a good part of it. A quota, a limit, inodes
+/// and descriptors are seen by trying.
 bool Database::has_room() const {
   struct statvfs disk {};
   if (::statvfs(directory_.c_str(), &disk) != 0) return false;
   const auto wanted = std::min<std::uint64_t>(write_buffer_bytes(settings_) + (std::size_t{4} << 20U),
                                               disk.f_blocks * disk.f_frsize / 8);
-  return disk.f_bavail * disk.f_frsize >= wanted;
+  if (disk.f_bavail * disk.f_frsize < wanted) return false;
+  const auto path = directory_ + "/ROOM";
+  const auto file = open_file(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
+  if (!file.is_open() || ::unlink(path.c_str()) != 0) return false;
+  const std::vector<char> block(4096, 'r');
+  if (::write(file.number(), block.data(), block.size()) != static_cast<ssize_t>(block.size())) return false;
+  return ::fallocate(file.number(), 0, 0, static_cast<off_t>(wanted)) == 0 || !shortage(errno);
 }
 
 bool Database::try_reopen() {
   if (!has_room()) return false;
   const std::unique_lock lock(in_use_, std::try_to_lock);
   if (!lock) return false;
+  lacking_at_open_ = lacking();
   close();
   try {
     open();
     return true;
-  } catch (const DiskFull&) {
+  } catch (const NoRoom& error) {
+    lacking_at_open_ = error.error();
     db_.reset();
     return false;
   } catch (const StoreError& error) {
@@ -258,12 +335,12 @@ bool Database::try_reopen() {
 CommitFacts Database::copy_to(const std::string& directory) {
   {
     const std::shared_lock lock(in_use_);
-    if (disk_full()) throw StoreError("the disk of the store is full; make room");
+    if (const auto lacks = shortage(lacking())) throw NoRoom(*lacks, "the store itself has no room");
     rocksdb::Checkpoint* raw = nullptr;
     auto status = rocksdb::Checkpoint::Create(db_.get(), &raw);
     const std::unique_ptr<rocksdb::Checkpoint> checkpoint(raw);
     if (status.ok()) status = checkpoint->CreateCheckpoint(directory);
-    if (!status.ok()) throw StoreError("cannot copy the database: " + status.ToString());
+    if (!status.ok()) throw_failed("cannot copy the database", status);
   }
   // It has all that was committed before in tables. Its logs were copied while they were written, in pieces of
   // different moments.
@@ -273,20 +350,22 @@ CommitFacts Database::copy_to(const std::string& directory) {
   }
   if (error) throw StoreError("cannot remove the logs of the copy: " + error.message());
   // Opened once, it has a log, and is seen to be whole.
+  const UnwatchedFiles files;
   auto options = options_for(settings_);
+  options.env = files.environment.get();
   rocksdb::DB* raw = nullptr;
   auto status = rocksdb::DB::Open(options, directory, &raw);
   const std::unique_ptr<rocksdb::DB> db(raw);
-  if (!status.ok()) throw StoreError("cannot open the copy: " + status.ToString());
+  if (!status.ok()) throw_failed("cannot open the copy", status);
   const auto facts = read_commit_facts(*db);
   status = db->Close();
-  if (!status.ok()) throw StoreError("cannot close the copy: " + status.ToString());
+  if (!status.ok()) throw_failed("cannot close the copy", status);
   return facts;
 }
 
 CommitFacts Database::look_through(const std::string& directory) {
   const auto options = options_for({});
-  const auto last_commit = check_database(directory, options);
+  const auto last_commit = check_database(directory, options).last_commit;
   rocksdb::DB* raw = nullptr;
   auto status = rocksdb::DB::OpenForReadOnly(options, directory, &raw);
   const std::unique_ptr<rocksdb::DB> db(raw);

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "store/rocksdb/rocksdb_settings.h"
+#include "store/rocksdb/run_mark.h"
 #include "store/rocksdb/stored_values.h"
 
 namespace tracker::store {
@@ -30,11 +31,15 @@ struct Reading {
 /// The changes of one commit, in the order in which they are made. Used again after begin().
 class CommitWrite {
  public:
+  explicit CommitWrite(const StoreSecret& secret) : secret_(secret) {}
+
   void begin(const CommitFacts& facts);
   void put(std::string_view key, std::int64_t value);
+  void end();
   rocksdb::WriteBatch& batch() noexcept { return batch_; }
 
  private:
+  const StoreSecret secret_;
   rocksdb::WriteBatch batch_;
 };
 
@@ -56,8 +61,12 @@ class Database {
 
   /// Of the last commit when it was opened.
   const CommitFacts& facts_at_open() const noexcept { return facts_at_open_; }
+  /// How many bytes of a torn tail its logs had then.
+  std::uint64_t left_out_bytes_at_open() const noexcept { return left_out_bytes_at_open_; }
+  /// Which each commit carries.
+  const StoreSecret& secret() const noexcept { return secret_; }
 
-  /// Makes the changes, and answers when they are as durable as the settings say; false: the disk is full, and
+  /// Makes the changes, and answers when they are as durable as the settings say; false: something is lacking, and
   /// they are certainly not made, nor will be. One thread.
   bool write(CommitWrite& write);
 
@@ -70,12 +79,12 @@ class Database {
   /// Everything that was written is on disk after this.
   void sync();
 
-  /// Whether the disk was full for anything since it was opened: then nothing more can be written until it is
-  /// opened again.
-  bool disk_full() const;
+  /// What was lacking for anything since it was opened (an errno that no_room.h knows): then nothing more can be
+  /// written until it is opened again. 0: nothing was.
+  int lacking() const;
 
-  /// Closes and opens it again, through the same check, if the disk has room now and nobody is using it. Answers
-  /// whether it did. Only the thread that writes.
+  /// Closes and opens it again, through the same check, if there is room now and nobody is using it. Answers whether
+  /// it did. Only the thread that writes.
   bool try_reopen();
 
   /// Copies it into `directory`, which does not exist. Answers the facts of the last commit in the copy. Throws
@@ -88,13 +97,19 @@ class Database {
 
  private:
   void open();
-  void sync_logs() const;
+  void begin_run();
   void close();
+  void end_run(std::uint64_t last_commit);
   bool has_room() const;
+  bool lays_logs_out() const { return settings_.durability.kind == Durability::Kind::commit; }
 
   const std::string directory_;
   const RocksDbSettings settings_;
   CommitFacts facts_at_open_;
+  std::uint64_t left_out_bytes_at_open_ = 0;
+  StoreSecret secret_{};
+  RunMark mark_;  // before it is armed: whoever opens it; then: whoever makes a log, one after the other
+  std::atomic<int> lacking_at_open_ = 0;  // the last try to open it again
 
   mutable std::shared_mutex in_use_;  // exclusive: to open and close
   std::shared_ptr<WatchedFileSystem> files_;

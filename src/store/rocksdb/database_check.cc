@@ -16,7 +16,10 @@
 #include <system_error>
 #include <vector>
 
+#include "store/rocksdb/no_room.h"
 #include "store/rocksdb/rocksdb_settings.h"
+#include "store/rocksdb/run_mark.h"
+#include "store/rocksdb/watched_file_system.h"
 #include "store/rocksdb/write_ahead_log.h"
 
 namespace tracker::store {
@@ -34,7 +37,14 @@ namespace {
   throw StoreError("cannot read " + what + "; see to its permissions, the limit of open files, and the disk");
 }
 
+[[noreturn]] void throw_unreadable(const std::string& what, int error) {
+  const auto about = what + ": " + std::generic_category().message(error);
+  if (const auto lacking = shortage(error)) throw NoRoom(*lacking, "cannot read " + about);
+  throw_unreadable(about);
+}
+
 [[noreturn]] void throw_because_of(const rocksdb::Status& status) {
+  throw_if_no_room("cannot read the database", status);
   if (status.IsIOError() && !status.IsPathNotFound()) throw_unreadable("the database: " + status.ToString());
   throw_damaged(status.ToString());
 }
@@ -42,9 +52,7 @@ namespace {
 std::ifstream open_to_read(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
   const int error = errno;
-  if (!file && error != ENOENT) {
-    throw_unreadable(path.string() + ": " + std::generic_category().message(error));
-  }
+  if (!file && error != ENOENT) throw_unreadable(path.string(), error);
   return file;
 }
 
@@ -80,13 +88,9 @@ std::uint64_t number_of(const fs::path& file) {
 /// The write-ahead logs that still count, by number.
 std::map<std::uint64_t, fs::path> logs_from(const std::string& directory, std::uint64_t smallest) {
   std::map<std::uint64_t, fs::path> logs;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(directory, error)) {
-    if (entry.path().extension() != ".log") continue;
-    const auto number = number_of(entry.path());
-    if (number >= smallest) logs.emplace(number, entry.path());
+  for (const auto& path : files_in(directory, ".log")) {
+    if (number_of(path) >= smallest) logs.emplace(number_of(path), path);
   }
-  if (error) throw StoreError("cannot read " + directory + ": " + error.message());
   return logs;
 }
 
@@ -110,11 +114,12 @@ struct ReadLog {
   LogFindings found;
 };
 
-std::vector<ReadLog> read_logs(const std::map<std::uint64_t, fs::path>& paths) {
+std::vector<ReadLog> read_logs(const std::map<std::uint64_t, fs::path>& paths,
+                               const std::optional<StoreSecret>& secret) {
   std::vector<ReadLog> logs;
   for (const auto& [number, path] : paths) {
     auto file = open_to_read(path);
-    logs.push_back({number, path, read_write_ahead_log(file)});
+    logs.push_back({number, path, read_write_ahead_log(file, secret)});
     if (logs.back().found.unreadable) throw_unreadable(path.string());
     if (const auto& damage = logs.back().found.damage; !damage.empty()) {
       throw_damaged(path.string() + " has " + damage);
@@ -139,6 +144,33 @@ std::uint64_t follow_commits(const std::vector<ReadLog>& logs, std::uint64_t las
   return last_commit;
 }
 
+/// What a log that was laid out must have on disk at least: its first extent, and that of the last commit that was
+/// synced.
+std::uint64_t least_bytes(const LogFindings& found) {
+  constexpr auto extent = WatchedFileSystem::extent_bytes;
+  return std::max<std::uint64_t>((found.synced_end + extent - 1) / extent, 1) * extent;
+}
+
+/// What the last run says that it had on disk must be there.
+void check_against(const RunMark& mark, const std::vector<ReadLog>& logs, std::uint64_t last_commit) {
+  bool is_last_there = false;
+  for (const auto& [number, path, found] : logs) {
+    is_last_there = is_last_there || number == mark.last_log;
+    if (!mark.laid_out || number < mark.first_log || number > mark.last_log) continue;
+    if (found.bytes >= least_bytes(found)) continue;
+    throw_damaged(path.string() + " has " + std::to_string(found.bytes) + " bytes, and had " +
+                  std::to_string(least_bytes(found)) + " on disk");
+  }
+  if (mark.laid_out && !is_last_there) {
+    throw_damaged("the write-ahead log " + std::to_string(mark.last_log) + " is missing");
+  }
+  if (mark.ended_with && last_commit < *mark.ended_with) {
+    throw_damaged("it was ended with commit " + std::to_string(*mark.ended_with) +
+                  " in the write-ahead log " + std::to_string(mark.last_log) + ", and has only " +
+                  std::to_string(last_commit));
+  }
+}
+
 /// Tables that the manifest does not name: of a flush or compaction that a crash cut off, which have no more than the
 /// logs and the other tables. If one has, the manifest ends too early. (Unless a log is there that it was made of: of
 /// what an fsync had failed for, a start makes a table, and the disk may still not have it in the log.)
@@ -146,19 +178,21 @@ void check_unnamed_tables(const std::string& directory, rocksdb::DB& db, const r
                           const std::vector<ReadLog>& logs, std::uint64_t last_commit) {
   std::vector<rocksdb::LiveFileMetaData> named;
   db.GetLiveFilesMetaData(&named);
-  for (const auto& entry : fs::directory_iterator(directory)) {
-    const auto name = entry.path().filename().string();
+  for (const fs::path path : files_in(directory, ".sst")) {
+    const auto name = path.filename().string();
     const auto is_it = [&](const auto& table) { return table.relative_filename == name; };
-    if (entry.path().extension() != ".sst" || std::any_of(named.begin(), named.end(), is_it)) continue;
+    if (std::any_of(named.begin(), named.end(), is_it)) continue;
     rocksdb::SstFileReader table(options);
-    if (!table.Open(entry.path().string()).ok()) continue;  // it was not finished
+    const auto status = table.Open(path.string());
+    throw_if_no_room("cannot read " + path.string(), status);
+    if (!status.ok()) continue;  // it was not finished
     const std::unique_ptr<rocksdb::Iterator> found(table.NewIterator({}));
     found->Seek(rocksdb::Slice(commit_key));
     if (!found->Valid() || found->key() != rocksdb::Slice(commit_key)) continue;
     const auto facts = decode_facts(found->value().ToStringView());
     if (facts && facts->number <= last_commit) continue;
     const auto made_of = [&](const ReadLog& log) {
-      return !log.found.empty() && log.number < number_of(entry.path());
+      return !log.found.empty() && log.number < number_of(path);
     };
     if (std::any_of(logs.begin(), logs.end(), made_of)) continue;
     throw_damaged("the manifest in " + directory + " ends too early: it does not name " + name +
@@ -167,6 +201,33 @@ void check_unnamed_tables(const std::string& directory, rocksdb::DB& db, const r
 }
 
 }  // namespace
+
+void throw_if_no_room(const std::string& what, const rocksdb::Status& status) {
+  if (!status.IsNoSpace()) return;
+  const auto lacking = shortage(WatchedFileSystem::error_of(status));
+  throw NoRoom(*lacking, what + ": " + (status.getState() == nullptr ? "" : status.getState()));
+}
+
+std::vector<std::string> files_in(const std::string& directory, const std::string& extension) {
+  std::vector<std::string> files;
+  std::error_code error;
+  for (fs::directory_iterator entry(directory, error); !error && entry != fs::directory_iterator();
+       entry.increment(error)) {
+    if (entry->path().extension() == extension) files.push_back(entry->path().string());
+  }
+  if (error) throw_unreadable(directory, error.value());
+  return files;
+}
+
+std::optional<StoreSecret> read_secret(rocksdb::DB& db) {
+  std::string value;
+  const auto status = db.Get({}, rocksdb::Slice(secret_key), &value);
+  if (status.IsNotFound()) return std::nullopt;
+  if (!status.ok()) throw_because_of(status);
+  const auto secret = decode_secret(value);
+  if (!secret) throw_damaged("its secret makes no sense");
+  return secret;
+}
 
 CommitFacts read_commit_facts(rocksdb::DB& db) {
   std::string value;
@@ -178,7 +239,7 @@ CommitFacts read_commit_facts(rocksdb::DB& db) {
   return *facts;
 }
 
-std::uint64_t check_database(const std::string& directory, const rocksdb::Options& options) {
+CheckedDatabase check_database(const std::string& directory, const rocksdb::Options& options) {
   check_manifest(directory);
   LogNumber log_number;
   auto read_only = options;
@@ -192,11 +253,17 @@ std::uint64_t check_database(const std::string& directory, const rocksdb::Option
   }
   const auto paths = logs_from(directory, *log_number.smallest());
   if (paths.empty()) throw_damaged("the write-ahead log in " + directory + " is missing");
-  const auto logs = read_logs(paths);
+  const auto logs = read_logs(paths, status.ok() ? read_secret(*db) : std::nullopt);
   if (!status.ok()) throw_because_of(status);
-  const auto last_commit = follow_commits(logs, read_commit_facts(*db).number);
-  check_unnamed_tables(directory, *db, options, logs, last_commit);
-  return last_commit;
+
+  CheckedDatabase checked;
+  checked.last_commit = follow_commits(logs, read_commit_facts(*db).number);
+  for (const auto& log : logs) checked.left_out_bytes += log.found.torn_bytes;
+  auto [mark, ignored] = find_mark(directory);
+  checked.mark_ignored = std::move(ignored);
+  if (mark) check_against(*mark, logs, checked.last_commit);
+  check_unnamed_tables(directory, *db, options, logs, checked.last_commit);
+  return checked;
 }
 
 }  // namespace tracker::store

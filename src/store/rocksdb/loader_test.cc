@@ -43,7 +43,7 @@ class LoaderTest : public testing::Test {
 };
 
 TEST_F(LoaderTest, ManyAreReadInPartsInTheirOrder) {
-  CommitWrite write;
+  CommitWrite write(StoreSecret{});
   write.begin({1, 1});
   std::vector<Load> loads(1000);
   for (std::size_t i = 0; i < loads.size(); ++i) {

@@ -9,6 +9,7 @@ namespace tracker::store {
 
 /// What a system call lacked, in plain words. Nothing is broken: it may be there again later.
 struct Shortage {
+  int error;  // the errno
   std::string what;
   std::string remedy;
 };
@@ -22,7 +23,12 @@ class NoRoom final : public StoreError {
  public:
   /// `about`: what was done, to which file.
   NoRoom(const Shortage& shortage, const std::string& about)
-      : StoreError(shortage.what + " (" + about + "); " + shortage.remedy) {}
+      : StoreError(shortage.what + " (" + about + "); " + shortage.remedy), error_(shortage.error) {}
+
+  int error() const noexcept { return error_; }
+
+ private:
+  int error_;
 };
 
 }  // namespace tracker::store

@@ -18,6 +18,7 @@ struct RocksDbStore::Parts {
         settings(with_absolute_path(given, directory)),
         database(path_of_database(directory, settings), settings),
         tokens_at_open(database.facts_at_open().tokens),
+        left_out_bytes_at_open(database.left_out_bytes_at_open()),
         committer(database, settings) {
     directory.keep();
   }
@@ -40,6 +41,7 @@ struct RocksDbStore::Parts {
   const RocksDbSettings settings;
   Database database;
   const std::uint64_t tokens_at_open;
+  const std::uint64_t left_out_bytes_at_open;
   Committer committer;
 };
 
@@ -64,6 +66,10 @@ const std::string& RocksDbStore::directory() const noexcept {
 
 std::uint64_t RocksDbStore::tokens_at_open() const noexcept {
   return parts_->tokens_at_open;
+}
+
+std::uint64_t RocksDbStore::left_out_bytes_at_open() const noexcept {
+  return parts_->left_out_bytes_at_open;
 }
 
 StoreSummary RocksDbStore::backup(const std::string& directory) {

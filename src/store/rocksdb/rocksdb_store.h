@@ -28,6 +28,8 @@ class RocksDbStore final : public CounterStore {
   const std::string& directory() const noexcept;
   /// With how many tokens it opened.
   std::uint64_t tokens_at_open() const noexcept;
+  /// How many bytes of a torn tail were left out then: of what a crash had cut off.
+  std::uint64_t left_out_bytes_at_open() const noexcept;
 
   /// Copies the store, as it is at some moment of the call, into `directory`, which must not exist, while it
   /// goes on serving: everything that was answered before the call is in it. Blocks. Throws StoreError, and

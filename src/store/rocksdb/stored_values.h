@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -47,5 +48,21 @@ inline std::optional<CommitFacts> decode_facts(std::string_view bytes) noexcept 
   if (bytes.size() != commit_facts_bytes) return std::nullopt;
   return CommitFacts{little_endian(bytes.substr(0, 8)), little_endian(bytes.substr(8))};
 }
+
+/// Random bytes that a store draws once and keeps under the key "secret", also shorter than that of any counter. Every
+/// commit carries them, so that it can be told from bytes of a client that look like one. They never leave the store.
+using StoreSecret = std::array<char, 16>;
+inline constexpr std::string_view secret_key = "secret";
+
+/// Nothing if they are none.
+inline std::optional<StoreSecret> decode_secret(std::string_view bytes) noexcept {
+  StoreSecret secret{};
+  if (bytes.size() != secret.size()) return std::nullopt;
+  std::copy(bytes.begin(), bytes.end(), secret.begin());
+  return secret;
+}
+
+/// What a commit ends with: not a zero, so that it is seen if the last of its bytes were not written into zeros.
+inline constexpr std::string_view commit_end = "\xFF";
 
 }  // namespace tracker::store

@@ -13,17 +13,19 @@ namespace {
 
 // A log is blocks of 32 KiB. A record is one full fragment, or a first, any number of middle and a last one; a
 // fragment lies in one block: checksum (4 bytes), length (2), type (1), bytes. What is left of a block and too
-// short for that is zeros. The bytes of a record are a write batch: sequence number (8), number of puts (4), puts;
-// a put is its type (1), and key and value, each behind its length. The first put of a commit tells its number.
-// All numbers: little end first.
+// short for that is zeros. The bytes of a record are a write batch: sequence number (8), number of puts (4), changes:
+// a put is its type (1), and key and value, each behind its length; log data, which are for the log alone, are their
+// type (1), and bytes behind their length. A commit is a put that tells its number, the store's secret as log data,
+// puts, and commit_end as log data; those of older stores are puts alone. All numbers: little end first.
 constexpr std::size_t block_bytes = 32768;
 constexpr std::size_t sector_bytes = 512;  // the least that any disk writes
 constexpr std::size_t header_bytes = 7;
 constexpr std::size_t batch_header_bytes = 12;
-/// More zeros than a commit ends with, unless its last sector was not written: it ends with a value of 8 bytes that
-/// is not 0.
+/// More zeros than a commit of an older store ends with, unless its last sector was not written: it ends with a value
+/// of 8 bytes that is not 0.
 constexpr std::size_t many_zeros = 8;
 constexpr char put = 1;
+constexpr char log_data = 3;
 enum Type : unsigned char { full = 1, first = 2, middle = 3, last = 4 };
 
 /// The front of every commit, up to its number.
@@ -39,6 +41,13 @@ const std::string& commit_front() {
 }
 const std::size_t commit_number_at = batch_header_bytes + commit_front().size();
 const std::size_t commit_front_bytes = commit_number_at + 8;
+/// Where its secret stands, with what is in front of it.
+const std::size_t commit_secret_at = commit_number_at + commit_facts_bytes;
+const std::size_t commit_secret_end = commit_secret_at + 2 + sizeof(StoreSecret);
+
+std::string as_log_data(std::string_view bytes) {
+  return std::string(1, log_data) + static_cast<char>(bytes.size()) + std::string(bytes);
+}
 
 /// As RocksDB stores it.
 std::uint32_t masked(std::uint32_t crc) {
@@ -70,6 +79,13 @@ struct Fragment {
   }
 };
 
+bool fits(const Fragment& fragment, std::size_t size) {
+  Crc32c crc;
+  crc.add(fragment.type);
+  crc.add(fragment.bytes.substr(0, size));
+  return masked(crc.value()) == fragment.checksum;
+}
+
 /// Whether its checksum fits to any beginning of `bytes`: then it is whole, and its length is damaged.
 bool is_whole_with_another_length(const Fragment& fragment) {
   Crc32c crc;
@@ -81,39 +97,36 @@ bool is_whole_with_another_length(const Fragment& fragment) {
   });
 }
 
-/// Whether `bytes` are a whole write batch of puts: then nothing of it is missing, and its header is damaged.
-bool is_whole_batch(std::string_view bytes) {
-  if (bytes.size() < batch_header_bytes) return false;
-  auto changes = little_endian(bytes.substr(8, 4));
-  bytes.remove_prefix(batch_header_bytes);
-  const auto take_text = [&bytes] {
-    std::size_t size = 0;
-    for (unsigned shift = 0;; shift += 7) {
-      if (bytes.empty() || shift > 28) return false;
-      const auto byte = static_cast<unsigned char>(bytes.front());
-      bytes.remove_prefix(1);
-      size |= static_cast<std::size_t>(byte & 0x7FU) << shift;
-      if (byte < 0x80) break;
-    }
-    if (size > bytes.size()) return false;
-    bytes.remove_prefix(size);
-    return true;
-  };
-  for (; changes > 0; --changes) {
-    if (bytes.empty() || bytes.front() != put) return false;
+/// Takes a text and its length off the front of `bytes`; false: it is not all there.
+bool take_text(std::string_view& bytes) {
+  std::size_t size = 0;
+  for (unsigned shift = 0;; shift += 7) {
+    if (bytes.empty() || shift > 28) return false;
+    const auto byte = static_cast<unsigned char>(bytes.front());
     bytes.remove_prefix(1);
-    if (!take_text() || !take_text()) return false;
+    size |= static_cast<std::size_t>(byte & 0x7FU) << shift;
+    if (byte < 0x80) break;
   }
+  if (size > bytes.size()) return false;
+  bytes.remove_prefix(size);
   return true;
 }
 
-/// Whether a valid fragment stands anywhere in `bytes`; or one that begins a record.
-bool holds_fragment(std::string_view bytes, bool that_begins = false) {
-  for (; bytes.size() >= header_bytes; bytes.remove_prefix(1)) {
-    const Fragment fragment(bytes);
-    if ((fragment.begins_record() || !that_begins) && fragment.is_valid()) return true;
+/// How long the whole write batch is that `bytes` begin with; nothing: it is not all there. `end`: what it ends with.
+std::optional<std::size_t> batch_bytes(std::string_view bytes, std::string_view end) {
+  const auto bytes_given = bytes.size();
+  if (bytes.size() < batch_header_bytes) return std::nullopt;
+  auto puts = little_endian(bytes.substr(8, 4));
+  bytes.remove_prefix(batch_header_bytes);
+  while (puts > 0) {
+    const char type = bytes.empty() ? '\0' : bytes.front();
+    if (type != put && type != log_data) return std::nullopt;
+    bytes.remove_prefix(1);
+    if (!take_text(bytes) || (type == put && !take_text(bytes))) return std::nullopt;
+    if (type == put) --puts;
   }
-  return false;
+  if (!bytes.starts_with(end)) return std::nullopt;
+  return bytes_given - bytes.size() + end.size();
 }
 
 bool is_zero(std::string_view bytes) {
@@ -128,12 +141,17 @@ std::string_view without_last_zeros(std::string_view bytes) {
 class LogReader {
  public:
   /// Whether its records are commits, which may have been written into zeros, or anything.
-  LogReader(std::string_view log, bool of_commits)
-      : log_(log), content_end_(without_last_zeros(log).size()), of_commits_(of_commits) {}
+  LogReader(std::string_view log, bool of_commits, const std::optional<StoreSecret>& secret)
+      : log_(log), content_end_(without_last_zeros(log).size()), of_commits_(of_commits) {
+    if (secret) secret_ = as_log_data({secret->data(), secret->size()});
+  }
 
   LogFindings read() {
     while (read_block()) {
     }
+    findings_.bytes = log_.size();
+    if (findings_.torn_at) findings_.torn_bytes = content_end_ - std::min(content_end_, *findings_.torn_at);
+    findings_.synced_end = content_end_ > last_end_ ? last_end_ : end_before_;
     return findings_;
   }
 
@@ -177,7 +195,7 @@ class LogReader {
     const Fragment fragment(rest);
     const bool is_possible = fragment.is_known_type() && header_bytes + fragment.size <= left_of_block;
     if (is_possible && !fragment.is_whole()) return torn(rest);
-    if (of_commits_ && !(is_possible && is_whole_with_another_length(fragment)) &&
+    if (of_commits_ && !(is_possible && is_whole_but_for_its_length(fragment)) &&
         lacks_sector(header_bytes + (is_possible ? fragment.size : commit_front_bytes))) {
       return torn_here();
     }
@@ -192,8 +210,8 @@ class LogReader {
     for (std::size_t begin = 0; begin < tail.size();) {
       const auto end = begin + sector_bytes - (position_ + begin) % sector_bytes;
       const auto sector = tail.substr(begin, end - begin);
-      const auto least_zeros = begin == 0 ? 1 : many_zeros;
-      if (sector.size() >= least_zeros && is_zero(sector)) return !holds_fragment(tail.substr(1), true);
+      const auto least_zeros = begin == 0 || has_secrets_ ? 1 : many_zeros;
+      if (sector.size() >= least_zeros && is_zero(sector)) return !record_follows();
       begin = end;
     }
     return false;
@@ -203,14 +221,73 @@ class LogReader {
   bool torn(std::string_view rest) {
     if (rest.size() >= header_bytes) {
       const Fragment fragment(rest);
-      if (fragment.begins_record() == in_record_ || is_whole_with_another_length(fragment) ||
+      if (fragment.begins_record() == in_record_ || is_whole_but_for_its_length(fragment) ||
           (of_commits_ && fragment.begins_record() && !is_beginning_of_commit(fragment) &&
            !lacks_sector(header_bytes + fragment.size)) ||
-          holds_fragment(rest.substr(1))) {
+          record_follows()) {
         return damaged("a damaged record");
       }
     }
     return torn_here();
+  }
+
+  /// Whether another record was begun behind the one that is not valid here.
+  bool record_follows() const { return secret_follows() || fragment_follows(); }
+
+  /// Whether the secret of another commit stands behind here. (A block's first fragment may divide it.)
+  bool secret_follows() const {
+    if (secret_.empty()) return false;
+    const auto begin = in_record_ ? record_begin_ : position_;
+    std::string bytes;
+    for (auto from = begin; from < content_end_;) {
+      const auto end = (from / block_bytes + 1) * block_bytes;
+      const auto skipped = from == begin ? 0 : header_bytes;
+      if (from + skipped < log_.size()) bytes += log_.substr(from + skipped, end - from - skipped);
+      from = end;
+    }
+    const auto its_own = header_bytes + commit_secret_at;
+    for (auto at = bytes.find(secret_); at != bytes.npos; at = bytes.find(secret_, at + 1)) {
+      if (at != its_own) return true;
+    }
+    return false;
+  }
+
+  /// Whether a record begins in a later block, or in this one behind the fragment that is not valid, as told by
+  /// fragments that stand one behind the other from where a fragment must.
+  bool fragment_follows() const {
+    auto at = behind_this_fragment();
+    for (auto end = (position_ / block_bytes + 1) * block_bytes; at < content_end_;
+         at = end, end += block_bytes) {
+      const auto block = log_.substr(0, end);
+      while (at + header_bytes <= block.size()) {
+        const Fragment fragment(block.substr(at));
+        if (!fragment.is_valid()) break;
+        if (fragment.begins_record()) return true;
+        at += header_bytes + fragment.size;
+      }
+    }
+    return false;
+  }
+
+  /// As its header tells it; the end of the block if the header may be of two sectors, of which one was not written.
+  std::uint64_t behind_this_fragment() const {
+    const auto block_end = (position_ / block_bytes + 1) * block_bytes;
+    if (position_ % sector_bytes + header_bytes > sector_bytes) return block_end;
+    const auto rest = log_.substr(position_, block_end - position_);
+    if (rest.size() < header_bytes || !Fragment(rest).is_known_type()) return block_end;
+    return std::min<std::uint64_t>(position_ + header_bytes + Fragment(rest).size, block_end);
+  }
+
+  bool is_whole_but_for_its_length(const Fragment& fragment) const {
+    if (!of_commits_ || fragment.type != full) return is_whole_with_another_length(fragment);
+    const auto size = batch_bytes(fragment.bytes, end_of_commits());
+    return size && fits(fragment, *size);
+  }
+
+  /// What each commit here ends with.
+  std::string_view end_of_commits() const {
+    static const std::string end = as_log_data(commit_end);
+    return has_secrets_ ? std::string_view(end) : std::string_view();
   }
 
   bool is_expected(std::uint64_t commit) const {
@@ -220,7 +297,7 @@ class LogReader {
   /// Whether this much of a fragment can be a beginning of the commit that is due, and no more than that.
   bool is_beginning_of_commit(const Fragment& fragment) const {
     const auto bytes = fragment.bytes;
-    if (fragment.type == full && is_whole_batch(bytes)) return false;
+    if (fragment.type == full && batch_bytes(bytes, end_of_commits())) return false;
     if (bytes.size() >= commit_front_bytes) return commit_number(bytes).has_value();
     const auto front = bytes.substr(std::min(bytes.size(), batch_header_bytes), commit_front().size());
     return commit_front().starts_with(front);
@@ -244,30 +321,37 @@ class LogReader {
       record_begin_ = position_;
       record_front_.clear();
     }
-    record_front_ += fragment.bytes.substr(0, commit_front_bytes - record_front_.size());
+    record_front_ += fragment.bytes.substr(0, commit_secret_end - record_front_.size());
     in_record_ = fragment.type == first || fragment.type == middle;
-    return in_record_ || !of_commits_ || take_commit();
+    return in_record_ || !of_commits_ || take_commit(position_ + header_bytes + fragment.size);
   }
 
-  bool take_commit() {
+  bool take_commit(std::uint64_t end) {
     const auto commit = commit_number(record_front_);
     if (!commit) return damaged("a record that does not follow the one before it,");
     if (findings_.empty()) findings_.first_commit = *commit;
     findings_.next_commit = *commit + 1;
+    end_before_ = last_end_;
+    last_end_ = end;
+    has_secrets_ = !secret_.empty() && record_front_.ends_with(secret_);
     return true;
   }
 
   const std::string_view log_;
   const std::size_t content_end_;  // behind it there are only zeros, if anything
   const bool of_commits_;
+  std::string secret_;  // as each commit carries it; empty: there is none
+  bool has_secrets_ = !secret_.empty();
   LogFindings findings_;
+  std::uint64_t last_end_ = 0;    // of the last whole commit
+  std::uint64_t end_before_ = 0;  // of the one before it
   std::size_t position_ = 0;
   bool in_record_ = false;
   std::uint64_t record_begin_ = 0;
   std::string record_front_;  // its first bytes
 };
 
-LogFindings read_log(std::istream& log, bool of_commits) {
+LogFindings read_log(std::istream& log, bool of_commits, const std::optional<StoreSecret>& secret) {
   std::ostringstream bytes;
   if (log.peek() != std::istream::traits_type::eof()) bytes << log.rdbuf();
   if (log.bad() || !bytes) {
@@ -275,17 +359,17 @@ LogFindings read_log(std::istream& log, bool of_commits) {
     unknown.unreadable = true;
     return unknown;
   }
-  return LogReader(bytes.view(), of_commits).read();
+  return LogReader(bytes.view(), of_commits, secret).read();
 }
 
 }  // namespace
 
 LogFindings read_manifest(std::istream& manifest) {
-  return read_log(manifest, false);
+  return read_log(manifest, false, std::nullopt);
 }
 
-LogFindings read_write_ahead_log(std::istream& log) {
-  return read_log(log, true);
+LogFindings read_write_ahead_log(std::istream& log, const std::optional<StoreSecret>& secret) {
+  return read_log(log, true, secret);
 }
 
 }  // namespace tracker::store
