@@ -248,6 +248,17 @@ TEST(StartupTest, MemoryStoreIsMentionedInTheLog) {
   EXPECT_TRUE(has(program.output(), "memory")) << program.output();
 }
 
+TEST(StartupTest, LogLinesNameTheServiceAndTheFirstOneTheVersionAndCommit) {
+  Program program(serve);
+  program.wait_listening();
+  const std::string log = program.standard_error();
+  const std::regex first(
+      "[0-9TZ:.-]+ serve info tracker [0-9.]+ \\(commit ([0-9a-f]{7,}(-dirty)?|unknown)\\)\n");
+  EXPECT_TRUE(std::regex_search(log, first, std::regex_constants::match_continuous)) << log;
+  const std::regex line("[0-9TZ:.-]+ serve (info|warning) .*\n");
+  EXPECT_EQ(std::regex_replace(log, line, ""), "");
+}
+
 struct DocumentedSetting {
   const char* flag;
   const char* environment;

@@ -11,6 +11,7 @@
 #include "app/serve.h"
 #include "app/setting_table.h"
 #include "app/startup_error.h"
+#include "app/version.h"
 #include "runtime/log.h"
 #include "runtime/signals.h"
 
@@ -82,7 +83,7 @@ int run(int argc, char** argv) {
   if (argc > 1) check_command(argv[1]);
 
   CLI::App program(about, "tracker");
-  program.set_version_flag("--version", "tracker " TRACKER_VERSION, "Print the version and end.");
+  program.set_version_flag("--version", app::version_text(), "Print the version and end.");
   program.set_help_flag("--help,-h", "Print this help and end.");
   program.require_subcommand(0, 1);
   program.get_formatter()->column_width(28);
@@ -110,8 +111,8 @@ int run(int argc, char** argv) {
                        std::string(error.what()) + "; see tracker --help, and --help of each command");
   }
 
-  tracker::runtime::open_log();
   const bool is_service = serve.is_chosen() || envoy.is_chosen() || counter.is_chosen();
+  tracker::runtime::open_log(argv[1], is_service ? app::version_text() : "");
   tracker::runtime::start_signal_thread(is_service ? tracker::runtime::Process::service
                                                    : tracker::runtime::Process::command);
   if (check.is_chosen()) return app::check(check.settings()) ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -33,6 +33,17 @@ LogQueue& queue() {
 }
 std::atomic<bool> is_open = false;
 
+/// What open_log() was told. Never destroyed: as long as the process lives, threads may log.
+struct Names {
+  std::string service = "tracker";
+  std::string introduction;
+  std::once_flag introduced;
+};
+Names& names() {
+  static auto& the_names = *new Names;
+  return the_names;
+}
+
 std::string time_now() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   const std::time_t seconds = std::chrono::duration_cast<std::chrono::seconds>(now).count();
@@ -45,8 +56,15 @@ std::string time_now() {
   return text;
 }
 
+void push(std::string_view level, std::string_view line) {
+  queue().push(time_now() + " " + names().service + " " + std::string(level) + " " + printable(line));
+}
+
 void log(std::string_view level, std::string_view line) {
-  queue().push(time_now() + " " + std::string(level) + " " + printable(line));
+  std::call_once(names().introduced, [] {
+    if (!names().introduction.empty()) push("info", names().introduction);
+  });
+  push(level, line);
 }
 
 std::string left_out(std::size_t count, const std::string& what) {
@@ -55,7 +73,9 @@ std::string left_out(std::size_t count, const std::string& what) {
 
 }  // namespace
 
-void open_log() {
+void open_log(const std::string& service, const std::string& introduction) {
+  names().service = service;
+  names().introduction = introduction;
   queue().start();
   is_open = true;
 }

@@ -6,11 +6,13 @@
 
 namespace tracker::runtime {
 
-/// The program's log: lines on standard error, with the time (UTC) and the level in front. Any thread may log, and
-/// none ever waits for whoever reads standard error: see LogQueue. What a line quotes is made printable.
+/// The program's log: lines on standard error, with the time (UTC), the service's name and the level in front. Any thread
+/// may log, and none ever waits for whoever reads standard error: see LogQueue. What a line quotes is made printable.
 ///
-/// Begins to write. Throws std::system_error if the machine has no thread for it; what is logged before waits.
-void open_log();
+/// Begins to write, before any other thread logs. In front of the first line comes `introduction`, unless that is empty:
+/// a program that only says why it does not start introduces nothing. Throws std::system_error if the machine has no
+/// thread for it.
+void open_log(const std::string& service, const std::string& introduction);
 
 void log_info(std::string_view line);
 void log_warning(std::string_view line);

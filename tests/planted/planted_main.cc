@@ -56,7 +56,7 @@ int main(int argc, char** argv) {
     app::add_serve_settings(table, settings);
     program.parse(argc - 1, argv + 1);
     table.read();
-    tracker::runtime::open_log();
+    tracker::runtime::open_log("planted", "");
     tracker::runtime::start_signal_thread(tracker::runtime::Process::service);
     serve(argv[1], settings);
     return 0;

@@ -16,7 +16,7 @@ class CapturedLog {
  public:
   CapturedLog() {
     static const bool open = [] {
-      runtime::open_log();
+      runtime::open_log("test", "");
       return true;
     }();
     static_cast<void>(open);
