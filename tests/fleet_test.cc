@@ -219,6 +219,12 @@ TEST(CheckTest, FindsWrongCountsWrong) {
   EXPECT_EQ(outcome.exit_code, 0) << outcome.out << outcome.err;
 }
 
+TEST(CheckTest, JudgesEnvoysOfTheFirstTracker) {
+  const WrongEnvoy old(WrongEnvoy::Fault::knows_no_bearer);
+  const Outcome outcome = check({old.door()}, {"--requests", "400"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.out << outcome.err;
+}
+
 TEST(CheckTest, SaysWhichEnvoyIsNotThere) {
   const Endpoint nobody{"127.0.0.1", lasting_port()};
   const Outcome outcome = check({nobody});

@@ -49,7 +49,7 @@ constexpr auto reply_deadline = 1'000ms;
 class StoreCaller {
  public:
   explicit StoreCaller(const std::string& address, bool proxy = false)
-      : store_(loop_.context(0), {.redis = *store::parse_redis_address(address),
+      : store_(loop_.context(0), {.redis = store::parse_redis_address(address),
                                   .reply_deadline = reply_deadline,
                                   .proxy = proxy}) {
     loop_.start();

@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <regex>
+#include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "support/caller.h"
@@ -57,7 +59,6 @@ const std::vector<BadSetting>& bad_settings() {
       {"--store", "TRACKER_STORE", "rocksdb:~/counts"},
       {"--store", "TRACKER_STORE", "rocksdb:~"},
       {"--require-durability", "TRACKER_REQUIRE_DURABILITY", "maybe"},
-      {"--redis-proxy", "TRACKER_REDIS_PROXY", "127.0.0.1:1"},
       {"--threads", "TRACKER_THREADS", "many"},
       {"--threads", "TRACKER_THREADS", "-1"},
       {"--threads", "TRACKER_THREADS", "0"},
@@ -123,13 +124,217 @@ TEST(StartupTest, TildeThatNoShellReplacedIsRefusedWithTheRemedy) {
 }
 
 TEST(StartupTest, WhatIsNoSettingIsRefused) {
-  expect_one_line(run_to_end(serve_with({"--bogus"})), 2, {"--bogus"});
-  expect_one_line(run_to_end(serve_with({"--bogus", "1"})), 2, {"--bogus"});
-  expect_one_line(run_to_end(serve_with({"--thread", "1"})), 2, {"--thread"});
-  expect_one_line(run_to_end(serve_with({"stray"})), 2, {"stray"});
-  expect_one_line(run_to_end(serve_with({"--threads"})), 2, {"--threads"});
-  expect_one_line(run_to_end({"bogus"}), 2, {"bogus"});
-  expect_one_line(run_to_end({"--bogus"}), 2, {"--bogus"});
+  struct Wrong {
+    Arguments arguments;
+    std::vector<std::string> said;
+  };
+  const std::vector<Wrong> wrong{
+      {serve_with({"--bogus"}),
+       {"--bogus: there is no such setting of tracker serve; tracker help serve lists all"}},
+      {serve_with({"--bogus", "1"}), {"--bogus: "}},
+      {serve_with({"--bogus=1"}), {"--bogus: "}},
+      {serve_with({"--drain-limt", "5s"}),
+       {"--drain-limt: there is no such setting of tracker serve", "did you mean --drain-limit?"}},
+      {serve_with({"--drain_limit=5s"}), {"did you mean --drain-limit?"}},
+      {serve_with({"--thread", "1"}), {"--thread: ", "did you mean --threads?"}},
+      {serve_with({"--connections", "1"}), {"did you mean --connections-max?"}},
+      {serve_with({"-threads", "1"}), {"did you mean --threads?"}},
+      {serve_with({"threads=1"}), {"\"threads=1\"", "did you mean --threads?"}},
+      {serve_with({"-V"}), {"-V: "}},
+      {serve_with({"stray"}), {"\"stray\": this is no argument of tracker serve"}},
+      {serve_with({"--insecure", "yes"}), {"\"yes\""}},
+      {serve_with({"--threads"}), {"--threads: its value is missing"}},
+      {serve_with({"--threads", "1", "--threads", "2"}), {"--threads: it is given more than once"}},
+      {serve_with({"--redis-proxy", "--redis-proxy"}), {"--redis-proxy: it is given more than once"}},
+      {{"envoy", "--store", "memory"},
+       {"--store: ", "tracker envoy", "it is one of tracker serve, tracker counter"}},
+      {{"backup"}, {"TO is missing", "tracker backup --help"}},
+      {{"backup", "--stroe", "rocksdb:x", "/nowhere"}, {"did you mean --store?"}},
+      {{"bogus"}, {"\"bogus\": there is no such command; tracker help lists all"}},
+      {{"serv"}, {"\"serv\": ", "did you mean serve?"}},
+      {{"help", "chek"}, {"\"chek\": ", "did you mean check?"}},
+      {{"help", "serve", "more"}, {"tracker help"}},
+      {{"version", "more"}, {"tracker version"}},
+      {{"--bogus"}, {"--bogus: "}},
+      {{"--threads", "2", "serve"}, {"--threads: ", "a command comes first"}},
+      {{}, {"a command is missing"}},
+  };
+  for (const Wrong& row : wrong) expect_one_line(run_to_end(row.arguments), 2, row.said);
+}
+
+// What a library or a name from its source would say.
+TEST(StartupTest, ErrorsAreInWordsOfTheirOwn) {
+  for (const Arguments& arguments :
+       {serve_with({"--bogus"}), serve_with({"stray"}), serve_with({"--threads"}), Arguments{"bogus"},
+        Arguments{"--bogus"}, Arguments{"backup"}}) {
+    const Outcome outcome = run_to_end(arguments);
+    for (const char* foreign : {"following", "TEXT", "expected", "required", "INI"})
+      EXPECT_FALSE(has(outcome.err, foreign)) << outcome.err;
+  }
+}
+
+// The greatest number of fields that the running service takes, as its limit of 3, 5 or the default 100
+// shows.
+int fields_taken(Program& program) {
+  const Endpoint envoy = program.wait_listening().at("envoy");
+  for (const int fields : {3, 5}) {
+    RawClient client(envoy);
+    client.send(get_without_token("/auth", repeated("X: v\r\n", static_cast<std::size_t>(fields))));
+    if (client.read_answer().status == 431) return fields;
+  }
+  return 100;
+}
+
+TEST(StartupTest, FlagThatCannotTakeEffectIsRefused) {
+  struct Idle {
+    Arguments arguments;
+    std::string flag;
+    std::string remedy;
+  };
+  const std::vector<Idle> idle{
+      {serve_with({"--redis-addr", "127.0.0.1:1"}), "--redis-addr", "--store redis"},
+      {serve_with({"--redis-addr", "nonsense"}), "--redis-addr", "--store redis"},
+      {serve_with({"--redis-password-file", "/nowhere"}), "--redis-password-file", "--store redis"},
+      {serve_with({"--redis-proxy"}), "--redis-proxy", "--store redis"},
+      {serve_with({"--durability", "none"}), "--durability", "--store rocksdb:DIR"},
+      {serve_with({"--cache-bytes", "8MiB"}), "--cache-bytes", "--store rocksdb:DIR"},
+      {serve_with({"--insecure"}), "--insecure", "--counter-addr"},
+      {serve_with({"--counter-addr", "127.0.0.1:0", "--insecure"}), "--insecure", "off loopback"},
+      {serve_with({"--linger-deadline", "0", "--linger-bytes-max", "1"}), "--linger-bytes-max",
+       "--linger-deadline"},
+      {serve_with({"--require-durability"}), "--require-durability", "--store memory"},
+      {{"counter", "--counter-addr", "127.0.0.1:0", "--insecure"}, "--insecure", "off loopback"},
+      {{"counter", "--durability", "none"}, "--durability", "--store rocksdb:DIR"},
+      {{"counter", "--store", "memory", "--redis-addr", "127.0.0.1:1"}, "--redis-addr", "--store redis"},
+      {{"serve", "--redis-addr", "127.0.0.1:1"}, "--redis-addr", "--store redis"},
+      {{"serve", "--redis-proxy"}, "--redis-proxy", "--store redis"},
+  };
+  for (const Idle& row : idle) expect_one_line(run_to_end(row.arguments), 2, {row.flag, row.remedy});
+}
+
+// Environment files are shared among commands and stores.
+TEST(StartupTest, VariableThatCannotTakeEffectIsLeftAlone) {
+  Program program(serve, {{"REDIS_ADDR", "nonsense"},
+                          {"TRACKER_REDIS_PASSWORD_FILE", "/nowhere"},
+                          {"TRACKER_REDIS_PROXY", "nonsense"},
+                          {"TRACKER_DURABILITY", "none"},
+                          {"TRACKER_CACHE_BYTES", "nonsense"},
+                          {"TRACKER_INSECURE", "yes"},
+                          {"TRACKER_ENVOYS", "nonsense"},
+                          {"TRACKER_PORT", "tcp://10.0.0.1:6380"},
+                          {"TRACKER_OF_ANOTHER_PROGRAM", "1"}});
+  program.wait_listening();
+  EXPECT_FALSE(has(program.output(), "warning")) << program.output();
+}
+
+TEST(StartupTest, MisspelledVariableIsWarnedOf) {
+  Program program(
+      serve,
+      {{"TRACKER_DRAIN_LIMT", "5s"}, {"tracker_threads", "2"}, {"TRACKER_REDIS_ADDR", "redis://:s3cret@h"}});
+  program.wait_listening();
+  const std::string log = program.standard_error();
+  EXPECT_TRUE(has(log, "warning TRACKER_DRAIN_LIMT: ")) << log;
+  EXPECT_TRUE(has(log, "did you mean TRACKER_DRAIN_LIMIT?")) << log;
+  EXPECT_TRUE(has(log, "did you mean TRACKER_THREADS?")) << log;
+  EXPECT_TRUE(has(log, "did you mean REDIS_ADDR?")) << log;
+  EXPECT_FALSE(has(log, "s3cret")) << log;
+}
+
+TEST(StartupTest, CounterWarnsOfThreads) {
+  const Arguments counter{"counter",     "--store",       "memory",     "--counter-addr",
+                          "127.0.0.1:0", "--health-addr", "127.0.0.1:0"};
+  Arguments with_threads = counter;
+  with_threads.insert(with_threads.end(), {"--threads", "2"});
+  Program by_flag(with_threads);
+  by_flag.wait_listening();
+  EXPECT_TRUE(has(by_flag.output(), "warning --threads: it has no effect yet")) << by_flag.output();
+  Program by_variable(counter, {{"TRACKER_THREADS", "2"}});
+  by_variable.wait_listening();
+  EXPECT_FALSE(has(by_variable.output(), "--threads")) << by_variable.output();
+}
+
+TEST(StartupTest, DoorsAtOneAddressAreRefused) {
+  struct Twins {
+    Arguments arguments;
+    std::vector<std::string> said;
+  };
+  const Arguments memory{"serve", "--store", "memory"};
+  const auto with = [&](const Arguments& more) {
+    Arguments arguments = memory;
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return arguments;
+  };
+  const std::vector<Twins> twins{
+      {with({"--envoy-addr", "127.0.0.1:1", "--health-addr", "127.0.0.1:1"}),
+       {"--health-addr: 127.0.0.1:1", "--envoy-addr"}},
+      {with({"--envoy-addr", ":1", "--health-addr", "127.0.0.1:1"}), {"--health-addr", "--envoy-addr"}},
+      {with({"--envoy-addr", "127.0.0.1:1", "--health-addr", "0.0.0.0:1"}),
+       {"--health-addr", "--envoy-addr"}},
+      {with({"--envoy-addr", "[::1]:1", "--health-addr", "[::]:1"}), {"--health-addr", "--envoy-addr"}},
+      {with({"--envoy-addr", "localhost:1", "--health-addr", "127.0.0.1:1"}),
+       {"--health-addr", "--envoy-addr"}},
+      {with({"--envoy-addr", "127.0.0.1:1", "--counter-addr", "127.0.0.1:1"}),
+       {"--counter-addr: 127.0.0.1:1", "--envoy-addr"}},
+      {with({"--envoy-addr", "127.0.0.1:1", "--counter-addr", "127.0.0.1:11"}),
+       {"--health-addr (by default", "--counter-addr"}},
+      {{"counter", "--health-addr", "127.0.0.1:6381"}, {"--health-addr", "--counter-addr"}},
+      {{"envoy", "--health-addr", "127.0.0.1:6380"}, {"--health-addr", "--envoy-addr"}},
+  };
+  for (const Twins& row : twins) expect_one_line(run_to_end(row.arguments), 2, row.said);
+}
+
+TEST(StartupTest, ValuesAreReadAsPeopleWriteThem) {
+  Program program({"serve"}, {{"TRACKER_STORE", " memory\n"},
+                              {"ENVOY_ADDR", " 127.0.0.1:0 "},
+                              {"HEALTH_ADDR", "127.0.0.1:0\r\n"},
+                              {"TRACKER_REQUEST_LINE_BYTES_MAX", "8KB"},
+                              {"TRACKER_HEAD_BYTES_MAX", "16kb"},
+                              {"TRACKER_IDLE_DEADLINE", "1d"},
+                              {"TRACKER_REQUIRE_DURABILITY", "off"},
+                              {"TRACKER_HEAD_FIELDS_MAX", " 3\n"}});
+  EXPECT_EQ(fields_taken(program), 3);
+}
+
+// Where it is wrong, and wherever it stands.
+TEST(StartupTest, NoPartOfARedisUrlWithAPasswordIsPrinted) {
+  // Others are in shown_value_test.cc.
+  const std::vector<std::string> urls{"redis://user:s3cr@h", "redis://:s3cr/s3cr=s3cr@h:1", ":s3cr@h:1"};
+  std::vector<std::pair<Arguments, Environment>> runs;
+  for (const std::string& url : urls) {
+    runs.push_back({{"counter", "--counter-addr", url}, {}});
+    runs.push_back({{"counter", "--store", url}, {}});
+    if (has(url, "://")) runs.push_back({{"counter", "--store", "rocksdb:" + url}, {}});
+    runs.push_back({{"counter", url}, {}});
+    runs.push_back({{"counter", "-u" + url}, {}});
+    runs.push_back({{"counter", "--redis-adr", url}, {}});
+    runs.push_back({{"counter", "--redis-adr=" + url}, {}});
+    runs.push_back({{"counter", "--redis-addr:" + url}, {}});
+    runs.push_back({{"counter", "--insecure=" + url}, {}});
+    runs.push_back({{"counter", "--hits-max", url}, {}});
+    runs.push_back({{"counter", "--redis-password-file", url}, {}});
+    runs.push_back({{"counter", "--redis-addr", url, "--redis-addr", url}, {}});
+    runs.push_back({{"serve", "--store", "memory", "--redis-addr", url}, {}});
+    runs.push_back({{url}, {}});
+    runs.push_back({{"--redis-addr=" + url}, {}});
+    runs.push_back({{"help", url}, {}});
+    runs.push_back({{"check", "--envoys", url}, {}});
+    runs.push_back({{"counter"}, {{"HEALTH_ADDR", url}}});
+    runs.push_back({{"counter"}, {{"TRACKER_STORE", url}}});
+    runs.push_back({{"counter"}, {{"TRACKER_THREADS", url}}});
+  }
+  for (const std::string url : {"redis://:s3cr@h", "redis://u:s3cr@h:1/0"}) {
+    runs.push_back({{"backup", url}, {}});
+    runs.push_back({{"restore", url}, {}});
+  }
+  for (const auto& [arguments, environment] : runs) {
+    const Outcome outcome = run_to_end(arguments, environment);
+    EXPECT_TRUE(outcome.exit_code == 2 || has(outcome.err, "--redis-password-file"))
+        << arguments.back() << '\n'
+        << outcome.err;
+    EXPECT_FALSE(has(outcome.out + outcome.err, "s3")) << outcome.out << outcome.err;
+  }
+  const Outcome help = run_to_end({"counter", "--help"}, {{"REDIS_ADDR", "redis://:s3cr@h:1"}});
+  EXPECT_FALSE(has(help.out + help.err, "s3")) << help.out;
 }
 
 // Remove a line when what it names is built.
@@ -161,18 +366,6 @@ TEST(StartupTest, HealthAddressThatIsNotLocalIsRefused) {
   const Outcome outcome = run_to_end(
       {"serve", "--store", "memory", "--envoy-addr", "127.0.0.1:0", "--health-addr", "192.0.2.1:0"});
   expect_one_line(outcome, 1, {"--health-addr", "192.0.2.1"});
-}
-
-// The greatest number of fields that the running service takes, as its limit of 3, 5 or the default 100
-// shows.
-int fields_taken(Program& program) {
-  const Endpoint envoy = program.wait_listening().at("envoy");
-  for (const int fields : {3, 5}) {
-    RawClient client(envoy);
-    client.send(get_without_token("/auth", repeated("X: v\r\n", static_cast<std::size_t>(fields))));
-    if (client.read_answer().status == 431) return fields;
-  }
-  return 100;
 }
 
 TEST(StartupTest, FlagBeatsEnvironmentBeatsDefault) {
@@ -270,6 +463,8 @@ constexpr DocumentedSetting documented_settings[] = {
     {"--envoy-addr", "ENVOY_ADDR", "127\\.0\\.0\\.1:6380"},
     {"--health-addr", "HEALTH_ADDR", "10"},
     {"--store", "TRACKER_STORE", "memory|rocksdb:\\./tracker-data"},
+    {"--redis-addr", "REDIS_ADDR", "127\\.0\\.0\\.1:6379"},
+    {"--redis-password-file", "TRACKER_REDIS_PASSWORD_FILE", "none"},
     {"--redis-proxy", "TRACKER_REDIS_PROXY", "off"},
     {"--require-durability", "TRACKER_REQUIRE_DURABILITY", "off"},
     {"--threads", "TRACKER_THREADS", "cores|[0-9]+"},
@@ -337,6 +532,55 @@ TEST(StartupTest, HelpOfTheCounterSaysThatThreadsHasNoEffect) {
   EXPECT_TRUE(has(about, "no effect")) << about;
 }
 
+const std::vector<std::string>& commands() {
+  static const std::vector<std::string> all{"serve", "envoy", "counter", "backup", "restore", "check"};
+  return all;
+}
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::istringstream stream(text);
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  return lines;
+}
+
+TEST(StartupTest, HelpIsNoWiderThan80Columns) {
+  std::vector<Arguments> helps{{"--help"}, {"help"}};
+  for (const std::string& command : commands()) helps.push_back({command, "--help"});
+  for (const Arguments& help : helps) {
+    for (const std::string& line : lines_of(run_to_end(help).out)) EXPECT_LE(line.size(), 80u) << line;
+  }
+}
+
+TEST(StartupTest, EachSettingHasANameForItsValueAVariableAndADefault) {
+  const std::regex flag_line("  (--[a-z-]+)( [A-Z]+)?");
+  for (const std::string& command : commands()) {
+    const std::string help = run_to_end({command, "--help"}).out;
+    std::size_t settings = 0;
+    std::smatch flag;
+    for (const std::string& line : lines_of(help)) {
+      if (!std::regex_match(line, flag, flag_line)) continue;
+      ++settings;
+      const std::string about = help_about(help, flag[1]);
+      EXPECT_TRUE(std::regex_search(about, std::regex("\\[[A-Z_]+;\\s+default:\\s+\\S"))) << about;
+      EXPECT_EQ(flag[2].matched, !has(about, "default: off")) << about;
+    }
+    EXPECT_GE(settings, 1u) << help;
+    EXPECT_EQ(has(help, "\nLimits:\n"), command == "serve" || command == "envoy" || command == "counter");
+  }
+}
+
+TEST(StartupTest, HelpIsACommandToo) {
+  EXPECT_EQ(run_to_end({"help"}).out, run_to_end({"--help"}).out);
+  for (const std::string& command : commands()) {
+    const Outcome outcome = run_to_end({"help", command});
+    EXPECT_EQ(outcome.exit_code, 0);
+    EXPECT_EQ(outcome.err, "");
+    EXPECT_EQ(outcome.out, run_to_end({command, "--help"}).out);
+    EXPECT_TRUE(has(run_to_end({"help"}).out, "\n  " + command + " ")) << command;
+  }
+}
+
 TEST(StartupTest, HelpOfTheProgramListsItsCommands) {
   for (const char* flag : {"--help", "-h"}) {
     const Outcome outcome = run_to_end({flag});
@@ -347,6 +591,8 @@ TEST(StartupTest, HelpOfTheProgramListsItsCommands) {
 }
 
 TEST(StartupTest, VersionIsOneLine) {
+  for (const char* other : {"-V", "version"})
+    EXPECT_EQ(run_to_end({other}).out, run_to_end({"--version"}).out);
   const Outcome outcome = run_to_end({"--version"});
   EXPECT_EQ(outcome.exit_code, 0);
   EXPECT_EQ(outcome.err, "");

@@ -16,19 +16,16 @@ namespace tracker::app {
 
 const char* const about_backup =
     "Asks the process that serves the store, by the socket admin.sock in its directory, and need not stop "
-    "it; if\n"
-    "none does, it reads the store itself. Everything that was answered before is in the backup. On the disk "
-    "of\n"
-    "the store it shares files with it, and so is quick and takes little room; copy it elsewhere by any "
-    "means.\n\n"
+    "it; if none does, it reads the store itself. Everything that was answered before is in the backup. On "
+    "the disk of the store it shares files with it, and so is quick and takes little room; copy it elsewhere "
+    "by any means.\n\n"
     "  tracker backup /backups/monday                        of ./tracker-data\n"
     "  tracker backup /backups/monday --store rocksdb:/srv   of another one\n"
     "  tracker restore /backups/monday --store rocksdb:/new  and back again";
 
 const char* const about_restore =
     "Looks through the backup, copies it, and looks through the copy. The directory becomes a store only "
-    "when\n"
-    "everything is there and on disk: after an interruption, restore again.\n\n"
+    "when everything is there and on disk: after an interruption, restore again.\n\n"
     "  tracker restore /backups/monday                       to ./tracker-data\n"
     "  tracker restore /backups/monday --store rocksdb:/new  to another place\n"
     "  tracker serve --store rocksdb:/new                    and go on counting";

@@ -19,6 +19,7 @@
 #include <random>
 
 #include "app/check_load.h"
+#include "app/setting_values.h"
 #include "app/startup_error.h"
 #include "runtime/listener.h"
 
@@ -69,7 +70,8 @@ class Client {
     http::request<http::empty_body> request(http::verb::get, path, 11);
     request.set(http::field::host, host_);
     request.set(http::field::user_agent, "tracker check");
-    if (!token.empty()) request.set(http::field::authorization, "Bearer " + token);
+    // Bare: the first tracker's envoys know no scheme.
+    if (!token.empty()) request.set(http::field::authorization, token);
     if (const auto [error, bytes] = co_await http::async_write(stream_, request, as_tuple); error) {
       co_return failed(error);
     }
@@ -100,10 +102,11 @@ class Client {
   bool connected_ = false;
 };
 
-/// The text between `before` and `after`, if the body is just that.
-std::string inside(const std::string& body, std::string_view before, std::string_view after) {
+/// The text between `before` and `after`, if the body is just that; a line may end behind it.
+std::string inside(std::string_view body, std::string_view before, std::string_view after) {
+  if (body.ends_with('\n')) body.remove_suffix(1);
   if (!body.starts_with(before) || !body.ends_with(after)) return {};
-  return body.substr(before.size(), body.size() - before.size() - after.size());
+  return std::string(body.substr(before.size(), body.size() - before.size() - after.size()));
 }
 
 class Check {
@@ -290,7 +293,7 @@ bool parse_envoys(std::string_view text, std::vector<runtime::Address>& into) {
   into.clear();
   while (true) {
     const auto comma = text.find(',');
-    const auto address = runtime::parse_address(text.substr(0, comma));
+    const auto address = runtime::parse_address(trimmed(text.substr(0, comma)));
     if (!address || address->host.empty() || address->port == 0) return false;
     into.push_back(*address);
     if (comma == text.npos) return true;
@@ -301,9 +304,11 @@ bool parse_envoys(std::string_view text, std::vector<runtime::Address>& into) {
 }  // namespace
 
 void add_check_settings(SettingTable& table, CheckSettings& settings) {
+  table.begin_group(SettingTable::Group::load);
   table.add({"--envoys", "", "The envoys that it sends to: host:port,host:port,...", "none: it must be given",
              "host:port, or several of them with commas between",
-             [&settings](std::string_view text) { return parse_envoys(text, settings.envoys); }});
+             [&settings](std::string_view text) { return parse_envoys(text, settings.envoys); },
+             "ADDRESSES"});
   table.add_count("--requests", settings.requests, 40, 100'000'000, "How many requests it sends, about.");
 }
 

@@ -13,18 +13,24 @@ using std::chrono_literals::operator""ms;
 
 void add_counter_settings(SettingTable& table, CounterSettings& settings) {
   add_service_settings(table, settings.service, "--counter-addr", "COUNTER_ADDR", {"127.0.0.1", 6381},
-                       "Where it listens for gRPC.",
-                       "Has no effect: a counter's work is done by one thread.");
+                       "Where it listens for gRPC.", "a counter's work is done by one thread");
+  table.begin_group(SettingTable::Group::addresses);
+  table.add_switch("--insecure", settings.insecure, "Listens off loopback although the link has no TLS.",
+                   SettingTable::Condition{"a --counter-addr off loopback", [&settings] {
+                                             return is_off_loopback(settings.service.address);
+                                           }});
   add_store_settings(table, settings.store, "redis");
-  table.add_switch("--insecure", settings.insecure, "Listen off loopback although the link has no TLS.");
+  table.begin_group(SettingTable::Group::deadlines);
   table.add_duration("--request-deadline", settings.request_deadline, 1ms,
                      "How long a call waits for its count, and how long Redis may say nothing.");
+  table.begin_group(SettingTable::Group::limits);
   table.add_count("--hits-max", settings.hits_max, 1, 100'000'000,
                   "Hits and mints in flight, of all callers.");
   add_port_settings(table, settings.port);
 }
 
 void run_counter(const CounterSettings& settings) {
+  require_different_addresses(settings.service);
   require_loopback("--counter-addr", settings.service.address, settings.insecure);
   const std::size_t descriptors = raise_descriptor_limit();
   boost::asio::io_context control(1);

@@ -63,6 +63,14 @@ void CounterDoor::drain(std::chrono::milliseconds limit, std::function<void()> d
   });
 }
 
+bool is_off_loopback(const runtime::Address& address) {
+  try {
+    return !runtime::resolve(address).address().is_loopback();
+  } catch (const boost::system::system_error&) {
+    return true;
+  }
+}
+
 void require_loopback(const std::string& flag, const runtime::Address& address, bool insecure) {
   if (insecure) return;
   bool is_loopback = false;

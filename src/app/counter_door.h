@@ -57,6 +57,9 @@ class CounterDoor {
   std::thread draining_;
 };
 
+/// Whether it listens for others than this machine, or its name cannot be found.
+bool is_off_loopback(const runtime::Address& address);
+
 /// Refuses to listen off loopback unless `insecure`: the link has no TLS, and whoever reaches it can count.
 /// Throws StartupError.
 void require_loopback(const std::string& flag, const runtime::Address& address, bool insecure);

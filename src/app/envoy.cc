@@ -12,6 +12,7 @@ namespace tracker::app {
 void add_envoy_command_settings(SettingTable& table, EnvoyCommandSettings& settings) {
   add_service_settings(table, settings.service, "--envoy-addr", "ENVOY_ADDR", {"127.0.0.1", 6380},
                        "Where it listens for HTTP.");
+  table.begin_group(SettingTable::Group::addresses);
   table.add({"--counter-addr", "COUNTER_ADDR", "Which counter it asks.", to_string(settings.counter_addr),
              "host:port or [v6]:port of one counter (lists and lookup:// are not built yet)",
              [&settings](std::string_view text) {
@@ -19,11 +20,13 @@ void add_envoy_command_settings(SettingTable& table, EnvoyCommandSettings& setti
                if (!address || address->host.empty() || address->port == 0) return false;
                settings.counter_addr = *address;
                return true;
-             }});
+             },
+             "ADDRESS"});
   add_envoy_settings(table, settings.envoy);
 }
 
 void run_envoy_command(const EnvoyCommandSettings& settings) {
+  require_different_addresses(settings.service);
   const auto workers = make_workers(settings.service.threads);
   runtime::ChangeLog changes;
   std::vector<std::unique_ptr<rpc::RemoteCounter>> counters;

@@ -1,15 +1,16 @@
 #include <fcntl.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <iostream>
 #include <string>
 
 #include "app/backup.h"
 #include "app/check.h"
+#include "app/command_line.h"
 #include "app/counter.h"
 #include "app/envoy.h"
 #include "app/serve.h"
-#include "app/setting_table.h"
 #include "app/startup_error.h"
 #include "app/version.h"
 #include "runtime/log.h"
@@ -18,23 +19,18 @@
 namespace {
 
 namespace app = tracker::app;
+namespace runtime = tracker::runtime;
 using app::StartupError;
 
-constexpr const char* about =
-    "tracker hands out tokens and answers, for every HTTP request that carries one, how many times that "
-    "token has\n"
-    "asked for that path.\n\n"
-    "  tracker serve                                        start it\n"
-    "  curl localhost:6380/auth                             get a token\n"
-    "  curl -H 'Authorization: TOKEN' localhost:6380/any    be counted";
-
 constexpr const char* about_settings =
-    "Each setting can also be given by the environment variable named in brackets; the flag beats it.\n"
-    "Durations are written like 300ms, 2s or 5m, sizes like 8KiB, addresses like 127.0.0.1:80, [::1]:80 or "
-    ":80.";
-
-constexpr const char* commands =
-    "tracker serve, tracker envoy, tracker counter, tracker backup, tracker restore and tracker check";
+    "Each setting can also be given by the environment variable that is named in brackets; the flag beats "
+    "it. A flag that cannot take effect is refused; a variable that cannot is left alone.\n\n"
+    "  ADDRESS   127.0.0.1:80, [::1]:80, or :80 for every address of the machine\n"
+    "  DURATION  300ms, 2s, 5m, 1h or 1d; a bare number counts seconds\n"
+    "  SIZE      8KiB, 1MiB or 2GiB; 8K and 8KB mean 8KiB, too, which is 8192 bytes;\n"
+    "            a bare number counts bytes\n"
+    "  COUNT     a whole number\n"
+    "  A setting without a value is a switch; its variable takes yes or no.";
 
 /// A closed standard descriptor would be taken by the first socket, and the log would be written into that.
 void open_standard_descriptors() {
@@ -43,110 +39,135 @@ void open_standard_descriptors() {
   }
 }
 
-/// What the command line parser would say less clearly.
-void check_command(const std::string& name) {
-  if (name.starts_with('-')) return;
-  for (const auto* command : {"serve", "envoy", "counter", "backup", "restore", "check"}) {
-    if (name == command) return;
-  }
-  const std::string what =
-      name == "balancer" ? name + ": this command is not built yet" : "\"" + name + "\" is no command";
-  throw StartupError(StartupError::bad_setting, what + "; there are " + commands);
-}
-
-/// One command, and its settings.
-template <typename Settings>
-class Command {
+/// The command line: what can stand there, and what does.
+class CommandLine {
  public:
-  Command(CLI::App& program, const std::string& name, const std::string& help,
-          void (*add_settings)(app::SettingTable&, Settings&), const std::string& footer = about_settings)
-      : parser_(*program.add_subcommand(name, help)), table_(parser_) {
-    parser_.footer(footer);
-    add_settings(table_, settings_);
+  CommandLine() {
+    program_.set_version_flag("--version,-V", app::version_text());
+    program_.require_subcommand(0, 1);
+    program_.allow_extras();
+    add("serve", "Envoy and counter in one process: nothing else to start.", about_settings, true, serve_,
+        app::add_serve_settings, app::serve);
+    add("envoy", "An HTTP envoy service, stateless, in front of a counter.", about_settings, true, envoy_,
+        app::add_envoy_command_settings, app::run_envoy_command);
+    add("counter", "A gRPC counter service, which owns the counts.", about_settings, true, counter_,
+        app::add_counter_settings, app::run_counter);
+    add("backup", "Copies the store on disk, while it is served or not.", app::about_backup, false, backup_,
+        app::add_backup_settings, app::backup);
+    add("restore", "Makes a store of a backup.", app::about_restore, false, restore_,
+        app::add_restore_settings, app::restore);
+    add("check", "Sends a known load to running envoys, and judges every answer.", about_settings, false,
+        check_, app::add_check_settings, app::check);
+    help_.add_option("COMMAND", help_about_);
+    help_.allow_extras();
+    version_.allow_extras();
   }
 
-  bool is_chosen() const { return parser_.parsed(); }
-
-  /// Throws StartupError.
-  const Settings& settings() const {
-    table_.read();
-    return settings_;
+  /// Answers the exit code. Throws StartupError.
+  int run(int argc, char** argv) {
+    try {
+      program_.parse(argc, argv);
+    } catch (const CLI::CallForHelp&) {
+      const auto* command = chosen();
+      return print(command != nullptr ? help_of(*command) : help_of(commands_));
+    } catch (const CLI::CallForVersion&) {
+      return print(app::version_text() + "\n");
+    } catch (const CLI::ArgumentMismatch& error) {  // "--threads: 1 required TEXT missing"
+      const std::string what = error.what();
+      throw StartupError(StartupError::bad_setting,
+                         what.substr(0, what.find(':')) + ": its value is missing");
+    }
+    if (!program_.remaining().empty()) refuse_without_command(commands_, program_.remaining());
+    if (help_.parsed()) {
+      require_no_more(help_);
+      return print(help_about_.empty() ? help_of(commands_) : help_of(command_of(commands_, help_about_)));
+    }
+    if (version_.parsed()) {
+      require_no_more(version_);
+      return print(app::version_text() + "\n");
+    }
+    const auto* command = chosen();
+    if (command == nullptr) refuse_without_command(commands_, {});
+    return run(*command);
   }
 
  private:
-  CLI::App& parser_;
-  app::SettingTable table_;
-  Settings settings_;
+  template <typename Settings, typename Run>
+  void add(const std::string& name, const std::string& summary, const std::string& details, bool is_service,
+           Settings& settings, void (*add_settings)(app::SettingTable&, Settings&), Run run_it) {
+    auto& parser = *program_.add_subcommand(name);
+    commands_.push_back(
+        {name, summary, details, is_service, parser, app::SettingTable(parser), [run_it, &settings] {
+           if constexpr (std::is_void_v<decltype(run_it(settings))>) {
+             run_it(settings);
+             return EXIT_SUCCESS;
+           } else {
+             return run_it(settings) ? EXIT_SUCCESS : EXIT_FAILURE;
+           }
+         }});
+    add_settings(commands_.back().table, settings);
+  }
+
+  const app::Command* chosen() const {
+    for (const auto& command : commands_) {
+      if (command.parser.parsed()) return &command;
+    }
+    return nullptr;
+  }
+
+  static void require_no_more(const CLI::App& parser) {
+    if (parser.remaining().empty()) return;
+    throw StartupError(StartupError::bad_setting,
+                       "tracker " + parser.get_name() + " takes no more than that");
+  }
+
+  static int print(const std::string& text) {
+    std::cout << text << std::flush;
+    return EXIT_SUCCESS;
+  }
+
+  int run(const app::Command& command) const {
+    if (const auto unknown = command.parser.remaining(); !unknown.empty()) {
+      const auto flag = std::find_if(unknown.begin(), unknown.end(),
+                                     [](const std::string& argument) { return argument.starts_with('-'); });
+      refuse_argument(commands_, command, flag != unknown.end() ? *flag : unknown.front());
+    }
+    const auto warnings = command.table.read();
+    runtime::open_log(command.name, command.is_service ? app::version_text() : "");
+    runtime::start_signal_thread(command.is_service ? runtime::Process::service : runtime::Process::command);
+    for (const auto& warning : warnings) runtime::log_warning(warning);
+    for (const auto& warning : misspelled_variables(commands_)) runtime::log_warning(warning);
+    return command.run();
+  }
+
+  app::ServeSettings serve_;
+  app::EnvoyCommandSettings envoy_;
+  app::CounterSettings counter_;
+  app::BackupSettings backup_;
+  app::BackupSettings restore_;
+  app::CheckSettings check_;
+
+  CLI::App program_{"", "tracker"};
+  app::Commands commands_;
+  CLI::App& help_ = *program_.add_subcommand("help");
+  CLI::App& version_ = *program_.add_subcommand("version");
+  std::string help_about_;
 };
-
-int run(int argc, char** argv) {
-  if (argc > 1) check_command(argv[1]);
-
-  CLI::App program(about, "tracker");
-  program.set_version_flag("--version", app::version_text(), "Print the version and end.");
-  program.set_help_flag("--help,-h", "Print this help and end.");
-  program.require_subcommand(0, 1);
-  program.get_formatter()->column_width(28);
-  const Command<app::ServeSettings> serve(
-      program, "serve", "Envoy and counter in one process: nothing else to start.", app::add_serve_settings);
-  const Command<app::EnvoyCommandSettings> envoy(program, "envoy",
-                                                 "An HTTP envoy service, stateless, in front of a counter.",
-                                                 app::add_envoy_command_settings);
-  const Command<app::CounterSettings> counter(
-      program, "counter", "A gRPC counter service, which owns the counts.", app::add_counter_settings);
-  const Command<app::BackupSettings> backup(program, "backup",
-                                            "Copies the store on disk, while it is served or not.",
-                                            app::add_backup_settings, app::about_backup);
-  const Command<app::BackupSettings> restore(program, "restore", "Makes a store of a backup.",
-                                             app::add_restore_settings, app::about_restore);
-  const Command<app::CheckSettings> check(program, "check",
-                                          "Sends a known load to envoys that run, and judges every answer.",
-                                          app::add_check_settings);
-  try {
-    program.parse(argc, argv);
-  } catch (const CLI::Success& help_or_version) {
-    return program.exit(help_or_version);
-  } catch (const CLI::ParseError& error) {
-    throw StartupError(StartupError::bad_setting,
-                       std::string(error.what()) + "; see tracker --help, and --help of each command");
-  }
-
-  const bool is_service = serve.is_chosen() || envoy.is_chosen() || counter.is_chosen();
-  tracker::runtime::open_log(argv[1], is_service ? app::version_text() : "");
-  tracker::runtime::start_signal_thread(is_service ? tracker::runtime::Process::service
-                                                   : tracker::runtime::Process::command);
-  if (check.is_chosen()) return app::check(check.settings()) ? EXIT_SUCCESS : EXIT_FAILURE;
-  if (serve.is_chosen()) {
-    app::serve(serve.settings());
-  } else if (envoy.is_chosen()) {
-    app::run_envoy_command(envoy.settings());
-  } else if (counter.is_chosen()) {
-    app::run_counter(counter.settings());
-  } else if (backup.is_chosen()) {
-    app::backup(backup.settings());
-  } else if (restore.is_chosen()) {
-    app::restore(restore.settings());
-  } else {
-    throw StartupError(StartupError::bad_setting,
-                       "a command is missing; there are " + std::string(commands) + "; see tracker --help");
-  }
-  return EXIT_SUCCESS;
-}
 
 }  // namespace
 
 int main(int argc, char** argv) {
   int exit_code = StartupError::refused_by_the_machine;
   try {
-    tracker::runtime::hold_signals();
+    runtime::hold_signals();
     open_standard_descriptors();
-    exit_code = run(argc, argv);
+    exit_code = CommandLine().run(argc, argv);
   } catch (const StartupError& error) {
-    tracker::runtime::log_failure(error.what());
+    runtime::log_failure(error.what());
     exit_code = error.exit_code();
   } catch (const std::exception& error) {
-    tracker::runtime::log_failure(error.what());
+    runtime::log_failure(error.what());
   }
-  tracker::runtime::flush_log();
+  runtime::flush_log();
   return exit_code;
 }

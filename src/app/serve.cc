@@ -13,19 +13,26 @@ namespace tracker::app {
 void add_serve_settings(SettingTable& table, ServeSettings& settings) {
   add_service_settings(table, settings.service, "--envoy-addr", "ENVOY_ADDR", {"127.0.0.1", 6380},
                        "Where it listens for HTTP.");
+  table.begin_group(SettingTable::Group::addresses);
   table.add({"--counter-addr", "COUNTER_ADDR", "Where it listens for gRPC, too.", "none: it does not",
-             "host:port, [v6]:port or :port", [&settings](std::string_view text) {
+             "host:port, [v6]:port or :port",
+             [&settings](std::string_view text) {
                settings.counter_addr = runtime::parse_address(text);
                return settings.counter_addr.has_value();
-             }});
+             },
+             "ADDRESS"});
+  table.add_switch(
+      "--insecure", settings.insecure, "Listens for gRPC off loopback although the link has no TLS.",
+      SettingTable::Condition{"a --counter-addr off loopback", [&settings] {
+                                return settings.counter_addr && is_off_loopback(*settings.counter_addr);
+                              }});
   add_store_settings(table, settings.store, "rocksdb:./tracker-data");
-  table.add_switch("--insecure", settings.insecure,
-                   "Listen for gRPC off loopback although the link has no TLS.");
   add_port_settings(table, settings.port);
   add_envoy_settings(table, settings.envoy);
 }
 
 void serve(const ServeSettings& settings) {
+  require_different_addresses(settings.service, settings.counter_addr);
   if (settings.counter_addr) require_loopback("--counter-addr", *settings.counter_addr, settings.insecure);
   const auto workers = make_workers(settings.service.threads);
   const auto open_store = settings.store.open(workers->context(0), settings.envoy.request_deadline);

@@ -1,6 +1,7 @@
 #include "app/service_settings.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "app/startup_error.h"
 #include "runtime/cpus.h"
@@ -13,11 +14,38 @@ namespace {
 constexpr std::size_t threads_max = 1024;
 constexpr std::size_t million = 1'000'000;
 constexpr std::size_t mebibyte = 1024 * 1024;
+
+/// A door of this process, and how an error names it.
+struct Door {
+  std::string name;
+  runtime::Address address;
+};
+
+bool is_every_address(const std::string& host) {
+  return host.empty() || host == "0.0.0.0" || host == "::";
+}
+
+bool is_v6(const std::string& host) {
+  return host.find(':') != host.npos;
+}
+
+/// As far as the texts tell; of other pairs the machine says that the address is in use.
+bool is_same(const runtime::Address& one, const runtime::Address& other) {
+  if (one.port == 0 || one.port != other.port) return false;
+  if (one.host == other.host || one.host.empty() || other.host.empty()) return true;
+  for (const auto& [host, second] : {std::pair(one.host, other.host), std::pair(other.host, one.host)}) {
+    if (is_every_address(host) && is_v6(host) == is_v6(second)) return true;
+    if (host == "localhost" && (second == "127.0.0.1" || second == "::1")) return true;
+  }
+  return false;
+}
 }  // namespace
 
 void add_service_settings(SettingTable& table, ServiceSettings& settings, const std::string& address_flag,
                           const std::string& address_environment, runtime::Address address_default,
-                          const std::string& address_help, const std::string& threads_help) {
+                          const std::string& address_help, const std::string& one_thread) {
+  using Group = SettingTable::Group;
+  table.begin_group(Group::addresses);
   settings.address_flag = address_flag;
   settings.address = std::move(address_default);
   table.add_address(address_flag, address_environment, settings.address, address_help);
@@ -26,15 +54,25 @@ void add_service_settings(SettingTable& table, ServiceSettings& settings, const 
              [&settings](std::string_view text) {
                settings.health_addr = runtime::parse_address(text);
                return settings.health_addr.has_value();
-             }});
+             },
+             "ADDRESS"});
+  table.begin_group(Group::process);
   settings.threads = std::min(runtime::usable_cpus(), threads_max);
-  table.add_count("--threads", settings.threads, 1, threads_max, threads_help);
+  const auto no_effect = "it has no effect yet: " + one_thread;
+  table.add_count("--threads", settings.threads, 1, threads_max,
+                  one_thread.empty()
+                      ? "Worker threads. The default is as many as it may use CPUs: by its affinity, "
+                        "and by the quota of its control group."
+                      : "Worker threads: " + no_effect + ".");
+  if (!one_thread.empty()) table.warn_of("--threads", no_effect);
+  table.begin_group(Group::draining);
   table.add_duration("--drain-delay", settings.drain.delay, 0ms,
                      "From the signal to end, not ready, to draining.");
   table.add_duration("--drain-limit", settings.drain.limit, 0ms, "How long draining may take.");
 }
 
 void add_envoy_settings(SettingTable& table, envoy::EnvoySettings& settings) {
+  table.begin_group(SettingTable::Group::deadlines);
   table.add_duration("--request-deadline", settings.request_deadline, 1ms,
                      "How long a request waits for its count.");
   table.add_duration("--head-deadline", settings.head_deadline, 1ms,
@@ -44,8 +82,11 @@ void add_envoy_settings(SettingTable& table, envoy::EnvoySettings& settings) {
                      "How long a client may take nothing of its answers.");
   table.add_duration("--linger-deadline", settings.linger_deadline, 0ms,
                      "How long a closed connection's sender is still read.");
+  table.begin_group(SettingTable::Group::limits);
   table.add_bytes("--linger-bytes-max", settings.linger_bytes_max, 0, 1024 * mebibyte,
-                  "How much of it is read.");
+                  "How much is still read of a closed connection's sender.",
+                  SettingTable::Condition{"a --linger-deadline above 0s",
+                                          [&settings] { return settings.linger_deadline > 0ms; }});
   table.add_bytes("--request-line-bytes-max", settings.head.line_bytes_max, 16, mebibyte,
                   "The request line, without its CRLF.");
   table.add_bytes("--head-bytes-max", settings.head.head_bytes_max, 256, mebibyte, "The whole request head.");
@@ -59,6 +100,26 @@ void add_envoy_settings(SettingTable& table, envoy::EnvoySettings& settings) {
                   "proxy is one address.");
   table.add_count("--hits-max", settings.hits_max, 1, 100 * million,
                   "Requests in flight, of all connections.");
+}
+
+void require_different_addresses(const ServiceSettings& settings,
+                                 const std::optional<runtime::Address>& counter_addr) {
+  std::vector<Door> doors{{settings.address_flag, settings.address}};
+  if (counter_addr) doors.push_back({"--counter-addr", *counter_addr});
+  if (const auto health = health_address(settings)) {
+    const auto name = settings.health_addr
+                          ? std::string("--health-addr")
+                          : "--health-addr (by default the port of " + settings.address_flag + " + 10)";
+    doors.push_back({name, *health});
+  }
+  for (auto door = doors.begin(); door != doors.end(); ++door) {
+    const auto twin = std::find_if(doors.begin(), door,
+                                   [&](const Door& other) { return is_same(other.address, door->address); });
+    if (twin == door) continue;
+    throw StartupError(StartupError::bad_setting,
+                       door->name + ": " + to_string(door->address) + " is taken by " + twin->name + " " +
+                           to_string(twin->address) + " of this same process; choose another port");
+  }
 }
 
 std::optional<runtime::Address> health_address(const ServiceSettings& settings) {

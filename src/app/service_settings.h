@@ -20,16 +20,19 @@ struct ServiceSettings {
   runtime::DrainSettings drain;
 };
 
-/// Declares its own address, health, threads and draining. The targets outlive the table, here and below.
-void add_service_settings(
-    SettingTable& table, ServiceSettings& settings, const std::string& address_flag,
-    const std::string& address_environment, runtime::Address address_default, const std::string& address_help,
-    const std::string& threads_help =
-        "Worker threads. The default is as many as it may use CPUs: by its affinity, and by the quota of its "
-        "control group.");
+/// Declares its own address, health, threads and draining. `one_thread` says why --threads has no effect yet;
+/// empty: it has. The targets outlive the table, here and below.
+void add_service_settings(SettingTable& table, ServiceSettings& settings, const std::string& address_flag,
+                          const std::string& address_environment, runtime::Address address_default,
+                          const std::string& address_help, const std::string& one_thread = "");
 
 /// Declares the limits and deadlines of the HTTP door.
 void add_envoy_settings(SettingTable& table, envoy::EnvoySettings& settings);
+
+/// Refuses two doors of this process at one address, whose mistake "address in use" would not tell.
+/// `counter_addr`: of a door that it has besides. Throws StartupError.
+void require_different_addresses(const ServiceSettings& settings,
+                                 const std::optional<runtime::Address>& counter_addr = std::nullopt);
 
 /// Where the health door is: as it was set, or the service's own address with its port + 10; nowhere for port
 /// 0. Throws StartupError if there is no such port.

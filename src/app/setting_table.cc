@@ -1,15 +1,30 @@
 #include "app/setting_table.h"
 
 #include <CLI/CLI.hpp>
+#include <array>
 #include <cstdlib>
 #include <stdexcept>
+#include <utility>
 
+#include "app/help_text.h"
 #include "app/setting_values.h"
+#include "app/shown_value.h"
 #include "app/startup_error.h"
 
 namespace tracker::app {
 
 namespace {
+
+using Group = SettingTable::Group;
+
+constexpr std::array<std::pair<Group, const char*>, 7> headings = {{{Group::addresses, "Addresses"},
+                                                                    {Group::load, "Load"},
+                                                                    {Group::store, "Store"},
+                                                                    {Group::limits, "Limits"},
+                                                                    {Group::deadlines, "Deadlines"},
+                                                                    {Group::draining, "Draining"},
+                                                                    {Group::process, "Process"}}};
+constexpr std::size_t help_indent = 6;
 
 std::string environment_of(const std::string& flag) {
   std::string name = "TRACKER_";
@@ -17,25 +32,77 @@ std::string environment_of(const std::string& flag) {
   return name;
 }
 
+[[noreturn]] void refuse(const std::string& line) {
+  throw StartupError(StartupError::bad_setting, line);
+}
+
+/// The value that counts, if there is one, and whose it is.
+struct Given {
+  std::string name;  // as an error names it
+  std::string value;
+};
+
+std::optional<Given> given_value(const SettingTable::Setting& setting,
+                                 const std::vector<std::string>& flag_values) {
+  if (flag_values.size() > 1) refuse(setting.flag + ": it is given more than once; give it once");
+  if (!flag_values.empty()) return Given{setting.flag, flag_values.front()};
+  const char* variable = std::getenv(setting.environment.c_str());
+  if (variable == nullptr || *variable == '\0') return std::nullopt;
+  return Given{setting.flag + " (from " + setting.environment + ")", variable};
+}
+
+void parse(const SettingTable::Setting& setting, const Given& given) {
+  const auto value = trimmed(given.value);
+  try {
+    if (setting.parse(value)) return;
+  } catch (const std::invalid_argument& error) {
+    refuse(given.name + ": " + shown(value) + ": " + error.what());
+  }
+  refuse(given.name + ": " + shown(value) + " is not " + setting.wanted);
+}
+
+std::string help_of(const SettingTable::Setting& setting, bool is_switch) {
+  auto facts = setting.environment + "; default: " + setting.default_text;
+  if (setting.condition) facts += "; only with " + setting.condition->only_with;
+  return "  " + setting.flag + (is_switch ? "" : " " + setting.value_name) + "\n" +
+         wrapped(setting.help, help_indent) + wrapped("[" + facts + "]", help_indent);
+}
+
 }  // namespace
 
-SettingTable::Entry& SettingTable::add_entry(Setting setting) {
+SettingTable::SettingTable(CLI::App& command) : command_(command) {
+  command_.allow_extras();  // main() says in its own words what is wrong with them
+}
+
+SettingTable::Entry& SettingTable::add_entry(Setting setting, bool is_switch) {
   if (setting.environment.empty()) setting.environment = environment_of(setting.flag);
-  setting.help += "\n[" + setting.environment + "; default: " + setting.default_text + "]";
-  return entries_.emplace_back(Entry{std::move(setting), ""});
+  return entries_.emplace_back(Entry{std::move(setting), group_, is_switch, {}, {}});
 }
 
 void SettingTable::add(Setting setting) {
-  auto& entry = add_entry(std::move(setting));
-  command_.add_option(entry.setting.flag, entry.flag_value, entry.setting.help)->type_name("");
+  auto& entry = add_entry(std::move(setting), false);
+  command_.add_option(entry.setting.flag, entry.flag_values)
+      ->expected(1)
+      ->take_all()
+      ->allow_extra_args(false);
 }
 
-void SettingTable::add_switch(const std::string& flag, bool& target, const std::string& help) {
-  auto& entry = add_entry({flag, "", help, "off", "1, true, 0 or false", [&target](std::string_view text) {
-                             target = text == "1" || text == "true";
-                             return target || text == "0" || text == "false";
-                           }});
-  command_.add_flag(entry.setting.flag, entry.flag_value, entry.setting.help);
+void SettingTable::add_switch(const std::string& flag, bool& target, const std::string& help,
+                              std::optional<Condition> condition) {
+  auto& entry = add_entry({.flag = flag,
+                           .environment = "",
+                           .help = help,
+                           .default_text = "off",
+                           .wanted = "yes, on, true, 1, no, off, false or 0",
+                           .parse =
+                               [&target](std::string_view text) {
+                                 const auto is_on = parse_switch(text);
+                                 if (is_on) target = *is_on;
+                                 return is_on.has_value();
+                               },
+                           .condition = std::move(condition)},
+                          true);
+  command_.add_flag(entry.setting.flag, entry.flag_values)->take_all();
 }
 
 void SettingTable::add_address(const std::string& flag, const std::string& environment,
@@ -45,23 +112,26 @@ void SettingTable::add_address(const std::string& flag, const std::string& envir
          const auto address = runtime::parse_address(text);
          if (address) target = *address;
          return address.has_value();
-       }});
+       },
+       "ADDRESS"});
 }
 
 void SettingTable::add_duration(const std::string& flag, std::chrono::milliseconds& target,
-                                std::chrono::milliseconds min, const std::string& help) {
+                                std::chrono::milliseconds min, const std::string& help,
+                                std::optional<Condition> condition) {
   const std::string at_least = min.count() > 0 ? ", at least " + duration_text(min) : "";
-  add({flag, "", help, duration_text(target), "a duration such as 300ms, 2s or 5m" + at_least,
+  add({flag, "", help, duration_text(target), "a duration such as 300ms, 2s, 5m, 1h or 1d" + at_least,
        [&target, min](std::string_view text) {
          const auto duration = parse_duration(text);
          if (!duration || *duration < min) return false;
          target = *duration;
          return true;
-       }});
+       },
+       "DURATION", std::move(condition)});
 }
 
 void SettingTable::add_bytes(const std::string& flag, std::size_t& target, std::size_t min, std::size_t max,
-                             const std::string& help) {
+                             const std::string& help, std::optional<Condition> condition) {
   add({flag, "", help, bytes_text(target),
        "a size from " + bytes_text(min) + " to " + bytes_text(max) + ", such as 8KiB",
        [&target, min, max](std::string_view text) {
@@ -69,11 +139,12 @@ void SettingTable::add_bytes(const std::string& flag, std::size_t& target, std::
          if (!bytes || *bytes < min || *bytes > max) return false;
          target = *bytes;
          return true;
-       }});
+       },
+       "SIZE", std::move(condition)});
 }
 
 void SettingTable::add_count(const std::string& flag, std::size_t& target, std::size_t min, std::size_t max,
-                             const std::string& help) {
+                             const std::string& help, std::optional<Condition> condition) {
   add({flag, "", help, std::to_string(target),
        "a whole number from " + std::to_string(min) + " to " + std::to_string(max),
        [&target, min, max](std::string_view text) {
@@ -81,31 +152,79 @@ void SettingTable::add_count(const std::string& flag, std::size_t& target, std::
          if (!count || *count < min || *count > max) return false;
          target = *count;
          return true;
-       }});
+       },
+       "COUNT", std::move(condition)});
 }
 
 void SettingTable::add_argument(const std::string& name, std::string& target, const std::string& help) {
-  command_.add_option(name, target, help)->required()->type_name("");
+  command_.add_option(name, target);
+  arguments_.push_back({name, target, help});
 }
 
-void SettingTable::read() const {
-  for (const auto& [setting, flag_value] : entries_) {
-    const char* environment_value = std::getenv(setting.environment.c_str());
-    const bool from_flag = command_.count(setting.flag) > 0;
-    const bool from_environment = !from_flag && environment_value != nullptr && *environment_value != '\0';
-    if (!from_flag && !from_environment) continue;
-    const std::string value = from_flag ? flag_value : environment_value;
-    std::string what_is_wrong = "is not " + setting.wanted;
-    try {
-      if (setting.parse(value)) continue;
-    } catch (const std::invalid_argument& error) {
-      what_is_wrong = error.what();
-    }
-    const std::string name = from_flag ? setting.flag : setting.flag + " (from " + setting.environment + ")";
-    const std::string shown =
-        setting.secret && value.find('@') != value.npos ? "the value" : "\"" + value + "\"";
-    throw StartupError(StartupError::bad_setting, name + ": " + shown + " " + what_is_wrong);
+void SettingTable::warn_of(const std::string& flag, const std::string& warning) {
+  for (auto& entry : entries_) {
+    if (entry.setting.flag == flag) entry.warning = warning;
   }
+}
+
+void SettingTable::read_arguments() const {
+  for (const auto& argument : arguments_) {
+    if (argument.target.empty()) {
+      refuse(argument.name + " is missing; see tracker " + command_.get_name() + " --help");
+    }
+    if (argument.target.find("://") != std::string::npos) {
+      refuse(argument.name + ": " + shown(argument.target) + " is a URL; give a directory");
+    }
+  }
+}
+
+std::vector<std::string> SettingTable::read() const {
+  std::vector<std::string> warnings;
+  read_arguments();
+  for (const auto& [setting, group, is_switch, flag_values, warning] : entries_) {
+    const auto given = given_value(setting, flag_values);
+    if (!given) continue;
+    const bool by_flag = !flag_values.empty();
+    if (setting.condition && !setting.condition->holds()) {
+      if (!by_flag) continue;
+      refuse(setting.flag + ": it takes effect only with " + setting.condition->only_with +
+             "; give that, or leave this out");
+    }
+    parse(setting, *given);
+    if (by_flag && !warning.empty()) warnings.push_back(setting.flag + ": " + warning);
+  }
+  return warnings;
+}
+
+std::vector<std::string> SettingTable::flags() const {
+  std::vector<std::string> flags;
+  for (const auto& entry : entries_) flags.push_back(entry.setting.flag);
+  return flags;
+}
+
+std::vector<std::string> SettingTable::variables() const {
+  std::vector<std::string> variables;
+  for (const auto& entry : entries_) variables.push_back(entry.setting.environment);
+  return variables;
+}
+
+std::string SettingTable::help() const {
+  std::string usage = "Usage: tracker " + command_.get_name();
+  std::string about_arguments;
+  for (const auto& argument : arguments_) {
+    usage += " " + argument.name;
+    about_arguments += "  " + argument.name + "\n" + wrapped(argument.help, help_indent);
+  }
+  auto text = usage + (entries_.empty() ? "\n" : " [SETTING...]\n");
+  if (!arguments_.empty()) text += "\nArguments:\n" + about_arguments;
+  for (const auto& [group, heading] : headings) {
+    std::string about_settings;
+    for (const auto& entry : entries_) {
+      if (entry.group == group) about_settings += help_of(entry.setting, entry.is_switch);
+    }
+    if (!about_settings.empty()) text += "\n" + std::string(heading) + ":\n" + about_settings;
+  }
+  return text;
 }
 
 }  // namespace tracker::app

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "runtime/address.h"
 
@@ -17,14 +18,28 @@ class App;
 namespace tracker::app {
 
 /// The settings of one command. A flag beats its environment variable, which beats the default; an empty
-/// environment variable is as good as none. The target of a setting holds its default until read() is called.
+/// environment variable is as good as none, and white space around a value does not count. The target of a
+/// setting holds its default until read() is called.
 class SettingTable {
  public:
   /// Adds its flags to `command`, which outlives it.
-  explicit SettingTable(CLI::App& command) : command_(command) {}
+  explicit SettingTable(CLI::App& command);
 
-  /// `parse` stores the value, or answers false; then `wanted` says what would be right. Where more is to be said of a
-  /// value, it throws std::invalid_argument with that, to be read behind the value.
+  /// The headings of the help, in its order.
+  enum class Group { addresses, load, store, limits, deadlines, draining, process };
+
+  /// What is added from now on stands under this heading.
+  void begin_group(Group group) { group_ = group; }
+
+  /// Without what a setting takes no effect. A flag that is given all the same is refused; a variable is left
+  /// alone, since commands share files of them.
+  struct Condition {
+    std::string only_with;        // such as `--store redis`
+    std::function<bool()> holds;  // asked when the settings that were added before have been read
+  };
+
+  /// `parse` stores the value, or answers false; then `wanted` says what would be right. Or it throws
+  /// std::invalid_argument, which says what is wrong, and repeats nothing of a value that may be secret.
   struct Setting {
     std::string flag;         // with its hyphens
     std::string environment;  // empty: TRACKER_ and the flag's name
@@ -32,38 +47,61 @@ class SettingTable {
     std::string default_text;
     std::string wanted;
     std::function<bool(std::string_view text)> parse;
-    bool secret = false;  // its value is not repeated in an error
+    std::string value_name = "VALUE";
+    std::optional<Condition> condition = std::nullopt;
   };
   void add(Setting setting);
 
   void add_address(const std::string& flag, const std::string& environment, runtime::Address& target,
                    const std::string& help);
   void add_duration(const std::string& flag, std::chrono::milliseconds& target, std::chrono::milliseconds min,
-                    const std::string& help);
+                    const std::string& help, std::optional<Condition> condition = std::nullopt);
   void add_bytes(const std::string& flag, std::size_t& target, std::size_t min, std::size_t max,
-                 const std::string& help);
+                 const std::string& help, std::optional<Condition> condition = std::nullopt);
   void add_count(const std::string& flag, std::size_t& target, std::size_t min, std::size_t max,
-                 const std::string& help);
+                 const std::string& help, std::optional<Condition> condition = std::nullopt);
 
-  /// A flag without a value, off by default; its variable takes 1, true, 0 or false.
-  void add_switch(const std::string& flag, bool& target, const std::string& help);
+  /// A flag without a value, off by default.
+  void add_switch(const std::string& flag, bool& target, const std::string& help,
+                  std::optional<Condition> condition = std::nullopt);
 
-  /// What must stand on the command line without a flag. Its target is set when the command line is parsed.
+  /// Where this flag, which was added before, is given, read() answers this, too.
+  void warn_of(const std::string& flag, const std::string& warning);
+
+  /// A directory that must stand on the command line, without a flag. Its target is set when that is parsed.
   void add_argument(const std::string& name, std::string& target, const std::string& help);
 
-  /// Sets the targets, once the command line was parsed. Throws StartupError.
-  void read() const;
+  /// Sets the targets, once the command line was parsed; answers what to warn of. Throws StartupError.
+  std::vector<std::string> read() const;
+
+  std::vector<std::string> flags() const;
+  std::vector<std::string> variables() const;
+
+  /// Usage, arguments and settings, as --help prints them.
+  std::string help() const;
 
  private:
   struct Entry {
     Setting setting;
-    std::string flag_value;
+    Group group;
+    bool is_switch;
+    std::vector<std::string> flag_values;  // as often as it was given
+    std::string warning;                   // empty: none
+  };
+  struct ArgumentEntry {
+    std::string name;
+    std::string& target;
+    std::string help;
   };
 
-  Entry& add_entry(Setting setting);
+  Entry& add_entry(Setting setting, bool is_switch);
+  void read_arguments() const;
 
   CLI::App& command_;
-  std::list<Entry> entries_;  // a list, since the command line parser keeps addresses of the values
+  Group group_ = Group::process;
+  std::list<Entry> entries_;  // a list, since the command line parser keeps
+                              // addresses of the values
+  std::vector<ArgumentEntry> arguments_;
 };
 
 }  // namespace tracker::app

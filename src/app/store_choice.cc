@@ -1,10 +1,16 @@
 #include "app/store_choice.h"
 
+#include <sys/stat.h>
+
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
+#include <fstream>
 #include <mutex>
 #include <stdexcept>
 
 #include "app/setting_values.h"
+#include "app/shown_value.h"
 #include "app/startup_error.h"
 #include "runtime/log.h"
 #include "store/memory/memory_store.h"
@@ -20,10 +26,11 @@ constexpr std::size_t cache_bytes_default = std::size_t{256} << 20U;
 constexpr std::size_t cache_bytes_min = std::size_t{1} << 20U;
 constexpr auto first_attempt_longest = std::chrono::milliseconds(500);
 
-/// DIR of `rocksdb:DIR`; answers false if `text` is not that.
+/// DIR of `rocksdb:DIR`; answers false if `text` is not that. A URL is nobody's directory, and may hold a password.
 bool parse_directory(std::string_view text, std::string& directory) {
   if (!text.starts_with(rocksdb_prefix)) return false;
   directory = text.substr(rocksdb_prefix.size());
+  if (directory.find("://") != directory.npos) return false;
   if (directory.starts_with('~')) {
     const bool own_home = directory == "~" || directory.starts_with("~/");
     throw std::invalid_argument(
@@ -84,6 +91,47 @@ void require_one_that_can_keep(const StoreChoice& choice) {
   if (!why_not.empty()) throw StartupError(StartupError::bad_setting, "--require-durability: " + why_not);
 }
 
+/// The first line of the file. Throws StartupError.
+std::string password_in(const std::string& file) {
+  const auto flag = "--redis-password-file: " + shown(file) + ": ";
+  errno = 0;
+  std::ifstream stream(file);
+  std::string password;
+  if (!std::getline(stream, password) && (!stream.is_open() || errno != 0)) {
+    throw StartupError(StartupError::refused_by_the_machine,
+                       flag + std::strerror(errno) + "; name a file that this user can read");
+  }
+  if (password.ends_with('\r')) password.pop_back();
+  if (password.empty()) {
+    throw StartupError(StartupError::bad_setting, flag + "its first line is empty; it must be the password");
+  }
+  struct stat status {};
+  if (::stat(file.c_str(), &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & S_IROTH) != 0) {
+    runtime::log_warning(flag + "every user of this machine can read it; chmod o-r takes that away");
+  }
+  return password;
+}
+
+/// Where the password may come from a file. Throws StartupError.
+store::RedisAddress redis_with_password(const StoreChoice& choice) {
+  auto redis = choice.redis;
+  if (!choice.redis_password_file.empty()) {
+    if (!redis.password.empty()) {
+      throw StartupError(
+          StartupError::bad_setting,
+          "--redis-password-file: --redis-addr (or REDIS_ADDR) holds a password, too; leave one of them out");
+    }
+    redis.password = password_in(choice.redis_password_file);
+  }
+  if (!redis.user.empty() && redis.password.empty()) {
+    throw StartupError(StartupError::bad_setting,
+                       "--redis-addr (or REDIS_ADDR): it names a user and no password; write "
+                       "redis://user:password@host:port, or redis://:password@host:port (with the colon) for "
+                       "a password alone, or give --redis-password-file");
+  }
+  return redis;
+}
+
 }  // namespace
 
 /// An fsync that failed must not be tried again: nobody knows what it left on disk. A start finds out.
@@ -124,16 +172,9 @@ OpenStore StoreChoice::open(boost::asio::io_context& loop, std::chrono::millisec
                          "--store rocksdb:" + directory + ": " + error.what());
     }
   }
-  for (const auto& [flag, is_given] : {std::pair("--durability", durability.has_value()),
-                                       std::pair("--cache-bytes", cache_bytes.has_value())}) {
-    if (is_given) {
-      throw StartupError(StartupError::bad_setting, std::string(flag) + ": it has no meaning for --store " +
-                                                        name + ", only for rocksdb:DIR; leave it out");
-    }
-  }
   if (name == "redis") {
     auto store = std::make_unique<store::RedisStore>(
-        loop, store::RedisSettings{.redis = redis,
+        loop, store::RedisSettings{.redis = redis_with_password(*this),
                                    .reply_deadline = reply_deadline,
                                    .proxy = redis_proxy,
                                    .require_durability = require_durability});
@@ -145,51 +186,65 @@ OpenStore StoreChoice::open(boost::asio::io_context& loop, std::chrono::millisec
 
 void add_store_directory_setting(SettingTable& table, std::string& directory, const std::string& help) {
   directory = "./tracker-data";
+  table.begin_group(SettingTable::Group::store);
   table.add({"--store", "", help, std::string(rocksdb_prefix) + directory,
              "rocksdb:DIR (what is in a Redis is copied by Redis' own means)",
-             [&directory](std::string_view text) { return parse_directory(text, directory); }});
+             [&directory](std::string_view text) { return parse_directory(text, directory); }, "STORE"});
 }
 
 void add_store_settings(SettingTable& table, StoreChoice& choice, const std::string& by_default) {
   parse_store(by_default, choice);
-  table.add(
-      {"--store", "",
-       "Where the counts are kept. rocksdb:DIR: on disk, in that directory; memory: in this process, gone "
-       "when it ends; redis: in the Redis of --redis-addr.",
-       by_default, "rocksdb:DIR, memory or redis (redis-cluster is not built yet)",
-       [&choice](std::string_view text) { return parse_store(text, choice); }});
-  table.add(
-      {"--durability", "",
-       "When the store rocksdb:DIR answers. commit: after an fsync; interval:MS: before it, with an fsync "
-       "every MS milliseconds at least; none: before it, and the kernel writes when it likes.",
-       "commit", "commit, interval:MS (1 to 60000 milliseconds) or none", [&choice](std::string_view text) {
-         choice.durability = parse_durability(text);
-         return choice.durability.has_value();
-       }});
-  table.add({"--cache-bytes", "", "What the store rocksdb:DIR may take in memory, whatever it holds.",
+  const SettingTable::Condition on_disk{"--store rocksdb:DIR",
+                                        [&choice] { return choice.name == "rocksdb"; }};
+  const SettingTable::Condition in_redis{"--store redis", [&choice] { return choice.name == "redis"; }};
+  table.begin_group(SettingTable::Group::store);
+  table.add({"--store", "",
+             "Where the counts are kept. rocksdb:DIR: on disk, in that directory; memory: in this process, "
+             "gone when it ends; redis: in the Redis of --redis-addr.",
+             by_default, "rocksdb:DIR, memory or redis (redis-cluster is not built yet)",
+             [&choice](std::string_view text) { return parse_store(text, choice); }, "STORE"});
+  table.add({"--durability", "",
+             "When it answers. commit: after an fsync; interval:MS: before it, with an fsync every MS "
+             "milliseconds at least; none: before it, and the kernel writes when it likes.",
+             "commit", "commit, interval:MS (1 to 60000 milliseconds) or none",
+             [&choice](std::string_view text) {
+               choice.durability = parse_durability(text);
+               return choice.durability.has_value();
+             },
+             "WHEN", on_disk});
+  table.add({"--cache-bytes", "", "What the store may take in memory, whatever it holds.",
              bytes_text(cache_bytes_default),
              "a size from " + bytes_text(cache_bytes_min) + " up, such as 256MiB",
              [&choice](std::string_view text) {
                choice.cache_bytes = parse_bytes(text);
                return choice.cache_bytes && *choice.cache_bytes >= cache_bytes_min;
-             }});
-  table.add({"--redis-addr", "REDIS_ADDR",
-             "Which Redis, for the store redis: host:port or redis://user:password@host:port/db.",
-             runtime::to_string(choice.redis.address), "host:port or redis://user:password@host:port/db",
-             [&choice](std::string_view text) {
-               const auto address = store::parse_redis_address(text);
-               if (address) choice.redis = *address;
-               return address.has_value();
              },
-             true});
-  table.add_switch(
-      "--redis-proxy", choice.redis_proxy,
-      "A proxy stands before that Redis: do not ask what a crash of it loses, since the proxy would "
-      "answer for itself.");
+             "SIZE", on_disk});
+  table.add(
+      {"--redis-addr", "REDIS_ADDR",
+       "Which Redis: host:port or redis://user:password@host:port/db. With a password, give it by the "
+       "variable, since other users of the machine can read command lines, or give --redis-password-file.",
+       runtime::to_string(choice.redis.address), "host:port or redis://user:password@host:port/db",
+       [&choice](std::string_view text) {
+         choice.redis = store::parse_redis_address(text);
+         return true;
+       },
+       "ADDRESS", in_redis});
+  table.add({"--redis-password-file", "",
+             "A file whose first line is the password of that Redis. It is read at the start only.", "none",
+             "the name of a file",
+             [&choice](std::string_view text) {
+               choice.redis_password_file = text;
+               return !text.empty() && text.find("://") == text.npos;
+             },
+             "FILE", in_redis});
+  table.add_switch("--redis-proxy", choice.redis_proxy,
+                   "A proxy stands before that Redis: do not ask what a crash of it loses, since the proxy "
+                   "would answer for itself.",
+                   in_redis);
   table.add_switch("--require-durability", choice.require_durability,
-                   "Refuse to count, by 503, while a crash or a power cut could lose what was answered: in a "
-                   "Redis without "
-                   "appendonly yes, appendfsync always and maxmemory-policy noeviction.");
+                   "Refuses to count, by 503, while a crash or a power cut could lose what was answered: in "
+                   "a Redis without appendonly yes, appendfsync always and maxmemory-policy noeviction.");
 }
 
 }  // namespace tracker::app

@@ -36,6 +36,7 @@ struct StoreChoice {
   std::optional<store::Durability> durability;
   std::optional<std::size_t> cache_bytes;
   store::RedisAddress redis;
+  std::string redis_password_file;  // empty: none
   bool redis_proxy = false;
   bool require_durability = false;
 

@@ -36,7 +36,7 @@ struct StoreUnderTest {
 class RedisStoreAndLoop final : public CounterStore {
  public:
   explicit RedisStoreAndLoop(const std::string& address)
-      : store_(loop_.context(0), {*parse_redis_address(address)}) {
+      : store_(loop_.context(0), {parse_redis_address(address)}) {
     loop_.start();
   }
   ~RedisStoreAndLoop() override { loop_.stop(); }

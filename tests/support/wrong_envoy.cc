@@ -96,7 +96,9 @@ std::optional<std::string> WrongEnvoy::answer(const std::string& head) {
     token.back() = static_cast<char>('0' + ++tokens_);
     return answer_of("200 OK", "{\"token\":\"" + token + "\"}");
   }
-  const std::string token = between(head, "Bearer ", "\r\n");
+  constexpr std::string_view bearer = "Bearer ";
+  std::string token = between(head, "Authorization: ", "\r\n");
+  if (fault_ != Fault::knows_no_bearer && token.starts_with(bearer)) token.erase(0, bearer.size());
   const bool valid = token.size() == 36;
   if (!valid && fault_ != Fault::counts_invalid_tokens) return answer_of("401 Unauthorized", "{}");
   return answer_count(token + path);

@@ -18,6 +18,8 @@ class WrongEnvoy {
  public:
   enum class Fault {
     none,
+    knows_no_bearer,  // a whole Authorization is the token, as the first
+                      // tracker's envoys have it; no fault to a judge
     skips_a_count,
     gives_a_count_twice,
     loses_the_last_count,  // the second token's last one

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -18,9 +17,11 @@ struct RedisAddress {
   bool operator==(const RedisAddress&) const = default;
 };
 
-/// Reads `host:port` or `redis://[[user]:password@]host[:port][/db]`, with user and password percent-encoded
-/// where they need it (RFC 3986, section 3.2.1). Pure.
-std::optional<RedisAddress> parse_redis_address(std::string_view text);
+/// Reads `host:port` or `redis://[[user][:password]@]host[:port][/db]`, with user and password
+/// percent-encoded where they need it (RFC 3986, section 3.2.1). Throws std::invalid_argument, which says
+/// which part is wrong and what would be right, and repeats nothing of `text`: any part of it may be the
+/// password. Pure.
+RedisAddress parse_redis_address(std::string_view text);
 
 /// `host:port/db`, without user and password: for logs.
 std::string to_string(const RedisAddress& address);

@@ -10,7 +10,7 @@ using testing::HasSubstr;
 using testing::Not;
 
 RedisSettings settings_of(const std::string& address) {
-  return {.redis = *parse_redis_address(address)};
+  return {.redis = parse_redis_address(address)};
 }
 
 // All that concerns the whole Redis, in the words of the versions that there are.

@@ -96,7 +96,7 @@ class RedisPipelineTest : public testing::Test {
 };
 
 TEST_F(RedisPipelineTest, GreetsByDoingWhatCountingDoes) {
-  RedisPipeline pipeline(RedisSettings{.redis = *parse_redis_address("redis://u:p@h/3")});
+  RedisPipeline pipeline(RedisSettings{.redis = parse_redis_address("redis://u:p@h/3")});
   pipeline.greet(now_);
   const std::string key = redis_key(probe_id);
   std::string expected;
