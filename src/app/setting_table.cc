@@ -170,7 +170,7 @@ void SettingTable::warn_of(const std::string& flag, const std::string& warning) 
 void SettingTable::read_arguments() const {
   for (const auto& argument : arguments_) {
     if (argument.target.empty()) {
-      refuse(argument.name + " is missing; see tracker " + command_.get_name() + " --help");
+      refuse(argument.name + " is required; see tracker " + command_.get_name() + " --help");
     }
     if (argument.target.find("://") != std::string::npos) {
       refuse(argument.name + ": " + shown(argument.target) + " is a URL; give a directory");
