@@ -12,11 +12,14 @@ namespace {
 constexpr auto readiness_pause = std::chrono::milliseconds(50);
 }
 
-void add_port_settings(SettingTable& table, PortSettings& settings) {
+void add_port_settings(SettingTable& table, PortSettings& settings,
+                       const std::optional<SettingTable::Condition>& condition) {
+  table.begin_group(SettingTable::Group::limits);
   table.add_count("--counter-connections-max", settings.connections_max, 1, 10'000'000,
-                  "Open connections for gRPC, besides those of tracker's own envoys.");
+                  "Open connections of gRPC clients; tracker's own envoys have 1024 besides.", condition);
+  table.begin_group(SettingTable::Group::deadlines);
   table.add_duration("--counter-idle-deadline", settings.idle_deadline, std::chrono::milliseconds(1),
-                     "How long such a connection may be without a call.");
+                     "How long a gRPC client's connection may be without a call.", condition);
 }
 
 ConnectionBudget wanted_connections(const PortSettings& settings) {

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -22,8 +23,9 @@ struct PortSettings {
   std::chrono::milliseconds idle_deadline{600'000};
 };
 
-/// Declares them; `settings` outlives the table.
-void add_port_settings(SettingTable& table, PortSettings& settings);
+/// Declares them; `settings` outlives the table. Under a condition: where there may be no such port.
+void add_port_settings(SettingTable& table, PortSettings& settings,
+                       const std::optional<SettingTable::Condition>& condition = std::nullopt);
 
 /// The connections that the port would like to have; and what its server is told, where it may have those of `budget`.
 ConnectionBudget wanted_connections(const PortSettings& settings);

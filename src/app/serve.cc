@@ -27,7 +27,9 @@ void add_serve_settings(SettingTable& table, ServeSettings& settings) {
                                 return settings.counter_addr && is_off_loopback(*settings.counter_addr);
                               }});
   add_store_settings(table, settings.store, "rocksdb:./tracker-data");
-  add_port_settings(table, settings.port);
+  add_port_settings(table, settings.port, SettingTable::Condition{"--counter-addr", [&settings] {
+                                                                    return settings.counter_addr.has_value();
+                                                                  }});
   add_envoy_settings(table, settings.envoy);
 }
 
