@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -16,6 +17,7 @@
 
 #include "support/answer_checks.h"
 #include "support/caller.h"
+#include "support/deadline.h"
 #include "support/health.h"
 #include "support/preload.h"
 #include "support/program.h"
@@ -27,6 +29,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using testing::HasSubstr;
+using namespace std::chrono_literals;
 
 // A tracker with a store of its own, which survives it, on a disk that fails as it is told.
 class DiskTroubleTest : public testing::Test {
@@ -373,11 +376,14 @@ TEST(FewDescriptorsTest, FewerConnectionsAreTakenSoThatTheStoreCanOpenItsFiles) 
   EXPECT_THAT(program.standard_error(),
               testing::AllOf(HasSubstr("--connections-max 10000 needs"),
                              HasSubstr("it takes 270 connections; raise the limit")));
-  Caller caller(envoy);
-  const std::string token = caller.mint();
+  const std::string token = Caller(envoy).mint();
   std::vector<std::unique_ptr<RawClient>> others;
   for (int i = 0; i < 1500; ++i) others.push_back(std::make_unique<RawClient>(envoy));
-  EXPECT_TRUE(is_refusal(others.at(300)->read_answer(), 503, After::closes));
+  const auto have_no_place = [&] {  // refused, or ended for a later one
+    return std::count_if(others.begin(), others.end(), [](const auto& one) { return one->readable(0ms); });
+  };
+  for (const Deadline deadline; have_no_place() < 1500 - 270;) ASSERT_FALSE(deadline.passed());
+  Caller caller(envoy);
   for (int i = 0; i < 2000; ++i) {
     ASSERT_EQ(caller.count("/" + std::to_string(i) + std::string(300, 'x'), token), 1) << program.output();
   }
