@@ -32,6 +32,7 @@ RedisStore::Connection::Connection(asio::io_context& loop, const RedisSettings& 
     : settings_(settings),
       why_not_ready_("Redis at " + to_string(settings.redis) + " is not reachable yet"),
       loop_(loop),
+      connector_(loop, settings.redis.address),
       socket_(loop_.get_executor()),
       retry_timer_(loop_.get_executor()),
       read_to_end_(loop_.get_executor()),
@@ -218,12 +219,12 @@ void RedisStore::Connection::write() {
   if (error && error != asio::error::would_block) {
     connected_ = false;  // nothing may follow what was perhaps half of a command
     out.clear();
-    socket_.shutdown(Socket::shutdown_both, error);  // so that the reader finds out, too
+    socket_.shutdown(runtime::Socket::shutdown_both, error);  // so that the reader finds out, too
     return;
   }
   if (out.empty()) return;
   writing_ = true;
-  socket_.async_wait(Socket::wait_write, [this](boost::system::error_code wait_error) {
+  socket_.async_wait(runtime::Socket::wait_write, [this](boost::system::error_code wait_error) {
     writing_ = false;
     if (wait_error) return;
     write();

@@ -2,7 +2,6 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <condition_variable>
@@ -14,6 +13,7 @@
 #include <vector>
 
 #include "runtime/backoff.h"
+#include "runtime/connector.h"
 #include "runtime/log.h"
 #include "store/redis/durability_watch.h"
 #include "store/redis/redis_pipeline.h"
@@ -43,7 +43,6 @@ class RedisStore::Connection {
   using Executor = boost::asio::io_context::executor_type;
   template <typename T>
   using Awaitable = boost::asio::awaitable<T, Executor>;
-  using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, Executor>;
   using Timer =
       boost::asio::basic_waitable_timer<std::chrono::steady_clock,
                                         boost::asio::wait_traits<std::chrono::steady_clock>, Executor>;
@@ -70,6 +69,7 @@ class RedisStore::Connection {
   // All that follows: in the loop's thread.
   Awaitable<void> run();
   Awaitable<std::string> connect();
+  Awaitable<std::string> open_socket();
   Awaitable<std::string> greet();
   Awaitable<void> read_replies();
   void read();
@@ -101,7 +101,8 @@ class RedisStore::Connection {
   bool attempted_ = false;     // mutex_; a first attempt to connect has ended
 
   boost::asio::io_context& loop_;
-  Socket socket_;
+  runtime::Connector connector_;
+  runtime::Socket socket_;
   Timer retry_timer_;
   Timer read_to_end_;  // is cancelled when there are no more replies
   End end_;            // and this says why

@@ -1,7 +1,6 @@
 // How the store's connection begins: before anything is counted, it says who it is and sees whether this Redis would
 // count.
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/connect.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
@@ -15,44 +14,43 @@ namespace {
 namespace asio = boost::asio;
 constexpr auto token = asio::as_tuple(asio::use_awaitable_t<asio::io_context::executor_type>());
 
-constexpr auto connect_deadline = std::chrono::milliseconds(2'000);
+constexpr auto greeting_deadline = std::chrono::milliseconds(2'000);
 constexpr std::size_t beginning_bytes = 32;
 }  // namespace
 
 /// Answers what went wrong, or nothing.
 auto RedisStore::Connection::connect() -> Awaitable<std::string> {
+  std::string trouble = co_await open_socket();
+  if (!trouble.empty()) co_return trouble;
   Timer deadline(loop_.get_executor());
   bool late = false;
-  asio::ip::basic_resolver<asio::ip::tcp, Executor> resolver(loop_.get_executor());
-  deadline.expires_after(connect_deadline);
+  deadline.expires_after(greeting_deadline);
   deadline.async_wait([&](boost::system::error_code error) {
     if (error) return;
     late = true;
-    resolver.cancel();
     boost::system::error_code ignored;
     socket_.close(ignored);
   });
-  const auto& [host, port] = settings_.redis.address;
-  std::string trouble;
-  const auto [resolve_error, endpoints] = co_await resolver.async_resolve(host, std::to_string(port), token);
-  if (resolve_error) {
-    trouble = resolve_error.message();
-  } else {
-    const auto [connect_error, endpoint] = co_await asio::async_connect(socket_, endpoints, token);
-    if (connect_error) {
-      trouble = connect_error.message();
-    } else {
-      boost::system::error_code ignored;
-      socket_.non_blocking(true, ignored);
-      socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
-      socket_.set_option(asio::socket_base::keep_alive(true), ignored);
-      trouble = co_await greet();
-    }
-  }
+  trouble = co_await greet();
   // The wait must not outlive what it refers to.
   if (!late && deadline.cancel() == 0) late = true;
   co_await asio::post(loop_.get_executor(), asio::use_awaitable_t<Executor>());
-  co_return late ? "it does not answer" : trouble;
+  co_return late
+      ? "it has not answered the greeting within " + std::to_string(greeting_deadline.count()) + " ms"
+      : trouble;
+}
+
+/// Answers which step went wrong, or nothing.
+auto RedisStore::Connection::open_socket() -> Awaitable<std::string> {
+  std::string trouble;
+  Timer connected(loop_.get_executor(), Clock::time_point::max());
+  connector_.connect([&](runtime::Socket socket, const std::string& its_trouble) {
+    socket_ = std::move(socket);
+    trouble = its_trouble;
+    connected.cancel();
+  });
+  co_await connected.async_wait(token);
+  co_return trouble;
 }
 
 /// Says what RedisPipeline::greet() has to say, in one write, and hears what comes back. Answers why this Redis
