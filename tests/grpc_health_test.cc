@@ -50,6 +50,12 @@ TEST_F(GrpcHealthTest, WatchersThatComeAndGoDoNoHarm) {
   EXPECT_TRUE(is_counted(other.update(other.mint(), "/p"), 1));
 }
 
+// One that somebody watches, too, whatever becomes of those that exist.
+bool is_not_found(const std::shared_ptr<grpc::Channel>& channel, const std::string& service) {
+  Health health{};
+  return check_health(channel, service, health).error_code() == grpc::NOT_FOUND;
+}
+
 // Under --drain-delay it tells that the end is near, and goes on serving.
 TEST(GrpcDrainDelayTest, WatchSaysNotServingAndCallsAreAnswered) {
   Program program(counter_arguments("memory", {"--drain-delay", "300s"}));
@@ -57,11 +63,14 @@ TEST(GrpcDrainDelayTest, WatchSaysNotServingAndCallsAreAnswered) {
   const std::string token = client.mint();
   HealthWatch watch(client.channel(), "");
   HealthWatch watch_service(client.channel(), public_service);
+  HealthWatch watch_unknown(client.channel(), "nonsense");
   EXPECT_EQ(watch.next(), Health::serving);
   EXPECT_EQ(watch_service.next(), Health::serving);
+  EXPECT_EQ(watch_unknown.next(), Health::service_unknown);
   program.send_signal(SIGTERM);
   EXPECT_EQ(watch.next(), Health::not_serving);
   EXPECT_EQ(watch_service.next(), Health::not_serving);
+  EXPECT_TRUE(is_not_found(client.channel(), "nonsense"));
   Health health{};
   EXPECT_TRUE(has_status(check_health(client.channel(), "", health), grpc::OK));
   EXPECT_EQ(health, Health::not_serving);
@@ -101,8 +110,10 @@ TEST(GrpcOutageTest, HealthFollowsRedis) {
   CounterClient client(program->wait_listening().at("counter"));
   HealthWatch watch(client.channel(), "");
   HealthWatch watch_service(client.channel(), public_service);
+  HealthWatch watch_unknown(client.channel(), "nonsense");
   EXPECT_EQ(watch.next(), Health::not_serving);
   EXPECT_EQ(watch_service.next(), Health::not_serving);
+  EXPECT_EQ(watch_unknown.next(), Health::service_unknown);
   Health health{};
   for (const char* service : {"", public_service}) {
     EXPECT_TRUE(has_status(check_health(client.channel(), service, health), grpc::OK)) << service;
@@ -115,14 +126,17 @@ TEST(GrpcOutageTest, HealthFollowsRedis) {
     redis.start_again();
     EXPECT_EQ(watch.next(), Health::serving);
     EXPECT_EQ(watch_service.next(), Health::serving);
+    EXPECT_TRUE(is_not_found(client.channel(), "nonsense")) << "although it is watched";
     if (token.empty()) token = client.mint();
     EXPECT_TRUE(is_counted(client.update(token, "/p"), round + 1)) << "refusals counted nothing";
     redis.kill();
     EXPECT_EQ(watch.next(), Health::not_serving);
     EXPECT_EQ(watch_service.next(), Health::not_serving);
     expect_refusals_at_once(client, token);
+    EXPECT_TRUE(is_not_found(client.channel(), "nonsense"));
   }
   program->send_signal(SIGTERM);
+  EXPECT_EQ(watch_unknown.next(), std::nullopt) << "it stays unknown until the end";
   EXPECT_EQ(program->wait_exit(), 0) << program->output();
 }
 

@@ -50,6 +50,14 @@ void bound(grpc::ServerBuilder& builder, const CounterServerSettings& settings) 
   builder.SetResourceQuota(grpc::ResourceQuota("calls").Resize(memory_bytes_max));
 }
 
+/// Of the services that there are, and no others: told about all, gRPC's health service would also make one SERVING
+/// that somebody only watches, and that does not exist.
+void tell_health(grpc::Server& server, bool serving) {
+  auto& health = *server.GetHealthCheckService();
+  health.SetServingStatus(manager_rpc::CounterService::service_full_name(), serving);
+  health.SetServingStatus("", serving);
+}
+
 }  // namespace
 
 struct CounterServer::Parts {
@@ -105,9 +113,7 @@ CounterServer::CounterServer(boost::asio::io_context& loop, const runtime::Addre
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 1'000);
   builder.RegisterService(&parts_->public_service);
   parts_->server = builder.BuildAndStart();
-  auto& health = *parts_->server->GetHealthCheckService();
-  health.SetServingStatus(manager_rpc::CounterService::service_full_name(), false);
-  health.SetServingStatus(false);
+  tell_health(*parts_->server, false);
   endpoints_ = parts_->listener.endpoints();
 }
 
@@ -116,15 +122,17 @@ CounterServer::~CounterServer() {
 }
 
 void CounterServer::set_readiness(const std::string& why_not) {
-  if (serving_ != why_not.empty()) {
-    serving_ = why_not.empty();
-    parts_->server->GetHealthCheckService()->SetServingStatus(serving_);
+  if (const bool serving = why_not.empty() && !ending_; serving != serving_) {
+    serving_ = serving;
+    tell_health(*parts_->server, serving);
   }
   parts_->counting.set_readiness(why_not);
 }
 
 void CounterServer::announce_end() {
-  parts_->server->GetHealthCheckService()->Shutdown();
+  ending_ = true;
+  serving_ = false;
+  tell_health(*parts_->server, false);
 }
 
 void CounterServer::drain(std::chrono::milliseconds limit) {

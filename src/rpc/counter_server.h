@@ -49,7 +49,7 @@ class CounterServer {
   /// can. Call it as often as you like, from one thread.
   void set_readiness(const std::string& why_not);
 
-  /// Health says NOT_SERVING from now on; calls are still answered.
+  /// Health says NOT_SERVING from now on; calls are still answered. In the thread of set_readiness().
   void announce_end();
 
   /// Refuses what comes now, answers what is under way, for `limit` at most, and then closes. Blocks; the loop runs.
@@ -59,6 +59,7 @@ class CounterServer {
   struct Parts;
   std::unique_ptr<Parts> parts_;
   bool serving_ = false;  // as health was told
+  bool ending_ = false;   // announce_end() was called
   std::vector<runtime::Endpoint> endpoints_;
 };
 
