@@ -12,15 +12,18 @@
 #include <vector>
 
 #include "support/caller.h"
+#include "support/exactness.h"
 #include "support/faulty_link.h"
 #include "support/fleet.h"
 #include "support/health.h"
+#include "support/steady_load.h"
 
 namespace tracker::tests {
 namespace {
 
 using namespace std::chrono_literals;
 using testing::HasSubstr;
+using testing::Not;
 
 constexpr auto recovery_max = 5s + 1s;  // as in outage_test.cc
 
@@ -232,10 +235,85 @@ TEST_P(LinkFaultTest, DrainsWhileItHangs) {
   EXPECT_EQ(counter_.program->wait_exit(12s), 0) << counter_.program->output();
 }
 
+// The link to the counter alone.
+class LinkToCounterTest : public LinkFaultTest {};
+
+// A firewall or a proxy in between has ended it. Nobody asked, and whoever asks afterwards notices nothing.
+TEST_P(LinkToCounterTest, ConnectionThatIsCutWhileIdleIsMadeAnewAtOnce) {
+  for (std::int64_t round = 1; round <= 5; ++round) {
+    const std::size_t before = to_counter_->accepted();
+    to_counter_->cut();
+    for (const Deadline deadline; to_counter_->accepted() == before;) {
+      ASSERT_FALSE(deadline.passed()) << "without traffic no connection is made";
+      EXPECT_EQ(ask_health(envoy_.health, "/readyz").status, 200);
+    }
+    EXPECT_EQ(caller_->count("/p", token_), round);
+    EXPECT_EQ(ask_health(envoy_.health, "/readyz").status, 200);
+  }
+  EXPECT_EQ(stored("/p"), 5);
+  EXPECT_THAT(envoy_.program->standard_error(), Not(HasSubstr("is not reachable: ")));
+}
+
+// A new connection takes its time: hits wait for it, and for no longer than their deadline.
+TEST_P(LinkToCounterTest, HitsWaitForANewConnection) {
+  to_counter_->hold_answers();
+  const std::size_t before = to_counter_->accepted();
+  to_counter_->cut();
+  for (const Deadline deadline; to_counter_->accepted() == before;) ASSERT_FALSE(deadline.passed());
+  caller_->client().send(repeated(get("/p", token_), 2));
+  Caller other(envoy_.door);
+  other.client().send(get_without_token("/auth"));
+  EXPECT_EQ(ask_health(envoy_.health, "/readyz").status, 200);
+  EXPECT_EQ(stored("/p"), 0) << "it was sent before the counter had answered";
+  to_counter_->let_through();
+  EXPECT_EQ(count_in(caller_->client().read_answer()), 1);
+  EXPECT_EQ(count_in(caller_->client().read_answer()), 2);
+  EXPECT_EQ(token_in(other.client().read_answer()).size(), 36U);
+
+  to_counter_->hold_answers();
+  to_counter_->cut();
+  for (const Deadline deadline; to_counter_->accepted() == before + 1;) ASSERT_FALSE(deadline.passed());
+  EXPECT_TRUE(is_refusal(caller_->ask(get("/p", token_)), 503)) << "certainly not counted";
+  EXPECT_EQ(ask_health(envoy_.health, "/readyz").status, 503);
+  to_counter_->let_through();
+  expect_recovery();
+  EXPECT_EQ(stored("/p"), 2);
+}
+
+// As one behind a load balancer is replaced: it says that its connections end, and a second one accepts at the address.
+TEST_P(LinkToCounterTest, CounterThatEndsHandsItsEnvoysOnToTheNext) {
+  const Service second = Service::start({"counter", "--counter-addr", "127.0.0.1:0", "--health-addr",
+                                         "127.0.0.1:0", "--redis-addr", redis_.address()},
+                                        "counter");
+  wait_readyz(second.health, 200);
+  SteadyLoad load(envoy_.door, {token_, caller_->mint()}, {"/", "/a/b"});
+  load.wait_for_more(SteadyLoad::Kind::counted, 200);
+  to_counter_->lead_to(second.door);
+  counter_.program->send_signal(SIGTERM);
+  EXPECT_EQ(counter_.program->wait_exit(), 0) << counter_.program->output();
+  load.wait_for_more(SteadyLoad::Kind::counted, 200);
+  const std::vector<Observation> observations = load.stop();
+  EXPECT_EQ(load.seen(SteadyLoad::Kind::refused), 0U);
+  EXPECT_EQ(load.seen(SteadyLoad::Kind::perhaps), 0U);
+  EXPECT_THAT(exactness_violations(observations, load.read_stored()), testing::IsEmpty());
+  EXPECT_THAT(load.lost_tokens(), testing::IsEmpty());
+}
+
+// Silence is noticed without traffic, on either link.
+TEST_P(LinkFaultTest, SilenceIsNoticedWithoutTraffic) {
+  broken().hold_all();
+  wait_readyz(envoy_.health, 503, recovery_max);
+  broken().let_through();
+  expect_recovery();
+}
+
 INSTANTIATE_TEST_SUITE_P(, LinkFaultTest, testing::Values(Broken::to_counter, Broken::to_redis),
                          [](const auto& link) {
                            return link.param == Broken::to_counter ? "to_counter" : "to_redis";
                          });
+
+INSTANTIATE_TEST_SUITE_P(, LinkToCounterTest, testing::Values(Broken::to_counter),
+                         [](const auto& /*link*/) { return "to_counter"; });
 
 }  // namespace
 }  // namespace tracker::tests

@@ -141,7 +141,13 @@ void CounterServer::drain(std::chrono::milliseconds limit) {
     while (condition() && std::chrono::steady_clock::now() < deadline)
       std::this_thread::sleep_for(drain_poll);
   };
-  // What comes now is refused. The envoys are told, and have a moment to hear it before their streams end.
+  // The envoys have a moment to go elsewhere, in which nobody is refused.
+  parts_->counting.announce_end("it is shutting down");
+  const auto announced = std::chrono::steady_clock::now() + time_to_hear;
+  wait_while(
+      [&] { return parts_->counting.has_connections() && std::chrono::steady_clock::now() < announced; });
+  // What comes now is refused. Envoys that are still here are told, and have a moment to hear it before their
+  // streams end.
   parts_->flight->drain();
   parts_->counting.set_readiness("it is shutting down");
   const auto told = std::chrono::steady_clock::now() + time_to_hear;

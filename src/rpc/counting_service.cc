@@ -66,6 +66,14 @@ void CountingService::set_readiness(const std::string& why_not) {
   });
 }
 
+void CountingService::announce_end(const std::string& why) {
+  boost::asio::post(loop_, [this, why] {
+    why_ending_ = why;
+    for (const auto& connection : std::vector(connections_.begin(), connections_.end()))
+      connection->announce_end();
+  });
+}
+
 void CountingService::end_connections() {
   boost::asio::post(loop_, [this] {
     ending_ = true;

@@ -34,6 +34,10 @@ class CountingService {
   /// Tells every envoy, when it changes. Any thread.
   void set_readiness(const std::string& why_not);
 
+  /// Tells every envoy to make a new connection, and those that make it here why it is no use. Hits that come all the
+  /// same are still taken. Any thread.
+  void announce_end(const std::string& why);
+
   /// Ends every connection once what it has received is answered, also those that come later. Any thread.
   void end_connections();
   bool has_connections() const noexcept { return count_ > 0; }  // any thread
@@ -43,7 +47,9 @@ class CountingService {
   counter::Counter& counter() noexcept { return counter_; }
   const std::shared_ptr<Flight>& flight() const noexcept { return flight_; }
   const std::string& version() const noexcept { return version_; }
-  const std::string& why_not_ready() const noexcept { return why_not_ready_; }
+  const std::string& why_not_ready() const noexcept {
+    return why_ending_.empty() ? why_not_ready_ : why_ending_;
+  }
   std::chrono::milliseconds request_deadline() const noexcept { return request_deadline_; }
   void leave(EnvoyConnection& connection, std::size_t held_bytes);
 
@@ -69,7 +75,8 @@ class CountingService {
   const std::size_t connections_max_;
   std::unordered_set<std::shared_ptr<EnvoyConnection>> connections_;
   std::atomic<std::size_t> count_ = 0;  // of connections_
-  std::string why_not_ready_;
+  std::string why_not_ready_;           // as the connections were told
+  std::string why_ending_;              // as those that come later are told
   bool ending_ = false;
   std::size_t held_bytes_ = 0;   // of all connections
   std::size_t batch_bytes_ = 0;  // that are with the counter

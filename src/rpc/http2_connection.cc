@@ -3,8 +3,6 @@
 #include <google/protobuf/message_lite.h>
 
 #include <algorithm>
-#include <boost/asio/connect.hpp>
-#include <boost/asio/post.hpp>
 #include <charconv>
 #include <utility>
 
@@ -29,7 +27,6 @@ const std::pair<std::string, std::string> content_type{"content-type", "applicat
 Http2Connection::Http2Connection(End end, runtime::Socket socket, std::uint32_t calls_max)
     : end_(end),
       calls_left_(calls_max),
-      resolver_(socket.get_executor()),
       socket_(std::move(socket)),
       session_(end, *this),
       read_buffer_(read_bytes) {}
@@ -39,21 +36,6 @@ Http2Connection::~Http2Connection() = default;
 Http2Connection::Call* Http2Connection::find(CallId id) {
   const auto found = calls_.find(id);
   return found == calls_.end() ? nullptr : &found->second;
-}
-
-void Http2Connection::connect(const runtime::Address& address) {
-  resolver_.async_resolve(
-      address.host, std::to_string(address.port), asio::ip::tcp::resolver::numeric_service,
-      [self = shared_from_this()](boost::system::error_code resolve_error, const auto& endpoints) {
-        if (self->closed_) return;
-        if (resolve_error) return self->lose(resolve_error.message());
-        asio::async_connect(self->socket_, endpoints,
-                            [self](boost::system::error_code error, const asio::ip::tcp::endpoint&) {
-                              if (self->closed_) return;
-                              if (error) return self->lose(error.message());
-                              self->begin();
-                            });
-      });
 }
 
 void Http2Connection::begin() {
@@ -70,12 +52,7 @@ void Http2Connection::begin() {
 std::optional<Http2Connection::CallId> Http2Connection::begin_call(
     const std::string& authority, std::string_view method,
     std::optional<std::chrono::milliseconds> deadline) {
-  if (calls_left_ == 0) {
-    asio::post(socket_.get_executor(), [self = shared_from_this()] {
-      if (!self->closed_) self->lose("its connection has had all the calls that it can have");
-    });
-    return std::nullopt;
-  }
+  if (calls_left_ == 0) return std::nullopt;
   Http2Fields fields{{":method", "POST"},       {":scheme", "http"}, {":path", std::string(method)},
                      {":authority", authority}, {"te", "trailers"},  content_type};
   if (deadline) fields.emplace_back("grpc-timeout", std::to_string(deadline->count()) + "m");
@@ -125,11 +102,15 @@ void Http2Connection::finish(CallId id, StatusCode code, std::string_view detail
   flush();
 }
 
-void Http2Connection::finish_all_and_close() {
+void Http2Connection::announce_end() {
   if (closed_) return;
-  finishing_ = true;
   session_.announce_end();
   flush();
+}
+
+void Http2Connection::finish_all_and_close() {
+  finishing_ = true;
+  announce_end();
 }
 
 // Of both.
@@ -179,6 +160,7 @@ void Http2Connection::take(std::string_view bytes) {
   const auto error = session_.receive(bytes);
   in_session_ = false;
   if (closed_) return;
+  if (end_ == End::client && peer_ends() && !std::exchange(told_end_, true)) on_peer_ends();
   flush();
   if (!closed_) on_held();
   if (error != Http2Error::none && !closed_) lose("it does not keep to HTTP/2: " + name_of(error));
@@ -317,7 +299,6 @@ void Http2Connection::close_if_finished() {
 void Http2Connection::close() {
   if (std::exchange(closed_, true)) return;
   session_.stop();
-  resolver_.cancel();
   boost::system::error_code ignored;
   socket_.close(ignored);
 }

@@ -48,18 +48,18 @@ class Http2Connection : public std::enable_shared_from_this<Http2Connection>, pr
   Http2Connection(const Http2Connection&) = delete;
   Http2Connection& operator=(const Http2Connection&) = delete;
 
-  /// Client: resolves the name, connects and begins; on_connected() or on_lost() tells.
-  void connect(const runtime::Address& address);
-
   /// Begins on a socket that is connected.
   void begin();
 
   /// Ends it at once, with all its calls.
   void close();
 
+  /// Server: says that no new calls are welcome (GOAWAY); those that come all the same are served.
+  void announce_end();
+
  protected:
   /// Client: begins a call of a method (such as "/package.Service/Method"). Nothing: the connection has had all
-  /// that it can have, and ends soon, or its server lets none begin any more.
+  /// that it can have, or its server lets none begin any more.
   std::optional<CallId> begin_call(const std::string& authority, std::string_view method,
                                    std::optional<std::chrono::milliseconds> deadline = std::nullopt);
 
@@ -82,6 +82,8 @@ class Http2Connection : public std::enable_shared_from_this<Http2Connection>, pr
   std::size_t waiting_bytes(CallId call) const;
 
   bool closed() const noexcept { return closed_; }
+  /// The other side has said that it takes no new calls.
+  bool peer_ends() const noexcept { return session_.peer_ends(); }
 
   /// Bytes that are kept: of messages that have not come whole, and of what the other side does not take.
   std::size_t held_bytes() const noexcept { return incoming_bytes_ + session_.waiting_bytes(); }
@@ -107,6 +109,7 @@ class Http2Connection : public std::enable_shared_from_this<Http2Connection>, pr
   };
   virtual void on_connected() {}
   virtual void on_call_end(CallId /*call*/, const CallStatus& /*status*/) {}
+  virtual void on_peer_ends() {}  // told once; calls that were begun go on
 
   // Server.
   virtual void on_call(CallId /*call*/, std::string_view /*method*/, std::string_view /*timeout*/) {}
@@ -149,7 +152,6 @@ class Http2Connection : public std::enable_shared_from_this<Http2Connection>, pr
 
   const End end_;
   std::uint32_t calls_left_;
-  runtime::Resolver resolver_;
   runtime::Socket socket_;
   Http2Session session_;
   std::map<CallId, Call> calls_;
@@ -162,6 +164,7 @@ class Http2Connection : public std::enable_shared_from_this<Http2Connection>, pr
   bool in_session_ = false;
   bool writing_ = false;    // waits until the socket takes more
   bool finishing_ = false;  // ends with its last call
+  bool told_end_ = false;   // on_peer_ends() was called
   bool closed_ = false;
 };
 

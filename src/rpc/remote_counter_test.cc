@@ -14,43 +14,56 @@
 
 namespace tracker::rpc {
 
-using std::chrono_literals::operator""s;
+using namespace std::chrono_literals;
 
 /// A counter that says what it is told, whatever it is asked.
 class ScriptedCounter final : public Http2Connection {
  public:
-  ScriptedCounter(runtime::Socket socket, const std::vector<v1::Verdicts>& verdicts,
-                  const bool& dies_of_mints)
-      : Http2Connection(End::server, std::move(socket)), verdicts_(verdicts), dies_of_mints_(dies_of_mints) {}
+  struct Script {
+    std::vector<v1::Verdicts> verdicts_;  // on each batch
+    bool dies_of_mints_ = false;
+    bool greets_ = true;
+    bool is_silent_ = false;
+  };
+  ScriptedCounter(runtime::Socket socket, const Script& script)
+      : Http2Connection(End::server, std::move(socket)), script_(script) {}
+
+  int batches() const { return batches_; }
+  bool is_lost() const { return lost_; }
+  void say(const v1::Verdicts& verdicts) {
+    v1::TrackResponse response;
+    *response.mutable_verdicts() = verdicts;
+    send(track_, response);
+  }
 
  private:
   void on_call(CallId call, std::string_view method, std::string_view /*timeout*/) override {
     if (method == "/tracker.v1.Counting/Track") track_ = call;
   }
   void on_message(CallId call, std::string_view message) override {
-    if (call != track_) return;
+    if (call != track_ || script_.is_silent_) return;
     v1::TrackRequest request;
     request.ParseFromArray(message.data(), static_cast<int>(message.size()));
     v1::TrackResponse response;
+    if (request.has_opening() && !script_.greets_) return;
     if (request.has_opening()) response.mutable_opening();
     if (!request.has_batch()) return send(call, response);
-    for (const auto& verdicts : verdicts_) {
-      *response.mutable_verdicts() = verdicts;
-      send(call, response);
-    }
+    ++batches_;
+    for (const auto& verdicts : script_.verdicts_) say(verdicts);
   }
   void on_half_close(CallId call) override {
-    if (dies_of_mints_) return close();
+    if (script_.dies_of_mints_) return close();
     v1::MintResponse response;
     response.set_token(std::string(16, 't'));
     send(call, response);
     finish(call, StatusCode::ok);
   }
-  void on_lost(const std::string& /*reason*/) override {}
+  void on_lost(const std::string& /*reason*/) override { lost_ = true; }
 
-  const std::vector<v1::Verdicts>& verdicts_;
-  const bool& dies_of_mints_;
+  const Script& script_;
   CallId track_ = 0;
+  int batches_ = 0;
+  bool lost_ = false;
 };
 
 struct VerdictRecorder final : counter::TrackReply {
@@ -69,17 +82,21 @@ struct MintRecorder final : counter::MintReply {
   std::vector<boost::system::result<domain::Token, domain::Failure>> outcomes;
 };
 
-class RemoteCounterTest : public testing::Test {
+class RemoteCounterTest : public testing::Test, protected ScriptedCounter::Script {
  protected:
   explicit RemoteCounterTest(std::uint32_t calls_per_connection = 1'000)
       : calls_per_connection_(calls_per_connection) {
     accept();
   }
 
+  const ScriptedCounter::Script& script() const { return *this; }
+
   void accept() {
     acceptor_.async_accept([this](boost::system::error_code error, runtime::Socket socket) {
       if (error) return;
-      std::make_shared<ScriptedCounter>(std::move(socket), verdicts_, dies_of_mints_)->begin();
+      last_ = std::make_shared<ScriptedCounter>(std::move(socket), script());
+      ++connections_;
+      last_->begin();
       accept();
     });
   }
@@ -107,8 +124,8 @@ class RemoteCounterTest : public testing::Test {
   const std::uint32_t calls_per_connection_;
   boost::asio::io_context loop_{1};
   runtime::Acceptor acceptor_ = std::move(runtime::listen(loop_, {"127.0.0.1", 0}).front());
-  std::vector<v1::Verdicts> verdicts_;
-  bool dies_of_mints_ = false;
+  std::shared_ptr<ScriptedCounter> last_;
+  int connections_ = 0;
   runtime::ChangeLog changes_;
   domain::HitBatch hits_;
   VerdictRecorder reply_;
@@ -131,6 +148,7 @@ v1::Verdicts verdicts_on(const std::vector<std::uint32_t>& hits) {
 
 constexpr auto counted = domain::Verdict::Kind::counted;
 constexpr auto perhaps = domain::Verdict::Kind::perhaps_counted;
+constexpr auto not_counted = domain::Verdict::Kind::not_counted;
 using Kinds = std::multimap<std::uint32_t, domain::Verdict::Kind>;
 
 TEST_F(RemoteCounterTest, OfAMessageThatNamesAHitTwiceNothingIsBelieved) {
@@ -142,21 +160,125 @@ TEST_F(RemoteCounterTest, OfAMessageThatNamesASettledHitNothingIsBelieved) {
             (Kinds{{0, counted}, {1, perhaps}, {2, perhaps}}));
 }
 
-TEST_F(RemoteCounterTest, WhoAsksForMoreWhenHisConnectionIsLostIsRefused) {
+TEST_F(RemoteCounterTest, WhoAsksForMoreWhenHisConnectionIsLostWaitsForTheNext) {
   dies_of_mints_ = true;
   ASSERT_TRUE(gets_ready());
   hits_.push({}, "/a");
   hits_.set_deadline(runtime::Clock::now() + 10s);
   MintRecorder mints;
   mints.after_first = [&] {
+    dies_of_mints_ = false;
+    verdicts_ = {verdicts_on({0})};
     counter_.mint(runtime::Clock::now() + 10s, mints);
     counter_.track(hits_, reply_);
+    EXPECT_FALSE(counter_.why_not_ready());
   };
   counter_.mint(runtime::Clock::now() + 10s, mints);
   ASSERT_TRUE(runs_until([&] { return mints.outcomes.size() == 2 && !reply_.kinds.empty(); }));
   EXPECT_EQ(mints.outcomes[0].error(), domain::Failure::perhaps_done);
+  EXPECT_TRUE(mints.outcomes[1].has_value());
+  EXPECT_EQ(reply_.kinds, (Kinds{{0, counted}}));
+  EXPECT_EQ(connections_, 2);
+}
+
+TEST_F(RemoteCounterTest, WhatWaitsIsRefusedOnceANewConnectionHasFailed) {
+  dies_of_mints_ = true;
+  ASSERT_TRUE(gets_ready());
+  hits_.push({}, "/a");
+  hits_.set_deadline(runtime::Clock::now() + 10s);
+  MintRecorder mints;
+  mints.after_first = [&] {
+    acceptor_.close();
+    counter_.mint(runtime::Clock::now() + 10s, mints);
+    counter_.track(hits_, reply_);
+    EXPECT_FALSE(counter_.why_not_ready());
+  };
+  counter_.mint(runtime::Clock::now() + 10s, mints);
+  ASSERT_TRUE(runs_until([&] { return mints.outcomes.size() == 2 && !reply_.kinds.empty(); }));
   EXPECT_EQ(mints.outcomes[1].error(), domain::Failure::not_done);
-  EXPECT_EQ(reply_.kinds, (Kinds{{0, domain::Verdict::Kind::not_counted}}));
+  EXPECT_EQ(reply_.kinds, (Kinds{{0, not_counted}}));
+  EXPECT_TRUE(counter_.why_not_ready().value_or("").ends_with("Connection refused"));
+}
+
+TEST_F(RemoteCounterTest, WhatWaitsIsRefusedBeforeItsDeadline) {
+  dies_of_mints_ = true;
+  ASSERT_TRUE(gets_ready());
+  hits_.push({}, "/a");
+  hits_.set_deadline(runtime::Clock::now() + 10s);
+  MintRecorder mints;
+  mints.after_first = [&] {
+    greets_ = false;
+    hits_.set_deadline(runtime::Clock::now() + 200ms);
+    counter_.track(hits_, reply_);
+  };
+  counter_.mint(runtime::Clock::now() + 10s, mints);
+  ASSERT_TRUE(runs_until([&] { return !reply_.kinds.empty(); }));
+  EXPECT_EQ(reply_.kinds, (Kinds{{0, not_counted}}));
+  EXPECT_TRUE(counter_.why_not_ready());
+}
+
+TEST_F(RemoteCounterTest, ACounterThatDoesNotGreetIsNamed) {
+  greets_ = false;
+  ASSERT_TRUE(runs_until([&] {
+    return counter_.why_not_ready().value_or("").ends_with("it has not answered the greeting within 2000 ms");
+  }));
+}
+
+TEST_F(RemoteCounterTest, WhatIsInFlightAsTheConnectionEndsGetsItsVerdictsAndWhatIsNewGoesToANewOne) {
+  verdicts_ = {};  // of the first message: they come later
+  ASSERT_TRUE(gets_ready());
+  hits_.push({}, "/a");
+  hits_.set_deadline(runtime::Clock::now() + 10s);
+  counter_.track(hits_, reply_);
+  const auto first = last_;
+  ASSERT_TRUE(runs_until([&] { return first->batches() == 1; }));
+
+  first->announce_end();
+  domain::HitBatch more;
+  more.push({}, "/b");
+  more.set_deadline(runtime::Clock::now() + 10s);
+  ASSERT_TRUE(runs_until([&] { return connections_ == 2; }));
+  VerdictRecorder its_reply;
+  verdicts_ = {verdicts_on({0})};
+  counter_.track(more, its_reply);
+  MintRecorder mints;
+  counter_.mint(runtime::Clock::now() + 10s, mints);
+  ASSERT_TRUE(runs_until([&] { return !its_reply.kinds.empty() && !mints.outcomes.empty(); }));
+  EXPECT_EQ(its_reply.kinds, (Kinds{{0, counted}}));
+  EXPECT_TRUE(mints.outcomes[0].has_value());
+  EXPECT_TRUE(reply_.kinds.empty());
+  EXPECT_FALSE(first->is_lost());
+
+  first->say(verdicts_on({0}));
+  ASSERT_TRUE(runs_until([&] { return first->is_lost(); })) << "it is closed once all is answered";
+  EXPECT_EQ(reply_.kinds, (Kinds{{0, counted}}));
+  EXPECT_EQ(first->batches(), 1);
+  EXPECT_EQ(last_->batches(), 1);
+  EXPECT_FALSE(counter_.why_not_ready());
+}
+
+TEST_F(RemoteCounterTest, AConnectionThatIsLostWhileItEndsMakesNothingUnready) {
+  ASSERT_TRUE(gets_ready());
+  hits_.push({}, "/a");
+  hits_.set_deadline(runtime::Clock::now() + 10s);
+  counter_.track(hits_, reply_);
+  const auto first = last_;
+  ASSERT_TRUE(runs_until([&] { return first->batches() == 1; }));
+  first->announce_end();
+  ASSERT_TRUE(runs_until([&] { return connections_ == 2; }));
+  first->close();
+  ASSERT_TRUE(runs_until([&] { return !reply_.kinds.empty(); }));
+  EXPECT_EQ(reply_.kinds, (Kinds{{0, perhaps}}));
+  EXPECT_EQ(last_->batches(), 0) << "it was sent again";
+  EXPECT_FALSE(counter_.why_not_ready());
+}
+
+TEST_F(RemoteCounterTest, ACounterThatFallsSilentIsNoticedWithoutTraffic) {
+  ASSERT_TRUE(gets_ready());
+  is_silent_ = true;
+  EXPECT_TRUE(runs_until([&] { return counter_.why_not_ready().has_value(); }));
+  is_silent_ = false;
+  EXPECT_TRUE(gets_ready());
 }
 
 class TwoCallsTest : public RemoteCounterTest {
@@ -173,14 +295,13 @@ TEST_F(TwoCallsTest, AConnectionThatHasHadAllItsCallsIsReplacedByAnother) {
   EXPECT_TRUE(mints.outcomes[0].has_value());
   mint();
   mint();
-  ASSERT_EQ(mints.outcomes.size(), 3U);
-  EXPECT_EQ(mints.outcomes[1].error(), domain::Failure::not_done);
-  EXPECT_EQ(mints.outcomes[2].error(), domain::Failure::not_done);
-  ASSERT_TRUE(runs_until([&] { return counter_.why_not_ready().has_value(); }));
-  ASSERT_TRUE(gets_ready());
-  mint();
-  ASSERT_TRUE(runs_until([&] { return mints.outcomes.size() == 4; }));
-  EXPECT_TRUE(mints.outcomes[3].has_value());
+  ASSERT_TRUE(runs_until([&] {
+    EXPECT_FALSE(counter_.why_not_ready());
+    return mints.outcomes.size() == 3;
+  }));
+  EXPECT_TRUE(mints.outcomes[1].has_value());
+  EXPECT_TRUE(mints.outcomes[2].has_value());
+  EXPECT_EQ(connections_, 3);
 }
 
 }  // namespace tracker::rpc

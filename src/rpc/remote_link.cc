@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
-
-#include "rpc/batch_message.h"
-#include "rpc/remote_stream.h"
+#include <utility>
 
 namespace tracker::rpc {
 
@@ -12,40 +10,41 @@ namespace {
 
 constexpr auto retry_first = std::chrono::milliseconds(50);
 constexpr auto retry_longest = std::chrono::milliseconds(2'000);
-constexpr auto connect_deadline = std::chrono::milliseconds(2'000);
-/// A counter whose store hangs says so just after the deadline; then it is not silent.
-constexpr auto silence_grace = std::chrono::milliseconds(50);
-/// A counter that says nothing for so long after a message's deadline is given up.
-constexpr auto silence_max = std::chrono::milliseconds(1'000);
-/// A counter that is idle is asked so often whether it is there. It also keeps gRPC's threads from the nap of
-/// 100 ms that they take after a second in which nothing happened.
-constexpr auto ask_pause = std::chrono::milliseconds(400);
-constexpr auto ask_deadline = std::chrono::milliseconds(1'500);
+/// A connection that has lasted so long is replaced at once; one that ends sooner might do so again and again.
+constexpr auto lasts = std::chrono::milliseconds(1'000);
+/// What cannot be sent is refused so long before its deadline, so that the refusal is not too late.
+constexpr auto refusal_margin = std::chrono::milliseconds(20);
 constexpr std::size_t message_bytes_max = 1024 * 1024;
+
+void refuse(const std::vector<RemoteStream::Member>& members) {
+  for (const auto& member : members) {
+    member.reply->on_one_verdict_for_all(member.end - member.first, domain::Verdict::not_counted());
+  }
+}
 
 }  // namespace
 
 RemoteLink::RemoteLink(boost::asio::io_context& worker, const RemoteCounterSettings& settings)
     : worker_(worker),
       settings_(settings),
-      ask_timer_(worker),
+      connector_(worker, settings.address),
+      waiting_timer_(worker),
       connect_timer_(worker),
-      silence_timer_(worker),
       backoff_(retry_first, retry_longest) {
   set_why_not_ready("counter " + name() + " is not reachable yet");
-  boost::asio::post(worker_, [this] {
-    connect();
-    ask_now_and_then();
-  });
+  boost::asio::post(worker_, [this] { connect(); });
 }
 
 RemoteLink::~RemoteLink() {
   if (stream_) stream_->close();
+  for (const auto& stream : leaving_) stream->close();
 }
 
 std::string RemoteLink::name() const {
   return runtime::to_string(settings_.address);
 }
+
+// Readiness.
 
 std::optional<std::string> RemoteLink::why_not_ready() const {
   const std::lock_guard lock(mutex_);
@@ -59,30 +58,135 @@ void RemoteLink::set_why_not_ready(std::string why_not) {
   why_not_ready_ = std::move(why_not);
 }
 
+void RemoteLink::become_ready() {
+  set_why_not_ready("");
+  settings_.changes->good("counter " + name() + " is reachable");
+}
+
+void RemoteLink::become_unready(const std::string& why_not) {
+  set_why_not_ready("counter " + name() + why_not);
+  settings_.changes->bad("counter " + name() + why_not);
+  refuse_waiting();
+}
+
+// Connections.
+
 void RemoteLink::connect() {
-  stream_ = std::make_shared<RemoteStream>(*this, worker_, settings_.calls_per_connection);
-  stream_->start(settings_.address, settings_.version);
-  connect_timer_.expires_after(connect_deadline);
-  connect_timer_.async_wait([this](boost::system::error_code error) {
-    if (!error && !open_ && stream_) on_lost("it does not answer");
+  connector_.connect([this](runtime::Socket socket, const std::string& trouble) {
+    if (!trouble.empty()) {
+      become_unready(" is not reachable: " + trouble);
+      return connect_later(backoff_.next());
+    }
+    stream_ =
+        std::make_shared<RemoteStream>(*this, worker_, std::move(socket), settings_.calls_per_connection);
+    stream_->start(name(), settings_.version);
   });
 }
+
+void RemoteLink::connect_later(std::chrono::milliseconds pause) {
+  connect_timer_.expires_after(pause);
+  connect_timer_.async_wait([this](boost::system::error_code error) {
+    if (!error) connect();
+  });
+}
+
+/// How long to wait before a connection that was open is replaced.
+std::chrono::milliseconds RemoteLink::pause_after_open() {
+  if (Clock::now() - opened_at_ >= lasts) {
+    backoff_.reset();
+    at_once_ = true;
+  }
+  return std::exchange(at_once_, false) ? std::chrono::milliseconds(0) : backoff_.next();
+}
+
+void RemoteLink::on_heard(RemoteStream& stream, bool news) {
+  if (&stream != stream_.get()) return;
+  if (news || !ready_) {
+    if (!stream.counters_why_not().empty())
+      return become_unready(" is reachable, but " + stream.counters_why_not());
+    become_ready();
+  }
+  send_waiting();
+}
+
+void RemoteLink::on_silent(RemoteStream& stream) {
+  if (&stream == stream_.get()) become_unready(" does not answer");
+}
+
+void RemoteLink::on_ending(RemoteStream& stream) {
+  if (&stream != stream_.get()) return;
+  if (!stream.is_open()) return on_lost(stream, "it takes no more calls");
+  const auto ending = std::exchange(stream_, nullptr);
+  leaving_.push_back(ending);
+  settings_.changes->good("counter " + name() + " ends its connection; a new one is made");
+  connect_later(pause_after_open());
+  ending->leave();
+}
+
+void RemoteLink::on_lost(RemoteStream& stream, const std::string& reason) {
+  if (&stream != stream_.get()) {
+    const auto has_left = std::find_if(leaving_.begin(), leaving_.end(),
+                                       [&](const auto& leaving) { return leaving.get() == &stream; });
+    const auto left = std::move(*has_left);
+    leaving_.erase(has_left);
+    return left->abandon();
+  }
+  const auto lost = std::exchange(stream_, nullptr);
+  if (lost->is_open()) {
+    if (ready_) {
+      settings_.changes->bad("counter " + name() + ": the connection was lost (" + reason +
+                             "); a new one is made");
+    } else {
+      become_unready(" is not reachable: " + reason);
+    }
+    connect_later(pause_after_open());
+  } else {
+    connect_later(backoff_.next());
+    become_unready(" is not reachable: " + reason);
+  }
+  lost->abandon();
+}
+
+// What waits.
 
 void RemoteLink::track(const domain::HitBatch& hits, counter::TrackReply& reply) {
   const auto size = static_cast<std::uint32_t>(hits.size());
   if (!ready_) return reply.on_one_verdict_for_all(size, domain::Verdict::not_counted());
   waiting_.push_back({&hits, &reply, 0, size});
+  if (!is_open()) return bound_waiting(hits.deadline());
   send_waiting();
 }
 
+void RemoteLink::mint(domain::Deadline deadline, counter::MintReply& reply) {
+  if (!ready_) return reply.on_minted(domain::Failure::not_done);
+  if (is_open() && stream_->mint(deadline, reply)) return;
+  if (is_open()) on_ending(*stream_);  // it has had all the calls that it can have
+  waiting_mints_.push_back({deadline, &reply});
+  bound_waiting(deadline);
+}
+
 void RemoteLink::send_waiting() {
-  if (waiting_.empty() || in_flight_.unsettled > 0) return;
+  waits_until_.reset();
+  send_waiting_mints();
+  if (is_open() && stream_->has_room() && !waiting_.empty()) send_message();
+}
+
+void RemoteLink::send_waiting_mints() {
+  if (waiting_mints_.empty()) return;
+  for (const auto& [deadline, reply] : std::exchange(waiting_mints_, {})) {
+    if (deadline <= Clock::now()) {
+      reply->on_minted(domain::Failure::not_done);
+    } else {
+      mint(deadline, *reply);
+    }
+  }
+}
+
+void RemoteLink::send_message() {
   const auto now = Clock::now();
-  Message& message = in_flight_;
-  message.deadline = Clock::time_point::max();
-  message.members.clear();
-  batches_.clear();
-  std::vector<Member> late;
+  auto deadline = Clock::time_point::max();
+  message_.clear();
+  std::vector<RemoteStream::Member> late;
   std::uint32_t first = 0;
   std::size_t bytes = 0;
   std::size_t taken = 0;
@@ -92,178 +196,34 @@ void RemoteLink::send_waiting() {
       late.push_back(member);
       continue;
     }
-    batches_.push_back(member.hits);
     bytes += member.hits->bytes();
     member.first = first;
     member.end += first;
     first = member.end;
-    message.deadline = std::min(message.deadline, member.hits->deadline());
-    message.members.push_back(member);
+    deadline = std::min(deadline, member.hits->deadline());
+    message_.push_back(member);
   }
   waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(taken));
-  if (first > 0) {
-    message.number = next_number_++;
-    message.unsettled = first;
-    message.settled.assign(first, false);
-    stream_->write_batch({message.number, milliseconds_left(message.deadline, now)}, batches_);
-    watch();
-  }
+  if (!message_.empty()) stream_->send(message_, deadline);
   refuse(late);  // at last, since whom it answers may bring new hits
 }
 
-void RemoteLink::on_read(const v1::TrackResponse& response) {
-  if (response.has_opening() && !open_) {
-    open_ = true;
-    backoff_.reset();
-    connect_timer_.cancel();
-  }
-  if (response.has_readiness()) counters_why_not_ = response.readiness().why_not();
-  const std::string verdicts = response.verdicts().SerializeAsString();
-  hear(response.has_verdicts() ? std::optional<std::string_view>(verdicts) : std::nullopt,
-       response.has_opening() || response.has_readiness());
-}
-
-void RemoteLink::on_verdicts(std::string_view verdicts) {
-  hear(verdicts, false);
-}
-
-/// The counter has said something; `news` of whether it can count, maybe.
-void RemoteLink::hear(std::optional<std::string_view> verdicts, bool news) {
-  silent_ = false;
-  asked_.reset();
-  if (verdicts && !take_verdicts(*verdicts)) return on_lost("it answers what was not asked");
-  if (open_ && (news || !ready_)) {
-    if (counters_why_not_.empty()) {
-      set_why_not_ready("");
-      settings_.changes->good("counter " + name() + " is reachable");
-    } else {
-      set_why_not_ready("counter " + name() + ": " + counters_why_not_);
-      settings_.changes->bad("counter " + name() + " is reachable, but " + counters_why_not_);
-      refuse_waiting();
-    }
-  }
-  send_waiting();
-}
-
-/// Answers false for verdicts that make no sense.
-bool RemoteLink::take_verdicts(std::string_view verdicts) {
-  Message& message = in_flight_;
-  std::uint64_t number = 0;
-  const bool understood = read_verdicts(verdicts, message.settled.size(), number, verdicts_);
-  if (!understood || message.unsettled == 0 || message.number != number) return false;
-  for (auto verdict = verdicts_.begin(); verdict != verdicts_.end(); ++verdict) {
-    if (!message.settled[verdict->hit]) {
-      message.settled[verdict->hit] = true;
-      continue;
-    }
-    // None of it is believed: the hits before this one have no verdict yet, and get one when the stream is given up.
-    while (verdict != verdicts_.begin()) message.settled[(--verdict)->hit] = false;
-    return false;
-  }
-  settle();
-  message.unsettled -= verdicts_.size();  // no sooner: those that are answered may bring new hits
-  return true;
-}
-
-/// Gives each member of the message its part of verdicts_.
-void RemoteLink::settle() {
-  const auto by_hit = [](const domain::HitVerdict& a, const domain::HitVerdict& b) { return a.hit < b.hit; };
-  if (!std::is_sorted(verdicts_.begin(), verdicts_.end(), by_hit))
-    std::sort(verdicts_.begin(), verdicts_.end(), by_hit);
-  auto verdict = verdicts_.begin();
-  for (const auto& member : in_flight_.members) {
-    const auto begin = verdict;
-    for (; verdict != verdicts_.end() && verdict->hit < member.end; ++verdict) verdict->hit -= member.first;
-    if (begin != verdict) member.reply->on_verdicts({begin, verdict});
-  }
-}
-
-void RemoteLink::give_up() {
-  if (in_flight_.unsettled == 0) return;
-  verdicts_.clear();
-  for (std::uint32_t hit = 0; hit < in_flight_.settled.size(); ++hit) {
-    if (!in_flight_.settled[hit]) verdicts_.push_back({hit, domain::Verdict::perhaps_counted()});
-  }
-  settle();
-  in_flight_.unsettled = 0;
+/// Sees to it that what waits for a connection is refused before its deadline.
+void RemoteLink::bound_waiting(domain::Deadline deadline) {
+  if (waits_until_) return;  // what came before has the earlier deadline
+  waits_until_ = deadline - refusal_margin;
+  waiting_timer_.expires_at(*waits_until_);
+  waiting_timer_.async_wait([this](boost::system::error_code error) {
+    if (error || !waits_until_ || Clock::now() < *waits_until_) return;
+    become_unready(" is not reachable: a new connection takes longer than hits can wait");
+  });
 }
 
 void RemoteLink::refuse_waiting() {
+  waits_until_.reset();
+  const auto mints = std::exchange(waiting_mints_, {});
   refuse(std::exchange(waiting_, {}));
-}
-
-void RemoteLink::refuse(const std::vector<Member>& members) {
-  for (const auto& member : members) {
-    member.reply->on_one_verdict_for_all(member.end, domain::Verdict::not_counted());
-  }
-}
-
-void RemoteLink::ask_now_and_then() {
-  if (open_ && in_flight_.unsettled == 0 && !asked_) {
-    stream_->write({});
-    asked_ = Clock::now();
-    watch();
-  }
-  ask_timer_.expires_after(ask_pause);
-  ask_timer_.async_wait([this](boost::system::error_code error) {
-    if (!error) ask_now_and_then();
-  });
-}
-
-/// When something should have come from the counter, if anything should.
-std::optional<RemoteLink::Clock::time_point> RemoteLink::answer_due() const {
-  std::optional<Clock::time_point> due;
-  if (asked_) due = *asked_ + ask_deadline;
-  if (in_flight_.unsettled > 0)
-    due = std::min(due.value_or(Clock::time_point::max()), in_flight_.deadline + silence_grace);
-  return due;
-}
-
-/// Sees to it that a counter that says nothing is noticed.
-void RemoteLink::watch() {
-  const auto due = answer_due();
-  if (!due || std::exchange(watching_, true)) return;
-  silence_timer_.expires_at(silent_ ? *due + silence_max : *due);
-  silence_timer_.async_wait([this](boost::system::error_code error) {
-    watching_ = false;
-    if (!error) on_silence();
-  });
-}
-
-void RemoteLink::on_silence() {
-  const auto due = answer_due();
-  const auto now = Clock::now();
-  if (due && now >= *due + silence_max) return on_lost("it has not answered in time");
-  if (due && now >= *due && !silent_) {
-    silent_ = true;
-    set_why_not_ready("counter " + name() + " does not answer");
-    settings_.changes->bad("counter " + name() + " does not answer");
-    refuse_waiting();
-  }
-  watch();
-}
-
-void RemoteLink::on_lost(const std::string& reason) {
-  const auto lost = std::exchange(stream_, nullptr);
-  open_ = false;
-  silent_ = false;
-  asked_.reset();
-  const std::string why = "counter " + name() + " is not reachable: " + reason;
-  set_why_not_ready(why);
-  settings_.changes->bad(why);
-  // Whom these answer may ask for more, and is refused.
-  lost->abandon();
-  give_up();
-  refuse_waiting();
-  connect_timer_.expires_after(backoff_.next());
-  connect_timer_.async_wait([this](boost::system::error_code error) {
-    if (!error) connect();
-  });
-}
-
-void RemoteLink::mint(domain::Deadline deadline, counter::MintReply& reply) {
-  if (!ready_) return reply.on_minted(domain::Failure::not_done);
-  stream_->mint(std::chrono::milliseconds(milliseconds_left(deadline, Clock::now())), reply);
+  for (const auto& waiting : mints) waiting.reply->on_minted(domain::Failure::not_done);
 }
 
 }  // namespace tracker::rpc

@@ -9,6 +9,17 @@ namespace tracker::rpc {
 
 namespace {
 
+constexpr auto greeting_deadline = std::chrono::milliseconds(2'000);
+/// A counter whose store hangs says so just after the deadline; then it is not silent.
+constexpr auto silence_grace = std::chrono::milliseconds(50);
+/// A counter that says nothing for so long after a message's deadline is given up.
+constexpr auto silence_max = std::chrono::milliseconds(1'000);
+/// A counter that is idle is asked so often whether it is there.
+constexpr auto ask_pause = std::chrono::milliseconds(400);
+constexpr auto ask_deadline = std::chrono::milliseconds(1'500);
+/// More than any hit's deadline.
+constexpr auto leaving_max = std::chrono::milliseconds(10'000);
+
 boost::system::result<domain::Token, domain::Failure> outcome(StatusCode code, bool not_processed,
                                                               const std::string& bytes) {
   domain::Token token{};
@@ -22,58 +33,172 @@ boost::system::result<domain::Token, domain::Failure> outcome(StatusCode code, b
 
 }  // namespace
 
-RemoteStream::RemoteStream(RemoteLink& link, boost::asio::io_context& worker, std::uint32_t calls_max)
-    : Http2Connection(End::client, runtime::Socket(worker.get_executor()), calls_max), link_(&link) {}
+RemoteStream::RemoteStream(RemoteLink& link, boost::asio::io_context& worker, runtime::Socket socket,
+                           std::uint32_t calls_max)
+    : Http2Connection(End::client, std::move(socket), calls_max),
+      link_(&link),
+      ask_timer_(worker),
+      silence_timer_(worker),
+      end_timer_(worker) {}
 
-void RemoteStream::start(const runtime::Address& address, const std::string& version) {
-  authority_ = runtime::to_string(address);
+std::shared_ptr<RemoteStream> RemoteStream::self() {
+  return std::static_pointer_cast<RemoteStream>(shared_from_this());
+}
+
+void RemoteStream::start(const std::string& authority, const std::string& version) {
+  authority_ = authority;
   version_ = version;
-  connect(address);
-}
-
-void RemoteStream::abandon() {
-  link_ = nullptr;
-  close();
-  for (const auto& [call, mint] : std::exchange(mints_, {})) {
-    mint.reply->on_minted(domain::Failure::perhaps_done);
-  }
-}
-
-void RemoteStream::write(const v1::TrackRequest& request) {
-  send(track_, request);
-}
-
-void RemoteStream::write_batch(const BatchHead& head, std::span<const domain::HitBatch* const> batches) {
-  append_batch(head, batches, new_message());
-  send_message(track_);
-}
-
-void RemoteStream::mint(std::chrono::milliseconds deadline, counter::MintReply& reply) {
-  const auto call = begin_call(authority_, "/tracker.v1.Counting/Mint", deadline);
-  if (!call) return reply.on_minted(domain::Failure::not_done);
-  mints_[*call].reply = &reply;
-  send(*call, v1::MintRequest(), true);
+  give_up_after(greeting_deadline, "it has not answered the greeting within " +
+                                       std::to_string(greeting_deadline.count()) + " ms");
+  begin();
 }
 
 void RemoteStream::on_connected() {
   track_ = begin_call(authority_, "/tracker.v1.Counting/Track").value();  // it is the first
   v1::TrackRequest request;
   request.mutable_opening()->set_version(version_);
-  send(track_, request);
+  Http2Connection::send(track_, request);
+}
+
+void RemoteStream::give_up_after(std::chrono::milliseconds time, const std::string& reason) {
+  end_timer_.expires_after(time);
+  end_timer_.async_wait([self = self(), reason](boost::system::error_code error) {
+    if (!error) self->on_lost(reason);
+  });
 }
 
 void RemoteStream::on_message(CallId call, std::string_view message) {
   if (link_ == nullptr) return;
   const int size = static_cast<int>(message.size());
-  if (call == track_) {
-    if (const auto verdicts = verdicts_in(message)) return link_->on_verdicts(*verdicts);
-    if (!response_.ParseFromArray(message.data(), size)) {
-      return link_->on_lost("it answers what makes no sense");
-    }
-    link_->on_read(response_);
-  } else if (const auto mint = mints_.find(call); mint != mints_.end()) {
-    mint->second.response.ParseFromArray(message.data(), size);  // a wrong one gives no token
+  if (call != track_) {
+    const auto mint = mints_.find(call);
+    // A wrong one gives no token.
+    if (mint != mints_.end()) mint->second.response.ParseFromArray(message.data(), size);
+    return;
   }
+  auto verdicts = verdicts_in(message);
+  std::string written;
+  bool news = false;
+  if (!verdicts) {
+    if (!response_.ParseFromArray(message.data(), size)) return on_lost("it answers what makes no sense");
+    if (response_.has_opening() && !std::exchange(open_, true)) {
+      end_timer_.cancel();
+      ask_later();
+    }
+    if (response_.has_readiness()) counters_why_not_ = response_.readiness().why_not();
+    news = response_.has_opening() || response_.has_readiness();
+    written = response_.verdicts().SerializeAsString();
+    if (response_.has_verdicts()) verdicts = written;
+  }
+  if (verdicts && !take_verdicts(*verdicts)) return on_lost("it answers what was not asked");
+  hear(news);
+}
+
+/// The counter has said something; `news` of whether it can count, maybe.
+void RemoteStream::hear(bool news) {
+  silent_ = false;
+  asked_.reset();
+  if (link_ != nullptr && open_) link_->on_heard(*this, news);
+  leave_if_done();
+}
+
+void RemoteStream::on_peer_ends() {
+  if (link_ != nullptr) link_->on_ending(*this);
+}
+
+void RemoteStream::on_lost(const std::string& reason) {
+  if (link_ != nullptr) link_->on_lost(*this, reason);
+}
+
+void RemoteStream::leave() {
+  leaving_ = true;
+  ask_timer_.cancel();
+  give_up_after(leaving_max, "it has not ended its connection in time");
+  leave_if_done();
+}
+
+void RemoteStream::leave_if_done() {
+  if (leaving_ && in_flight_.unsettled == 0 && mints_.empty()) on_lost("all was answered");
+}
+
+void RemoteStream::abandon() {
+  link_ = nullptr;
+  close();
+  for (auto* timer : {&ask_timer_, &silence_timer_, &end_timer_}) timer->cancel();
+  for (const auto& [call, mint] : std::exchange(mints_, {})) {
+    mint.reply->on_minted(domain::Failure::perhaps_done);
+  }
+  give_up();
+}
+
+// Hits.
+
+void RemoteStream::send(std::vector<Member>& members, domain::Deadline deadline) {
+  Message& message = in_flight_;
+  std::swap(message.members, members);
+  message.number = next_number_++;
+  message.deadline = deadline;
+  message.unsettled = message.members.back().end;
+  message.settled.assign(message.unsettled, false);
+  batches_.clear();
+  for (const auto& member : message.members) batches_.push_back(member.hits);
+  append_batch({message.number, milliseconds_left(deadline, Clock::now())}, batches_, new_message());
+  send_message(track_);
+  watch();
+}
+
+/// Answers false for verdicts that make no sense.
+bool RemoteStream::take_verdicts(std::string_view verdicts) {
+  Message& message = in_flight_;
+  std::uint64_t number = 0;
+  const bool understood = read_verdicts(verdicts, message.settled.size(), number, verdicts_);
+  if (!understood || message.unsettled == 0 || message.number != number) return false;
+  for (auto verdict = verdicts_.begin(); verdict != verdicts_.end(); ++verdict) {
+    if (!message.settled[verdict->hit]) {
+      message.settled[verdict->hit] = true;
+      continue;
+    }
+    // None of it is believed: the hits before this one have no verdict yet, and get one when the stream is given up.
+    while (verdict != verdicts_.begin()) message.settled[(--verdict)->hit] = false;
+    return false;
+  }
+  settle();
+  message.unsettled -= verdicts_.size();  // no sooner: those that are answered may bring new hits
+  return true;
+}
+
+/// Gives each member of the message its part of verdicts_.
+void RemoteStream::settle() {
+  const auto by_hit = [](const domain::HitVerdict& a, const domain::HitVerdict& b) { return a.hit < b.hit; };
+  if (!std::is_sorted(verdicts_.begin(), verdicts_.end(), by_hit))
+    std::sort(verdicts_.begin(), verdicts_.end(), by_hit);
+  auto verdict = verdicts_.begin();
+  for (const auto& member : in_flight_.members) {
+    const auto begin = verdict;
+    for (; verdict != verdicts_.end() && verdict->hit < member.end; ++verdict) verdict->hit -= member.first;
+    if (begin != verdict) member.reply->on_verdicts({begin, verdict});
+  }
+}
+
+void RemoteStream::give_up() {
+  if (in_flight_.unsettled == 0) return;
+  verdicts_.clear();
+  for (std::uint32_t hit = 0; hit < in_flight_.settled.size(); ++hit) {
+    if (!in_flight_.settled[hit]) verdicts_.push_back({hit, domain::Verdict::perhaps_counted()});
+  }
+  settle();
+  in_flight_.unsettled = 0;
+}
+
+// Mints.
+
+bool RemoteStream::mint(domain::Deadline deadline, counter::MintReply& reply) {
+  const auto left = std::chrono::milliseconds(milliseconds_left(deadline, Clock::now()));
+  const auto call = begin_call(authority_, "/tracker.v1.Counting/Mint", left);
+  if (!call) return false;
+  mints_[*call] = {.reply = &reply, .deadline = deadline, .response = {}};
+  Http2Connection::send(*call, v1::MintRequest(), true);
+  return true;
 }
 
 void RemoteStream::on_call_end(CallId call, const CallStatus& status) {
@@ -84,11 +209,54 @@ void RemoteStream::on_call_end(CallId call, const CallStatus& status) {
   if (mint == mints_.end()) return;
   const Mint its = std::move(mint->second);
   mints_.erase(mint);
+  // It crossed the end of the connection, and nothing was done about it (RFC 9113, section 6.8).
+  if (status.not_processed && peer_ends()) return link_->mint(its.deadline, *its.reply);
   its.reply->on_minted(outcome(status.code, status.not_processed, its.response.token()));
+  leave_if_done();
 }
 
-void RemoteStream::on_lost(const std::string& reason) {
-  if (link_ != nullptr) link_->on_lost(reason);
+// Silence.
+
+void RemoteStream::ask_later() {
+  ask_timer_.expires_after(ask_pause);
+  ask_timer_.async_wait([self = self()](boost::system::error_code error) {
+    if (error || self->link_ == nullptr || self->leaving_) return;
+    if (self->in_flight_.unsettled == 0 && !self->asked_) {
+      self->asked_ = Clock::now();
+      self->Http2Connection::send(self->track_, v1::TrackRequest());
+      self->watch();
+    }
+    self->ask_later();
+  });
+}
+
+/// When something should have come from the counter, if anything should.
+std::optional<RemoteStream::Clock::time_point> RemoteStream::answer_due() const {
+  std::optional<Clock::time_point> due;
+  if (asked_) due = *asked_ + ask_deadline;
+  if (in_flight_.unsettled > 0)
+    due = std::min(due.value_or(Clock::time_point::max()), in_flight_.deadline + silence_grace);
+  return due;
+}
+
+/// Sees to it that a counter that says nothing is noticed.
+void RemoteStream::watch() {
+  const auto due = answer_due();
+  if (!due || link_ == nullptr || std::exchange(watching_, true)) return;
+  silence_timer_.expires_at(silent_ ? *due + silence_max : *due);
+  silence_timer_.async_wait([self = self()](boost::system::error_code error) {
+    self->watching_ = false;
+    if (!error) self->on_silence();
+  });
+}
+
+void RemoteStream::on_silence() {
+  if (link_ == nullptr) return;
+  const auto due = answer_due();
+  const auto now = Clock::now();
+  if (due && now >= *due + silence_max) return on_lost("it has not answered in time");
+  if (due && now >= *due && !std::exchange(silent_, true)) link_->on_silent(*this);
+  watch();
 }
 
 }  // namespace tracker::rpc

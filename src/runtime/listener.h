@@ -14,9 +14,6 @@ using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, boost::asi
 using Acceptor =
     boost::asio::basic_socket_acceptor<boost::asio::ip::tcp, boost::asio::io_context::executor_type>;
 
-using Resolver =
-    boost::asio::ip::basic_resolver<boost::asio::ip::tcp, boost::asio::io_context::executor_type>;
-
 using Endpoint = boost::asio::ip::tcp::endpoint;
 
 /// Finds the address's number, the first of them where it is a name that has several; asks the system's resolver

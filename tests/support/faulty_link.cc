@@ -11,7 +11,6 @@
 #include <cerrno>
 #include <stdexcept>
 #include <string_view>
-#include <utility>
 
 namespace tracker::tests {
 namespace {
@@ -49,7 +48,7 @@ bool readable(int fd) {
 
 }  // namespace
 
-FaultyLink::FaultyLink(Endpoint server, Clients clients) : server_(std::move(server)), clients_(clients) {
+FaultyLink::FaultyLink(const Endpoint& server, Clients clients) : port_(server.port), clients_(clients) {
   listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address = loopback(0);
   socklen_t length = sizeof address;
@@ -105,7 +104,7 @@ void FaultyLink::accept_one() {
   const int client = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
   if (client < 0) return;
   const int server = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const sockaddr_in address = loopback(server_.port);
+  const sockaddr_in address = loopback(port_);
   if (::connect(server, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
     close_with_reset(client);
     ::close(server);

@@ -2,6 +2,8 @@
 #define TRACKER_TESTS_SUPPORT_FAULTY_LINK_H_
 
 #include <atomic>
+#include <cstddef>
+#include <cstdint>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -17,7 +19,7 @@ class FaultyLink {
   // gRPC's clients can be made to look like tracker's own envoys: by a setting, put first in what they send.
   enum class Clients { as_they_are, look_like_envoys };
 
-  explicit FaultyLink(Endpoint server, Clients clients = Clients::as_they_are);
+  explicit FaultyLink(const Endpoint& server, Clients clients = Clients::as_they_are);
   ~FaultyLink();
   FaultyLink(const FaultyLink&) = delete;
   FaultyLink& operator=(const FaultyLink&) = delete;
@@ -31,6 +33,8 @@ class FaultyLink {
   void hold_all() { holds_answers_ = holds_requests_ = true; }
   void let_through() { holds_answers_ = holds_requests_ = false; }
 
+  // Later connections go to this server; those that exist stay where they are.
+  void lead_to(const Endpoint& server) { port_ = server.port; }
   // How many connections it has accepted so far.
   std::size_t accepted() const { return accepted_; }
 
@@ -53,14 +57,14 @@ class FaultyLink {
   static bool copy(int from, int to);
   static bool copy_beginning(Pair& pair);
 
-  const Endpoint server_;
+  std::atomic<std::uint16_t> port_;  // of the server
+  std::atomic<std::size_t> accepted_ = 0;
   const Clients clients_;
   Endpoint door_;
   int listener_ = -1;
   std::atomic<bool> holds_answers_ = false;
   std::atomic<bool> holds_requests_ = false;
   std::atomic<bool> stopping_ = false;
-  std::atomic<std::size_t> accepted_ = 0;
   std::mutex mutex_;
   // Protected by mutex_.
   std::vector<Pair> pairs_;
