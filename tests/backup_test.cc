@@ -248,7 +248,7 @@ TEST_F(BackupTest, WhatCannotBeBackedUpIsRefused) {
     if (is_served) service = serve("data");
     expect_refusal(backup("data", "there"), {path("there"), "exists"});
     expect_refusal(backup("data", "none/backup"), {path("none/backup"), "No such file or directory"});
-    expect_refusal(backup("data", "data"), {"exists"});
+    expect_refusal(backup("data", "data"), {"inside the store"});
     expect_refusal(backup("none", "backup"), {path("none"), "no directory"});
     expect_refusal(backup("empty", "backup"), {path("empty"), "not a tracker store"});
     EXPECT_FALSE(fs::exists(path("backup")));
@@ -331,7 +331,7 @@ TEST_F(BackupTest, ADamagedBackupIsNotRestored) {
     file.seekp(middle);
     file.put(byte);
     file.close();
-    expect_refusal(restore("damaged", "new"), {path("damaged"), "damaged"});
+    expect_refusal(restore("damaged", "new"), {path("damaged") + ": the backup is damaged"});
     EXPECT_FALSE(fs::exists(path("new")));
     fs::remove_all(path("damaged"));
     ++damaged;

@@ -10,16 +10,27 @@ namespace {
 
 using Answer = doors::AdminDoor::Answer;
 
-Answer back_up(store::RocksDbStore& store, const std::string& to) {
-  if (!to.starts_with('/')) return {false, "the body of the request is the absolute path of the backup"};
+/// `name` is what its caller calls the backup, and `make` makes it.
+Answer back_up(const std::string& name, const std::function<store::StoreSummary()>& make) {
   try {
-    const auto summary = to_string(store.backup(to));
-    runtime::log_info("backup " + to + ": " + summary);
+    const auto summary = to_string(make());
+    runtime::log_info("backup " + name + ": " + summary);
     return {true, summary};
   } catch (const std::exception& error) {
-    runtime::log_warning("no backup " + to + ": " + error.what());
+    runtime::log_warning("no backup " + name + ": " + error.what());
     throw;
   }
+}
+
+Answer back_up_at(store::RocksDbStore& store, const std::string& path) {
+  if (!path.starts_with('/')) return {false, "the body of the request is the absolute path of the backup"};
+  return back_up(path, [&] { return store.backup(path); });
+}
+
+Answer back_up_into(store::RocksDbStore& store, const std::string& name,
+                    const runtime::Descriptor& directory) {
+  if (!directory.is_open()) return {false, "no directory came with the request"};
+  return back_up(name, [&] { return store.backup_into(directory, name); });
 }
 
 }  // namespace
@@ -29,8 +40,12 @@ std::unique_ptr<doors::AdminDoor> open_admin_door(const OpenStore& open_store) {
   auto& store = *open_store.rocksdb;
   try {
     return std::make_unique<doors::AdminDoor>(
-        store.directory(), std::vector<doors::AdminDoor::Call>{
-                               {"/backup", [&store](const std::string& to) { return back_up(store, to); }}});
+        store.directory(),
+        std::vector<doors::AdminDoor::Call>{
+            {backup_at, [&store](const std::string& path, const auto&) { return back_up_at(store, path); }},
+            {backup_into, [&store](const std::string& name, const auto& directory) {
+               return back_up_into(store, name, directory);
+             }}});
   } catch (const boost::system::system_error& error) {
     // Not every file system has sockets; the counts are as safe without.
     runtime::log_warning("no admin.sock in " + store.directory() + ": " + error.code().message() +

@@ -1,5 +1,8 @@
 #include "app/backup.h"
 
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <boost/asio/io_context.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/read.hpp>
@@ -7,18 +10,24 @@
 #include <boost/beast/http/write.hpp>
 #include <cstdio>
 #include <filesystem>
+#include <sstream>
 
+#include "app/admin.h"
 #include "app/startup_error.h"
 #include "app/store_choice.h"
 #include "doors/admin_socket.h"
+#include "doors/passed_descriptor.h"
+#include "store/rocksdb/descriptor.h"
+#include "store/rocksdb/private_files.h"
 
 namespace tracker::app {
 
 const char* const about_backup =
     "Asks the process that serves the store, by the socket admin.sock in its directory, and need not stop "
-    "it; if none does, it reads the store itself. Everything that was answered before is in the backup. On "
-    "the disk of the store it shares files with it, and so is quick and takes little room; copy it elsewhere "
-    "by any means.\n\n"
+    "it; if none does, it reads the store itself. Everything that was answered before is in the backup. It "
+    "is "
+    "made where you see TO, and every block of it is looked at before it is called done. On the disk of the "
+    "store it shares files with it, and so takes little room; copy it elsewhere by any means.\n\n"
     "  tracker backup /backups/monday                        of ./tracker-data\n"
     "  tracker backup /backups/monday --store rocksdb:/srv   of another one\n"
     "  tracker restore /backups/monday --store rocksdb:/new  and back again";
@@ -36,6 +45,7 @@ namespace asio = boost::asio;
 namespace fs = std::filesystem;
 namespace http = boost::beast::http;
 
+using Socket = asio::local::stream_protocol::socket;
 constexpr std::size_t own_cache_bytes = std::size_t{16} << 20U;
 
 std::string absolute(const std::string& path) {
@@ -59,9 +69,8 @@ void add_settings(SettingTable& table, BackupSettings& settings, const std::stri
 }
 
 /// Nothing: nobody listens there.
-std::optional<asio::local::stream_protocol::socket> connect(asio::io_context& context,
-                                                            const doors::AdminSocket& admin) {
-  asio::local::stream_protocol::socket socket(context);
+std::optional<Socket> connect(asio::io_context& context, const doors::AdminSocket& admin) {
+  Socket socket(context);
   boost::system::error_code error;
   socket.connect(admin.address(), error);
   if (!error) return socket;
@@ -71,22 +80,123 @@ std::optional<asio::local::stream_protocol::socket> connect(asio::io_context& co
   refuse(admin.path() + ": " + error.message() + "; run this as the user that serves the store");
 }
 
-std::string backup_by(asio::local::stream_protocol::socket& socket, const std::string& to) {
-  http::request<http::string_body> request(http::verb::post, "/backup", 11);
+/// The directory of a backup, made where this process sees its name, for the process that serves the store to fill. It
+/// goes at the end, unless it is kept.
+class BackupDirectory {
+ public:
+  explicit BackupDirectory(const std::string& path) : path_(path), directory_(make(path)) {}
+  ~BackupDirectory() {
+    std::error_code ignored;
+    if (!is_kept_) fs::remove_all(path_, ignored);
+  }
+  BackupDirectory(const BackupDirectory&) = delete;
+  BackupDirectory& operator=(const BackupDirectory&) = delete;
+
+  /// To the user of the process at the other end of the socket, which is to write there.
+  void give_to_peer_of(Socket& socket) const {
+    ucred peer{};
+    socklen_t size = sizeof peer;
+    if (::getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return;
+    if (peer.uid == ::geteuid() || ::fchown(directory_.number(), peer.uid, peer.gid) == 0) return;
+    refuse(path_ + ": no backup: cannot give the directory to user " + std::to_string(peer.uid) + ": " +
+           store::error_text(errno));
+  }
+
+  int descriptor() const noexcept { return directory_.number(); }
+  void keep() noexcept { is_kept_ = true; }
+
+ private:
+  static runtime::Descriptor make(const std::string& path) {
+    if (!store::make_private_directory(path)) {
+      refuse(path + ": no backup: " +
+             (errno == EEXIST ? "the directory exists; name one that does not"
+                              : "cannot make the directory: " + store::error_text(errno)));
+    }
+    auto directory = store::open_file(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    if (!directory.is_open()) refuse(path + ": no backup: cannot open it: " + store::error_text(errno));
+    return directory;
+  }
+
+  const std::string path_;
+  const runtime::Descriptor directory_;
+  bool is_kept_ = false;
+};
+
+/// Asks the admin door, and hands the descriptor over if it is one. A call that is not known to the process is answered
+/// with 404.
+http::response<http::string_body> ask(Socket& socket, const std::string& call, const std::string& to,
+                                      int descriptor = -1) {
+  http::request<http::string_body> request(http::verb::post, call, 11);
   request.set(http::field::host, "admin");
   request.body() = to;
   request.prepare_payload();
-  boost::beast::flat_buffer buffer;
   http::response<http::string_body> response;
+  boost::beast::flat_buffer buffer;
   boost::system::error_code error;
-  http::write(socket, request, error);
+  if (descriptor < 0) {
+    http::write(socket, request, error);
+  } else {
+    std::ostringstream bytes;
+    bytes << request;
+    if (!doors::send_with_descriptor(socket.native_handle(), bytes.str(), descriptor)) {
+      error.assign(errno, boost::system::system_category());
+    }
+  }
   if (!error) http::read(socket, buffer, response, error);
   if (error)
     refuse(to + ": no backup: the process that serves the store went away (" + error.message() + ")");
+  return response;
+}
+
+std::string text_of(const http::response<http::string_body>& response, const std::string& to) {
   auto text = response.body();
   while (text.ends_with('\n')) text.pop_back();
   if (response.result() != http::status::ok) refuse(to + ": no backup: " + text);
   return text;
+}
+
+/// Whatever the other process says: it may see another directory under this name.
+void require_backup(const std::string& to) {
+  try {
+    store::RocksDbStore::check(to);
+  } catch (const store::StoreError& error) {
+    refuse(
+        to + ": no backup: the process that serves the store says that it made one, but here is none (" +
+        error.what() +
+        "): it sees another directory under this name; restart it as this version of tracker, or end it, and "
+        "back up again");
+  }
+}
+
+/// A process of an older version makes the directory itself, where it sees the name, and does not look through it.
+std::string backup_by_older(Socket& socket, const std::string& to) {
+  const auto summary = text_of(ask(socket, backup_at, to), to);
+  require_backup(to);
+  try {
+    store::look_through_store(to);
+  } catch (const store::DamageError& error) {
+    std::error_code ignored;
+    fs::remove_all(to, ignored);
+    refuse(to + ": no backup: the copy is damaged, and so may be the store: " + error.found() +
+           "; keep your older backups");
+  }
+  return summary;
+}
+
+std::string backup_by(Socket& socket, const std::string& to) {
+  {
+    BackupDirectory directory(to);
+    directory.give_to_peer_of(socket);
+    const auto response = ask(socket, backup_into, to, directory.descriptor());
+    if (response.result() != http::status::not_found) {
+      auto summary = text_of(response, to);
+      require_backup(to);
+      directory.keep();
+      store::sync_directory(fs::path(to).parent_path());
+      return summary;
+    }
+  }
+  return backup_by_older(socket, to);
 }
 
 std::string backup_alone(const std::string& directory, const std::string& to) {
@@ -95,6 +205,7 @@ std::string backup_alone(const std::string& directory, const std::string& to) {
     store::RocksDbSettings settings;
     settings.directory = directory;
     settings.cache_bytes = own_cache_bytes;
+    settings.look_through_bytes_per_s = 0;  // nobody counts meanwhile
     settings.on_fatal = end_process;
     store::RocksDbStore store(settings);
     try {
@@ -110,7 +221,8 @@ std::string backup_alone(const std::string& directory, const std::string& to) {
 }  // namespace
 
 void add_backup_settings(SettingTable& table, BackupSettings& settings) {
-  add_settings(table, settings, "TO", "The directory that it makes; it must not exist.", "Which store.");
+  add_settings(table, settings, "TO",
+               "The directory that it makes; it must not exist, nor be inside the store.", "Which store.");
 }
 
 void add_restore_settings(SettingTable& table, BackupSettings& settings) {
@@ -123,6 +235,9 @@ void backup(const BackupSettings& settings) {
   const auto to = absolute(settings.path);
   if (!fs::is_directory(directory))
     refuse("--store rocksdb:" + directory + ": no directory; name one that holds a store");
+  if (store::is_within(to, directory)) {
+    refuse(to + ": no backup: it would be inside the store " + directory + "; choose a place outside");
+  }
   const doors::AdminSocket admin(directory);
   asio::io_context context(1);
   auto socket = connect(context, admin);

@@ -55,6 +55,7 @@ void run_counter(const CounterSettings& settings) {
                 wait_for_redis(open_store);
               },
               {.why_not_ready = [&] { return counter.why_not_ready(); },
+               .remarks = [&] { return remarks(open_store); },
                .announce_end = [&] { door.announce_end(); },
                .drain =
                    [&](std::function<void()> drained) {

@@ -66,7 +66,10 @@ void run_envoy(runtime::Workers& workers, const ServiceSettings& service, envoy:
   };
   const runtime::StopAtEnd stop_at_end(workers);
   run_service(control, service, endpoints, start,
-              {.why_not_ready = parts.why_not_ready, .announce_end = announce_end, .drain = drain});
+              {.why_not_ready = parts.why_not_ready,
+               .remarks = parts.remarks,
+               .announce_end = announce_end,
+               .drain = drain});
 }
 
 }  // namespace tracker::app

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "app/counter_door.h"
 #include "app/descriptor_budget.h"
@@ -19,8 +20,9 @@ namespace tracker::app {
 struct EnvoyParts {
   std::function<counter::Counter&(std::size_t worker)> counter_of;
   std::function<std::optional<std::string>()> why_not_ready;
-  std::size_t store_files = 0;             // that it may have open
-  ConnectionBudget counter_connections{};  // that a gRPC door beside it would like to have
+  std::function<std::vector<std::string>()> remarks = {};  // while it is ready; null: there never are any
+  std::size_t store_files = 0;                             // that it may have open
+  ConnectionBudget counter_connections{};                  // that a gRPC door beside it would like to have
   /// Opens that door, with so many connections; null, or an answer of null: there is none.
   std::function<std::unique_ptr<CounterDoor>(boost::asio::io_context& control,
                                              const ConnectionBudget& budget)>

@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -161,6 +162,7 @@ int main(int argc, char** argv) {
   try {
     runtime::hold_signals();
     open_standard_descriptors();
+    umask(S_IRWXG | S_IRWXO);  // all files that it makes are of a store or a backup, and those are private
     exit_code = CommandLine().run(argc, argv);
   } catch (const StartupError& error) {
     runtime::log_failure(error.what());

@@ -44,6 +44,7 @@ void serve(const ServeSettings& settings) {
       *workers, settings.service, settings.envoy,
       {.counter_of = [&](std::size_t) -> counter::Counter& { return counter; },
        .why_not_ready = [&] { return counter.why_not_ready(); },
+       .remarks = [&] { return remarks(open_store); },
        .store_files = open_store.rocksdb == nullptr ? 0 : store::files_open_max,
        .counter_connections = settings.counter_addr ? wanted_connections(settings.port) : ConnectionBudget{},
        .open_counter_door = [&](boost::asio::io_context& control,

@@ -24,7 +24,8 @@ void run_service(boost::asio::io_context& control, const ServiceSettings& settin
                                      .why_not_ready = [&]() -> std::optional<std::string> {
                                        if (draining) return "draining";
                                        return parts.why_not_ready();
-                                     }});
+                                     },
+                                     .remarks = parts.remarks});
     });
   }
 

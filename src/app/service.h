@@ -17,7 +17,8 @@ namespace tracker::app {
 /// but for what says otherwise.
 struct ServiceParts {
   std::function<std::optional<std::string>()> why_not_ready;
-  std::function<void()> announce_end;  // null: there is nobody to tell
+  std::function<std::vector<std::string>()> remarks;  // while it is ready; null: there never are any
+  std::function<void()> announce_end;                 // null: there is nobody to tell
   /// Stops accepting, answers what was received and then calls `drained`, from any thread.
   std::function<void(std::function<void()> drained)> drain;
   /// On SIGHUP: reads anew what it reads from files. Null: it reads none.

@@ -142,6 +142,10 @@ store::RedisAddress redis_with_password(const StoreChoice& choice) {
   runtime::exit_now(EXIT_FAILURE);
 }
 
+std::vector<std::string> remarks(const OpenStore& open_store) {
+  return open_store.rocksdb == nullptr ? std::vector<std::string>() : open_store.rocksdb->remarks();
+}
+
 void log_note(const OpenStore& open_store) {
   if (!open_store.note.empty()) runtime::log_info(open_store.note);
 }

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "app/setting_table.h"
 #include "store/counter_store.h"
@@ -21,6 +22,9 @@ struct OpenStore {
   store::RocksDbStore* rocksdb = nullptr;  // the store, if it is that one
   const store::RedisStore* redis = nullptr;
 };
+
+/// What there is to say of the store while it is ready; empty if all is well.
+std::vector<std::string> remarks(const OpenStore& open_store);
 
 /// Logs the note, if there is one.
 void log_note(const OpenStore& open_store);

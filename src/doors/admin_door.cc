@@ -1,7 +1,6 @@
 #include "doors/admin_door.h"
 
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <boost/asio/post.hpp>
 
@@ -19,7 +18,7 @@ using Acceptor = HttpServer<Protocol>::Acceptor;
 constexpr std::size_t body_bytes_max = 64 * 1024;
 
 Acceptor listen(asio::io_context& context, const AdminSocket& socket) {
-  ::unlink(socket.path().c_str());
+  socket.remove();
   Acceptor acceptor(context.get_executor());
   acceptor.open(Protocol());
   // bind() makes the file with the mode of the socket, so that it never has another one; umask() would change
@@ -31,7 +30,7 @@ Acceptor listen(asio::io_context& context, const AdminSocket& socket) {
   return acceptor;
 }
 
-Response respond_to(const AdminDoor::Call& call, const Request& request) {
+Response respond_to(const AdminDoor::Call& call, const Request& request, const runtime::Descriptor& passed) {
   if (request.method() != http::verb::post) {
     auto response = respond(http::status::method_not_allowed, "text/plain", "use POST\n");
     response.set(http::field::allow, "POST");
@@ -39,7 +38,7 @@ Response respond_to(const AdminDoor::Call& call, const Request& request) {
   }
   AdminDoor::Answer answer;
   try {
-    answer = call.run(request.body());
+    answer = call.run(request.body(), passed);
   } catch (const std::exception& error) {
     answer = {false, error.what()};
   }
@@ -47,10 +46,11 @@ Response respond_to(const AdminDoor::Call& call, const Request& request) {
                  answer.text + "\n");
 }
 
-Response respond_to(const std::vector<AdminDoor::Call>& calls, const Request& request) {
+Response respond_to(const std::vector<AdminDoor::Call>& calls, const Request& request,
+                    const runtime::Descriptor& passed) {
   std::string known;
   for (const auto& call : calls) {
-    if (request.target() == call.target) return respond_to(call, request);
+    if (request.target() == call.target) return respond_to(call, request, passed);
     known += " POST " + call.target;
   }
   return respond(http::status::not_found, "text/plain", "there is" + known + "\n");
@@ -61,9 +61,10 @@ Response respond_to(const std::vector<AdminDoor::Call>& calls, const Request& re
 class AdminDoor::Server : public HttpServer<Protocol> {
  public:
   Server(Acceptor acceptor, std::vector<Call> calls)
-      : HttpServer(std::move(acceptor), body_bytes_max, [calls = std::move(calls)](const Request& request) {
-          return respond_to(calls, request);
-        }) {}
+      : HttpServer(std::move(acceptor), body_bytes_max,
+                   [calls = std::move(calls)](const Request& request, const runtime::Descriptor& passed) {
+                     return respond_to(calls, request, passed);
+                   }) {}
 };
 
 AdminDoor::AdminDoor(const std::string& directory, std::vector<Call> calls)
@@ -88,7 +89,7 @@ void AdminDoor::drain(std::function<void()> drained) {
 void AdminDoor::close() {
   if (!std::exchange(is_open_, false)) return;
   server_->stop();
-  ::unlink(socket_.path().c_str());
+  socket_.remove();
 }
 
 }  // namespace tracker::doors

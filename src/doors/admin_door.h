@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "doors/admin_socket.h"
+#include "runtime/descriptor.h"
 
 namespace tracker::doors {
 
@@ -21,10 +22,11 @@ class AdminDoor {
     bool done;
     std::string text;
   };
-  /// `POST <target>`; the request's body is handed over as it came. What it throws is an answer, too.
+  /// `POST <target>`; the request's body is handed over as it came, and the descriptor that came with it, if one did.
+  /// What it throws is an answer, too.
   struct Call {
     std::string target;
-    std::function<Answer(const std::string& body)> run;
+    std::function<Answer(const std::string& body, const runtime::Descriptor& passed)> run;
   };
 
   /// Listens and serves. `directory` is this process's alone, so that a socket which is there already belongs to

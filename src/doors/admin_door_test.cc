@@ -1,10 +1,12 @@
 #include "doors/admin_door.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
@@ -14,6 +16,7 @@
 #include <future>
 #include <optional>
 
+#include "doors/passed_descriptor.h"
 #include "support/temporary_directory.h"
 
 namespace tracker::doors {
@@ -67,18 +70,19 @@ Answered ask(const std::string& directory, http::verb method, const std::string&
   return {response.result_int(), response.body()};
 }
 
-Answer echo(const std::string& body) {
+Answer echo(const std::string& body, const runtime::Descriptor& /*passed*/) {
   return {true, "it says " + body};
 }
 
 TEST_F(AdminDoorTest, AnswersItsCalls) {
-  const AdminDoor door(
-      directory(), {{"/echo", echo},
-                    {"/fail",
-                     [](const std::string&) {
-                       return Answer{false, "it failed"};
-                     }},
-                    {"/throw", [](const std::string&) -> Answer { throw std::runtime_error("it threw"); }}});
+  const AdminDoor door(directory(), {{"/echo", echo},
+                                     {"/fail",
+                                      [](const std::string&, const runtime::Descriptor&) {
+                                        return Answer{false, "it failed"};
+                                      }},
+                                     {"/throw", [](const std::string&, const runtime::Descriptor&) -> Answer {
+                                        throw std::runtime_error("it threw");
+                                      }}});
   EXPECT_EQ(ask(directory(), http::verb::post, "/echo", "hello"), (Answered{200, "it says hello\n"}));
   EXPECT_EQ(ask(directory(), http::verb::post, "/echo"), (Answered{200, "it says \n"}));
   EXPECT_EQ(ask(directory(), http::verb::post, "/fail"), (Answered{500, "it failed\n"}));
@@ -87,6 +91,51 @@ TEST_F(AdminDoorTest, AnswersItsCalls) {
   EXPECT_EQ(ask(directory(), http::verb::post, "/other"),
             (Answered{404, "there is POST /echo POST /fail POST /throw\n"}));
   EXPECT_EQ(ask(directory(), http::verb::post, "/echo", std::string(70'000, 'x')).status, 400U);
+}
+
+// With each request its own, and none with the next on the same connection.
+TEST_F(AdminDoorTest, ADescriptorComesWithItsRequest) {
+  const AdminDoor door(
+      directory(),
+      {{"/name", [](const std::string& body, const runtime::Descriptor& passed) {
+          if (!passed.is_open()) return Answer{false, "none"};
+          return Answer{true,
+                        body + fs::read_symlink("/proc/self/fd/" + std::to_string(passed.number())).string()};
+        }}});
+  const AdminSocket admin(directory());
+  asio::io_context context(1);
+  Protocol::socket connection(context);
+  connection.connect(admin.address());
+  boost::beast::flat_buffer buffer;
+  for (const auto& [body, with_descriptor] :
+       {std::pair("it is ", true), std::pair("", false), std::pair("again ", true)}) {
+    const std::string request =
+        "POST /name HTTP/1.1\r\nContent-Length: " + std::to_string(std::string(body).size()) + "\r\n\r\n" +
+        body;
+    if (with_descriptor) {
+      const runtime::Descriptor passed(::open(directory().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+      ASSERT_TRUE(send_with_descriptor(connection.native_handle(), request, passed.number()));
+    } else {
+      asio::write(connection, asio::buffer(request));
+    }
+    http::response<http::string_body> response;
+    http::read(connection, buffer, response);
+    EXPECT_EQ(response.body(), with_descriptor ? body + directory() + "\n" : "none\n");
+  }
+}
+
+// The directory that was opened is another one by now.
+TEST_F(AdminDoorTest, ASocketThatTookItsPlaceIsNotRemoved) {
+  const std::string store = directory() + "/store";
+  fs::create_directory(store);
+  {
+    const AdminDoor door(store, {{"/echo", echo}});
+    fs::rename(store, directory() + "/moved");
+    fs::create_directory(store);
+    std::ofstream(store + "/admin.sock") << "of another process";
+  }
+  EXPECT_TRUE(fs::exists(store + "/admin.sock"));
+  EXPECT_FALSE(fs::exists(directory() + "/moved/admin.sock"));
 }
 
 // Whatever the umask, and at no moment wider: a mode that were set after bind() would be a change of attributes.
@@ -153,7 +202,7 @@ TEST_F(AdminDoorTest, DrainsAfterTheCallThatRuns) {
   std::promise<void> called;
   std::promise<void> go_on;
   std::promise<void> drained;
-  AdminDoor door(directory(), {{"/wait", [&](const std::string&) {
+  AdminDoor door(directory(), {{"/wait", [&](const std::string&, const runtime::Descriptor&) {
                                   called.set_value();
                                   go_on.get_future().get();
                                   return Answer{true, "at last"};

@@ -24,6 +24,10 @@ AdminSocket::~AdminSocket() {
   ::close(directory_);
 }
 
+void AdminSocket::remove() const noexcept {
+  ::unlinkat(directory_, name + 1, 0);
+}
+
 boost::asio::local::stream_protocol::endpoint AdminSocket::address() const {
   if (path_.size() < sizeof(sockaddr_un::sun_path)) return {path_};
   return {"/proc/self/fd/" + std::to_string(directory_) + name};

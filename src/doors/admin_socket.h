@@ -17,6 +17,9 @@ class AdminSocket {
 
   const std::string& path() const noexcept { return path_; }
 
+  /// Removes what has this name in the directory that was opened, wherever that is by now.
+  void remove() const noexcept;
+
   /// To bind to, and to connect to.
   boost::asio::local::stream_protocol::endpoint address() const;
 

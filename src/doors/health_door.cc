@@ -15,9 +15,14 @@ Response answer(const HealthDoor::Answers& answers, const Request& request) {
   const auto target = request.target().substr(0, request.target().find('?'));
   if (target == "/healthz") return respond(http::status::ok, "text/plain", "ok\n");
   if (target == "/readyz") {
-    const auto reason = answers.why_not_ready();
-    return reason ? respond(http::status::service_unavailable, "text/plain", *reason + "\n")
-                  : respond(http::status::ok, "text/plain", "ready\n");
+    if (const auto reason = answers.why_not_ready()) {
+      return respond(http::status::service_unavailable, "text/plain", *reason + "\n");
+    }
+    std::string text = "ready\n";
+    if (answers.remarks) {
+      for (const auto& remark : answers.remarks()) text += remark + "\n";
+    }
+    return respond(http::status::ok, "text/plain", text);
   }
   if (target == "/version") {
     return respond(http::status::ok, "application/json", R"({"version":")" + answers.version + "\"}");
@@ -30,9 +35,11 @@ Response answer(const HealthDoor::Answers& answers, const Request& request) {
 class HealthDoor::Server : public HttpServer<boost::asio::ip::tcp> {
  public:
   Server(runtime::Acceptor acceptor, Answers answers)
-      : HttpServer(std::move(acceptor), 0, [answers = std::move(answers)](const Request& request) {
-          return answer(answers, request);
-        }) {}
+      : HttpServer(
+            std::move(acceptor), 0,
+            [answers = std::move(answers)](const Request& request, const runtime::Descriptor& /*passed*/) {
+              return answer(answers, request);
+            }) {}
 };
 
 HealthDoor::HealthDoor(boost::asio::io_context& context, const runtime::Address& address, Answers answers) {

@@ -16,10 +16,12 @@ namespace tracker::doors {
 /// Belongs to the thread that runs `context`.
 class HealthDoor {
  public:
-  /// `why_not_ready` answers nothing while the service is ready.
+  /// `why_not_ready` answers nothing while the service is ready. `remarks` are what there is to say while it is: they
+  /// follow "ready" in the body, one line each; null: there never are any.
   struct Answers {
     std::string version;
     std::function<std::optional<std::string>()> why_not_ready;
+    std::function<std::vector<std::string>()> remarks;
   };
 
   /// Listens and serves. Throws boost::system::system_error if it cannot listen.

@@ -4,6 +4,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/basic_stream.hpp>
@@ -17,6 +18,10 @@
 #include <list>
 #include <memory>
 #include <string>
+#include <type_traits>
+
+#include "doors/passed_descriptor.h"
+#include "runtime/descriptor.h"
 
 namespace tracker::doors {
 
@@ -47,9 +52,11 @@ class HttpServer : public std::enable_shared_from_this<HttpServer<Protocol>> {
  public:
   using Acceptor = boost::asio::basic_socket_acceptor<Protocol, Executor>;
 
-  /// `answer` is called for every well-formed request, and may block as long as nothing else hangs on this
-  /// thread. A body of more than `body_bytes_max` is refused.
-  HttpServer(Acceptor acceptor, std::size_t body_bytes_max, std::function<Response(const Request&)> answer)
+  /// Gets a well-formed request, and the descriptor that came with its first bytes, if one did (over a Unix socket).
+  using Answer = std::function<Response(const Request&, const runtime::Descriptor& passed)>;
+
+  /// `answer` may block as long as nothing else hangs on this thread. A body of more than `body_bytes_max` is refused.
+  HttpServer(Acceptor acceptor, std::size_t body_bytes_max, Answer answer)
       : acceptor_(std::move(acceptor)), body_bytes_max_(body_bytes_max), answer_(std::move(answer)) {}
 
   void start() {
@@ -65,6 +72,7 @@ class HttpServer : public std::enable_shared_from_this<HttpServer<Protocol>> {
   typename Protocol::endpoint endpoint() const { return acceptor_.local_endpoint(); }
 
  private:
+  static constexpr bool is_local = std::is_same_v<Protocol, boost::asio::local::stream_protocol>;
   static constexpr std::size_t connections_max = 64;
   static constexpr auto deadline = std::chrono::seconds(10);  // to send a request, and to take its answer
   static constexpr auto accept_pause = std::chrono::milliseconds(100);
@@ -93,6 +101,11 @@ class HttpServer : public std::enable_shared_from_this<HttpServer<Protocol>> {
       http::request_parser<http::string_body> parser;
       parser.header_limit(8192);
       parser.body_limit(body_bytes_max_);
+      if constexpr (is_local) {
+        // As long as nothing of a request is there, a connection may be idle: it makes way for others.
+        if (buffer.size() == 0) co_await stream.socket().async_wait(Stream::socket_type::wait_read, token);
+      }
+      const auto passed = receive_passed(stream, buffer);
       stream.expires_after(deadline);
       const auto [read_error, read] = co_await http::async_read(stream, buffer, parser, token);
       const bool malformed =
@@ -101,7 +114,7 @@ class HttpServer : public std::enable_shared_from_this<HttpServer<Protocol>> {
       if (read_error && !malformed) break;
       Response response = malformed ? respond(http::status::bad_request, "text/plain",
                                               "this is no request, or its body is too large\n")
-                                    : answer_(parser.get());
+                                    : answer_(parser.get(), passed);
       response.version(11);
       response.keep_alive(!malformed && parser.get().keep_alive());
       keep_alive = response.keep_alive();
@@ -119,9 +132,18 @@ class HttpServer : public std::enable_shared_from_this<HttpServer<Protocol>> {
     streams_.erase(place);
   }
 
+  /// With the first bytes of a request, which go into `buffer`.
+  static runtime::Descriptor receive_passed(Stream& stream, boost::beast::flat_buffer& buffer) {
+    if constexpr (is_local) {
+      return receive_descriptor(stream.socket().native_handle(), buffer);
+    } else {
+      return runtime::Descriptor(-1);
+    }
+  }
+
   Acceptor acceptor_;
   const std::size_t body_bytes_max_;
-  const std::function<Response(const Request&)> answer_;
+  const Answer answer_;
   std::list<Stream*> streams_;  // in the order in which they connected or were answered last
 };
 

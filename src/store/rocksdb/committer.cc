@@ -169,7 +169,8 @@ void Committer::count(const WaitingBatch& waiting) {
 
 void Committer::report(const Loading& loading) {
   const auto& failed = loading.counter.kind == Reading::Kind::failed ? loading.counter : loading.token;
-  if (failed.kind != Reading::Kind::failed || Clock::now() < reported_ + report_pause) return;
+  if (failed.kind != Reading::Kind::failed || failed.damaged || Clock::now() < reported_ + report_pause)
+    return;
   reported_ = Clock::now();
   runtime::log_warning("a counter cannot be read, its hits are refused: " + failed.error);
 }

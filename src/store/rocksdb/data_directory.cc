@@ -1,6 +1,7 @@
 #include "store/rocksdb/data_directory.h"
 
 #include <sys/file.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -11,7 +12,10 @@
 #include <system_error>
 #include <utility>
 
+#include "runtime/log.h"
 #include "store/rocksdb/descriptor.h"
+#include "store/rocksdb/no_room.h"
+#include "store/rocksdb/private_files.h"
 
 namespace tracker::store {
 
@@ -23,6 +27,7 @@ constexpr int known_format = 1;
 constexpr std::string_view format_words = "tracker store, format ";
 
 [[noreturn]] void throw_refused(const std::string& what, int error) {
+  if (const auto lacking = shortage(error)) throw NoRoom(*lacking, what + ": " + error_text(error));
   throw StoreError(what + ": " + std::generic_category().message(error) +
                    "; see to its permissions and its disk, or choose another directory");
 }
@@ -30,6 +35,14 @@ constexpr std::string_view format_words = "tracker store, format ";
 bool exists(const std::string& path) {
   std::error_code ignored;
   return fs::exists(path, ignored);
+}
+
+/// Whether `path` leads to what is open.
+bool is_same_file(const std::string& path, const runtime::Descriptor& open) {
+  struct stat found {};
+  struct stat wanted {};
+  return ::stat(path.c_str(), &found) == 0 && ::fstat(open.number(), &wanted) == 0 &&
+         found.st_dev == wanted.st_dev && found.st_ino == wanted.st_ino;
 }
 
 void require_known_format(const std::string& path) {
@@ -42,7 +55,7 @@ void require_known_format(const std::string& path) {
     const auto* end = line.data() + line.size();
     if (std::from_chars(line.data() + format_words.size(), end, found).ptr != end) found = 0;
   }
-  if (found <= 0) throw StoreError("damaged: its file FORMAT does not name a format; restore a backup");
+  if (found <= 0) throw DamageError("its file FORMAT does not name a format");
   if (found > known_format) {
     throw StoreError("of the newer format " + std::to_string(found) +
                      ", and this program knows formats up to " + std::to_string(known_format) +
@@ -63,7 +76,7 @@ void DataDirectory::check(const std::string& path) {
   }
   require_known_format(path);
   if (!exists(path + "/db") && !exists(path + "/db.new")) {
-    throw StoreError("damaged: its directory db is missing; restore a backup, or choose another directory");
+    throw DamageError("its directory db is missing");
   }
 }
 
@@ -85,7 +98,7 @@ void DataDirectory::write_format(const std::string& path) {
   const std::string text = std::string(format_words) + std::to_string(known_format) + "\n";
   const std::string new_file = path + "/FORMAT.new";
   {
-    const auto file = open_file(new_file, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    const auto file = make_private_file(new_file);
     if (!file.is_open() ||
         ::write(file.number(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
         ::fsync(file.number()) != 0) {
@@ -119,6 +132,7 @@ void DataDirectory::open(const std::string& path) {
   lock();
   if (!exists(path_ + "/FORMAT") && is_empty(path_)) {
     if (::eaccess(path_.c_str(), W_OK | X_OK) != 0) throw_refused(path_ + " is not writable", errno);
+    keep_private();
     is_new_ = true;
     return;
   }
@@ -128,7 +142,12 @@ void DataDirectory::open(const std::string& path) {
       throw_refused(writable + " is not writable", errno);
     }
   }
+  keep_private();
   if (!exists(database_path())) move_new_database();
+}
+
+void DataDirectory::keep_private() const {
+  if (const auto warning = take_rights_of_others(path_)) runtime::log_warning(*warning);
 }
 
 /// On the directory itself: a file to lock would have to be made first.
@@ -146,9 +165,29 @@ void DataDirectory::adopt_new_database() {
   move_new_database();
 }
 
-void DataDirectory::keep() noexcept {
+void DataDirectory::keep() {
+  database_.emplace(open_file(database_path(), O_PATH | O_DIRECTORY));
+  if (!database_->is_open()) throw_refused("cannot open " + database_path(), errno);
   is_new_ = false;
   made_.clear();
+}
+
+std::optional<std::string> DataDirectory::why_not_in_place() const {
+  std::string what;
+  struct stat current {};
+  if (!is_same_file(path_, *lock_)) {
+    what = path_;
+  } else if (!is_same_file(database_path(), *database_)) {
+    what = database_path();
+  } else if (::stat((database_path() + "/CURRENT").c_str(), &current) != 0) {
+    what = database_path() + "/CURRENT";
+  } else {
+    return std::nullopt;
+  }
+  return what +
+         " was removed or replaced while this process uses it: what it counts would be lost, so it "
+         "refuses; " +
+         "put back what was there, or restart tracker to use what is there now";
 }
 
 void DataDirectory::move_new_database() {

@@ -15,10 +15,11 @@ namespace tracker::store {
 ///   db.new/     the same, whole, of a start that was cut off after FORMAT was there; or a part of it, if it is not
 ///   RESTORING   the mark of a restore (store_copy.h): without FORMAT, of one that did not come to its end
 ///
-/// A directory that holds something and no FORMAT is left alone.
+/// A directory that holds something and no FORMAT is left alone. All of it is for this user alone (private_files.h).
 class DataDirectory {
  public:
-  /// Makes it if need be, and locks it. Throws StoreError; then nothing on disk has changed.
+  /// Makes it if need be, locks it, and takes the rights of others there. Throws StoreError; then nothing else on
+  /// disk has changed.
   explicit DataDirectory(const std::string& path);
   /// Takes back all that was made, but for a store that was there before, or is to be kept.
   ~DataDirectory();
@@ -35,8 +36,12 @@ class DataDirectory {
   /// Makes it a store, with that database. A start that is cut off leaves a store or none, nothing between. Throws
   /// StoreError.
   void adopt_new_database();
-  /// All has gone well: what was made stays.
-  void keep() noexcept;
+  /// All has gone well: what was made stays. Throws StoreError.
+  void keep();
+
+  /// Nothing if path() still leads to this directory, and to its database; otherwise the reason in plain words, with
+  /// the remedy. After keep(). Any thread.
+  std::optional<std::string> why_not_in_place() const;
 
   /// Throws StoreError unless `path` holds a store of a format that this program knows. Reads only.
   static void check(const std::string& path);
@@ -52,6 +57,7 @@ class DataDirectory {
  private:
   void open(const std::string& path);
   void lock();
+  void keep_private() const;
   void move_new_database();
   void undo() noexcept;
 
@@ -59,6 +65,7 @@ class DataDirectory {
   std::string made_;  // the topmost directory that was not there; empty: all were
   bool is_new_ = false;
   std::optional<runtime::Descriptor> lock_;
+  std::optional<runtime::Descriptor> database_;  // of its directory, to know it again
 };
 
 }  // namespace tracker::store

@@ -6,6 +6,7 @@
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/listener.h>
 #include <rocksdb/rate_limiter.h>
+#include <rocksdb/sst_file_reader.h>
 #include <rocksdb/table.h>
 #include <rocksdb/utilities/checkpoint.h>
 #include <sys/statvfs.h>
@@ -111,12 +112,19 @@ rocksdb::Options options_for(const RocksDbSettings& settings) {
   return options;
 }
 
-Reading reading_of(const rocksdb::Status& status, const rocksdb::Slice& bytes) {
-  if (status.IsNotFound()) return {};
-  if (!status.ok()) return {Reading::Kind::failed, 0, status.ToString()};
-  const auto value = decode_value(bytes.ToStringView());
-  if (!value) return {Reading::Kind::failed, 0, "a value that is no count"};
-  return {Reading::Kind::found, static_cast<std::int64_t>(*value), ""};
+/// The name of the first table in RocksDB's words; empty: there is none.
+std::string table_in(const std::string& words) {
+  constexpr std::string_view extension = ".sst";
+  const auto end = words.find(extension);
+  if (end == std::string::npos) return "";
+  const auto begin = words.find_last_not_of("0123456789", end - 1) + 1;
+  return words.substr(begin, end + extension.size() - begin);
+}
+
+/// Whether a read that ended so will always do so: the file is damaged, missing, or cannot be read by its disk.
+bool is_damage(const rocksdb::Status& status) {
+  return status.IsCorruption() || status.IsPathNotFound() ||
+         (status.IsIOError() && status.ToString().ends_with(error_text(EIO)));
 }
 
 /// The store's secret, which is drawn now if it has none, and on disk then. It is not in any log, where each record is
@@ -216,9 +224,8 @@ void Database::open() {
   if (!status.ok()) throw_failed("cannot open the database", status);
   facts_at_open_ = read_commit_facts(*db_);
   if (facts_at_open_.number != found.last_commit) {
-    throw StoreError("damaged: " + std::to_string(found.last_commit) +
-                     " commits were found, and RocksDB has " + std::to_string(facts_at_open_.number) +
-                     "; restore a backup");
+    throw DamageError(std::to_string(found.last_commit) + " commits were found, and RocksDB has " +
+                      std::to_string(facts_at_open_.number));
   }
   secret_ = secret_of(*db_);
   begin_run();
@@ -262,6 +269,22 @@ bool Database::write(CommitWrite& write) {
   if (!status.IsNoSpace()) settings_.on_fatal(status.ToString());
   if (files_->lacking() == 0) files_->on_stopped(status);
   return false;
+}
+
+Reading Database::reading_of(const rocksdb::Status& status, const rocksdb::Slice& bytes) {
+  if (status.IsNotFound()) return {};
+  if (!status.ok()) {
+    const auto table = is_damage(status) ? table_in(status.ToString()) : "";
+    if (!table.empty()) {
+      const auto line =
+          damaged_tables_.found(directory_ + "/" + table, status.ToString(), DamagedTables::Clock::now());
+      if (line) runtime::log_warning(*line);
+    }
+    return {Reading::Kind::failed, 0, status.ToString(), !table.empty()};
+  }
+  const auto value = decode_value(bytes.ToStringView());
+  if (!value) return {Reading::Kind::failed, 0, "a value that is no count"};
+  return {Reading::Kind::found, static_cast<std::int64_t>(*value), ""};
 }
 
 std::optional<Reading> Database::read_in_memory(std::string_view key) {
@@ -332,7 +355,7 @@ bool Database::try_reopen() {
   }
 }
 
-CommitFacts Database::copy_to(const std::string& directory) {
+void Database::copy_to(const std::string& directory) {
   {
     const std::shared_lock lock(in_use_);
     if (const auto lacks = shortage(lacking())) throw NoRoom(*lacks, "the store itself has no room");
@@ -349,30 +372,45 @@ CommitFacts Database::copy_to(const std::string& directory) {
     if (entry.path().extension() == ".log") fs::remove(entry.path(), error);
   }
   if (error) throw StoreError("cannot remove the logs of the copy: " + error.message());
-  // Opened once, it has a log, and is seen to be whole.
+  // Opened once, it has a log.
   const UnwatchedFiles files;
   auto options = options_for(settings_);
   options.env = files.environment.get();
   rocksdb::DB* raw = nullptr;
   auto status = rocksdb::DB::Open(options, directory, &raw);
   const std::unique_ptr<rocksdb::DB> db(raw);
+  if (status.ok()) status = db->Close();
   if (!status.ok()) throw_failed("cannot open the copy", status);
-  const auto facts = read_commit_facts(*db);
-  status = db->Close();
-  if (!status.ok()) throw_failed("cannot close the copy", status);
-  return facts;
 }
 
-CommitFacts Database::look_through(const std::string& directory) {
-  const auto options = options_for({});
+std::optional<std::string> Database::own_damage(const std::string& found) {
+  const auto table = table_in(found);
+  if (table.empty()) return std::nullopt;
+  const auto path = directory_ + "/" + table;
+  rocksdb::SstFileReader reader(options_for(settings_));
+  auto status = reader.Open(path);
+  if (status.ok()) status = reader.VerifyChecksum();
+  if (status.ok() || !is_damage(status) || !fs::exists(path)) return std::nullopt;
+  damaged_tables_.found(path, status.ToString(), DamagedTables::Clock::now());  // the caller says so
+  return path;
+}
+
+CommitFacts Database::look_through(const std::string& directory, std::uint64_t bytes_per_s) {
+  auto options = options_for({});
+  rocksdb::ReadOptions slowly;
+  if (bytes_per_s != 0) {
+    options.rate_limiter.reset(rocksdb::NewGenericRateLimiter(static_cast<std::int64_t>(bytes_per_s), 100'000,
+                                                              10, rocksdb::RateLimiter::Mode::kReadsOnly));
+    slowly.rate_limiter_priority = rocksdb::Env::IO_LOW;
+  }
   const auto last_commit = check_database(directory, options).last_commit;
   rocksdb::DB* raw = nullptr;
   auto status = rocksdb::DB::OpenForReadOnly(options, directory, &raw);
   const std::unique_ptr<rocksdb::DB> db(raw);
-  if (status.ok()) status = db->VerifyChecksum();
-  if (!status.ok()) throw StoreError("damaged: " + status.ToString());
+  if (status.ok()) status = db->VerifyChecksum(slowly);
+  if (!status.ok()) throw_because_of(status);
   const auto facts = read_commit_facts(*db);
-  if (facts.number != last_commit) throw StoreError("damaged: its last commit is missing");
+  if (facts.number != last_commit) throw DamageError("its last commit is missing");
   return facts;
 }
 

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "store/rocksdb/damaged_tables.h"
 #include "store/rocksdb/rocksdb_settings.h"
 #include "store/rocksdb/run_mark.h"
 #include "store/rocksdb/stored_values.h"
@@ -25,7 +26,8 @@ struct Reading {
   enum class Kind { absent, found, failed };
   Kind kind = Kind::absent;
   std::int64_t value = 0;
-  std::string error;  // of failed
+  std::string error;     // of failed
+  bool damaged = false;  // of failed: DamagedTables have it, and the log
 };
 
 /// The changes of one commit, in the order in which they are made. Used again after begin().
@@ -87,15 +89,23 @@ class Database {
   /// it did. Only the thread that writes.
   bool try_reopen();
 
-  /// Copies it into `directory`, which does not exist. Answers the facts of the last commit in the copy. Throws
-  /// StoreError.
-  CommitFacts copy_to(const std::string& directory);
+  /// Copies it into `directory`, which does not exist, without looking through it. Throws StoreError.
+  void copy_to(const std::string& directory);
 
   /// Looks through a database that nobody has open: what opening looks at, and the checksum of every table's
-  /// every block. Answers the facts of its last commit. Changes nothing. Throws StoreError.
-  static CommitFacts look_through(const std::string& directory);
+  /// every block; so many bytes a second at most, 0: as fast as it can be. Answers the facts of its last commit.
+  /// Changes nothing. Throws StoreError, a DamageError if it is damaged.
+  static CommitFacts look_through(const std::string& directory, std::uint64_t bytes_per_s = 0);
+
+  /// If `found`, what look_through() found damaged in a copy, names a table that is damaged in this database, too, notes
+  /// that, and answers the path of the table. It holds the files of this database under the same names.
+  std::optional<std::string> own_damage(const std::string& found);
+
+  /// What reads have found damaged.
+  DamagedTables& damaged_tables() noexcept { return damaged_tables_; }
 
  private:
+  Reading reading_of(const rocksdb::Status& status, const rocksdb::Slice& bytes);
   void open();
   void begin_run();
   void close();
@@ -110,6 +120,7 @@ class Database {
   StoreSecret secret_{};
   RunMark mark_;  // before it is armed: whoever opens it; then: whoever makes a log, one after the other
   std::atomic<int> lacking_at_open_ = 0;  // the last try to open it again
+  DamagedTables damaged_tables_;
 
   mutable std::shared_mutex in_use_;  // exclusive: to open and close
   std::shared_ptr<WatchedFileSystem> files_;

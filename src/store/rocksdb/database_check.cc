@@ -29,7 +29,7 @@ namespace fs = std::filesystem;
 namespace {
 
 [[noreturn]] void throw_damaged(const std::string& what) {
-  throw StoreError("damaged: " + what + "; restore a backup, or choose another directory");
+  throw DamageError(what);
 }
 
 /// What cannot be read may be whole: then a backup would be older for nothing.
@@ -41,12 +41,6 @@ namespace {
   const auto about = what + ": " + std::generic_category().message(error);
   if (const auto lacking = shortage(error)) throw NoRoom(*lacking, "cannot read " + about);
   throw_unreadable(about);
-}
-
-[[noreturn]] void throw_because_of(const rocksdb::Status& status) {
-  throw_if_no_room("cannot read the database", status);
-  if (status.IsIOError() && !status.IsPathNotFound()) throw_unreadable("the database: " + status.ToString());
-  throw_damaged(status.ToString());
 }
 
 std::ifstream open_to_read(const fs::path& path) {
@@ -227,6 +221,12 @@ std::optional<StoreSecret> read_secret(rocksdb::DB& db) {
   const auto secret = decode_secret(value);
   if (!secret) throw_damaged("its secret makes no sense");
   return secret;
+}
+
+void throw_because_of(const rocksdb::Status& status) {
+  throw_if_no_room("cannot read the database", status);
+  if (status.IsIOError() && !status.IsPathNotFound()) throw_unreadable("the database: " + status.ToString());
+  throw_damaged(status.ToString());
 }
 
 CommitFacts read_commit_facts(rocksdb::DB& db) {

@@ -31,6 +31,9 @@ std::vector<std::string> files_in(const std::string& directory, const std::strin
 /// Throws NoRoom if a call of RocksDB's failed for a shortage, with what was being done.
 void throw_if_no_room(const std::string& what, const rocksdb::Status& status);
 
+/// Throws what a read of a database has met: a DamageError, or a StoreError if it may be whole and cannot be read.
+[[noreturn]] void throw_because_of(const rocksdb::Status& status);
+
 /// The facts of the last commit that `db` has; none of the first was made. Throws StoreError.
 CommitFacts read_commit_facts(rocksdb::DB& db);
 

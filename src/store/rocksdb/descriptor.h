@@ -33,7 +33,14 @@ inline void sync_directory(const std::string& path) {
 /// Absolute, in normal form, without a slash at its end. Throws StoreError.
 std::string absolute_path(const std::string& path);
 
-/// Makes what is missing of the directories down to `path`, and puts that on disk. Answers the topmost one that it
+/// Whether `path` is in the directory `outer` or is that itself, whatever links lead there. Where `path` does not exist
+/// yet, the place counts where it would be made.
+bool is_within(const std::string& path, const std::string& outer);
+
+/// Throws what making or writing `path` has met: a NoRoom, or another StoreError.
+[[noreturn]] void throw_not_written(const std::string& path, int error);
+
+/// Makes what is missing of the directories down to `path`, for this user alone, and puts that on disk. Answers the topmost one that it
 /// made, in absolute form; nothing if all were there. Throws StoreError, and then nothing has changed.
 std::string make_directories(const std::string& path);
 

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <stdexcept>
 #include <string>
@@ -27,6 +28,8 @@ struct RocksDbSettings {
   std::size_t cache_bytes = std::size_t{256} << 20U;
   /// About as large becomes a table on disk.
   std::size_t table_bytes = std::size_t{64} << 20U;
+  /// How fast a backup is looked through, so that counting has the disk, too; 0: as fast as it can be.
+  std::uint64_t look_through_bytes_per_s = std::uint64_t{64} << 20U;
   /// Called once, on any thread, if a write or an fsync failed in a way that leaves open what is on disk;
   /// with the reason in plain words. It ends the process and does not return; what hangs on that write is
   /// never answered.
@@ -41,6 +44,18 @@ inline constexpr std::size_t files_open_max = tables_open_max + 64;
 class StoreError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
+};
+
+/// What is on disk is damaged. found() is what is wrong, for a sentence that names another remedy.
+class DamageError : public StoreError {
+ public:
+  explicit DamageError(const std::string& found)
+      : StoreError("damaged: " + found + "; restore a backup, or choose another directory"), found_(found) {}
+
+  const std::string& found() const noexcept { return found_; }
+
+ private:
+  std::string found_;
 };
 
 }  // namespace tracker::store

@@ -1,12 +1,20 @@
 #include "store/rocksdb/rocksdb_store.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <filesystem>
+#include <optional>
 #include <system_error>
 
 #include "store/rocksdb/committer.h"
 #include "store/rocksdb/data_directory.h"
 #include "store/rocksdb/database.h"
 #include "store/rocksdb/descriptor.h"
+#include "store/rocksdb/no_room.h"
+#include "store/rocksdb/private_files.h"
+#include "store/rocksdb/store_watch.h"
 
 namespace tracker::store {
 
@@ -21,6 +29,7 @@ struct RocksDbStore::Parts {
         left_out_bytes_at_open(database.left_out_bytes_at_open()),
         committer(database, settings) {
     directory.keep();
+    watch.emplace(directory, database.damaged_tables());
   }
 
   static RocksDbSettings with_absolute_path(RocksDbSettings settings, const DataDirectory& directory) {
@@ -37,27 +46,89 @@ struct RocksDbStore::Parts {
     return directory.database_path();
   }
 
+  StoreSummary copy_into(const std::string& path, const std::string& name);
+  CommitFacts look_through(const std::string& copy);
+
   DataDirectory directory;
   const RocksDbSettings settings;
   Database database;
   const std::uint64_t tokens_at_open;
   const std::uint64_t left_out_bytes_at_open;
   Committer committer;
+  std::optional<StoreWatch> watch;
 };
+
+namespace {
+
+[[noreturn]] void throw_inside_the_store(const std::string& store) {
+  throw StoreError("it would be inside the store " + store + "; choose a place outside");
+}
+
+/// RocksDB's words name `path`, which means nothing to who reads them.
+std::string with_name(std::string words, const std::string& path, const std::string& name) {
+  for (auto at = words.find(path); at != std::string::npos; at = words.find(path, at + name.size())) {
+    words.replace(at, path.size(), name);
+  }
+  return words;
+}
+
+}  // namespace
+
+/// FORMAT makes it a backup, so that goes last, and if something goes wrong, first.
+StoreSummary RocksDbStore::Parts::copy_into(const std::string& path, const std::string& name) try {
+  if (const auto why_not = watch->why_not_in_place()) throw StoreError(*why_not);
+  try {
+    database.copy_to(path + "/db");
+    const auto facts = look_through(path + "/db");
+    DataDirectory::write_format(path);
+    return {facts.tokens, bytes_in(path)};
+  } catch (...) {
+    std::error_code ignored;
+    for (const auto* made : {"/FORMAT", "/FORMAT.new", "/db", "/db.tmp"})
+      fs::remove_all(path + made, ignored);
+    throw;
+  }
+} catch (const NoRoom& error) {
+  throw StoreError(with_name(error.what(), path, name) +
+                   "; where files cannot be shared with the store, it takes " +
+                   std::to_string(bytes_in(directory.database_path())) + " bytes");
+} catch (const std::exception& error) {
+  throw StoreError(with_name(error.what(), path, name));
+}
+
+CommitFacts RocksDbStore::Parts::look_through(const std::string& copy) try {
+  return Database::look_through(copy, settings.look_through_bytes_per_s);
+} catch (const DamageError& error) {
+  if (const auto table = database.own_damage(error.found())) {
+    throw StoreError("the store itself is damaged: " + *table + ": " + error.found() +
+                     "; keep your older backups, and restore one");
+  }
+  throw StoreError("the copy is damaged, and the store is not: " + error.found() +
+                   "; see to the disk of the copy");
+}
 
 RocksDbStore::RocksDbStore(const RocksDbSettings& settings) : parts_(std::make_unique<Parts>(settings)) {}
 RocksDbStore::~RocksDbStore() = default;
 
 void RocksDbStore::track(const domain::HitBatch& hits, TrackReply& reply) {
+  if (!parts_->watch->is_in_place()) {
+    return reply.on_one_verdict_for_all(hits.size(), domain::Verdict::not_counted());
+  }
   parts_->committer.track(hits, reply);
 }
 
 void RocksDbStore::add_token(const domain::TokenId& id, domain::Deadline deadline, AddReply& reply) {
+  if (!parts_->watch->is_in_place()) return reply.on_added(domain::Failure::not_done);
   parts_->committer.add_token(id, deadline, reply);
 }
 
 std::optional<std::string> RocksDbStore::why_not_ready() const {
+  if (auto why_not = parts_->watch->why_not_in_place()) return why_not;
   return parts_->committer.why_not_ready();
+}
+
+std::vector<std::string> RocksDbStore::remarks() const {
+  return parts_->database.damaged_tables().remarks();
 }
 
 const std::string& RocksDbStore::directory() const noexcept {
@@ -73,20 +144,28 @@ std::uint64_t RocksDbStore::left_out_bytes_at_open() const noexcept {
 }
 
 StoreSummary RocksDbStore::backup(const std::string& directory) {
-  std::error_code error;
-  if (!fs::create_directory(directory, error)) {
-    throw StoreError(error ? "cannot make the directory: " + error.message()
-                           : "the directory exists; name one that does not");
+  if (is_within(directory, this->directory())) throw_inside_the_store(this->directory());
+  if (!make_private_directory(directory)) {
+    if (errno == EEXIST) throw StoreError("the directory exists; name one that does not");
+    throw StoreError("cannot make the directory: " + error_text(errno));
   }
   try {
     sync_directory(fs::path(absolute_path(directory)).parent_path());
-    const auto facts = parts_->database.copy_to(directory + "/db");
-    DataDirectory::write_format(directory);
-    return {facts.tokens, bytes_in(directory)};
-  } catch (const StoreError&) {
-    fs::remove_all(directory, error);
+    return parts_->copy_into(directory, directory);
+  } catch (...) {
+    ::rmdir(directory.c_str());
     throw;
   }
+}
+
+StoreSummary RocksDbStore::backup_into(const runtime::Descriptor& directory, const std::string& name) {
+  const auto path = "/proc/self/fd/" + std::to_string(directory.number());
+  std::error_code error;
+  const bool is_empty = fs::is_empty(path, error);
+  if (error) throw StoreError("cannot read the directory that was handed over: " + error.message());
+  if (!is_empty) throw StoreError("the directory is not empty; name one that does not exist");
+  if (is_within(path, this->directory())) throw_inside_the_store(this->directory());
+  return parts_->copy_into(path, name);
 }
 
 void RocksDbStore::check(const std::string& directory) {

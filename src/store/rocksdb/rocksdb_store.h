@@ -2,7 +2,10 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <vector>
 
+#include "runtime/descriptor.h"
 #include "store/counter_store.h"
 #include "store/rocksdb/rocksdb_settings.h"
 #include "store/rocksdb/store_copy.h"
@@ -10,7 +13,8 @@
 namespace tracker::store {
 
 /// Counts on disk, in a directory of this process alone. A thread of its own takes every batch that waits
-/// into one commit, and answers it when it is as durable as the settings say.
+/// into one commit, and answers it when it is as durable as the settings say. While the directory is not where it was
+/// opened, hits are refused.
 class RocksDbStore final : public CounterStore {
  public:
   /// Opens the store in `settings.directory`, or makes it there if there is nothing. Throws StoreError; then
@@ -31,10 +35,18 @@ class RocksDbStore final : public CounterStore {
   /// How many bytes of a torn tail were left out then: of what a crash had cut off.
   std::uint64_t left_out_bytes_at_open() const noexcept;
 
-  /// Copies the store, as it is at some moment of the call, into `directory`, which must not exist, while it
-  /// goes on serving: everything that was answered before the call is in it. Blocks. Throws StoreError, and
-  /// then leaves nothing there. Any thread but the workers'.
+  /// Copies the store, as it is at some moment of the call, into `directory`, which must not exist and be outside of
+  /// the store, while it goes on serving: everything that was answered before the call is in it. The copy is looked
+  /// through before it becomes a backup. Blocks. Throws StoreError, and then leaves nothing there. Any thread but the
+  /// workers'.
   StoreSummary backup(const std::string& directory);
+
+  /// The same into an empty directory that is open, and that this process need not see under any name. `name` is what
+  /// errors call it. What was made in it is removed if it throws.
+  StoreSummary backup_into(const runtime::Descriptor& directory, const std::string& name);
+
+  /// What there is to say while it is ready: empty if all is well. Cheap. Any thread.
+  std::vector<std::string> remarks() const;
 
   /// Throws StoreError unless `directory` holds a store of a format that this program knows. Reads only.
   static void check(const std::string& directory);

@@ -3,11 +3,14 @@
 #include <sys/file.h>
 
 #include <filesystem>
-#include <fstream>
+#include <vector>
 
+#include "runtime/log.h"
 #include "store/rocksdb/data_directory.h"
 #include "store/rocksdb/database.h"
 #include "store/rocksdb/descriptor.h"
+#include "store/rocksdb/no_room.h"
+#include "store/rocksdb/private_files.h"
 
 namespace tracker::store {
 
@@ -25,15 +28,30 @@ runtime::Descriptor lock_directory(const std::string& path, const std::string& i
   return directory;
 }
 
-void copy_files(const fs::path& from, const fs::path& to) {
-  fs::create_directory(to);
-  for (const auto& entry : fs::directory_iterator(from)) {
-    const auto copy = to / entry.path().filename();
-    fs::copy_file(entry.path(), copy);
-    const auto file = open_file(copy, O_RDONLY);
-    if (!file.is_open() || ::fsync(file.number()) != 0) {
-      throw StoreError(copy.string() + ": cannot sync it: " + error_text(errno));
+void copy_file(const std::string& from, const std::string& to) {
+  const auto original = open_file(from, O_RDONLY);
+  if (!original.is_open()) throw StoreError(from + ": cannot open it: " + error_text(errno));
+  const auto copy = make_private_file(to);
+  if (!copy.is_open()) throw_not_written(to, errno);
+  std::vector<char> buffer(std::size_t{1} << 20U);
+  for (;;) {
+    const auto bytes = ::read(original.number(), buffer.data(), buffer.size());
+    if (bytes < 0) throw StoreError(from + ": cannot read it: " + error_text(errno));
+    if (bytes == 0) break;
+    for (ssize_t written = 0; written < bytes;) {
+      const auto more =
+          ::write(copy.number(), buffer.data() + written, static_cast<std::size_t>(bytes - written));
+      if (more < 0) throw_not_written(to, errno);
+      written += more;
     }
+  }
+  if (::fsync(copy.number()) != 0) throw_not_written(to, errno);
+}
+
+void copy_files(const std::string& from, const std::string& to) {
+  if (!make_private_directory(to)) throw_not_written(to, errno);
+  for (const auto& entry : fs::directory_iterator(from)) {
+    copy_file(entry.path().string(), to + "/" + entry.path().filename().string());
   }
   sync_directory(to);
 }
@@ -52,12 +70,51 @@ void require_empty(const fs::path& to) {
                    "; choose another directory, or move away what is there");
 }
 
-/// What `call` answers; what it throws is about `path`.
-template <typename Call>
-auto about(const std::string& path, Call call) try {
-  return call();
+StoreSummary look_through_backup(const std::string& from) try {
+  return look_through_store(from);
+} catch (const DamageError& error) {
+  throw StoreError(from + ": the backup is damaged: " + error.found() + "; restore another one");
 } catch (const StoreError& reason) {
-  throw StoreError(path + ": " + reason.what());
+  throw StoreError(from + ": " + reason.what());
+}
+
+void look_through_copy(const std::string& to) try {
+  Database::look_through(to + "/db");
+} catch (const DamageError& error) {
+  throw StoreError(to + ": the copy is damaged, and the backup is not: " + error.found() +
+                   "; see to the disk, or choose another directory");
+}
+
+std::string make_or_take(const std::string& to) try {
+  return make_directories(to);
+} catch (const StoreError& reason) {
+  throw StoreError(to + ": " + reason.what());
+}
+
+/// Copies the database into the empty directory `to`, and makes it a store.
+void fill(const std::string& from, const std::string& to) try {
+  if (const auto warning = take_rights_of_others(to)) runtime::log_warning(to + ": " + *warning);
+  if (!make_private_file(to + "/" + DataDirectory::restoring).is_open()) throw_not_written(to, errno);
+  sync_directory(to);
+  copy_files(from + "/db", to + "/db");
+  look_through_copy(to);
+  DataDirectory::write_format(to);
+} catch (const NoRoom& error) {
+  throw StoreError(to + ": " + error.what() + "; it takes " + std::to_string(bytes_in(from)) + " bytes");
+}
+
+void require_apart(const std::string& from, const std::string& to) {
+  if (!fs::exists(from)) return;  // which is said when it is opened
+  std::error_code error;
+  if (fs::equivalent(from, to, error)) {
+    throw StoreError(to + ": it is the backup itself; choose another directory");
+  }
+  if (is_within(to, from)) {
+    throw StoreError(to + ": it is inside the backup " + from + "; choose a directory outside");
+  }
+  if (is_within(from, to)) {
+    throw StoreError(to + ": the backup " + from + " is inside it; choose another directory");
+  }
 }
 
 }  // namespace
@@ -80,24 +137,18 @@ StoreSummary look_through_store(const std::string& directory) {
 }
 
 StoreSummary restore_store(const std::string& from, const std::string& to) try {
-  std::error_code error;
-  if (fs::equivalent(from, to, error))
-    throw StoreError(to + ": it is the backup itself; choose another directory");
+  require_apart(from, to);
   const auto from_lock = lock_directory(from, "make a backup of it (tracker backup), and restore that");
-  const auto summary = about(from, [&] { return look_through_store(from); });
+  const auto summary = look_through_backup(from);
 
-  const auto made = about(to, [&] { return make_directories(to); });
+  const auto made = make_or_take(to);
   const auto to_lock = lock_directory(to, "choose another directory");
   const fs::path store = to;
   if (DataDirectory::is_unfinished(to)) remove_unfinished(store);
   require_empty(store);
   fs::remove_all(store / "db.new");  // of a first start that was cut off
   try {
-    if (!std::ofstream(store / DataDirectory::restoring)) throw StoreError(to + ": cannot write there");
-    sync_directory(to);
-    copy_files(fs::path(from) / "db", store / "db");
-    Database::look_through(store / "db");
-    DataDirectory::write_format(to);
+    fill(from, to);
   } catch (...) {
     try {
       remove_unfinished(store);
@@ -106,7 +157,8 @@ StoreSummary restore_store(const std::string& from, const std::string& to) try {
     }
     throw;
   }
-  fs::remove(store / DataDirectory::restoring, error);  // beside FORMAT it means nothing
+  std::error_code ignored;
+  fs::remove(store / DataDirectory::restoring, ignored);  // beside FORMAT it means nothing
   return summary;
 } catch (const fs::filesystem_error& error) {
   throw StoreError(error.path2().empty() ? error.path1().string() + ": " + error.code().message()

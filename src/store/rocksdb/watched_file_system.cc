@@ -222,6 +222,7 @@ WatchedFileSystem::WatchedFileSystem(std::string directory, bool lays_logs_out,
 IOStatus WatchedFileSystem::NewWritableFile(const std::string& name, const rocksdb::FileOptions& options,
                                             std::unique_ptr<rocksdb::FSWritableFile>* result,
                                             IODebugContext* debug) {
+  if (is_watched(name)) ::unlink(name.c_str());
   const bool is_log = is_watched(name) && name.ends_with(".log");
   if (is_log) {
     const std::lock_guard lock(logs_mutex_);
@@ -297,7 +298,8 @@ IOStatus WatchedFileSystem::RenameFile(const std::string& from, const std::strin
 
 IOStatus WatchedFileSystem::LinkFile(const std::string& from, const std::string& to, const IOOptions& options,
                                      IODebugContext* debug) {
-  return outcome([&] { return target()->LinkFile(from, to, options, debug); });
+  const auto status = target()->LinkFile(from, to, options, debug);
+  return status.ok() ? status : IOStatus::NotSupported(status.ToString());
 }
 
 IOStatus WatchedFileSystem::LockFile(const std::string& name, const IOOptions& options,

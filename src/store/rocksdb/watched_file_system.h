@@ -21,6 +21,8 @@ namespace tracker::store {
 ///  - A file that once found no room takes nothing any more: what RocksDB could not write is certainly not there,
 ///    and does not come there later.
 ///  - RocksDB knows one shortage alone, a full disk. All that no_room.h knows are shown to it as that, for any file.
+///  - A file is made in the stead of what has its name. RocksDB would write where a link leads.
+///  - A hard link that a file system or a rule of the machine refuses is one that it does not support: RocksDB copies then.
 ///  - A log is on disk whole before the next one begins, also if nobody asked for an fsync: so only the last
 ///    one can end too early after a power cut.
 ///

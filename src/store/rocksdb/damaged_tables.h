@@ -1,0 +1,36 @@
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace tracker::store {
+
+/// The tables in which a read has found damage since the store was opened. Hits that need such a block are refused, and
+/// all others are counted: so the store stays ready, with a remark. Any thread.
+class DamagedTables {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  /// A read of this table has failed, for this reason. Answers the line to log; nothing if the table is known.
+  std::optional<std::string> found(const std::string& table, const std::string& reason,
+                                   Clock::time_point now);
+
+  /// The line to log again if the last one was logged an hour ago; nothing otherwise.
+  std::optional<std::string> due(Clock::time_point now);
+
+  /// What readiness remarks: what is damaged, and the remedy. Empty if nothing is known to be.
+  std::vector<std::string> remarks() const;
+
+ private:
+  std::string line() const;
+
+  mutable std::mutex mutex_;
+  std::map<std::string, std::string> reasons_;  // mutex_; by table
+  Clock::time_point logged_;                    // mutex_
+};
+
+}  // namespace tracker::store

@@ -1,0 +1,53 @@
+#include "store/rocksdb/store_watch.h"
+
+#include "runtime/workers.h"
+
+namespace tracker::store {
+
+namespace {
+constexpr auto look_pause = std::chrono::milliseconds(250);
+}
+
+StoreWatch::StoreWatch(const DataDirectory& directory, DamagedTables& damaged_tables)
+    : directory_(directory),
+      damaged_tables_(damaged_tables),
+      thread_(runtime::start_thread("store-watch", [this] { run(); })) {}
+
+StoreWatch::~StoreWatch() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_one();
+  thread_.join();
+}
+
+std::optional<std::string> StoreWatch::why_not_in_place() const {
+  const std::lock_guard lock(mutex_);
+  return why_not_;
+}
+
+void StoreWatch::run() {
+  std::unique_lock lock(mutex_);
+  while (!changed_.wait_for(lock, look_pause, [this] { return stopping_; })) {
+    lock.unlock();
+    look();
+    lock.lock();
+  }
+}
+
+void StoreWatch::look() {
+  if (const auto line = damaged_tables_.due(DamagedTables::Clock::now())) runtime::log_warning(*line);
+  auto why_not = directory_.why_not_in_place();
+  const bool was_in_place = is_in_place();
+  in_place_ = !why_not;
+  if (why_not) {
+    changes_.bad("not ready: " + *why_not);
+  } else if (!was_in_place) {
+    changes_.good("ready: " + directory_.path() + " is in its place again");
+  }
+  const std::lock_guard lock(mutex_);
+  why_not_ = std::move(why_not);
+}
+
+}  // namespace tracker::store

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "runtime/log.h"
+#include "store/rocksdb/damaged_tables.h"
+#include "store/rocksdb/data_directory.h"
+
+namespace tracker::store {
+
+/// Looks, four times a second, whether the store is still where it was opened: what is counted into files that were
+/// removed ends with the process, so hits are to be refused then. Also repeats in the log what is damaged. On a thread
+/// of its own: nobody waits for it.
+class StoreWatch {
+ public:
+  /// Both outlive it.
+  StoreWatch(const DataDirectory& directory, DamagedTables& damaged_tables);
+  ~StoreWatch();
+
+  /// Whether the store was in its place at the last look. Cheap. Any thread.
+  bool is_in_place() const noexcept { return in_place_.load(std::memory_order_relaxed); }
+
+  /// If it was not, why not. Any thread.
+  std::optional<std::string> why_not_in_place() const;
+
+ private:
+  void run();
+  void look();
+
+  const DataDirectory& directory_;
+  DamagedTables& damaged_tables_;
+  runtime::ChangeLog changes_;  // the thread's
+  std::atomic<bool> in_place_ = true;
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::optional<std::string> why_not_;  // mutex_
+  bool stopping_ = false;               // mutex_
+  std::thread thread_;
+};
+
+}  // namespace tracker::store
