@@ -32,6 +32,7 @@ void add_counter_settings(SettingTable& table, CounterSettings& settings) {
 void run_counter(const CounterSettings& settings) {
   require_different_addresses(settings.service);
   require_loopback("--counter-addr", settings.service.address, settings.insecure);
+  prepare_service(settings.service);
   const std::size_t descriptors = raise_descriptor_limit();
   boost::asio::io_context control(1);
   runtime::Workers workers(1);  // envoys and Redis on one loop: a batch crosses it without a thread switch
@@ -55,6 +56,7 @@ void run_counter(const CounterSettings& settings) {
                 wait_for_redis(open_store);
               },
               {.why_not_ready = [&] { return counter.why_not_ready(); },
+               .unready_in_public = open_store.unready_in_public,
                .remarks = [&] { return remarks(open_store); },
                .announce_end = [&] { door.announce_end(); },
                .drain =

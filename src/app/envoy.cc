@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "app/envoy_service.h"
+#include "app/service.h"
 #include "rpc/remote_counter.h"
 #include "runtime/log.h"
 
@@ -27,6 +28,7 @@ void add_envoy_command_settings(SettingTable& table, EnvoyCommandSettings& setti
 
 void run_envoy_command(const EnvoyCommandSettings& settings) {
   require_different_addresses(settings.service);
+  prepare_service(settings.service);
   const auto workers = make_workers(settings.service.threads);
   runtime::ChangeLog changes;
   std::vector<std::unique_ptr<rpc::RemoteCounter>> counters;
@@ -44,6 +46,7 @@ void run_envoy_command(const EnvoyCommandSettings& settings) {
                }
                return std::nullopt;
              },
+             .unready_in_public = "a counter is not reachable, or not ready",
              .open_counter_door = nullptr,
              .admin_door = nullptr,
              .on_start = [] {},

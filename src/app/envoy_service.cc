@@ -46,9 +46,9 @@ void run_envoy(runtime::Workers& workers, const ServiceSettings& service, envoy:
   });
   const auto counter_door = parts.open_counter_door ? parts.open_counter_door(control, budget) : nullptr;
   const auto start = [&] {
+    with_room_for(service.threads, [&] { workers.start(); });
     if (few_descriptors) runtime::log_warning(*few_descriptors);
     parts.on_start();
-    with_room_for(service.threads, [&] { workers.start(); });
     if (parts.on_running) parts.on_running();
     envoy.start();
   };
@@ -67,6 +67,7 @@ void run_envoy(runtime::Workers& workers, const ServiceSettings& service, envoy:
   const runtime::StopAtEnd stop_at_end(workers);
   run_service(control, service, endpoints, start,
               {.why_not_ready = parts.why_not_ready,
+               .unready_in_public = parts.unready_in_public,
                .remarks = parts.remarks,
                .announce_end = announce_end,
                .drain = drain});

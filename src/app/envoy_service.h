@@ -20,6 +20,7 @@ namespace tracker::app {
 struct EnvoyParts {
   std::function<counter::Counter&(std::size_t worker)> counter_of;
   std::function<std::optional<std::string>()> why_not_ready;
+  std::string unready_in_public = {};                      // see ServiceParts
   std::function<std::vector<std::string>()> remarks = {};  // while it is ready; null: there never are any
   std::size_t store_files = 0;                             // that it may have open
   ConnectionBudget counter_connections{};                  // that a gRPC door beside it would like to have
@@ -28,7 +29,7 @@ struct EnvoyParts {
                                              const ConnectionBudget& budget)>
       open_counter_door;
   doors::AdminDoor* admin_door = nullptr;  // null: there is none
-  std::function<void()> on_start;          // once nothing can go wrong any more, before the workers run
+  std::function<void()> on_start;          // once nothing can go wrong any more
   std::function<void()> on_running;        // once they run, before it accepts; null: there is nothing to do
 };
 

@@ -11,9 +11,12 @@
 #include "app/command_line.h"
 #include "app/counter.h"
 #include "app/envoy.h"
+#include "app/last_words.h"
 #include "app/serve.h"
 #include "app/startup_error.h"
 #include "app/version.h"
+#include "rpc/library_logs.h"
+#include "runtime/core_dumps.h"
 #include "runtime/log.h"
 #include "runtime/signals.h"
 
@@ -36,7 +39,8 @@ constexpr const char* about_settings =
 /// A closed standard descriptor would be taken by the first socket, and the log would be written into that.
 void open_standard_descriptors() {
   for (int descriptor = 0; descriptor <= 2; ++descriptor) {
-    if (fcntl(descriptor, F_GETFD) == -1) static_cast<void>(open("/dev/null", O_RDWR));
+    if (fcntl(descriptor, F_GETFD) != -1) continue;
+    if (open("/dev/null", O_RDWR) == -1) static_cast<void>(open("/", O_PATH));  // takes nothing, either
   }
 }
 
@@ -136,6 +140,8 @@ class CommandLine {
     const auto warnings = command.table.read();
     runtime::open_log(command.name, command.is_service ? app::version_text() : "");
     runtime::start_signal_thread(command.is_service ? runtime::Process::service : runtime::Process::command);
+    tracker::rpc::log_for_libraries();
+    if (!command.is_service) runtime::forbid_core_dumps();  // a service has a setting
     for (const auto& warning : warnings) runtime::log_warning(warning);
     for (const auto& warning : misspelled_variables(commands_)) runtime::log_warning(warning);
     return command.run();
@@ -161,14 +167,15 @@ int main(int argc, char** argv) {
   int exit_code = StartupError::refused_by_the_machine;
   try {
     runtime::hold_signals();
+    app::end_by_last_words();
     open_standard_descriptors();
     umask(S_IRWXG | S_IRWXO);  // all files that it makes are of a store or a backup, and those are private
     exit_code = CommandLine().run(argc, argv);
   } catch (const StartupError& error) {
     runtime::log_failure(error.what());
     exit_code = error.exit_code();
-  } catch (const std::exception& error) {
-    runtime::log_failure(error.what());
+  } catch (...) {
+    runtime::log_failure(app::last_words(std::current_exception()));
   }
   runtime::flush_log();
   return exit_code;

@@ -1,10 +1,14 @@
 #include "app/serve.h"
 
 #include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "app/admin.h"
 #include "app/counter_door.h"
 #include "app/envoy_service.h"
+#include "app/service.h"
 #include "counter/local_counter.h"
 #include "runtime/log.h"
 
@@ -36,6 +40,9 @@ void add_serve_settings(SettingTable& table, ServeSettings& settings) {
 void serve(const ServeSettings& settings) {
   require_different_addresses(settings.service, settings.counter_addr);
   if (settings.counter_addr) require_loopback("--counter-addr", *settings.counter_addr, settings.insecure);
+  std::vector<std::pair<std::string, runtime::Address>> more_addresses;
+  if (settings.counter_addr) more_addresses.emplace_back("--counter-addr", *settings.counter_addr);
+  prepare_service(settings.service, more_addresses);
   const auto workers = make_workers(settings.service.threads);
   const auto open_store = settings.store.open(workers->context(0), settings.envoy.request_deadline);
   const auto admin_door = open_admin_door(open_store);
@@ -44,6 +51,7 @@ void serve(const ServeSettings& settings) {
       *workers, settings.service, settings.envoy,
       {.counter_of = [&](std::size_t) -> counter::Counter& { return counter; },
        .why_not_ready = [&] { return counter.why_not_ready(); },
+       .unready_in_public = open_store.unready_in_public,
        .remarks = [&] { return remarks(open_store); },
        .store_files = open_store.rocksdb == nullptr ? 0 : store::files_open_max,
        .counter_connections = settings.counter_addr ? wanted_connections(settings.port) : ConnectionBudget{},

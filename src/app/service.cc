@@ -2,14 +2,86 @@
 
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <memory>
+#include <random>
 
 #include "app/startup_error.h"
+#include "domain/token.h"
 #include "doors/health_door.h"
+#include "runtime/core_dumps.h"
 #include "runtime/listener.h"
 #include "runtime/log.h"
+#include "runtime/printable.h"
 
 namespace tracker::app {
+
+namespace {
+
+void require_random_numbers() {
+  try {
+    static_cast<void>(domain::random_token());
+    static_cast<void>(std::random_device{}());
+  } catch (const std::exception&) {
+    throw StartupError(
+        StartupError::refused_by_the_machine,
+        "the system gives no random numbers, of which tokens are made; allow getrandom(2), which a "
+        "seccomp profile or a sandbox may forbid");
+  }
+}
+
+/// Libraries abort where they find none.
+void require_descriptors(std::size_t threads) {
+  const std::size_t least = 64 + 8 * threads;
+  const auto limit = raise_descriptor_limit();
+  if (limit >= least) return;
+  throw StartupError(StartupError::refused_by_the_machine,
+                     "the limit of open files is " + std::to_string(limit) + ", and --threads " +
+                         std::to_string(threads) + " needs " + std::to_string(least) +
+                         " at least; raise it (ulimit -n)");
+}
+
+void require_free(const std::string& flag, const runtime::Address& address) {
+  static_cast<void>(listening(flag, address, [&] {
+    boost::asio::io_context not_run;
+    return runtime::listen(not_run, address);
+  }));
+}
+
+bool is_loopback(const std::string& flag, const runtime::Address& address) {
+  return listening(flag, address, [&] {
+    const auto endpoints = runtime::resolve_all(address);
+    return std::ranges::all_of(endpoints,
+                               [](const auto& endpoint) { return endpoint.address().is_loopback(); });
+  });
+}
+
+/// What /readyz says: the reason, or, where anybody may ask, one that names nothing.
+std::string for_readyz(const std::string& reason, bool tells_details, const std::string& in_public) {
+  if (tells_details) return runtime::printable(reason);
+  return in_public + "; the log names what, and so does this answer with --health-details";
+}
+
+std::function<std::vector<std::string>()> in_public(
+    const std::function<std::vector<std::string>()>& remarks) {
+  if (!remarks) return nullptr;
+  return [&remarks]() -> std::vector<std::string> {
+    if (remarks().empty()) return {};
+    return {"some hits are refused; the log says why, and so does this answer with --health-details"};
+  };
+}
+
+}  // namespace
+
+void prepare_service(const ServiceSettings& settings,
+                     const std::vector<std::pair<std::string, runtime::Address>>& others) {
+  if (!settings.core_dumps) runtime::forbid_core_dumps();
+  require_descriptors(settings.threads);
+  require_random_numbers();
+  require_free(settings.address_flag, settings.address);
+  for (const auto& [flag, address] : others) require_free(flag, address);
+  if (const auto health = health_address(settings)) require_free("--health-addr", *health);
+}
 
 void run_service(boost::asio::io_context& control, const ServiceSettings& settings,
                  const std::string& endpoints, const std::function<void()>& start,
@@ -17,15 +89,18 @@ void run_service(boost::asio::io_context& control, const ServiceSettings& settin
   bool draining = false;
   std::unique_ptr<doors::HealthDoor> health;
   if (const auto address = health_address(settings)) {
+    const bool tells_details = settings.health_details || is_loopback("--health-addr", *address);
     health = listening("--health-addr", *address, [&] {
       return std::make_unique<doors::HealthDoor>(
           control, *address,
           doors::HealthDoor::Answers{.version = TRACKER_VERSION,
-                                     .why_not_ready = [&]() -> std::optional<std::string> {
+                                     .why_not_ready = [&, tells_details]() -> std::optional<std::string> {
                                        if (draining) return "draining";
-                                       return parts.why_not_ready();
+                                       const auto reason = parts.why_not_ready();
+                                       if (!reason) return std::nullopt;
+                                       return for_readyz(*reason, tells_details, parts.unready_in_public);
                                      },
-                                     .remarks = parts.remarks});
+                                     .remarks = tells_details ? parts.remarks : in_public(parts.remarks)});
     });
   }
 

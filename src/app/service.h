@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "app/service_settings.h"
@@ -17,6 +18,7 @@ namespace tracker::app {
 /// but for what says otherwise.
 struct ServiceParts {
   std::function<std::optional<std::string>()> why_not_ready;
+  std::string unready_in_public = {};  // instead of the reason, for those who may know no host and no file
   std::function<std::vector<std::string>()> remarks;  // while it is ready; null: there never are any
   std::function<void()> announce_end;                 // null: there is nobody to tell
   /// Stops accepting, answers what was received and then calls `drained`, from any thread.
@@ -27,6 +29,12 @@ struct ServiceParts {
 
 /// A door's addresses as the log says them: `envoy=127.0.0.1:6380`, and the same again for each further one.
 std::string listening_text(const std::string& door, const std::vector<runtime::Endpoint>& endpoints);
+
+/// What comes before anything is made: forbids core dumps, and refuses to start where the system gives no random numbers
+/// or too few open files, or where somebody listens already on one of its addresses or of the `others` (by their flags). Throws
+/// StartupError.
+void prepare_service(const ServiceSettings& settings,
+                     const std::vector<std::pair<std::string, runtime::Address>>& others = {});
 
 /// Runs a service whose doors are open: logs `listening` with its endpoints (such as `envoy=127.0.0.1:6380`),
 /// serves health, and on a signal drains. Returns when it is drained; a drain that takes too long ends the

@@ -56,6 +56,8 @@ void add_service_settings(SettingTable& table, ServiceSettings& settings, const 
                return settings.health_addr.has_value();
              },
              "ADDRESS"});
+  table.add_switch("--health-details", settings.health_details,
+                   "Lets /readyz name hosts and files in its reasons off loopback, too.");
   table.begin_group(Group::process);
   settings.threads = std::min(runtime::usable_cpus(), threads_max);
   const auto no_effect = "it has no effect yet: " + one_thread;
@@ -65,6 +67,9 @@ void add_service_settings(SettingTable& table, ServiceSettings& settings, const 
                         "and by the quota of its control group."
                       : "Worker threads: " + no_effect + ".");
   if (!one_thread.empty()) table.warn_of("--threads", no_effect);
+  table.add_switch(
+      "--core-dumps", settings.core_dumps,
+      "Lets the process leave a core and be traced by its user; its memory holds tokens and passwords.");
   table.begin_group(Group::draining);
   table.add_duration("--drain-delay", settings.drain.delay, 0ms,
                      "From the signal to end, not ready, to draining.");

@@ -18,6 +18,8 @@ struct ServiceSettings {
   std::optional<runtime::Address> health_addr;
   std::size_t threads = 1;
   runtime::DrainSettings drain;
+  bool core_dumps = false;
+  bool health_details = false;
 };
 
 /// Declares its own address, health, threads and draining. `one_thread` says why --threads has no effect yet;

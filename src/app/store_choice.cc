@@ -1,7 +1,10 @@
 #include "app/store_choice.h"
 
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -154,6 +157,22 @@ void wait_for_redis(const OpenStore& open_store) {
   if (open_store.redis != nullptr) open_store.redis->wait_for_first_attempt(first_attempt_longest);
 }
 
+namespace {
+
+/// A cache that can never fit would end the process once it is filled, or at once.
+void require_memory_for_cache(std::size_t cache_bytes) {
+  auto memory_bytes =
+      static_cast<std::size_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_AS, &limit) == 0) memory_bytes = std::min<std::size_t>(memory_bytes, limit.rlim_cur);
+  if (cache_bytes <= memory_bytes) return;
+  throw StartupError(StartupError::refused_by_the_machine,
+                     "--cache-bytes " + bytes_text(cache_bytes) + ": this process may have " +
+                         std::to_string(memory_bytes >> 20U) + "MiB of memory; lower it");
+}
+
+}  // namespace
+
 OpenStore StoreChoice::open(boost::asio::io_context& loop, std::chrono::milliseconds reply_deadline) const {
   if (require_durability) require_one_that_can_keep(*this);
   if (name == "rocksdb") {
@@ -162,6 +181,7 @@ OpenStore StoreChoice::open(boost::asio::io_context& loop, std::chrono::millisec
     settings.durability = durability.value_or(Durability{});
     settings.cache_bytes = cache_bytes.value_or(cache_bytes_default);
     settings.on_fatal = end_process;
+    require_memory_for_cache(settings.cache_bytes);
     try {
       auto store = std::make_unique<store::RocksDbStore>(settings);
       auto* rocksdb = store.get();
@@ -170,7 +190,8 @@ OpenStore StoreChoice::open(boost::asio::io_context& loop, std::chrono::millisec
       if (const auto bytes = rocksdb->left_out_bytes_at_open(); bytes > 0) {
         note += "torn_tail_left_out_bytes=" + std::to_string(bytes) + " ";
       }
-      return {std::move(store), note + what_can_be_lost(settings.durability), rocksdb};
+      return {std::move(store), note + what_can_be_lost(settings.durability), rocksdb, nullptr,
+              "the store on disk cannot be written"};
     } catch (const store::StoreError& error) {
       throw StartupError(StartupError::refused_by_the_machine,
                          "--store rocksdb:" + directory + ": " + error.what());
@@ -183,7 +204,7 @@ OpenStore StoreChoice::open(boost::asio::io_context& loop, std::chrono::millisec
                                    .proxy = redis_proxy,
                                    .require_durability = require_durability});
     auto* redis_store = store.get();
-    return {std::move(store), "", nullptr, redis_store};
+    return {std::move(store), "", nullptr, redis_store, "Redis is not reachable, or cannot count"};
   }
   return {std::make_unique<store::MemoryStore>(), "store=memory: the counts end with this process"};
 }

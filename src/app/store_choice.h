@@ -21,6 +21,7 @@ struct OpenStore {
   std::string note;                        // empty: the store logs it by itself
   store::RocksDbStore* rocksdb = nullptr;  // the store, if it is that one
   const store::RedisStore* redis = nullptr;
+  std::string unready_in_public = {};  // why it is not ready if it is not, without names of hosts and files
 };
 
 /// What there is to say of the store while it is ready; empty if all is well.

@@ -1,0 +1,51 @@
+#include "runtime/log.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+
+#include "support/captured_log.h"
+
+namespace tracker::runtime {
+namespace {
+
+auto lines(const std::string& text) {
+  return std::ranges::count(text, '\n');
+}
+
+TEST(LogTest, WhatALineQuotesCannotMakeAnotherLine) {
+  const tests::CapturedLog log;
+  log_warning("Redis says ERR x\n2026-01-01T00:00:00.000Z info all is well\x1B[2J");
+  EXPECT_EQ(lines(log.text()), 1) << log.text();
+  EXPECT_NE(log.text().find("Z test warning Redis says ERR x\\x0a2026"), std::string::npos) << log.text();
+  EXPECT_NE(log.text().find("\\x1b[2J\n"), std::string::npos) << log.text();
+}
+
+TEST(LogTest, AChangeIsLoggedOnce) {
+  const tests::CapturedLog log;
+  ChangeLog changes;
+  for (int i = 0; i < 3; ++i) changes.bad("it is away");
+  changes.good("it is there");
+  EXPECT_EQ(lines(log.text()), 2) << log.text();
+}
+
+TEST(LogTest, WhatChangesTooOftenIsLeftOutButNotTheLastChange) {
+  const tests::CapturedLog log;
+  ChangeLog changes;
+  for (int i = 1; i <= 1'000; ++i) changes.bad("reason " + std::to_string(i));
+  changes.good("it is there");
+  EXPECT_EQ(lines(log.text()), 11) << log.text();
+  EXPECT_NE(log.text().find(" info it is there (990 changes before it left out)\n"), std::string::npos)
+      << log.text();
+}
+
+TEST(LogTest, WarningsThatSomebodyElseCausesAreRare) {
+  const tests::CapturedLog log;
+  RareLog rare;
+  for (int i = 1; i <= 1'000; ++i) rare.warning("a message that is wrong");
+  EXPECT_EQ(lines(log.text()), 10) << log.text();
+}
+
+}  // namespace
+}  // namespace tracker::runtime
