@@ -72,7 +72,7 @@ TEST_F(LimitsTest, OnMemory) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   GTEST_SKIP() << "sanitizers take all addresses";
 #endif
-  for (const int mebibytes : {90, 150, 250, 350, 450, 550, 650}) {
+  for (const int mebibytes : {90, 250, 450, 550}) {
     SCOPED_TRACE(mebibytes);
     Program program(limited("-v " + std::to_string(mebibytes * 1024)), {}, "/bin/sh");
     expect_serves_or_says_why_not(program, "; ");

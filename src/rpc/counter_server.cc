@@ -19,10 +19,12 @@
 #include "rpc/public_service.h"
 #include "runtime/bound_log.h"
 #include "runtime/listener.h"
+#include "runtime/workers.h"
 
 namespace tracker::rpc {
 
 namespace {
+constexpr std::size_t threads_of_grpc = 12;  // 10 were seen
 constexpr auto drain_poll = std::chrono::milliseconds(2);
 constexpr auto time_to_hear = std::chrono::milliseconds(200);
 constexpr auto time_to_turn_away = std::chrono::milliseconds(1'000);
@@ -106,6 +108,7 @@ CounterServer::CounterServer(boost::asio::io_context& loop, const runtime::Addre
   }();
   static_cast<void>(plugins);
 
+  runtime::require_threads(threads_of_grpc);  // it waits for ever for the first that it does not get
   grpc::ServerBuilder builder;
   bound(builder, settings);
   // Deployed clients may ping to keep their connections alive; that is no reason to hang up.

@@ -13,6 +13,10 @@ namespace tracker::runtime {
 /// Starts a thread with a name (15 characters of it are kept); signals are left to the thread that calls this.
 std::thread start_thread(const std::string& name, std::function<void()> run);
 
+/// Throws std::system_error unless this process may have `count` more threads at once, each with memory of its own. For
+/// libraries that hang, or abort, where they get none.
+void require_threads(std::size_t count);
+
 /// Asks the system to let the calling thread run as soon as it can, ahead of threads that are about to use
 /// their whole slice: for work that is short and that many wait for. A hint; Linux heeds it from 6.12 on.
 void run_in_short_slices() noexcept;
