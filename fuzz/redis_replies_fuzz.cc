@@ -283,8 +283,8 @@ class Run {
         if (!pipeline_.take(*reply, {})) return false;
       }
       pipeline_.deliver();
-      pipeline_.take_look();
-      pipeline_.take_trouble();
+      if (pipeline_.has_looked()) pipeline_.take_look();
+      if (pipeline_.has_trouble()) pipeline_.take_trouble();
       if (replies_->broken()) return false;
     }
     return true;

@@ -155,7 +155,7 @@ bool RedisStore::Connection::feed(std::size_t bytes) {
     makes_sense = pipeline_.take(*reply, heard_);
   }
   pipeline_.deliver();
-  if (const auto trouble = pipeline_.take_trouble()) report(*trouble);
+  if (pipeline_.has_trouble()) report(pipeline_.take_trouble());
   if (!makes_sense || replies_->broken()) {
     fault_ = Fault::unusable;
     end("it sent what is no reply to what it was asked", false);
@@ -176,8 +176,8 @@ void RedisStore::Connection::conclude_look() {
   if (!pipeline_.unfit().empty()) {
     fault_ = Fault::unusable;
     why_unusable_ = pipeline_.unfit();
-  } else if (auto said = pipeline_.take_look()) {
-    if (const auto why = durability_.conclude(*std::move(said), false)) {
+  } else if (pipeline_.has_looked()) {
+    if (const auto why = durability_.conclude(pipeline_.take_look(), false)) {
       fault_ = Fault::refused;
       why_unusable_ = *why;
     } else {

@@ -84,7 +84,7 @@ auto RedisStore::Connection::greet() -> Awaitable<std::string> {
     fault_ = Fault::unusable;
     co_return trouble;
   }
-  trouble = durability_.conclude(pipeline_.take_look().value_or(RedisDurability()), true).value_or("");
+  trouble = durability_.conclude(pipeline_.take_look(), true).value_or("");
   if (!trouble.empty()) fault_ = Fault::refused;
   co_return trouble;
 }

@@ -348,13 +348,13 @@ void RedisPipeline::lose() {
   look_done_ = false;
 }
 
-std::optional<RedisDurability> RedisPipeline::take_look() {
-  if (!std::exchange(look_done_, false)) return std::nullopt;
+RedisDurability RedisPipeline::take_look() {
+  look_done_ = false;
   return std::exchange(durability_, {});
 }
 
-std::optional<RedisPipeline::Trouble> RedisPipeline::take_trouble() {
-  return std::exchange(trouble_, std::nullopt);
+RedisPipeline::Trouble RedisPipeline::take_trouble() {
+  return *std::exchange(trouble_, std::nullopt);
 }
 
 }  // namespace tracker::store

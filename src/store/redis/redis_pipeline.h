@@ -93,11 +93,14 @@ class RedisPipeline {
   /// sent on this connection, but what is due still comes.
   const std::string& unfit() const noexcept { return unfit_; }
 
-  /// What was asked in the last greeting or look, once all of it is answered.
-  std::optional<RedisDurability> take_look();
+  /// All of the last greeting or look is answered, and take_look() was not called since. It says what this Redis may
+  /// lose.
+  bool has_looked() const noexcept { return look_done_; }
+  RedisDurability take_look();
 
-  /// The last trouble since the last call.
-  std::optional<Trouble> take_trouble();
+  /// There was trouble since the last call of take_trouble(), which answers the last one.
+  bool has_trouble() const noexcept { return trouble_.has_value(); }
+  Trouble take_trouble();
 
  private:
   /// What a reply stands for.

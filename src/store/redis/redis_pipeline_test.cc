@@ -39,7 +39,8 @@ class RedisPipelineTest : public testing::Test {
     pipeline_.greet(now_);
     EXPECT_TRUE(take(settings.proxy ? greeting : greeting + durability));
     EXPECT_FALSE(pipeline_.is_waiting());
-    EXPECT_TRUE(pipeline_.take_look().has_value());
+    EXPECT_TRUE(pipeline_.has_looked());
+    pipeline_.take_look();
     EXPECT_EQ(pipeline_.unfit(), "");
     add(known_);
     EXPECT_TRUE(take(":1\r\n"));
@@ -209,18 +210,19 @@ TEST_F(RedisPipelineTest, AnErrorOfAKeyFailsItsOwnHits) {
   EXPECT_THAT(verdicts_after(known_, {"/a", "/b"}, ":1\r\n-ERR hash value is not an integer\r\n:5\r\n"),
               ElementsAre(Verdict::not_counted(), Verdict::counted(5)));
   EXPECT_EQ(pipeline_.unfit(), "");
+  ASSERT_TRUE(pipeline_.has_trouble());
   const auto trouble = pipeline_.take_trouble();
-  ASSERT_TRUE(trouble.has_value());
-  EXPECT_EQ(trouble->key, redis_key(known_));
-  EXPECT_EQ(trouble->error, "ERR hash value is not an integer");
-  EXPECT_FALSE(trouble->perhaps_counted);
+  EXPECT_EQ(trouble.key, redis_key(known_));
+  EXPECT_EQ(trouble.error, "ERR hash value is not an integer");
+  EXPECT_FALSE(trouble.perhaps_counted);
+  EXPECT_FALSE(pipeline_.has_trouble());
 }
 
 TEST_F(RedisPipelineTest, AnErrorOfAllMakesItUnfitAndItsKeyIsLookedAtNext) {
   EXPECT_THAT(verdicts_after(known_, {"/a"}, ":1\r\n-MOVED 1 127.0.0.1:1\r\n"),
               ElementsAre(Verdict::not_counted()));
   EXPECT_THAT(pipeline_.unfit(), HasSubstr("this is a node of a Redis Cluster"));
-  EXPECT_FALSE(pipeline_.take_trouble().has_value());
+  EXPECT_FALSE(pipeline_.has_trouble());
   pipeline_.greet(now_);
   EXPECT_EQ(pipeline_.unfit(), "");
   std::string expected;
@@ -246,8 +248,9 @@ TEST_F(RedisPipelineTest, AGreetingThatIsRefusedInPartIsUnfit) {
 TEST_F(RedisPipelineTest, ALookProbesWithoutEffect) {
   pipeline_.look(now_);
   EXPECT_TRUE(take("$-1\r\n-ERR value is not an integer or out of range\r\n:0\r\n" + durability));
-  EXPECT_TRUE(pipeline_.take_look().has_value());
-  EXPECT_FALSE(pipeline_.take_look().has_value());
+  EXPECT_TRUE(pipeline_.has_looked());
+  pipeline_.take_look();
+  EXPECT_FALSE(pipeline_.has_looked());
   EXPECT_EQ(pipeline_.unfit(), "");
   pipeline_.look(now_);
   EXPECT_TRUE(take("$-1\r\n-READONLY no\r\n:0\r\n" + durability));
@@ -267,7 +270,8 @@ TEST_F(RedisProxyPipelineTest, AnErrorFailsItsOwnHitsAndTheNextLookSeesWhetherAl
       verdicts_after(known_, {"/a", "/b"}, ":1\r\n-MOVED 1 127.0.0.1:1\r\n-ERR Connection timed out\r\n"),
       ElementsAre(Verdict::not_counted(), Verdict::perhaps_counted()));
   EXPECT_EQ(pipeline_.unfit(), "");
-  EXPECT_EQ(pipeline_.take_trouble()->key, redis_key(known_));
+  ASSERT_TRUE(pipeline_.has_trouble());
+  EXPECT_EQ(pipeline_.take_trouble().key, redis_key(known_));
   pipeline_.look(now_);
   EXPECT_TRUE(take("+PONG\r\n$-1\r\n-MOVED 1 127.0.0.1:1\r\n:0\r\n"));
   EXPECT_THAT(pipeline_.unfit(), HasSubstr("MOVED"));
