@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <map>
 #include <string>
 #include <thread>
 #include <vector>
@@ -513,6 +514,28 @@ TEST_F(StorePlaceTest, AStoreThatWasMovedAwayIsNotReadyAndRefusesUntilItIsBack) 
   EXPECT_THAT(service.program->standard_error(),
               AllOf(HasSubstr("warning not ready: " + path("data") + " was removed or replaced"),
                     HasSubstr("ready: " + path("data") + " is in its place again")));
+}
+
+TEST_F(StorePlaceTest, AStoreThatTookItsPlaceIsLeftAloneAtTheEnd) {
+  make_store("other");
+  const std::string token = make_store("data");
+  Service service = serve("data");
+  EXPECT_EQ(Caller(service.door).count("/0", token), 2);
+  fs::rename(path("data"), path("moved"));
+  fs::rename(path("other"), path("data"));
+  const auto all = [&] {
+    std::map<std::string, std::string> files;
+    for (const auto& entry : fs::recursive_directory_iterator(path("data"))) {
+      files[entry.path()] = entry.is_regular_file() ? contents(entry.path()) : "";
+    }
+    return files;
+  };
+  const auto before = all();
+  wait_readyz(service.health, 503, "was removed or replaced");
+  end(service);
+  EXPECT_EQ(all(), before);
+  Service moved = serve("moved");
+  EXPECT_EQ(Caller(moved.door).count("/0", token), 3);
 }
 
 TEST_F(StorePlaceTest, AStoreThatWasRemovedIsNotReady) {

@@ -25,8 +25,8 @@ namespace tracker::app {
 const char* const about_backup =
     "Asks the process that serves the store, by the socket admin.sock in its directory, and need not stop "
     "it; if none does, it reads the store itself. Everything that was answered before is in the backup. It "
-    "is "
-    "made where you see TO, and every block of it is looked at before it is called done. On the disk of the "
+    "is made where you see TO, and every block of it is looked at before it is called done. On the disk of "
+    "the "
     "store it shares files with it, and so takes little room; copy it elsewhere by any means.\n\n"
     "  tracker backup /backups/monday                        of ./tracker-data\n"
     "  tracker backup /backups/monday --store rocksdb:/srv   of another one\n"

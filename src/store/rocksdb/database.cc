@@ -248,7 +248,7 @@ void Database::close() {
     const auto last_commit = is_synced ? read_commit_facts(*db_).number : 0;
     const bool is_closed = db_->Close().ok();
     db_.reset();
-    if (is_synced && is_closed && files_->lacking() == 0) end_run(last_commit);
+    if (is_synced && is_closed && files_->lacking() == 0 && marks_end_) end_run(last_commit);
   } catch (const StoreError& error) {
     db_.reset();
     runtime::log_warning("the end of the store in " + directory_ + " is not marked: " + error.what());

@@ -101,6 +101,9 @@ class Database {
   /// that, and answers the path of the table. It holds the files of this database under the same names.
   std::optional<std::string> own_damage(const std::string& found);
 
+  /// Its files are not at their path any more: the next close marks nothing there. Before it is destroyed.
+  void leave_end_unmarked() noexcept { marks_end_ = false; }
+
   /// What reads have found damaged.
   DamagedTables& damaged_tables() noexcept { return damaged_tables_; }
 
@@ -121,6 +124,7 @@ class Database {
   RunMark mark_;  // before it is armed: whoever opens it; then: whoever makes a log, one after the other
   std::atomic<int> lacking_at_open_ = 0;  // the last try to open it again
   DamagedTables damaged_tables_;
+  std::atomic<bool> marks_end_ = true;
 
   mutable std::shared_mutex in_use_;  // exclusive: to open and close
   std::shared_ptr<WatchedFileSystem> files_;

@@ -31,6 +31,10 @@ struct RocksDbStore::Parts {
     directory.keep();
     watch.emplace(directory, database.damaged_tables());
   }
+  /// What is in its place now, if it is not there, is somebody else's.
+  ~Parts() {
+    if (directory.why_not_in_place()) database.leave_end_unmarked();
+  }
 
   static RocksDbSettings with_absolute_path(RocksDbSettings settings, const DataDirectory& directory) {
     settings.directory = directory.path();
