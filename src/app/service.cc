@@ -42,10 +42,7 @@ void require_descriptors(std::size_t threads) {
 }
 
 void require_free(const std::string& flag, const runtime::Address& address) {
-  static_cast<void>(listening(flag, address, [&] {
-    boost::asio::io_context not_run;
-    return runtime::listen(not_run, address);
-  }));
+  listening(flag, address, [&] { runtime::require_free(address); });
 }
 
 bool is_loopback(const std::string& flag, const runtime::Address& address) {

@@ -33,6 +33,11 @@ Acceptor bind(boost::asio::io_context& context, const Endpoint& endpoint, bool s
   // some the socket becomes writable, so that slow is not mistaken for stopped.
   acceptor.set_option(NotSentLowWater(not_sent_bytes_max));
   acceptor.bind(endpoint);
+  return acceptor;
+}
+
+Acceptor open(boost::asio::io_context& context, const Endpoint& endpoint, bool share) {
+  auto acceptor = bind(context, endpoint, share);
   acceptor.listen();
   acceptor.non_blocking(true);
   return acceptor;
@@ -73,7 +78,7 @@ std::vector<Acceptor> listen(boost::asio::io_context& context, const std::vector
   std::vector<Acceptor> acceptors;
   for (auto endpoint : endpoints) {
     if (!acceptors.empty()) endpoint.port(acceptors.front().local_endpoint().port());
-    acceptors.push_back(bind(context, endpoint, false));
+    acceptors.push_back(open(context, endpoint, false));
   }
   return acceptors;
 }
@@ -112,6 +117,11 @@ std::vector<Acceptor> listen(boost::asio::io_context& context, const Address& ad
   }
 }
 
+void require_free(const Address& address) {
+  boost::asio::io_context not_run;
+  for (const auto& endpoint : resolve_all(address)) static_cast<void>(bind(not_run, endpoint, false));
+}
+
 std::vector<std::vector<Acceptor>> listen_shared(const std::vector<boost::asio::io_context*>& contexts,
                                                  const Address& address) {
   std::vector<std::vector<Acceptor>> acceptors;
@@ -121,7 +131,7 @@ std::vector<std::vector<Acceptor>> listen_shared(const std::vector<boost::asio::
   const auto endpoints = endpoints_of(acceptors.front());
   for (std::size_t i = 1; i < contexts.size(); ++i) {
     auto& of_this_context = acceptors.emplace_back();
-    for (const auto& endpoint : endpoints) of_this_context.push_back(bind(*contexts[i], endpoint, true));
+    for (const auto& endpoint : endpoints) of_this_context.push_back(open(*contexts[i], endpoint, true));
   }
   return acceptors;
 }

@@ -29,6 +29,10 @@ std::vector<Endpoint> resolve_all(const Address& address);
 std::vector<Endpoint> without_unusable_ipv6(std::vector<Endpoint> endpoints,
                                             const std::function<bool(const Endpoint&)>& can_listen);
 
+/// Throws boost::system::system_error if listen() would now, since somebody listens there, for instance. Nobody can
+/// connect meanwhile.
+void require_free(const Address& address);
+
 /// Listens on `address` alone, by one acceptor for each of its numbers, all on the same port. Throws
 /// boost::system::system_error; a port that anybody listens on already is an error, also where that program would
 /// share it. Not blocking; port 0 takes one that is free on all of them.
