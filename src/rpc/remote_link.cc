@@ -167,12 +167,11 @@ void RemoteLink::mint(domain::Deadline deadline, counter::MintReply& reply) {
 
 void RemoteLink::send_waiting() {
   waits_until_.reset();
-  send_waiting_mints();
+  if (!waiting_mints_.empty()) send_waiting_mints();
   if (is_open() && stream_->has_room() && !waiting_.empty()) send_message();
 }
 
 void RemoteLink::send_waiting_mints() {
-  if (waiting_mints_.empty()) return;
   for (const auto& [deadline, reply] : std::exchange(waiting_mints_, {})) {
     if (deadline <= Clock::now()) {
       reply->on_minted(domain::Failure::not_done);
