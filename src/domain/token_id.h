@@ -2,7 +2,9 @@
 
 #include <array>
 #include <compare>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,6 +19,16 @@ struct TokenId {
   std::array<std::uint8_t, 16> bytes;
 
   auto operator<=>(const TokenId&) const = default;
+};
+
+/// For hash tables. A token id is a part of a hash already, so strangers cannot choose ids that fall together.
+struct TokenIdHash {
+  using is_avalanching = void;  // boost::unordered need not mix it further
+  std::size_t operator()(const TokenId& id) const noexcept {
+    std::size_t hash = 0;
+    std::memcpy(&hash, id.bytes.data() + 8, sizeof hash);
+    return hash;
+  }
 };
 
 /// The first 16 bytes of the SHA-256 (FIPS 180-4) of the token's 16 bytes. Any thread.

@@ -16,16 +16,6 @@ namespace {
 
 constexpr std::size_t shard_count = 64;
 
-/// A token id is a hash already.
-struct TokenIdHash {
-  using is_avalanching = void;
-  std::size_t operator()(const domain::TokenId& id) const noexcept {
-    std::size_t hash = 0;
-    std::memcpy(&hash, id.bytes.data() + 8, sizeof hash);
-    return hash;
-  }
-};
-
 /// Small, because there is one for each counter: the token stands in it by its number in the shard.
 struct CounterKey {
   const char* path;
@@ -50,7 +40,7 @@ struct CounterKeyHash {
 
 struct alignas(64) MemoryStore::Shard {
   std::mutex mutex;  // protects all that follows
-  boost::unordered_flat_map<domain::TokenId, std::uint32_t, TokenIdHash> tokens;
+  boost::unordered_flat_map<domain::TokenId, std::uint32_t, domain::TokenIdHash> tokens;
   boost::unordered_flat_map<CounterKey, std::int64_t, CounterKeyHash> counts;
   std::pmr::monotonic_buffer_resource paths;
 

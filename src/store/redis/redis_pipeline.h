@@ -2,7 +2,6 @@
 
 #include <boost/unordered/unordered_flat_set.hpp>
 #include <chrono>
-#include <cstring>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -16,16 +15,6 @@
 #include "store/redis/redis_settings.h"
 
 namespace tracker::store {
-
-/// A token id is a hash already.
-struct TokenIdHash {
-  using is_avalanching = void;
-  std::size_t operator()(const domain::TokenId& id) const noexcept {
-    std::size_t hash = 0;
-    std::memcpy(&hash, id.bytes.data() + 8, sizeof hash);
-    return hash;
-  }
-};
 
 /// Two ids for probing. No token has them (an id is a hash), and their keys are in the first and in the last slot of
 /// a Redis Cluster, which an ordinary node does not both have.
@@ -150,7 +139,8 @@ class RedisPipeline {
   std::vector<std::unique_ptr<RedisRound>> rounds_;  // all there are
   std::vector<RedisRound*> free_rounds_;
   std::vector<RedisRound*> touched_;  // with verdicts that were not delivered yet
-  boost::unordered_flat_set<domain::TokenId, TokenIdHash> known_;  // tokens that there were, not all of them
+  boost::unordered_flat_set<domain::TokenId, domain::TokenIdHash>
+      known_;  // of the tokens that there were, some
   std::string unfit_;
   domain::TokenId doubtful_ =
       far_probe_id;                // whose key is looked at, too: the last one that Redis was unfit for
