@@ -6,7 +6,6 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
 #include <memory>
 #include <sstream>
 #include <string>
@@ -33,16 +32,6 @@ using namespace std::string_literals;
 
 constexpr std::size_t mebibyte = 1024 * 1024;
 const std::string preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-
-std::size_t resident_bytes(pid_t process) {
-  std::ifstream status("/proc/" + std::to_string(process) + "/status");
-  for (std::string word; status >> word;) {
-    std::size_t kilobytes = 0;
-    if (word == "VmRSS:" && status >> kilobytes) return kilobytes << 10U;
-  }
-  ADD_FAILURE() << "its memory is not known";
-  return 0;
-}
 
 std::size_t open_files(pid_t process) {
   const std::filesystem::directory_iterator files("/proc/" + std::to_string(process) + "/fd");

@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <fstream>
 #include <string>
 
 #include "support/caller.h"
@@ -14,16 +13,6 @@ namespace tracker::tests {
 namespace {
 
 constexpr std::size_t path_bytes = 300;
-
-std::size_t resident_bytes(pid_t process) {
-  std::ifstream status("/proc/" + std::to_string(process) + "/status");
-  for (std::string word; status >> word;) {
-    std::size_t kilobytes = 0;
-    if (word == "VmRSS:" && status >> kilobytes) return kilobytes << 10U;
-  }
-  ADD_FAILURE() << "its memory is not known";
-  return 0;
-}
 
 void count_new_paths(RawClient& client, const std::string& token, int begin, int end) {
   constexpr int at_once = 100;

@@ -16,6 +16,7 @@
 #include <boost/process/extend.hpp>
 #include <boost/process/io.hpp>
 #include <boost/process/posix.hpp>
+#include <fstream>
 #include <sstream>
 #include <stdexcept>
 #include <string_view>
@@ -169,6 +170,15 @@ Outcome run_to_end(const Arguments& arguments, const Environment& environment) {
   Program program(arguments, environment);
   const std::optional<int> exit_code = program.wait_exit();
   return {exit_code, program.standard_output(), program.standard_error()};
+}
+
+std::size_t resident_bytes(pid_t process) {
+  std::ifstream status("/proc/" + std::to_string(process) + "/status");
+  for (std::string word; status >> word;) {
+    std::size_t kilobytes = 0;
+    if (word == "VmRSS:" && status >> kilobytes) return kilobytes << 10U;
+  }
+  throw std::runtime_error("the memory of process " + std::to_string(process) + " is not known");
 }
 
 std::map<std::string, Endpoint> listening_doors(const std::string& log) {

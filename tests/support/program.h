@@ -75,6 +75,9 @@ struct Outcome {
 };
 Outcome run_to_end(const Arguments& arguments, const Environment& environment = {});
 
+// How many bytes of memory a process has resident. Throws std::runtime_error if there is no such process.
+std::size_t resident_bytes(pid_t process);
+
 // The doors in the first complete `listening` line of a log; empty if there is none.
 std::map<std::string, Endpoint> listening_doors(const std::string& log);
 
