@@ -69,8 +69,7 @@ void CountingService::set_readiness(const std::string& why_not) {
 void CountingService::announce_end(const std::string& why) {
   boost::asio::post(loop_, [this, why] {
     why_ending_ = why;
-    for (const auto& connection : std::vector(connections_.begin(), connections_.end()))
-      connection->announce_end();
+    for (const auto& connection : connections()) connection->announce_end();
   });
 }
 

@@ -77,6 +77,7 @@ void RemoteLink::connect() {
       become_unready(" is not reachable: " + trouble);
       return connect_later(backoff_.next());
     }
+    connected_at_ = Clock::now();
     stream_ =
         std::make_shared<RemoteStream>(*this, worker_, std::move(socket), settings_.calls_per_connection);
     stream_->start(name(), settings_.version);
@@ -92,7 +93,7 @@ void RemoteLink::connect_later(std::chrono::milliseconds pause) {
 
 /// How long to wait before a connection that was open is replaced.
 std::chrono::milliseconds RemoteLink::pause_after_open() {
-  if (Clock::now() - opened_at_ >= lasts) {
+  if (Clock::now() - connected_at_ >= lasts) {
     backoff_.reset();
     at_once_ = true;
   }

@@ -77,8 +77,8 @@ class RemoteLink {
   boost::asio::steady_timer waiting_timer_;
   boost::asio::steady_timer connect_timer_;
   runtime::Backoff backoff_;
-  Clock::time_point opened_at_;
-  bool at_once_ = true;  // the next connection that was open is replaced without a pause
+  Clock::time_point connected_at_;  // the last time
+  bool at_once_ = true;             // the next connection that was open is replaced without a pause
 
   mutable std::mutex mutex_;
   std::string why_not_ready_;  // mutex_
