@@ -1,6 +1,7 @@
 // Fuzzes what reads batches of hits and verdicts. What can be read must be the same to protobuf's own code, where that
 // can read it, too; and is written, and must be read again as the same.
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +13,16 @@
 namespace {
 
 using namespace tracker;
+
+std::optional<std::string_view> batch_in(std::string_view message) {
+  const auto request = rpc::read_track_request(message);
+  return request ? request->batch : std::nullopt;
+}
+
+std::optional<std::string_view> verdicts_in(std::string_view message) {
+  const auto response = rpc::read_track_response(message);
+  return response ? response->verdicts : std::nullopt;
+}
 
 void compare_with_protobuf(std::string_view input, const rpc::BatchHead& head, const domain::HitBatch& hits) {
   v1::HitBatch protobuf;
@@ -55,7 +66,7 @@ void check_batch(std::string_view input) {
   const domain::HitBatch* batch = &hits;
   std::string written;
   rpc::append_batch(head, {&batch, 1}, written);
-  const auto again = rpc::batch_in(written);
+  const auto again = batch_in(written);
   require(again.has_value(), "what is written is a batch");
   rpc::BatchHead read_head;
   domain::HitBatch read;
@@ -74,7 +85,7 @@ void check_verdicts(std::string_view input, std::size_t batch_size) {
   compare_with_protobuf(input, number, verdicts);
   std::string written;
   rpc::append_verdicts(number, verdicts, batch_size, written);
-  const auto message = rpc::verdicts_in(written);
+  const auto message = verdicts_in(written);
   if (!message) return require(verdicts.empty() && number == 0, "what is written are verdicts");
   std::uint64_t read_number = 0;
   std::vector<domain::HitVerdict> read;

@@ -22,8 +22,8 @@ std::string bytes_of(const domain::HitBatch& hits) {
 bool read_hits(const std::string& bytes, domain::HitBatch& hits) {
   hits.clear();
   rpc::BatchHead head;
-  const auto batch = rpc::batch_in(bytes);
-  return batch && rpc::read_batch(*batch, head, hits);
+  const auto request = rpc::read_track_request(bytes);
+  return request && request->batch && rpc::read_batch(*request->batch, head, hits);
 }
 
 bool same_hits(const domain::HitBatch& a, const domain::HitBatch& b) {
@@ -77,8 +77,8 @@ std::vector<HitVerdict> some_verdicts(std::size_t size) {
 
 bool read_verdicts(const std::string& bytes, std::size_t size, std::vector<HitVerdict>& verdicts) {
   std::uint64_t number = 0;
-  const auto message = rpc::verdicts_in(bytes);
-  return message && rpc::read_verdicts(*message, size, number, verdicts);
+  const auto response = rpc::read_track_response(bytes);
+  return response && response->verdicts && rpc::read_verdicts(*response->verdicts, size, number, verdicts);
 }
 
 bool same_verdicts(const std::vector<HitVerdict>& a, const std::vector<HitVerdict>& b) {

@@ -38,9 +38,11 @@ CounterDoor::CounterDoor(boost::asio::io_context& control, boost::asio::io_conte
                          const runtime::Address& address, counter::Counter& counter,
                          const rpc::CounterServerSettings& settings)
     : counter_(counter),
-      server_(
-          listening("--counter-addr", address,
-                    [&] { return std::make_unique<rpc::CounterServer>(loop, address, counter, settings); })),
+      server_(listening("--counter-addr", address,
+                        [&] {
+                          return std::make_unique<rpc::CounterServer>(std::vector{&loop}, address, counter,
+                                                                      settings);
+                        })),
       timer_(control) {
   follow_readiness();
 }

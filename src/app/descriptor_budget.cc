@@ -14,7 +14,7 @@ constexpr std::size_t least_connections = 16;
 std::size_t descriptors_of(const ConnectionBudget& budget) {
   const rpc::CounterServerSettings counter{.version = {}, .connections_max = budget.counter};
   return budget.http + budget.http_refused + budget.counter + budget.counter_envoys +
-         (budget.counter > 0 ? counter.unsorted_connections_max() : 0);
+         (budget.counter > 0 ? counter.unknown_connections_max() : 0);
 }
 
 }  // namespace

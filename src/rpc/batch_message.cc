@@ -4,7 +4,6 @@
 #include <cstring>
 #include <limits>
 
-#include <tracker/v1/counting.pb.h>
 #include "rpc/wire_format.h"
 
 namespace tracker::rpc {
@@ -15,35 +14,72 @@ using Kind = domain::Verdict::Kind;
 
 constexpr std::size_t id_bytes = sizeof(domain::TokenId);
 
+// Field numbers and values of counting.proto.
+namespace track_request {
+constexpr std::uint32_t opening = 1;
+constexpr std::uint32_t batch = 2;
+}  // namespace track_request
+namespace track_response {
+constexpr std::uint32_t opening = 1;
+constexpr std::uint32_t verdicts = 2;
+constexpr std::uint32_t readiness = 3;
+}  // namespace track_response
+namespace opening {
+constexpr std::uint32_t version = 1;
+}
+namespace readiness {
+constexpr std::uint32_t why_not = 1;
+}
+namespace hit_batch {
+constexpr std::uint32_t number = 1;
+constexpr std::uint32_t deadline_ms = 2;
+constexpr std::uint32_t ids = 3;
+constexpr std::uint32_t paths = 4;
+constexpr std::uint32_t path_bytes = 5;
+}  // namespace hit_batch
+namespace verdicts_message {
+constexpr std::uint32_t number = 1;
+constexpr std::uint32_t hits = 2;
+constexpr std::uint32_t kinds = 3;
+constexpr std::uint32_t counts = 4;
+}  // namespace verdicts_message
+namespace mint_response {
+constexpr std::uint32_t token = 1;
+}
+enum WireKind : char {
+  counted_kind = 0,
+  unknown_token_kind = 1,
+  not_counted_kind = 2,
+  perhaps_counted_kind = 3
+};
+
 char to_wire(Kind kind) {
   switch (kind) {
     case Kind::counted:
-      return v1::VERDICT_KIND_COUNTED;
+      return counted_kind;
     case Kind::unknown_token:
-      return v1::VERDICT_KIND_UNKNOWN_TOKEN;
+      return unknown_token_kind;
     case Kind::not_counted:
-      return v1::VERDICT_KIND_NOT_COUNTED;
+      return not_counted_kind;
     case Kind::perhaps_counted:
       break;
   }
-  return v1::VERDICT_KIND_PERHAPS_COUNTED;
+  return perhaps_counted_kind;
 }
 
+/// A kind of a later version tells nothing for certain.
 Kind from_wire(char kind) {
   switch (kind) {
-    case v1::VERDICT_KIND_COUNTED:
+    case counted_kind:
       return Kind::counted;
-    case v1::VERDICT_KIND_UNKNOWN_TOKEN:
+    case unknown_token_kind:
       return Kind::unknown_token;
-    case v1::VERDICT_KIND_NOT_COUNTED:
+    case not_counted_kind:
       return Kind::not_counted;
     default:
       return Kind::perhaps_counted;
   }
 }
-
-constexpr std::uint32_t batch_field = v1::TrackRequest::kBatchFieldNumber;
-constexpr std::uint32_t verdicts_field = v1::TrackResponse::kVerdictsFieldNumber;
 
 /// Makes `out` longer by so much; answers where that begins.
 char* room_for(std::size_t size, std::string& out) {
@@ -51,23 +87,103 @@ char* room_for(std::size_t size, std::string& out) {
   return out.data() + out.size() - size;
 }
 
-std::optional<std::string_view> only_field(std::uint32_t number, std::string_view message) {
+void append_bytes(std::uint32_t field, std::string_view bytes, std::string& out) {
+  char* at = room_for(wire::field_bytes(field, bytes.size()), out);
+  wire::write_bytes(bytes, wire::write_head(field, bytes.size(), at));
+}
+
+/// A message within a message. One that is empty is there all the same.
+void append_message(std::uint32_t field, std::string_view message, std::string& out) {
+  if (!message.empty()) return append_bytes(field, message, out);
+  out += {static_cast<char>(wire::tag(field, wire::Type::bytes)), '\0'};
+}
+
+std::string text_message(std::uint32_t field, std::string_view text) {
+  std::string message;
+  append_bytes(field, text, message);
+  return message;
+}
+
+/// Keeps the bytes of a field that may come once. Answers false if it came before, or is none of bytes.
+bool take_once(const wire::Fields& fields, std::optional<std::string_view>& bytes) {
+  if (bytes || fields.type() != wire::Type::bytes) return false;
+  bytes = fields.bytes();
+  return true;
+}
+
+/// The text in a message that holds one text: empty if it holds none. Nothing: malformed.
+std::optional<std::string_view> text_in(std::string_view message, std::uint32_t field) {
+  std::optional<std::string_view> text;
   wire::Fields fields(message);
-  if (!fields.next() || fields.number() != number || fields.type() != wire::Type::bytes ||
-      !fields.rest().empty()) {
-    return std::nullopt;
+  while (fields.next()) {
+    if (fields.number() == field && !take_once(fields, text)) return std::nullopt;
   }
-  return fields.bytes();
+  if (fields.broken()) return std::nullopt;
+  return text.value_or("");
+}
+
+/// Replaces the bytes of a message that holds one text by that text. Answers false if it is malformed.
+bool to_text(std::optional<std::string_view>& message, std::uint32_t field) {
+  if (!message) return true;
+  message = text_in(*message, field);
+  return message.has_value();
 }
 
 }  // namespace
 
-std::optional<std::string_view> batch_in(std::string_view message) {
-  return only_field(batch_field, message);
+std::optional<TrackRequest> read_track_request(std::string_view message) {
+  TrackRequest request;
+  wire::Fields fields(message);
+  while (fields.next()) {
+    const bool is_opening = fields.number() == track_request::opening;
+    if (is_opening && !take_once(fields, request.opening_version)) return std::nullopt;
+    if (fields.number() == track_request::batch && !take_once(fields, request.batch)) return std::nullopt;
+  }
+  if (fields.broken() || !to_text(request.opening_version, opening::version)) return std::nullopt;
+  return request;
 }
 
-std::optional<std::string_view> verdicts_in(std::string_view message) {
-  return only_field(verdicts_field, message);
+void append_opening_request(std::string_view version, std::string& out) {
+  append_message(track_request::opening, text_message(opening::version, version), out);
+}
+
+std::optional<TrackResponse> read_track_response(std::string_view message) {
+  TrackResponse response;
+  wire::Fields fields(message);
+  while (fields.next()) {
+    std::optional<std::string_view>* field = nullptr;
+    if (fields.number() == track_response::opening) field = &response.opening_version;
+    if (fields.number() == track_response::verdicts) field = &response.verdicts;
+    if (fields.number() == track_response::readiness) field = &response.why_not_ready;
+    if (field != nullptr && !take_once(fields, *field)) return std::nullopt;
+  }
+  if (fields.broken() || !to_text(response.opening_version, opening::version) ||
+      !to_text(response.why_not_ready, readiness::why_not)) {
+    return std::nullopt;
+  }
+  return response;
+}
+
+void append_opening_response(std::string_view version, std::string_view why_not_ready, std::string& out) {
+  append_message(track_response::opening, text_message(opening::version, version), out);
+  append_readiness(why_not_ready, out);
+}
+
+void append_readiness(std::string_view why_not_ready, std::string& out) {
+  append_message(track_response::readiness, text_message(readiness::why_not, why_not_ready), out);
+}
+
+void append_minted(const domain::Token& token, std::string& out) {
+  append_bytes(mint_response::token, {reinterpret_cast<const char*>(token.bytes.data()), token.bytes.size()},
+               out);
+}
+
+std::optional<domain::Token> read_minted(std::string_view message) {
+  domain::Token token{};
+  const auto bytes = text_in(message, mint_response::token);
+  if (!bytes || bytes->size() != token.bytes.size()) return std::nullopt;
+  std::copy(bytes->begin(), bytes->end(), token.bytes.begin());
+  return token;
 }
 
 void append_batch(const BatchHead& head, std::span<const domain::HitBatch* const> batches, std::string& out) {
@@ -80,23 +196,22 @@ void append_batch(const BatchHead& head, std::span<const domain::HitBatch* const
     for (std::size_t hit = 0; hit < batch->size(); ++hit)
       path_bytes += wire::varint_bytes(batch->path(hit).size());
   }
-  const std::size_t size = wire::number_bytes(v1::HitBatch::kNumberFieldNumber, head.number) +
-                           wire::number_bytes(v1::HitBatch::kDeadlineMsFieldNumber, head.deadline_ms) +
-                           wire::field_bytes(v1::HitBatch::kIdsFieldNumber, ids) +
-                           wire::field_bytes(v1::HitBatch::kPathsFieldNumber, paths) +
-                           wire::field_bytes(v1::HitBatch::kPathBytesFieldNumber, path_bytes);
-  char* at = room_for(wire::field_bytes(batch_field, size), out);
-  at = wire::write_head(batch_field, size, at);
-  at = wire::write_number(v1::HitBatch::kNumberFieldNumber, head.number, at);
-  at = wire::write_number(v1::HitBatch::kDeadlineMsFieldNumber, head.deadline_ms, at);
-  at = wire::write_head(v1::HitBatch::kIdsFieldNumber, ids, at);
+  const std::size_t size =
+      wire::number_bytes(hit_batch::number, head.number) +
+      wire::number_bytes(hit_batch::deadline_ms, head.deadline_ms) + wire::field_bytes(hit_batch::ids, ids) +
+      wire::field_bytes(hit_batch::paths, paths) + wire::field_bytes(hit_batch::path_bytes, path_bytes);
+  char* at = room_for(wire::field_bytes(track_request::batch, size), out);
+  at = wire::write_head(track_request::batch, size, at);
+  at = wire::write_number(hit_batch::number, head.number, at);
+  at = wire::write_number(hit_batch::deadline_ms, head.deadline_ms, at);
+  at = wire::write_head(hit_batch::ids, ids, at);
   for (const auto* batch : batches) {
     const auto* its_ids = reinterpret_cast<const char*>(batch->ids().data());
     at = wire::write_bytes({its_ids, batch->size() * id_bytes}, at);
   }
-  at = wire::write_head(v1::HitBatch::kPathsFieldNumber, paths, at);
+  at = wire::write_head(hit_batch::paths, paths, at);
   for (const auto* batch : batches) at = wire::write_bytes(batch->paths(), at);
-  at = wire::write_head(v1::HitBatch::kPathBytesFieldNumber, path_bytes, at);
+  at = wire::write_head(hit_batch::path_bytes, path_bytes, at);
   for (const auto* batch : batches) {
     for (std::size_t hit = 0; hit < batch->size(); ++hit)
       at = wire::write_varint(batch->path(hit).size(), at);
@@ -113,19 +228,19 @@ bool read_batch(std::string_view batch, BatchHead& head, domain::HitBatch& hits)
     const bool is_bytes = fields.type() == wire::Type::bytes;
     const bool is_number = fields.type() == wire::Type::varint;
     switch (fields.number()) {
-      case v1::HitBatch::kNumberFieldNumber:
+      case hit_batch::number:
         if (is_number) head.number = fields.value();
         break;
-      case v1::HitBatch::kDeadlineMsFieldNumber:
+      case hit_batch::deadline_ms:
         if (is_number) head.deadline_ms = static_cast<std::uint32_t>(fields.value());
         break;
-      case v1::HitBatch::kIdsFieldNumber:
+      case hit_batch::ids:
         if (is_bytes) ids = fields.bytes();
         break;
-      case v1::HitBatch::kPathsFieldNumber:
+      case hit_batch::paths:
         if (is_bytes) paths = fields.bytes();
         break;
-      case v1::HitBatch::kPathBytesFieldNumber:  // in one piece, as protobuf writes them
+      case hit_batch::path_bytes:  // in one piece, as protobuf writes them
         if (!is_bytes || !path_bytes.empty()) return false;
         path_bytes = fields.bytes();
         break;
@@ -161,22 +276,21 @@ void append_verdicts(std::uint64_t number, std::span<const domain::HitVerdict> v
   }
   if (in_order) hits = 0;
   const std::size_t kinds = all_counted ? 0 : verdicts.size();
-  const std::size_t size = wire::number_bytes(v1::Verdicts::kNumberFieldNumber, number) +
-                           wire::field_bytes(v1::Verdicts::kHitsFieldNumber, hits) +
-                           wire::field_bytes(v1::Verdicts::kKindsFieldNumber, kinds) +
-                           wire::field_bytes(v1::Verdicts::kCountsFieldNumber, counts);
-  char* at = room_for(wire::field_bytes(verdicts_field, size), out);
-  at = wire::write_head(verdicts_field, size, at);
-  at = wire::write_number(v1::Verdicts::kNumberFieldNumber, number, at);
-  at = wire::write_head(v1::Verdicts::kHitsFieldNumber, hits, at);
+  const std::size_t size =
+      wire::number_bytes(verdicts_message::number, number) + wire::field_bytes(verdicts_message::hits, hits) +
+      wire::field_bytes(verdicts_message::kinds, kinds) + wire::field_bytes(verdicts_message::counts, counts);
+  char* at = room_for(wire::field_bytes(track_response::verdicts, size), out);
+  at = wire::write_head(track_response::verdicts, size, at);
+  at = wire::write_number(verdicts_message::number, number, at);
+  at = wire::write_head(verdicts_message::hits, hits, at);
   if (!in_order) {
     for (const auto& verdict : verdicts) at = wire::write_varint(verdict.hit, at);
   }
-  at = wire::write_head(v1::Verdicts::kKindsFieldNumber, kinds, at);
+  at = wire::write_head(verdicts_message::kinds, kinds, at);
   if (!all_counted) {
     for (const auto& verdict : verdicts) *at++ = to_wire(verdict.verdict.kind);
   }
-  at = wire::write_head(v1::Verdicts::kCountsFieldNumber, counts, at);
+  at = wire::write_head(verdicts_message::counts, counts, at);
   for (const auto& verdict : verdicts) {
     at = wire::write_varint(static_cast<std::uint64_t>(verdict.verdict.count), at);
   }
@@ -194,17 +308,17 @@ bool read_verdicts(std::string_view message, std::size_t batch_size, std::uint64
     const bool is_bytes = fields.type() == wire::Type::bytes;
     const bool is_number = fields.type() == wire::Type::varint;
     switch (fields.number()) {
-      case v1::Verdicts::kNumberFieldNumber:
+      case verdicts_message::number:
         if (is_number) number = fields.value();
         break;
-      case v1::Verdicts::kHitsFieldNumber:  // in one piece, as protobuf writes them
+      case verdicts_message::hits:  // in one piece, as protobuf writes them
         if (!is_bytes || !hits.empty()) return false;
         hits = fields.bytes();
         break;
-      case v1::Verdicts::kKindsFieldNumber:
+      case verdicts_message::kinds:
         if (is_bytes) kinds = fields.bytes();
         break;
-      case v1::Verdicts::kCountsFieldNumber:
+      case verdicts_message::counts:
         if (!is_bytes || !counts.empty()) return false;
         counts = fields.bytes();
         break;

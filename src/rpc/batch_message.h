@@ -9,12 +9,13 @@
 #include <vector>
 
 #include "domain/hit_batch.h"
+#include "domain/token.h"
 #include "domain/verdict.h"
 
 namespace tracker::rpc {
 
-// Between the columns in memory and the messages of proto/tracker/v1/counting.proto, in protobuf's wire format but
-// without its objects: these are what every hit goes through. The tests hold them to protobuf's own code. Pure.
+// The messages of proto/tracker/v1/counting.proto, to and from columns in memory, without protobuf's objects: every hit
+// goes through them. The tests hold this codec to protobuf's own. Pure.
 
 /// What HitBatch says besides its hits.
 struct BatchHead {
@@ -22,9 +23,30 @@ struct BatchHead {
   std::uint32_t deadline_ms = 0;
 };
 
-/// The HitBatch in a TrackRequest, or the Verdicts in a TrackResponse, that hold nothing else.
-std::optional<std::string_view> batch_in(std::string_view message);
-std::optional<std::string_view> verdicts_in(std::string_view message);
+/// What a TrackRequest holds, each at most once: the version in its Opening, and its HitBatch. One that holds nothing
+/// asks whether the counter is there.
+struct TrackRequest {
+  std::optional<std::string_view> opening_version;
+  std::optional<std::string_view> batch;
+};
+/// Nothing: the message is malformed. Fields of later versions are ignored.
+std::optional<TrackRequest> read_track_request(std::string_view message);
+void append_opening_request(std::string_view version, std::string& out);
+
+/// What a TrackResponse holds, each at most once. An empty reason for not being ready says that the counter is ready.
+struct TrackResponse {
+  std::optional<std::string_view> opening_version;
+  std::optional<std::string_view> verdicts;
+  std::optional<std::string_view> why_not_ready;
+};
+/// As read_track_request().
+std::optional<TrackResponse> read_track_response(std::string_view message);
+void append_opening_response(std::string_view version, std::string_view why_not_ready, std::string& out);
+void append_readiness(std::string_view why_not_ready, std::string& out);
+
+/// MintResponse.
+void append_minted(const domain::Token& token, std::string& out);
+std::optional<domain::Token> read_minted(std::string_view message);
 
 /// Appends a TrackRequest whose batch has the hits of all of these, of which there are some.
 void append_batch(const BatchHead& head, std::span<const domain::HitBatch* const> batches, std::string& out);

@@ -59,6 +59,16 @@ std::vector<const domain::HitBatch*> all_of(const std::vector<domain::HitBatch>&
   return all;
 }
 
+std::optional<std::string_view> batch_in(std::string_view message) {
+  const auto request = read_track_request(message);
+  return request ? request->batch : std::nullopt;
+}
+
+std::optional<std::string_view> verdicts_in(std::string_view message) {
+  const auto response = read_track_response(message);
+  return response ? response->verdicts : std::nullopt;
+}
+
 TEST(BatchMessage, HitsAreWrittenAsProtobufWritesThem) {
   for (const std::vector<int>& sizes : {std::vector{1}, {1, 1}, {100}, {3, 0, 500, 2}, {}}) {
     const auto batches = some_batches(sizes);
@@ -91,22 +101,78 @@ TEST(BatchMessage, HitsComeBackAsTheyWere) {
   }
 }
 
-TEST(BatchMessage, OnlyWhatHoldsNothingElseIsToldAtOnce) {
+TEST(BatchMessage, RequestsAreReadAsProtobufWritesThem) {
+  v1::TrackRequest request;
+  EXPECT_FALSE(read_track_request("")->opening_version);
+  EXPECT_FALSE(read_track_request("")->batch);
+  request.mutable_opening()->set_version("1.2.3");
+  EXPECT_EQ(read_track_request(request.SerializeAsString())->opening_version, "1.2.3");
+  request.mutable_batch()->set_number(1);
+  EXPECT_EQ(read_track_request(request.SerializeAsString())->batch, request.batch().SerializeAsString());
+  request.mutable_opening()->clear_version();
+  EXPECT_EQ(read_track_request(request.SerializeAsString())->opening_version, "");
+  const std::string later = request.SerializeAsString() + "\x98\x06\x01";  // field 99
+  EXPECT_TRUE(read_track_request(later)->batch);
+}
+
+TEST(BatchMessage, RequestsThatAreMalformedAreRefused) {
+  for (const std::string_view message : {"\n", "\x0A\x05x", "\x0A\x02\x0A\x05", "\x08\x01", "\x10\x01"})
+    EXPECT_FALSE(read_track_request(message)) << testing::PrintToString(message);
   v1::TrackRequest request;
   request.mutable_opening()->set_version("1");
-  EXPECT_FALSE(batch_in(request.SerializeAsString()));
-  request.mutable_batch()->set_number(1);
-  EXPECT_FALSE(batch_in(request.SerializeAsString()));
-  request.clear_opening();
-  EXPECT_TRUE(batch_in(request.SerializeAsString()));
-  EXPECT_FALSE(batch_in(request.SerializeAsString() + "\n"));
-  EXPECT_FALSE(batch_in(""));
+  EXPECT_FALSE(read_track_request(request.SerializeAsString() + request.SerializeAsString()))
+      << "two openings";
+}
+
+TEST(BatchMessage, ResponsesAreReadAsProtobufWritesThem) {
   v1::TrackResponse response;
+  EXPECT_FALSE(read_track_response("")->why_not_ready);
   response.mutable_readiness();
-  EXPECT_FALSE(verdicts_in(response.SerializeAsString()));
-  response.clear_readiness();
+  EXPECT_EQ(read_track_response(response.SerializeAsString())->why_not_ready, "");
+  response.mutable_readiness()->set_why_not("the disk is full");
+  response.mutable_opening()->set_version("1");
   response.mutable_verdicts()->add_counts(1);
-  EXPECT_TRUE(verdicts_in(response.SerializeAsString()));
+  const std::string message = response.SerializeAsString();
+  EXPECT_EQ(read_track_response(message)->opening_version, "1");
+  EXPECT_EQ(read_track_response(message)->why_not_ready, "the disk is full");
+  EXPECT_EQ(read_track_response(message)->verdicts, response.verdicts().SerializeAsString());
+  EXPECT_FALSE(read_track_response(message + message));
+}
+
+TEST(BatchMessage, ProtobufReadsWhatIsWritten) {
+  for (const std::string text : {"", "1.2.3"}) {
+    std::string message;
+    append_opening_request(text, message);
+    v1::TrackRequest request;
+    ASSERT_TRUE(request.ParseFromString(message));
+    EXPECT_TRUE(request.has_opening());
+    EXPECT_EQ(request.opening().version(), text);
+    message.clear();
+    append_opening_response(text, "", message);
+    v1::TrackResponse response;
+    ASSERT_TRUE(response.ParseFromString(message));
+    EXPECT_EQ(response.opening().version(), text);
+    EXPECT_TRUE(response.has_readiness());
+    message.clear();
+    append_readiness(text, message);
+    ASSERT_TRUE(response.ParseFromString(message));
+    EXPECT_FALSE(response.has_opening());
+    EXPECT_EQ(response.readiness().why_not(), text);
+  }
+}
+
+TEST(BatchMessage, TokensComeBackAsTheyWere) {
+  const auto token = domain::random_token();
+  std::string message;
+  append_minted(token, message);
+  EXPECT_EQ(read_minted(message), token);
+  v1::MintResponse response;
+  ASSERT_TRUE(response.ParseFromString(message));
+  EXPECT_EQ(response.SerializeAsString(), message);
+  EXPECT_FALSE(read_minted(""));
+  EXPECT_FALSE(read_minted(message.substr(0, message.size() - 1)));
+  response.set_token("short");
+  EXPECT_FALSE(read_minted(response.SerializeAsString()));
 }
 
 bool is_read(std::string_view batch) {

@@ -22,44 +22,42 @@ struct CounterServerSettings {
   std::size_t connections_max = 1'000;                // of all others
   std::chrono::milliseconds idle_deadline{600'000};   // of those others, without a call
 
-  /// Connections that have not said yet what they are.
-  std::size_t unsorted_connections_max() const noexcept {
+  /// Connections whose first settings have not come. The oldest makes way for the next.
+  std::size_t unknown_connections_max() const noexcept {
     return std::max<std::size_t>(16, connections_max / 4);
   }
 };
 
-/// The counter's gRPC door: manager_rpc.CounterService for everybody, grpc.health.v1.Health with Watch, and
-/// server reflection, by gRPC's library, which brings its own threads; and tracker.v1.Counting for tracker's
-/// own envoys, on an event loop (counter_listener.h tells them apart). What is above a bound of connections is closed at
-/// once; each kind has a bound of its own.
+/// The counter's gRPC port: manager_rpc.CounterService for everybody, grpc.health.v1.Health with Watch, server
+/// reflection, and tracker.v1.Counting for tracker's own envoys. A connection that is above its bound is closed at once;
+/// envoys and others have a bound each.
 class CounterServer {
  public:
-  /// Listens and serves, as soon as the loop runs. Throws boost::system::system_error if it cannot listen; the
-  /// port is never shared. `loop` and `counter` outlive the server.
-  CounterServer(boost::asio::io_context& loop, const runtime::Address& address, counter::Counter& counter,
-                const CounterServerSettings& settings);
+  /// Listens, and serves on these loops, among which it shares the connections, as soon as they run. Throws
+  /// boost::system::system_error if it cannot listen; the port is never shared. `loops` and `counter` outlive the
+  /// server.
+  CounterServer(const std::vector<boost::asio::io_context*>& loops, const runtime::Address& address,
+                counter::Counter& counter, const CounterServerSettings& settings);
 
-  /// Cuts off what is left. The loop has stopped.
+  /// Cuts off what is left. The loops have stopped.
   ~CounterServer();
 
   /// Where it listens, with the real port: on all the addresses of a name.
   const std::vector<runtime::Endpoint>& endpoints() const noexcept { return endpoints_; }
 
-  /// Tells health's watchers and the envoys whether hits can be counted now; an empty reason says that they
-  /// can. Call it as often as you like, from one thread.
+  /// Tells health's watchers and the envoys whether hits can be counted now. An empty reason says that they can. Any
+  /// thread.
   void set_readiness(const std::string& why_not);
 
-  /// Health says NOT_SERVING from now on; calls are still answered. In the thread of set_readiness().
+  /// Health says NOT_SERVING from now on. Calls are still answered. Any thread.
   void announce_end();
 
-  /// Refuses what comes now, answers what is under way, for `limit` at most, and then closes. Blocks; the loop runs.
+  /// Refuses what comes now, answers what is under way, for `limit` at most, and then closes. Blocks; the loops run.
   void drain(std::chrono::milliseconds limit);
 
  private:
   struct Parts;
   std::unique_ptr<Parts> parts_;
-  bool serving_ = false;  // as health was told
-  bool ending_ = false;   // announce_end() was called
   std::vector<runtime::Endpoint> endpoints_;
 };
 

@@ -1,6 +1,6 @@
 #include "rpc/library_logs.h"
 
-#include <grpc/support/log.h>
+#include <google/protobuf/stubs/logging.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -10,13 +10,12 @@
 namespace tracker::rpc {
 namespace {
 
-TEST(LibraryLogsTest, WhatGrpcSaysIsALineOfOursAndRare) {
+TEST(LibraryLogsTest, WhatProtobufSaysIsALineOfOursAndRare) {
   const tests::CapturedLog log;
   log_for_libraries();
-  gpr_set_log_verbosity(GPR_LOG_SEVERITY_ERROR);  // as its start does
-  for (int i = 0; i < 100; ++i) gpr_log(GPR_ERROR, "a peer sent\n%s", "\x1B[2J");
+  for (int i = 0; i < 100; ++i) GOOGLE_LOG(ERROR) << "a peer sent\n\x1B[2J";
   EXPECT_EQ(std::ranges::count(log.text(), '\n'), 10) << log.text();
-  EXPECT_NE(log.text().find("warning gRPC: a peer sent\\x0a\\x1b[2J\n"), std::string::npos) << log.text();
+  EXPECT_NE(log.text().find("warning protobuf: a peer sent\\x0a\\x1b[2J\n"), std::string::npos) << log.text();
 }
 
 }  // namespace

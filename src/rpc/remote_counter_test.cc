@@ -9,7 +9,7 @@
 #include <vector>
 
 #include <tracker/v1/counting.pb.h>
-#include "rpc/http2_connection.h"
+#include "rpc/grpc_connection.h"
 #include "runtime/deadlines.h"
 
 namespace tracker::rpc {
@@ -17,7 +17,7 @@ namespace tracker::rpc {
 using namespace std::chrono_literals;
 
 /// A counter that says what it is told, whatever it is asked.
-class ScriptedCounter final : public Http2Connection {
+class ScriptedCounter final : public GrpcConnection {
  public:
   struct Script {
     std::vector<v1::Verdicts> verdicts_;  // on each batch
@@ -26,19 +26,26 @@ class ScriptedCounter final : public Http2Connection {
     bool is_silent_ = false;
   };
   ScriptedCounter(runtime::Socket socket, const Script& script)
-      : Http2Connection(End::server, std::move(socket)), script_(script) {}
+      : GrpcConnection(End::server, std::move(socket), http2::Limits()), script_(script) {}
 
   int batches() const { return batches_; }
   bool is_lost() const { return lost_; }
   void say(const v1::Verdicts& verdicts) {
     v1::TrackResponse response;
     *response.mutable_verdicts() = verdicts;
-    send(track_, response);
+    answer(track_, response);
   }
 
  private:
-  void on_call(CallId call, std::string_view method, std::string_view /*timeout*/) override {
+  void answer(CallId call, const google::protobuf::MessageLite& response) {
+    response.AppendToString(&new_message());
+    send_message(call);
+    flush();
+  }
+  std::size_t on_call(CallId call, std::string_view method,
+                      std::optional<std::chrono::milliseconds> /*timeout*/) override {
     if (method == "/tracker.v1.Counting/Track") track_ = call;
+    return 1024;
   }
   void on_message(CallId call, std::string_view message) override {
     if (call != track_ || script_.is_silent_) return;
@@ -47,7 +54,7 @@ class ScriptedCounter final : public Http2Connection {
     v1::TrackResponse response;
     if (request.has_opening() && !script_.greets_) return;
     if (request.has_opening()) response.mutable_opening();
-    if (!request.has_batch()) return send(call, response);
+    if (!request.has_batch()) return answer(call, response);
     ++batches_;
     for (const auto& verdicts : script_.verdicts_) say(verdicts);
   }
@@ -55,8 +62,8 @@ class ScriptedCounter final : public Http2Connection {
     if (script_.dies_of_mints_) return close();
     v1::MintResponse response;
     response.set_token(std::string(16, 't'));
-    send(call, response);
-    finish(call, StatusCode::ok);
+    answer(call, response);
+    finish(call, {});
   }
   void on_lost(const std::string& /*reason*/) override { lost_ = true; }
 

@@ -20,13 +20,14 @@ constexpr auto ask_deadline = std::chrono::milliseconds(1'500);
 /// More than any hit's deadline.
 constexpr auto leaving_max = std::chrono::milliseconds(10'000);
 
+/// A window must hold a message of 8 MiB while less than half of it is given back.
+constexpr http2::Limits limits{.stream_window_bytes = 16 * 1024 * 1024,
+                               .connection_window_bytes = 16 * 1024 * 1024,
+                               .field_bytes_max = 64 * 1024};
+
 boost::system::result<domain::Token, domain::Failure> outcome(StatusCode code, bool not_processed,
-                                                              const std::string& bytes) {
-  domain::Token token{};
-  if (code == StatusCode::ok && bytes.size() == token.bytes.size()) {
-    std::copy(bytes.begin(), bytes.end(), token.bytes.begin());
-    return token;
-  }
+                                                              const std::optional<domain::Token>& token) {
+  if (code == StatusCode::ok && token) return *token;
   return code == StatusCode::unavailable || not_processed ? domain::Failure::not_done
                                                           : domain::Failure::perhaps_done;
 }
@@ -35,7 +36,7 @@ boost::system::result<domain::Token, domain::Failure> outcome(StatusCode code, b
 
 RemoteStream::RemoteStream(RemoteLink& link, boost::asio::io_context& worker, runtime::Socket socket,
                            std::uint32_t calls_max)
-    : Http2Connection(End::client, std::move(socket), calls_max),
+    : GrpcConnection(End::client, std::move(socket), limits, calls_max),
       link_(&link),
       ask_timer_(worker),
       silence_timer_(worker),
@@ -55,9 +56,8 @@ void RemoteStream::start(const std::string& authority, const std::string& versio
 
 void RemoteStream::on_connected() {
   track_ = begin_call(authority_, "/tracker.v1.Counting/Track").value();  // it is the first
-  v1::TrackRequest request;
-  request.mutable_opening()->set_version(version_);
-  Http2Connection::send(track_, request);
+  append_opening_request(version_, new_message());
+  send_message(track_);
 }
 
 void RemoteStream::give_up_after(std::chrono::milliseconds time, const std::string& reason) {
@@ -69,28 +69,21 @@ void RemoteStream::give_up_after(std::chrono::milliseconds time, const std::stri
 
 void RemoteStream::on_message(CallId call, std::string_view message) {
   if (link_ == nullptr) return;
-  const int size = static_cast<int>(message.size());
   if (call != track_) {
     const auto mint = mints_.find(call);
-    // A wrong one gives no token.
-    if (mint != mints_.end()) mint->second.response.ParseFromArray(message.data(), size);
+    if (mint != mints_.end()) mint->second.token = read_minted(message);
     return;
   }
-  auto verdicts = verdicts_in(message);
-  std::string written;
-  bool news = false;
-  if (!verdicts) {
-    if (!response_.ParseFromArray(message.data(), size)) return on_lost("it answers what makes no sense");
-    if (response_.has_opening() && !std::exchange(open_, true)) {
-      end_timer_.cancel();
-      ask_later();
-    }
-    if (response_.has_readiness()) counters_why_not_ = response_.readiness().why_not();
-    news = response_.has_opening() || response_.has_readiness();
-    written = response_.verdicts().SerializeAsString();
-    if (response_.has_verdicts()) verdicts = written;
+  const auto response = read_track_response(message);
+  if (!response) return on_lost("it answers what makes no sense");
+  if (response->opening_version && !std::exchange(open_, true)) {
+    end_timer_.cancel();
+    ask_later();
   }
-  if (verdicts && !take_verdicts(*verdicts)) return on_lost("it answers what was not asked");
+  if (response->why_not_ready) counters_why_not_ = *response->why_not_ready;
+  const bool news = response->opening_version || response->why_not_ready;
+  if (response->verdicts && !take_verdicts(*response->verdicts))
+    return on_lost("it answers what was not asked");
   hear(news);
 }
 
@@ -144,6 +137,7 @@ void RemoteStream::send(std::vector<Member>& members, domain::Deadline deadline)
   for (const auto& member : message.members) batches_.push_back(member.hits);
   append_batch({message.number, milliseconds_left(deadline, Clock::now())}, batches_, new_message());
   send_message(track_);
+  flush();
   watch();
 }
 
@@ -196,14 +190,16 @@ bool RemoteStream::mint(domain::Deadline deadline, counter::MintReply& reply) {
   const auto left = std::chrono::milliseconds(milliseconds_left(deadline, Clock::now()));
   const auto call = begin_call(authority_, "/tracker.v1.Counting/Mint", left);
   if (!call) return false;
-  mints_[*call] = {.reply = &reply, .deadline = deadline, .response = {}};
-  Http2Connection::send(*call, v1::MintRequest(), true);
+  mints_[*call] = {.reply = &reply, .deadline = deadline, .token = {}};
+  new_message();  // a MintRequest says nothing
+  send_message(*call, true);
+  flush();
   return true;
 }
 
 void RemoteStream::on_call_end(CallId call, const CallStatus& status) {
   if (call == track_) {
-    return on_lost(status.detail.empty() ? "it ended the stream" : status.detail);
+    return on_lost(status.status.message.empty() ? "it ended the stream" : status.status.message);
   }
   const auto mint = mints_.find(call);
   if (mint == mints_.end()) return;
@@ -211,7 +207,7 @@ void RemoteStream::on_call_end(CallId call, const CallStatus& status) {
   mints_.erase(mint);
   // It crossed the end of the connection, and nothing was done about it (RFC 9113, section 6.8).
   if (status.not_processed && peer_ends()) return link_->mint(its.deadline, *its.reply);
-  its.reply->on_minted(outcome(status.code, status.not_processed, its.response.token()));
+  its.reply->on_minted(outcome(status.status.code, status.not_processed, its.token));
   leave_if_done();
 }
 
@@ -223,7 +219,9 @@ void RemoteStream::ask_later() {
     if (error || self->link_ == nullptr || self->leaving_) return;
     if (self->in_flight_.unsettled == 0 && !self->asked_) {
       self->asked_ = Clock::now();
-      self->Http2Connection::send(self->track_, v1::TrackRequest());
+      self->new_message();  // an empty TrackRequest
+      self->send_message(self->track_);
+      self->flush();
       self->watch();
     }
     self->ask_later();

@@ -9,11 +9,10 @@
 #include <unordered_map>
 #include <vector>
 
-#include <tracker/v1/counting.pb.h>
 #include "counter/counter.h"
 #include "domain/verdict.h"
 #include "rpc/batch_message.h"
-#include "rpc/http2_connection.h"
+#include "rpc/grpc_connection.h"
 
 namespace tracker::rpc {
 
@@ -25,7 +24,7 @@ class RemoteLink;
 /// 2. One message of hits is on its way at a time.
 /// 3. A counter that is asked, by hits or every ask_pause by nothing, answers within a deadline or counts as silent;
 ///    one that stays silent is lost.
-class RemoteStream final : public Http2Connection {
+class RemoteStream final : public GrpcConnection {
  public:
   using Clock = std::chrono::steady_clock;
 
@@ -74,7 +73,7 @@ class RemoteStream final : public Http2Connection {
   struct Mint {
     counter::MintReply* reply;
     domain::Deadline deadline;
-    v1::MintResponse response;
+    std::optional<domain::Token> token;
   };
 
   void on_connected() override;
@@ -103,7 +102,6 @@ class RemoteStream final : public Http2Connection {
   bool silent_ = false;   // it has not answered in time
   bool leaving_ = false;  // it is given nothing more
   std::string counters_why_not_;
-  v1::TrackResponse response_;  // used again
   std::unordered_map<CallId, Mint> mints_;
 
   Message in_flight_;

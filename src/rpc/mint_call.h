@@ -1,0 +1,36 @@
+#pragma once
+
+#include <boost/system/result.hpp>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string_view>
+
+#include "domain/failure.h"
+#include "domain/token.h"
+#include "rpc/public_calls.h"
+
+namespace tracker::rpc {
+
+using Minted = boost::system::result<domain::Token, domain::Failure>;
+
+/// Has a token minted for a call that waits no longer than `time`. `answer` is called in the connection's thread, and is
+/// to finish the call. The mint has entered the flight by `caller`, and leaves it.
+void mint(ServerConnection& connection, GrpcConnection::CallId call, std::chrono::milliseconds time,
+          std::shared_ptr<Flight::Caller> caller,
+          std::function<void(ServerConnection& connection, GrpcConnection::CallId call, const Minted& minted)>
+              answer);
+
+/// tracker.v1.Counting/Mint.
+class MintCall final : public UnaryCall {
+ public:
+  MintCall(ServerConnection& connection, GrpcConnection::CallId id, std::chrono::milliseconds time)
+      : UnaryCall(connection, id), time_(time) {}
+
+ private:
+  void on_request(std::string_view request) override;
+
+  const std::chrono::milliseconds time_;
+};
+
+}  // namespace tracker::rpc

@@ -1,0 +1,128 @@
+#include "rpc/public_turn.h"
+
+#include <algorithm>
+#include <bit>
+#include <boost/asio/dispatch.hpp>
+#include <boost/asio/post.hpp>
+#include <span>
+#include <utility>
+
+#include "rpc/public_calls.h"
+#include "rpc/server_connection.h"
+
+namespace tracker::rpc {
+
+namespace {
+
+constexpr std::size_t free_batches_max = 4;
+constexpr std::size_t free_batch_bytes_max = 256 * 1024;
+
+/// Clients send what is left of their time, which differs from call to call. So that hits share batches it is rounded
+/// down, by less than an eighth.
+std::chrono::milliseconds rounded_down(std::chrono::milliseconds time) {
+  auto ms = static_cast<std::uint64_t>(time.count());
+  const std::size_t digits = std::bit_width(ms);
+  constexpr std::size_t digits_kept = 4;
+  if (digits > digits_kept) ms = ms >> (digits - digits_kept) << (digits - digits_kept);
+  return std::chrono::milliseconds(ms);
+}
+
+}  // namespace
+
+/// Hits of one turn that have the same deadline, and whose they are.
+class PublicTurn::Batch final : public counter::TrackReply {
+ public:
+  Batch(PublicTurn& turn, boost::asio::io_context& loop, std::shared_ptr<Flight::Caller> caller)
+      : turn_(turn), loop_(loop), caller_(std::move(caller)) {}
+
+  std::chrono::milliseconds time{};  // of the hits
+  domain::HitBatch hits;
+
+  void push(ServerConnection& connection, http2::StreamId call, const domain::TokenId& id,
+            std::string_view path) {
+    hits.push(id, path);
+    calls_.push_back({connection.self(), call});
+  }
+
+  /// On any thread; the calls are answered in the loop's.
+  void on_verdicts(std::span<const domain::HitVerdict> verdicts) override {
+    caller_->leave(verdicts.size());
+    if (loop_.get_executor().running_in_this_thread()) return settle(verdicts);
+    boost::asio::post(loop_, [this, copy = std::vector(verdicts.begin(), verdicts.end())] { settle(copy); });
+  }
+
+  void clear() {
+    hits.clear();
+    calls_.clear();
+    unsettled_ = 0;
+  }
+  void send(counter::Counter& counter) {
+    unsettled_ = hits.size();
+    counter.track(hits, *this);
+  }
+
+ private:
+  struct Call {
+    std::shared_ptr<ServerConnection> connection;
+    http2::StreamId id;
+  };
+
+  void settle(std::span<const domain::HitVerdict> verdicts) {
+    std::vector<std::shared_ptr<ServerConnection>> answered;
+    for (const auto& [hit, verdict] : verdicts) {
+      auto& [connection, call] = calls_[hit];
+      answer_update(*connection, call, verdict);
+      if (answered.empty() || answered.back() != connection) answered.push_back(std::move(connection));
+    }
+    unsettled_ -= verdicts.size();
+    if (unsettled_ == 0) turn_.take_back(std::unique_ptr<Batch>(this));
+    std::sort(answered.begin(), answered.end());
+    answered.erase(std::unique(answered.begin(), answered.end()), answered.end());
+    for (const auto& connection : answered) connection->flush();
+  }
+
+  PublicTurn& turn_;
+  boost::asio::io_context& loop_;
+  const std::shared_ptr<Flight::Caller> caller_;
+  std::vector<Call> calls_;
+  std::size_t unsettled_ = 0;
+};
+
+PublicTurn::PublicTurn(boost::asio::io_context& loop, counter::Counter& counter,
+                       std::shared_ptr<Flight> flight)
+    : loop_(loop), counter_(counter), caller_(std::make_shared<Flight::Caller>(std::move(flight))) {}
+
+PublicTurn::~PublicTurn() = default;
+
+bool PublicTurn::push(ServerConnection& connection, http2::StreamId call, std::chrono::milliseconds time,
+                      const domain::TokenId& id, std::string_view path) {
+  if (caller_->enter(1) == 0) return false;
+  if (open_.empty()) boost::asio::post(loop_, [this] { send(); });
+  batch_for(rounded_down(time)).push(connection, call, id, path);
+  return true;
+}
+
+PublicTurn::Batch& PublicTurn::batch_for(std::chrono::milliseconds time) {
+  for (const auto& batch : open_) {
+    if (batch->time == time) return *batch;
+  }
+  if (free_.empty()) free_.push_back(std::make_unique<Batch>(*this, loop_, caller_));
+  open_.push_back(std::move(free_.back()));
+  free_.pop_back();
+  Batch& batch = *open_.back();
+  batch.time = time;
+  batch.hits.set_deadline(std::chrono::steady_clock::now() + time);
+  return batch;
+}
+
+void PublicTurn::send() {
+  for (auto& batch : std::exchange(open_, {})) batch.release()->send(counter_);  // take_back() owns it again
+}
+
+void PublicTurn::take_back(std::unique_ptr<Batch> batch) {
+  if (free_.size() >= free_batches_max || batch->hits.bytes() > free_batch_bytes_max) return;
+  batch->clear();
+  free_.push_back(std::move(batch));
+}
+
+}  // namespace tracker::rpc

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "counter/counter.h"
+#include "domain/token_id.h"
+#include "http2/session.h"
+#include "rpc/flight.h"
+
+namespace tracker::rpc {
+
+class ServerConnection;
+
+/// The hits of public calls that came in one turn of an event loop. They go to the counter as one batch for each
+/// deadline that they have. Belongs to the loop's thread.
+class PublicTurn {
+ public:
+  PublicTurn(boost::asio::io_context& loop, counter::Counter& counter, std::shared_ptr<Flight> flight);
+  ~PublicTurn();
+
+  /// Has a hit of a call counted, which nobody waits for longer than `time`; the call is answered and finished when
+  /// its verdict comes. Answers false if too many hits are in flight: then nothing was done.
+  bool push(ServerConnection& connection, http2::StreamId call, std::chrono::milliseconds time,
+            const domain::TokenId& id, std::string_view path);
+
+  /// All public calls of the loop together, on their way into the flight.
+  const std::shared_ptr<Flight::Caller>& caller() const noexcept { return caller_; }
+
+ private:
+  class Batch;
+
+  Batch& batch_for(std::chrono::milliseconds time);
+  void send();
+  void take_back(std::unique_ptr<Batch> batch);
+
+  boost::asio::io_context& loop_;
+  counter::Counter& counter_;
+  const std::shared_ptr<Flight::Caller> caller_;  // all public calls of the loop together
+  std::vector<std::unique_ptr<Batch>> open_;      // of this turn
+  std::vector<std::unique_ptr<Batch>> free_;      // used again
+};
+
+}  // namespace tracker::rpc

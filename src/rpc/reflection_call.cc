@@ -1,0 +1,141 @@
+#include "rpc/reflection_call.h"
+
+#include <google/protobuf/descriptor.h>
+#include <google/protobuf/descriptor.pb.h>
+#include <manager_rpc.pb.h>
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "rpc/wire_format.h"
+
+namespace tracker::rpc {
+
+namespace {
+
+using google::protobuf::FileDescriptor;
+
+// grpc/reflection/v1/reflection.proto.
+namespace request_field {
+constexpr std::uint32_t file_by_filename = 3;
+constexpr std::uint32_t file_containing_symbol = 4;
+constexpr std::uint32_t file_containing_extension = 5;
+constexpr std::uint32_t all_extension_numbers_of_type = 6;
+constexpr std::uint32_t list_services = 7;
+}  // namespace request_field
+namespace response_field {
+constexpr std::uint32_t original_request = 2;
+constexpr std::uint32_t file_descriptor_response = 4;
+constexpr std::uint32_t list_services_response = 6;
+constexpr std::uint32_t error_response = 7;
+}  // namespace response_field
+
+constexpr std::array<std::string_view, 4> services{"manager_rpc.CounterService", "grpc.health.v1.Health",
+                                                   "grpc.reflection.v1.ServerReflection",
+                                                   "grpc.reflection.v1alpha.ServerReflection"};
+
+void append(std::uint32_t field, std::string_view bytes, std::string& out) {
+  std::string head(16, '\0');
+  head.resize(static_cast<std::size_t>(
+      wire::write_varint(bytes.size(), wire::write_varint(wire::tag(field, wire::Type::bytes), head.data())) -
+      head.data()));
+  out += head;
+  out += bytes;
+}
+
+/// The public interface's file and all that it imports, each after what it imports.
+std::vector<const FileDescriptor*> public_files() {
+  const FileDescriptor* file = manager_rpc::UpdateCounterRequest::descriptor()->file();
+  std::vector<const FileDescriptor*> files;
+  for (int i = 0; i < file->dependency_count(); ++i) files.push_back(file->dependency(i));
+  files.push_back(file);
+  return files;
+}
+
+const FileDescriptor* file_with_name(std::string_view name) {
+  for (const auto* file : public_files()) {
+    if (file->name() == name) return file;
+  }
+  return nullptr;
+}
+
+const FileDescriptor* file_with_symbol(std::string_view symbol) {
+  const auto* found =
+      google::protobuf::DescriptorPool::generated_pool()->FindFileContainingSymbol(std::string(symbol));
+  return found == nullptr ? nullptr : file_with_name(found->name());
+}
+
+void append_file(const FileDescriptor* file, std::string& response) {
+  std::string files;
+  for (const auto* each : public_files()) {
+    const bool wanted = each == file || file->package() == "manager_rpc";  // which imports all the others
+    if (!wanted) continue;
+    google::protobuf::FileDescriptorProto proto;
+    each->CopyTo(&proto);
+    append(1, proto.SerializeAsString(), files);
+  }
+  append(response_field::file_descriptor_response, files, response);
+}
+
+void append_services(std::string& response) {
+  std::string list;
+  for (const auto service : services) {
+    std::string entry;
+    append(1, service, entry);
+    append(1, entry, list);
+  }
+  append(response_field::list_services_response, list, response);
+}
+
+void append_error(StatusCode code, std::string_view message, std::string& response) {
+  std::string error{static_cast<char>(wire::tag(1, wire::Type::varint)), static_cast<char>(code)};
+  append(2, message, error);
+  append(response_field::error_response, error, response);
+}
+
+void append_answer(std::uint32_t question, std::string_view value, std::string& response) {
+  const FileDescriptor* file = nullptr;
+  switch (question) {
+    case request_field::list_services:
+      return append_services(response);
+    case request_field::file_by_filename:
+      file = file_with_name(value);
+      break;
+    case request_field::file_containing_symbol:
+      file = file_with_symbol(value);
+      break;
+    case request_field::file_containing_extension:
+    case request_field::all_extension_numbers_of_type:
+      return append_error(StatusCode::not_found, "proto3 has no extensions", response);
+    default:
+      return append_error(StatusCode::invalid_argument, "the request asks nothing", response);
+  }
+  if (file == nullptr)
+    return append_error(StatusCode::not_found, "there is no such file or symbol", response);
+  append_file(file, response);
+}
+
+}  // namespace
+
+void ReflectionCall::on_message(std::string_view message) {
+  connection_.take_more(id_);
+  std::uint32_t question = 0;
+  std::string_view value;
+  wire::Fields fields(message);
+  while (fields.next()) {
+    if (fields.type() != wire::Type::bytes || fields.number() < request_field::file_by_filename) continue;
+    question = fields.number();
+    value = fields.bytes();
+  }
+  if (fields.broken())
+    return connection_.finish(id_,
+                              {StatusCode::invalid_argument, "the request is not a ServerReflectionRequest"});
+  std::string& response = connection_.new_message();
+  append(response_field::original_request, message, response);
+  append_answer(question, value, response);
+  connection_.send_message(id_);
+}
+
+}  // namespace tracker::rpc

@@ -1,0 +1,220 @@
+#include "rpc/server_loop.h"
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <utility>
+
+namespace tracker::rpc {
+
+namespace {
+
+constexpr std::size_t mebibyte = 1024 * 1024;
+
+/// What all connections may keep of messages that have not come whole, and of answers that are not taken.
+constexpr std::size_t held_bytes_max = 128 * mebibyte;
+/// What one may keep of answers: those to several of the longest messages, of which an envoy sends one at a time.
+constexpr std::size_t unsent_bytes_max = 4 * mebibyte;
+constexpr std::size_t batch_bytes_max = 128 * mebibyte;
+/// Open calls of public clients, of all connections. A call takes about 2 KiB.
+constexpr std::size_t public_calls_max = 100'000;
+
+constexpr auto look_pause = std::chrono::seconds(1);
+/// For a client's first settings, the rest of a message, and the reading of answers.
+constexpr auto stalled_max = std::chrono::seconds(10);
+/// An envoy asks several times a second whether anybody is there.
+constexpr auto envoy_silent_max = std::chrono::seconds(60);
+/// Between the two steps of ending a connection that is idle: a call that crosses the first one is served.
+constexpr auto time_to_hear = std::chrono::seconds(2);
+
+}  // namespace
+
+ServerLoop::ServerLoop(boost::asio::io_context& loop, counter::Counter& counter,
+                       std::shared_ptr<Flight> flight, const CounterServerSettings& settings, ServerUse& use)
+    : loop_(loop),
+      counter_(counter),
+      flight_(std::move(flight)),
+      settings_(settings),
+      use_(use),
+      turn_(loop, counter, flight_),
+      look_timer_(loop) {
+  boost::asio::post(loop_, [this] { look_now_and_then(); });
+}
+
+ServerLoop::~ServerLoop() {
+  for (const auto& connection : connections_) connection->close();
+}
+
+std::vector<std::shared_ptr<ServerConnection>> ServerLoop::connections() const {
+  return {connections_.begin(), connections_.end()};
+}
+
+std::atomic<std::size_t>& ServerLoop::count_of(ServerConnection::Client client) {
+  switch (client) {
+    case ServerConnection::Client::unknown:
+      return use_.unknown_connections;
+    case ServerConnection::Client::public_:
+      return use_.public_connections;
+    case ServerConnection::Client::envoy:
+      break;
+  }
+  return use_.envoy_connections;
+}
+
+// Connections come and go.
+
+void ServerLoop::take(runtime::Socket socket) {
+  if (use_.unknown_connections >= settings_.unknown_connections_max()) drop_oldest_unknown();
+  const auto connection = std::make_shared<ServerConnection>(*this, std::move(socket));
+  connections_.insert(connection);
+  ++use_.unknown_connections;
+  connection->begin();
+}
+
+void ServerLoop::drop_oldest_unknown() {
+  std::shared_ptr<ServerConnection> oldest;
+  for (const auto& connection : connections_) {
+    if (connection->client() != ServerConnection::Client::unknown) continue;
+    if (oldest == nullptr || connection->began_at() < oldest->began_at()) oldest = connection;
+  }
+  if (oldest == nullptr) return;
+  drop(*oldest, "others wait, and it has not sent its first settings");
+}
+
+/// The client of a connection is known from now on.
+void ServerLoop::on_greeted(ServerConnection& connection) {
+  const bool is_envoy = connection.client() == ServerConnection::Client::envoy;
+  auto& count = count_of(connection.client());
+  --use_.unknown_connections;
+  ++count;
+  if (count > (is_envoy ? settings_.envoy_connections_max : settings_.connections_max)) {
+    full_log_.met(runtime::Clock::now(),
+                  is_envoy
+                      ? "there are " + std::to_string(settings_.envoy_connections_max) +
+                            " connections of envoys, the most that the port takes: others are closed at once"
+                      : "--counter-connections-max " + std::to_string(settings_.connections_max) +
+                            " is reached: other gRPC clients' connections are closed at once");
+    return connection.lose("there are too many connections");
+  }
+  if (ending_) {
+    connection.end();
+  } else if (!why_ending_.empty()) {
+    connection.announce_end();
+  }
+}
+
+void ServerLoop::leave(ServerConnection& connection, std::size_t held_bytes) {
+  held_bytes_ -= held_bytes;
+  --count_of(connection.client());
+  connections_.erase(connection.self());
+}
+
+bool ServerLoop::enter_call() {
+  if (++use_.public_calls <= public_calls_max) return true;
+  --use_.public_calls;
+  return false;
+}
+
+// What the service tells.
+
+void ServerLoop::set_readiness(const std::string& why_not) {
+  boost::asio::post(loop_, [this, why_not] {
+    if (why_not == why_not_ready_) return;
+    why_not_ready_ = why_not;
+    for (const auto& connection : connections()) connection->tell_readiness();
+  });
+}
+
+void ServerLoop::announce_not_serving() {
+  boost::asio::post(loop_, [this] {
+    not_serving_ = true;
+    for (const auto& connection : connections()) connection->tell_readiness();
+  });
+}
+
+void ServerLoop::announce_end(const std::string& why) {
+  boost::asio::post(loop_, [this, why] {
+    why_ending_ = why;
+    for (const auto& connection : connections()) {
+      connection->announce_end();
+      connection->tell_readiness();
+    }
+  });
+}
+
+void ServerLoop::end_connections() {
+  boost::asio::post(loop_, [this] {
+    ending_ = true;
+    for (const auto& connection : connections()) connection->end();
+  });
+}
+
+// What connections keep.
+
+void ServerLoop::on_held(ServerConnection& connection, std::size_t before) {
+  held_bytes_ += connection.held_bytes() - before;  // also where it becomes less
+  const bool too_many = held_bytes_ > held_bytes_max || connection.unsent_bytes() > unsent_bytes_max;
+  // Soon, but not now: whoever calls is still at work on a connection.
+  if (!too_many || std::exchange(dropping_, true)) return;
+  boost::asio::post(loop_, [this] {
+    dropping_ = false;
+    drop_who_keeps_most();
+  });
+}
+
+bool ServerLoop::enter_batch(std::size_t bytes) {
+  if (batch_bytes_ + bytes > batch_bytes_max) return false;
+  batch_bytes_ += bytes;
+  return true;
+}
+
+void ServerLoop::drop_who_keeps_most() {
+  std::vector<std::pair<runtime::Clock::time_point, std::shared_ptr<ServerConnection>>> stalled;
+  for (const auto& connection : connections()) {
+    if (connection->unsent_bytes() > unsent_bytes_max) {
+      drop(*connection, "it does not read its answers");
+    } else if (const auto since = connection->stalled_since()) {
+      stalled.emplace_back(*since, connection);
+    }
+  }
+  std::sort(stalled.begin(), stalled.end());
+  for (const auto& [since, connection] : stalled) {
+    if (held_bytes_ <= held_bytes_max) return;
+    drop(*connection, "others need the memory that its unfinished messages and unread answers take");
+  }
+}
+
+void ServerLoop::look_now_and_then() {
+  const auto now = runtime::Clock::now();
+  for (const auto& connection : connections()) look_at(*connection, now);
+  look_timer_.expires_after(look_pause);
+  look_timer_.async_wait([this](boost::system::error_code error) {
+    if (!error) look_now_and_then();
+  });
+}
+
+void ServerLoop::look_at(ServerConnection& connection, runtime::Clock::time_point now) {
+  using Client = ServerConnection::Client;
+  if (connection.client() == Client::unknown) {
+    if (now - connection.began_at() > stalled_max)
+      drop(connection, "its first settings did not come within 10 s");
+    return;
+  }
+  const auto since = connection.stalled_since();
+  if (since && now - *since > stalled_max)
+    return drop(connection, "for 10 s it owed the rest of a message, or did not read its answers");
+  if (connection.client() == Client::envoy) {
+    if (now - connection.heard_at() > envoy_silent_max) drop(connection, "it said nothing for 60 s");
+  } else if (connection.asked_to_end) {
+    if (now - *connection.asked_to_end > time_to_hear) connection.end();
+  } else if (!connection.has_calls() && now - connection.idle_since() > settings_.idle_deadline) {
+    connection.asked_to_end = now;
+    connection.announce_end();
+  }
+}
+
+void ServerLoop::drop(ServerConnection& connection, const std::string& reason) {
+  dropped_log_.met(runtime::Clock::now(), "a connection to the counter's port is dropped: " + reason);
+  connection.lose(reason);
+}
+
+}  // namespace tracker::rpc

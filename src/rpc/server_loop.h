@@ -1,0 +1,111 @@
+#pragma once
+
+#include <atomic>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "counter/counter.h"
+#include "rpc/counter_server.h"
+#include "rpc/flight.h"
+#include "rpc/public_turn.h"
+#include "rpc/server_connection.h"
+#include "runtime/bound_log.h"
+#include "runtime/listener.h"
+
+namespace tracker::rpc {
+
+/// How many connections and calls there are on all loops of one server. Any thread.
+struct ServerUse {
+  std::atomic<std::size_t> unknown_connections = 0;  // whose first settings have not come
+  std::atomic<std::size_t> public_connections = 0;
+  std::atomic<std::size_t> envoy_connections = 0;
+  std::atomic<std::size_t> public_calls = 0;
+
+  std::size_t connections() const noexcept {
+    return unknown_connections + public_connections + envoy_connections;
+  }
+};
+
+/// The connections that one event loop serves, what they may take, and the turn of their public calls. Belongs to that
+/// loop's thread, but for what says otherwise; destroyed when the loop has stopped.
+class ServerLoop {
+ public:
+  ServerLoop(boost::asio::io_context& loop, counter::Counter& counter, std::shared_ptr<Flight> flight,
+             const CounterServerSettings& settings, ServerUse& use);
+  ~ServerLoop();
+
+  boost::asio::io_context& context() noexcept { return loop_; }  // any thread
+
+  /// Serves a connection that was accepted.
+  void take(runtime::Socket socket);
+
+  // These four: any thread.
+  /// Tells every connection whether hits can be counted. An empty reason says that they can.
+  void set_readiness(const std::string& why_not);
+  /// Health says NOT_SERVING from now on.
+  void announce_not_serving();
+  /// Asks every client to make its calls elsewhere, and tells those that connect from now on why they should.
+  /// Calls that come all the same are served.
+  void announce_end(const std::string& why);
+  /// Ends every connection once what it has sent is answered, also those that come later.
+  void end_connections();
+
+  // For connections and their calls.
+  counter::Counter& counter() noexcept { return counter_; }
+  const std::shared_ptr<Flight>& flight() const noexcept { return flight_; }
+  const std::string& version() const noexcept { return settings_.version; }
+  std::chrono::milliseconds request_deadline() const noexcept { return settings_.request_deadline; }
+  /// Why hits cannot be counted here, or are better sent elsewhere. Empty: neither.
+  const std::string& why_not_ready() const noexcept {
+    return why_ending_.empty() ? why_not_ready_ : why_ending_;
+  }
+  /// As health tells it.
+  bool is_serving() const noexcept { return why_not_ready().empty() && !not_serving_; }
+  PublicTurn& turn() noexcept { return turn_; }
+  void on_greeted(ServerConnection& connection);
+  void leave(ServerConnection& connection, std::size_t held_bytes);
+  /// A public call begins. Answers false if there are too many.
+  bool enter_call();
+  void leave_call() { --use_.public_calls; }
+  /// What a connection keeps has changed, from so many bytes. Soon afterwards a connection that keeps too many of its
+  /// answers is dropped; if all together keep too much, those that have kept theirs longest are.
+  void on_held(ServerConnection& connection, std::size_t before);
+  /// A batch of an envoy goes to the counter. Answers false if batches of too many bytes are there.
+  bool enter_batch(std::size_t bytes);
+  void leave_batch(std::size_t bytes) noexcept { batch_bytes_ -= bytes; }
+
+ private:
+  void look_now_and_then();
+  void look_at(ServerConnection& connection, runtime::Clock::time_point now);
+  void drop_who_keeps_most();
+  void drop_oldest_unknown();
+  void drop(ServerConnection& connection, const std::string& reason);
+  std::atomic<std::size_t>& count_of(ServerConnection::Client client);
+  std::vector<std::shared_ptr<ServerConnection>> connections() const;
+
+  boost::asio::io_context& loop_;
+  counter::Counter& counter_;
+  const std::shared_ptr<Flight> flight_;
+  const CounterServerSettings settings_;
+  ServerUse& use_;
+  PublicTurn turn_;
+  std::unordered_set<std::shared_ptr<ServerConnection>> connections_;
+  std::string why_not_ready_;
+  std::string why_ending_;
+  bool not_serving_ = false;
+  bool ending_ = false;
+  std::size_t held_bytes_ = 0;   // of all connections
+  std::size_t batch_bytes_ = 0;  // that are with the counter
+  bool dropping_ = false;        // soon
+  boost::asio::steady_timer look_timer_;
+  runtime::BoundLog full_log_;
+  runtime::BoundLog dropped_log_;
+};
+
+}  // namespace tracker::rpc

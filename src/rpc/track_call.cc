@@ -1,0 +1,187 @@
+#include "rpc/track_call.h"
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <chrono>
+#include <utility>
+
+#include "domain/path.h"
+#include "rpc/batch_message.h"
+#include "rpc/server_loop.h"
+
+namespace tracker::rpc {
+
+namespace {
+
+/// More than an envoy sends ahead.
+constexpr std::size_t batches_in_flight_max = 64;
+constexpr std::size_t waiting_bytes_max = 1024 * 1024;
+/// Batches are used again; so many of them are kept for that, and none that takes more memory than this.
+constexpr std::size_t free_batches_max = 2;
+constexpr std::size_t free_batch_bytes_max = 256 * 1024;
+
+}  // namespace
+
+/// A batch under way. Used again.
+class TrackCall::Batch final : public counter::TrackReply {
+ public:
+  domain::HitBatch hits;
+  std::vector<std::uint32_t> numbers;  // the hits' in the message; none: they are those of the message
+  GrpcConnection::CallId call = 0;
+  std::uint64_t number = 0;
+  std::size_t size = 0;  // the message's, in hits
+  std::size_t unsettled = 0;
+  std::size_t bytes = 0;                    // that have entered the loop
+  boost::asio::io_context* loop = nullptr;  // the connection's
+  std::shared_ptr<Flight::Caller> caller;
+  std::shared_ptr<ServerConnection> connection;  // while it is under way
+
+  /// On any thread; it is answered in the connection's.
+  void on_verdicts(std::span<const domain::HitVerdict> verdicts) override {
+    caller->leave(verdicts.size());
+    const bool here = loop->get_executor().running_in_this_thread();
+    if (numbers.empty() && here) return answer(*this, verdicts);
+    std::vector<domain::HitVerdict> copy(verdicts.begin(), verdicts.end());
+    for (auto& verdict : copy) verdict.hit = numbers.empty() ? verdict.hit : numbers[verdict.hit];
+    if (here) return answer(*this, copy);
+    boost::asio::post(*loop, [this, copy = std::move(copy)] { answer(*this, copy); });
+  }
+
+  /// Keeps the first `max` of its hits whose path is not too long. Answers verdicts on the others, which are not counted.
+  std::vector<domain::HitVerdict> keep(std::size_t max) {
+    domain::HitBatch kept;
+    kept.set_deadline(hits.deadline());
+    std::vector<domain::HitVerdict> others;
+    for (std::uint32_t hit = 0; hit < hits.size(); ++hit) {
+      if (numbers.size() < max && hits.path(hit).size() <= domain::path_bytes_max) {
+        kept.push(hits.id(hit), hits.path(hit));
+        numbers.push_back(hit);
+      } else {
+        others.push_back({hit, domain::Verdict::not_counted()});
+      }
+    }
+    hits = std::move(kept);
+    return others;
+  }
+};
+
+TrackCall::TrackCall(ServerConnection& connection, GrpcConnection::CallId id)
+    : connection_(connection), id_(id) {}
+
+TrackCall::~TrackCall() = default;
+
+void TrackCall::on_message(std::string_view message) {
+  if (ended_) return connection_.take_more(id_);
+  const auto request = read_track_request(message);
+  bool understood = request.has_value() && (opened_ != request->opening_version.has_value());
+  if (understood && !opened_) {
+    opened_ = true;
+    why_not_ready_ = connection_.loop().why_not_ready();
+    append_opening_response(connection_.loop().version(), why_not_ready_, connection_.new_message());
+    connection_.send_message(id_);
+  } else if (understood && !request->batch) {  // it asks whether anybody is there
+    connection_.new_message();
+    connection_.send_message(id_);
+  }
+  if (understood && request->batch) understood = take_batch(*request->batch);
+  if (understood) return read_on();
+  misspoken_ = true;
+  take_no_more();
+}
+
+bool TrackCall::take_batch(std::string_view message) {
+  if (free_batches_.empty()) free_batches_.push_back(std::make_unique<Batch>());
+  Batch& batch = *free_batches_.back();
+  batch.hits.clear();
+  batch.numbers.clear();
+  BatchHead head;
+  if (!read_batch(message, head, batch.hits) || batch.hits.empty()) return false;
+  auto& loop = connection_.loop();
+  batch.call = id_;
+  batch.number = head.number;
+  batch.size = batch.unsettled = batch.hits.size();
+  batch.loop = &loop.context();
+  batch.caller = connection_.caller();
+  batch.connection = connection_.self();
+  const auto left = std::min(std::chrono::milliseconds(head.deadline_ms), loop.request_deadline());
+  batch.hits.set_deadline(std::chrono::steady_clock::now() + left);
+
+  static_cast<void>(free_batches_.back().release());  // answer() takes it back with its last verdict
+  free_batches_.pop_back();
+  ++in_flight_;
+  track(connection_, batch);
+  return true;
+}
+
+/// Has as many of its hits counted as may be in flight, and refuses the others.
+void TrackCall::track(ServerConnection& connection, Batch& batch) {
+  std::size_t countable = batch.size;
+  if (batch.hits.paths().size() > domain::path_bytes_max) {  // else none can be longer
+    for (std::size_t hit = 0; hit < batch.size; ++hit)
+      countable -= batch.hits.path(hit).size() > domain::path_bytes_max ? 1 : 0;
+  }
+  batch.bytes = batch.hits.bytes();
+  if (!connection.loop().enter_batch(batch.bytes)) batch.bytes = countable = 0;
+  const std::size_t counted = batch.caller->enter(countable);
+  if (counted < batch.size) answer(batch, batch.keep(counted));
+  if (counted > 0)
+    connection.loop().counter().track(batch.hits,
+                                      batch);  // else it may have been answered, and be used again
+}
+
+void TrackCall::answer(Batch& batch, std::span<const domain::HitVerdict> verdicts) {
+  const auto connection = batch.connection;
+  const auto id = batch.call;
+  auto* call = static_cast<TrackCall*>(connection->find(id));  // ids are not used again
+  if (call != nullptr) {
+    append_verdicts(batch.number, verdicts, batch.size, connection->new_message());
+    connection->send_message(id);
+  }
+  batch.unsettled -= verdicts.size();
+  if (batch.unsettled == 0) {
+    std::unique_ptr<Batch> settled(&batch);
+    settled->connection.reset();
+    connection->loop().leave_batch(settled->bytes);
+    if (call != nullptr) call->take_back(std::move(settled));
+  }
+  if (call != nullptr && !call->finish_if_done()) call->read_on();
+  connection->flush();
+}
+
+void TrackCall::take_back(std::unique_ptr<Batch> batch) {
+  --in_flight_;
+  if (batch->bytes <= free_batch_bytes_max && free_batches_.size() < free_batches_max)
+    free_batches_.push_back(std::move(batch));
+}
+
+void TrackCall::take_no_more() {
+  ended_ = true;
+  finish_if_done();
+}
+
+/// Answers whether the call is finished, and this is gone.
+bool TrackCall::finish_if_done() {
+  if (!ended_ || in_flight_ > 0) return false;
+  connection_.finish(id_, misspoken_
+                              ? Status{StatusCode::invalid_argument, "this is not how tracker's envoys speak"}
+                              : Status{});
+  return true;
+}
+
+void TrackCall::on_readiness() {
+  if (!opened_ || why_not_ready_ == connection_.loop().why_not_ready()) return;
+  why_not_ready_ = connection_.loop().why_not_ready();
+  append_readiness(why_not_ready_, connection_.new_message());
+  connection_.send_message(id_);
+}
+
+void TrackCall::on_written() {
+  read_on();
+}
+
+void TrackCall::read_on() {
+  if (connection_.waiting_bytes(id_) < waiting_bytes_max && in_flight_ < batches_in_flight_max)
+    connection_.take_more(id_);
+}
+
+}  // namespace tracker::rpc

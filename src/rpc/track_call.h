@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "domain/verdict.h"
+#include "rpc/server_connection.h"
+
+namespace tracker::rpc {
+
+/// tracker.v1.Counting/Track: an envoy's stream of batches. Invariants:
+/// 1. A batch under way holds the connection, and is answered into nothing if the call is over.
+/// 2. The call finishes when nothing more is taken of it and every batch has its verdicts.
+/// 3. It is read no further while too much waits to be sent on it, or too many batches for their verdicts.
+class TrackCall final : public ServerCall {
+ public:
+  TrackCall(ServerConnection& connection, GrpcConnection::CallId id);
+  ~TrackCall() override;
+
+  void on_message(std::string_view message) override;
+  void on_half_close() override { take_no_more(); }
+  void on_written() override;
+  void on_readiness() override;
+  void on_end() override { take_no_more(); }
+
+ private:
+  class Batch;
+
+  bool take_batch(std::string_view message);
+  static void track(ServerConnection& connection, Batch& batch);
+  static void answer(Batch& batch, std::span<const domain::HitVerdict> verdicts);
+  void take_back(std::unique_ptr<Batch> batch);
+  void take_no_more();
+  bool finish_if_done();
+  void read_on();
+
+  ServerConnection& connection_;
+  const GrpcConnection::CallId id_;
+  std::vector<std::unique_ptr<Batch>> free_batches_;
+  std::size_t in_flight_ = 0;
+  bool opened_ = false;
+  bool ended_ = false;         // no batch is taken any more
+  std::string why_not_ready_;  // as the envoy was told
+  bool misspoken_ = false;     // the client does not keep to counting.proto
+};
+
+}  // namespace tracker::rpc
