@@ -112,7 +112,7 @@ struct Session::Callbacks {
         }
         break;
       case NGHTTP2_GOAWAY:
-        self.peer_ends_ = true;
+        self.on_peer_ends();
         break;
       default:
         break;
@@ -263,6 +263,16 @@ Session::Stream* Session::find(StreamId id) {
   return found == streams_.end() || found->second->over ? nullptr : found->second.get();
 }
 
+/// Requests that have not left never will.
+void Session::on_peer_ends() {
+  peer_ends_ = true;
+  for (auto& [id, stream] : streams_) {
+    if (end_ == End::server || stream->request_sent || std::exchange(stream->over, true)) continue;
+    recorded_.push_back(
+        {.kind = Event::Kind::closed, .stream = id, .error = ErrorCode::refused_stream, .data = {}});
+  }
+}
+
 void Session::break_off(std::string why) {
   if (why_.empty()) why_ = std::move(why);
 }
@@ -279,8 +289,7 @@ bool Session::receive(std::string_view bytes) {
   if (taken == NGHTTP2_ERR_NOMEM) throw std::bad_alloc();
   if (taken < 0) break_off(nghttp2_strerror(static_cast<int>(taken)));
   tell();
-  // nghttp2 reads no further once it has decided to end the connection; what it sends says why.
-  if (why_.empty() && nghttp2_session_want_read(session_.get()) == 0) fill();
+  fill();  // nghttp2 says by a GOAWAY frame that the protocol was broken
   return why_.empty();
 }
 

@@ -176,6 +176,7 @@ class Session {
   void tell_fields(const Event& event);
   void tell_closed(const Event& event);
   void resume(StreamId id, Stream& stream);
+  void on_peer_ends();
   void break_off(std::string why);
   void check(int result) const;
 
