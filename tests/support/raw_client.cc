@@ -179,6 +179,14 @@ bool RawClient::readable(std::chrono::milliseconds within) {
   return ::poll(&watched, 1, static_cast<int>(within.count())) > 0;
 }
 
+bool RawClient::receive_more(std::chrono::milliseconds within) {
+  pollfd watched{fd_, POLLIN, 0};
+  if (end_ != End::none || ::poll(&watched, 1, static_cast<int>(within.count())) <= 0) return false;
+  const std::size_t before = unread().size();
+  receive();
+  return unread().size() > before;
+}
+
 bool RawClient::broken(std::chrono::milliseconds within) const {
   pollfd watched{fd_, 0, 0};
   return ::poll(&watched, 1, static_cast<int>(within.count())) > 0;

@@ -46,6 +46,8 @@ class RawClient {
 
   // Whether anything is there to read, or the end is, within this time.
   bool readable(std::chrono::milliseconds within);
+  // Receives what comes within this time, which is then in unread(). False: nothing, or the end.
+  bool receive_more(std::chrono::milliseconds within);
   // Whether the peer refuses what is sent (it reset the connection), or does so within this time.
   bool broken(std::chrono::milliseconds within) const;
   End end() const { return end_; }
