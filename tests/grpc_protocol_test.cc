@@ -172,7 +172,7 @@ TEST_F(GrpcProtocolTest, TimeoutsOfEveryUnitAreUnderstood) {
 
 TEST_F(GrpcProtocolTest, MetadataIsBounded) {
   EXPECT_EQ(status(call(with(fields_, "x-trace", std::string(8'000, 'x')), update())), "0");
-  EXPECT_EQ(status(call(with(fields_, "x-trace", std::string(16'384, 'x')), update())), "8");
+  EXPECT_EQ(status(call(with(fields_, "x-trace", std::string(16'100, 'x')), update())), "8");
   EXPECT_EQ(status(call(fields_, update())), "0") << "the connection goes on";
   EXPECT_EQ(counted(), 3);
 }
