@@ -1,5 +1,5 @@
-// floor PORT: what any counting HTTP server must at least do. bench/compare measures tracker against it.
-// One epoll loop; it trusts its client, keeps its counts in one hash map, and answers with tracker's bytes.
+// floor PORT: the least work that a counting HTTP server can do. bench/compare measures tracker against it. It is one
+// epoll loop that trusts its client, keeps its counts in one hash map, and answers with the same bytes as tracker.
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -19,8 +19,8 @@ namespace {
 
 std::unordered_map<std::string, std::int64_t> counts;  // by token and path
 std::unordered_map<int, std::string> unfinished;       // by connection: the start of a head
-std::string answer_head;                               // up to the length, made anew once a second
-std::string key;                                       // of the request at hand
+std::string answer_head;                               // up to the length; made again every second
+std::string key;                                       // of the current request
 
 void set_time(std::time_t now) {
   static std::time_t time = 0;
@@ -47,7 +47,7 @@ void answer(std::string_view head, std::string& out) {
   out += '}';
 }
 
-/// False if the connection is over.
+/// Returns false if the connection has ended.
 bool serve(int connection) {
   static std::array<char, 65536> input;
   static std::string out;

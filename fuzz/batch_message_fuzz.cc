@@ -1,5 +1,5 @@
-// Fuzzes what reads batches of hits and verdicts. What can be read must be the same to protobuf's own code, where that
-// can read it, too; and is written, and must be read again as the same.
+// Fuzzes the readers of batches of hits and verdicts. What they can read must mean the same to protobuf's own code, if
+// that can read it too. Written and read again, it must be the same.
 #include <cstdint>
 #include <optional>
 #include <string>

@@ -1,10 +1,10 @@
-"""Measures tracker beside its peers on this machine, and prints one table. Each has one worker, unless its title
-says otherwise.
+"""Measures tracker and its peers on this machine, and prints one table. Each contestant has one worker, unless its
+title says otherwise.
 
-It installs what is missing (packaging/install-packages bench), builds the release preset, starts each
-contestant on loopback in a directory of its own, loads it, ends it, and goes on to the next: all of them in
-turn, those that are compared one after the other, three rounds, medians. It measures the machine as well as
-the programs, so let nothing else run meanwhile, and compare only figures of one table."""
+It installs what is missing (packaging/install-packages bench) and builds the release preset. Then it measures the
+contestants in turn: it starts one on loopback in a directory of its own, loads it, and ends it. Contestants that
+are compared run one after the other. It makes three rounds and takes medians. The figures depend on the machine as
+well as on the programs. So let nothing else run meanwhile, and compare only figures of one table."""
 
 import argparse
 import os
@@ -23,7 +23,7 @@ from comparison import picture, processes, report, workloads  # noqa: E402
 
 def main():
     for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
+        if signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores SIGHUP
             signal.signal(number, lambda number, _: sys.exit(128 + number))
     options = parse_arguments()
     programs = contestants.Programs(f"{options.programs}/tracker", f"{options.programs}/floor")
@@ -54,7 +54,7 @@ def main():
 
 
 class Comparison:
-    """All the runs, and what came of them."""
+    """All runs and their results."""
 
     def __init__(self, everyone, programs, settings, options):
         self.runs = []
@@ -121,7 +121,7 @@ class Comparison:
             _write(self._options.svg, picture.picture(self._everyone, rows, note))
 
     def _takes_part(self, contestant):
-        """Whether it starts, and counts as it should."""
+        """Whether the contestant starts and counts right."""
         try:
             with processes.Ground(self._options.output) as ground:
                 measuring.try_out(contestant, ground)
@@ -178,7 +178,7 @@ def build():
 
 
 def _install(packages):
-    """To its end, also if we are to end: half an installation leaves more behind than a whole one."""
+    """Runs to its end, even if this program is to end: half an installation leaves more behind than a whole one."""
     with subprocess.Popen([f"{root}/packaging/install-packages", packages]) as installation:
         try:
             return installation.wait()
@@ -221,7 +221,7 @@ def parse_arguments():
 
 examples:
   bench/compare                             everything, in about 40 minutes
-  bench/compare --quick                     does everything work? no figures to quote
+  bench/compare --quick                     only to see that everything works
   bench/compare --only hot --only spread    two workloads, in about nine minutes
   bench/compare --only hot --contestants memory,floor --rounds 5""",
     )
@@ -230,14 +230,16 @@ examples:
         action="append",
         metavar="WORKLOAD",
         choices=[one.name for one in every_workload],
-        help="only this workload; may be given more than once",
+        help="measure only this workload; may be given more than once",
     )
-    parser.add_argument("--contestants", metavar="A,B", type=lambda text: text.split(","), help="only these")
+    parser.add_argument(
+        "--contestants", metavar="A,B", type=lambda text: text.split(","), help="measure only these"
+    )
     parser.add_argument(
         "--quick", action="store_true", help="1 s a run, one round, fewer connections and counters"
     )
     parser.add_argument("--seconds", type=int, help="length of a run (default: 8)")
-    parser.add_argument("--rounds", type=int, help="how often all is done (default: 3)")
+    parser.add_argument("--rounds", type=int, help="number of rounds (default: 3)")
     parser.add_argument(
         "--compaction-minutes",
         type=float,
@@ -261,7 +263,7 @@ examples:
         default=os.path.join(root, "build", "release"),
         help="where tracker and floor are (default: build/release)",
     )
-    parser.add_argument("--no-build", action="store_true", help="take what is installed and built")
+    parser.add_argument("--no-build", action="store_true", help="use what is installed and built")
     options = parser.parse_args()
     if unknown := set(options.contestants or []) - {one.name for one in everyone}:
         parser.error(

@@ -1,4 +1,4 @@
-"""What the runs come to: medians, ratios, and whether tracker reaches what it should. Pure."""
+"""Medians and ratios of the runs, and whether tracker reaches its targets. Pure."""
 
 import dataclasses
 import statistics
@@ -7,7 +7,7 @@ from typing import Callable, Optional
 
 @dataclasses.dataclass
 class Run:
-    """One contestant under one workload, once. None where a figure has no meaning."""
+    """One run of one contestant under one workload. A figure without a meaning there is None."""
 
     workload: str
     contestant: str
@@ -64,7 +64,7 @@ FIGURES = (
 
 
 def rows(runs):
-    """One for each workload and contestant, in the order in which they first ran."""
+    """A row for each workload and contestant, in the order in which they first ran."""
     together = {}
     for run in runs:
         together.setdefault((run.workload, run.contestant), []).append(run)
@@ -96,7 +96,7 @@ def _row(workload, contestant, runs):
 
 @dataclasses.dataclass
 class Target:
-    """One line of what to reach: a figure of one row, over another row's or alone, and its limit."""
+    """One target: a figure of one row, alone or divided by another row's, and its limit."""
 
     who: str
     text: str
@@ -112,14 +112,14 @@ class Target:
 class Verdict:
     target: Target
     value: Optional[float]
-    reached: Optional[bool]  # None: it could not be said
+    reached: Optional[bool]  # None: not known
     reason: str = ""  # why not
-    of_medians: Optional[float] = None  # of a ratio, the one of the rows' medians, if that says otherwise
+    of_medians: Optional[float] = None  # the ratio of the rows' medians, if its verdict differs
 
 
 def ratio(of, over, figure):
-    """The median over the rounds of one row's figure over another's in the same round, so that a machine that
-    is slower in one minute than in the next matters less. None if no round has both."""
+    """The ratio of two rows' figures in the same round, as the median of all rounds. So it matters less if the machine
+    is slower in one minute than in the next. None if no round has both figures."""
     ratios = [
         of.by_round[number][figure] / over.by_round[number][figure]
         for number in of.by_round.keys() & over.by_round.keys()
@@ -170,12 +170,12 @@ def _bytes(who, text, of, limit):
 
 
 def _row_name(text):
-    """Workload and contestant."""
+    """The workload and the contestant that the text names."""
     return tuple(text.split())
 
 
 def targets():
-    """What to reach, in the order of the page that says so."""
+    """All targets, in the order in which they are printed."""
     return _memory_targets() + _durable_targets() + _fleet_targets() + _scale_targets()
 
 
@@ -226,8 +226,8 @@ def _durable_targets():
 
 
 def _fleet_targets():
-    """With the default of --threads, too, beside the same nginx of one worker; further threads do nothing for
-    one connection."""
+    """The fleet's targets, also with the default of --threads, against the same nginx with one worker. More threads do
+    not help a single connection."""
     who = "envoy + counter + Redis"
     return [
         *_fleet_load_targets(who, "fleet"),
@@ -237,8 +237,8 @@ def _fleet_targets():
 
 
 def _fleet_load_targets(who, fleet):
-    """wrk itself is slower where it draws requests at random, so the spread lines come twice: over an nginx
-    that is asked the same, and over one that is asked the hot path, which asks for more."""
+    """wrk itself is slower when it draws requests at random. So each spread target comes twice: against an nginx that
+    gets the same requests, and against one that gets the hot path, which is the stricter target."""
     return [
         _rate(who, "hot, 64: requests/s / nginx", "hot " + fleet, "hot nginx", 0.50),
         _rate(who, "hot, 256: requests/s / nginx", "many " + fleet, "many nginx", 0.85),

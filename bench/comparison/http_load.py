@@ -1,4 +1,4 @@
-"""Drives an HTTP contestant: wrk for the figures, own requests for what must be exact."""
+"""The load on an HTTP contestant: wrk for the figures, and requests of our own for what must be exact."""
 
 import http.client
 import json
@@ -14,7 +14,7 @@ _single_timeout_s = 10
 
 
 class Http:
-    """How requests look, and how answers are told apart in a stream of them."""
+    """What requests look like, and how to tell answers apart in a stream of them."""
 
     first_count = b'{"count":1}'
 
@@ -25,7 +25,7 @@ class Http:
 
     @staticmethod
     def complete(answers, count):
-        """True if count answers are there; their bodies are JSON objects."""
+        """Returns whether there are `count` answers. Their bodies are JSON objects."""
         return answers.endswith(b"}") and answers.count(b"HTTP/1.1 200") == count
 
     @staticmethod
@@ -46,11 +46,11 @@ class HttpLoad:
         self._tokens_path = ground.write("tokens", "\n".join(self.tokens) + "\n")
 
     def move_to(self, running):
-        """The same tokens, at a server that was started anew."""
+        """Goes on with the same tokens at a server that was started again."""
         self._running = running
 
     def prepare(self, shape, seconds):
-        """Before a run: nothing."""
+        """Prepares a run: nothing to do."""
 
     def drive(self, shape, seconds, seed):
         outputs = load.run_tools(
@@ -84,11 +84,11 @@ class HttpLoad:
         return seen
 
     def count(self):
-        """Of the hot counter, which this raises by one. None if the contestant counts nothing."""
+        """The count of the hot counter, which this raises by one. None if the contestant counts nothing."""
         return ask_count(self._running.port, load.PATHS[0], self.tokens[0]) if self._running.counts else None
 
     def beyond(self, shape):
-        """What a run may count although wrk saw no answer: what was under way at its end, and our count()."""
+        """How many requests may be counted although wrk saw no answer: those in flight at its end, and our count()."""
         return shape.connections * shape.pipeline * len(self._running.ports) + 1
 
 
@@ -119,7 +119,7 @@ def wrk_figures(output):
 
 
 def ask(port, path, token=None):
-    """One request on a connection of its own: its status and body."""
+    """Sends one request on a connection of its own. Returns status and body."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_single_timeout_s)
     try:
         connection.request("GET", path, headers={"Authorization": token} if token else {})
@@ -130,7 +130,7 @@ def ask(port, path, token=None):
 
 
 def ask_count(port, path, token):
-    """The count of the answer; raises LoadError if it is none."""
+    """The count in the answer. Raises LoadError if there is none."""
     try:
         status, body = ask(port, path, token)
         if status == 200:

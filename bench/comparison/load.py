@@ -1,4 +1,4 @@
-"""What every load has in common: its shape, what the client saw, and a client that pipelines by itself."""
+"""What all loads have in common: their shape, what the client saw, and a client that pipelines."""
 
 import contextlib
 import dataclasses
@@ -35,11 +35,11 @@ class Load:
 
 
 class LoadError(Exception):
-    """No figures came of it; says why."""
+    """A load gave no figures; says why."""
 
 
 def together(loads):
-    """Of clients that ran at the same time: the latencies are the worst that one of them saw."""
+    """The sum of loads that ran at the same time. Its latencies are the worst that any client saw."""
     return Load(
         sum(load.requests for load in loads),
         max(load.seconds for load in loads),
@@ -51,7 +51,7 @@ def together(loads):
 
 
 def run_tools(commands, limit_s):
-    """Runs load generators side by side; what each printed."""
+    """Runs load generators side by side. Returns what each printed."""
     try:
         return processes.run_clients(commands, limit_s)
     except subprocess.CalledProcessError as error:
@@ -74,8 +74,8 @@ def connect(port):
 
 
 def pipelined(port, requests, protocol, lanes=8, in_flight=100):
-    """Sends each request once, on some connections; yields the answers' bytes, those of in_flight requests at
-    a time. Raises LoadError if one is refused."""
+    """Sends each request once, over several connections. Yields the bytes of the answers, of in_flight requests at a
+    time. Raises LoadError if a request is refused."""
     with contextlib.ExitStack() as stack:
         connections = [stack.enter_context(connect(port)) for _ in range(lanes)]
         chunks = [requests[start : start + in_flight] for start in range(0, len(requests), in_flight)]
@@ -103,7 +103,7 @@ def _receive(connection, count, protocol):
 
 
 class IdleConnections:
-    """Open connections, each of which was answered once."""
+    """Open connections, each of which got one answer."""
 
     def __init__(self, port, count, request, protocol):
         self._request = request

@@ -1,4 +1,4 @@
-"""The machine: what it is, what its disk's promise costs, and who else is busy on it."""
+"""The machine: what it is, what a sync to its disk costs, and how busy other programs keep it."""
 
 import ctypes
 import os
@@ -12,7 +12,7 @@ _sector_bytes = 512  # Linux, Documentation/block/stat.rst, whatever the disk's 
 
 
 def facts(directory):
-    """About the machine and the disk below directory, by name, each a short text."""
+    """Short texts, by name, about the machine and the disk that holds the directory."""
     kind = _file_system(directory)
     cost = _append_cost_us(directory)
     memory = _first_value("/proc/meminfo", "MemTotal", "0 kB").split()[0]
@@ -28,14 +28,14 @@ def facts(directory):
 
 
 def busy_seconds():
-    """User and system time of everything that runs on the machine, and what its host took away, so far."""
+    """User and system time of everything on the machine, and the time that its host took away, so far."""
     with open("/proc/stat", encoding="ascii") as stat:
         user, nice, system, _, _, _, _, steal = (int(field) for field in stat.readline().split()[1:9])
     return (user + nice + system + steal) / os.sysconf("SC_CLK_TCK")
 
 
 def disk_written_bytes(directory):
-    """What was written so far, by anyone, to the disk that holds the directory; None where that is no one disk.
+    """The bytes that anyone has written so far to the disk that holds the directory; None if that is not one disk.
     What Linux counts per process (write_bytes) is not it: the pages that became dirty, and of a page as large as
     ext4 now uses, every byte."""
     device = os.stat(directory).st_dev
@@ -47,7 +47,7 @@ def disk_written_bytes(directory):
 
 
 def _io_uring():
-    """Whether a process may use it: many containers forbid it, and then each answer of tracker's costs a system call."""
+    """Whether a process may use io_uring. Many containers forbid it; then each answer takes a system call."""
     setup, parameter_bytes = 425, 120  # asm-generic/unistd.h; struct io_uring_params
     libc = ctypes.CDLL(None, use_errno=True)
     ring = libc.syscall(setup, 1, ctypes.create_string_buffer(parameter_bytes))
@@ -71,7 +71,7 @@ def _append_cost_us(directory):
 
 
 def _file_system(directory):
-    """Its kind, of the mount that holds the directory."""
+    """The kind of the file system that holds the directory."""
     directory = os.path.realpath(directory)
     best = ("", "?")
     with open("/proc/self/mounts", encoding="utf-8") as mounts:

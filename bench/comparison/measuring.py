@@ -1,4 +1,4 @@
-"""One run: starts a contestant, loads it, and reads what it cost. Nothing of it is left behind."""
+"""One run: starts a contestant, loads it, and reads what it cost. Leaves nothing behind."""
 
 import contextlib
 import dataclasses
@@ -8,12 +8,12 @@ import time
 
 from . import http_load, load, machine, processes, redis_load
 
-_bytes_of_a_counter = 16 + 20 + 8  # token id, path and count, which a durable hit must at least write
+_bytes_of_a_counter = 16 + 20 + 8  # token id, path and count: the least that a durable hit must write
 
 
 @dataclasses.dataclass
 class Settings:
-    """How long and how much."""
+    """How long a run is, and how large."""
 
     seconds: int = 8
     rounds: int = 3
@@ -21,7 +21,7 @@ class Settings:
     counters: int = 1_000_000
     counters_to_open: int = 10_000_000
     compaction_s: int = 600
-    segment_s: int = 20  # of the compaction: how often it tells
+    segment_s: int = 20  # the interval that the compaction reports
 
 
 def measure_load(entrant, ground, settings, seed, run, _say):
@@ -53,7 +53,7 @@ def measure_idle(entrant, ground, settings, seed, run, _say):
 
 
 def measure_keys(entrant, ground, settings, seed, run, _say):
-    """Memory of a counter: resident, or what Redis says that it uses; with the tokens, one for 100 counters."""
+    """Memory of a counter: resident, or as Redis reports it. It includes the tokens, one for 100 counters."""
     running = entrant.contestant.start(ground)
     warm = client_of(entrant.contestant, running, ground, tokens=1)
     warm.prepare(entrant.shape, 1)
@@ -69,8 +69,8 @@ def measure_keys(entrant, ground, settings, seed, run, _say):
 
 
 def measure_compaction(entrant, ground, settings, seed, run, say):
-    """A long spread load, in segments that tell how it goes: the longest that anybody waited for an answer,
-    p99, and what is written to its disk."""
+    """A long spread load, in segments. Each reports the longest wait for an answer, the p99, and what was written to
+    the disk."""
     running = entrant.contestant.start(ground)
     client = client_of(entrant.contestant, running, ground)
     written = machine.disk_written_bytes(running.data)
@@ -106,8 +106,8 @@ def measure_compaction(entrant, ground, settings, seed, run, say):
 
 
 def measure_start(entrant, ground, settings, seed, run, say):
-    """How long a server that was killed takes to open a store of many counters and to answer from it; and its
-    memory after a spread load over all of them."""
+    """How long a killed server takes to open a store of many counters and to answer from it, and its memory after a
+    spread load over all of them."""
     running = entrant.contestant.start(ground)
     client = client_of(
         entrant.contestant, running, ground, tokens=settings.counters_to_open // len(load.PATHS)
@@ -128,7 +128,7 @@ def measure_start(entrant, ground, settings, seed, run, say):
 
 
 def try_out(contestant, ground):
-    """Raises StartError or LoadError if a contestant does not start, or does not count as it should."""
+    """Raises StartError or LoadError if a contestant does not start or does not count right."""
     running = contestant.start(ground)
     client = client_of(contestant, running, ground, tokens=2)
     answers = [client.count(), client.count()]
@@ -146,7 +146,7 @@ def client_of(contestant, running, ground, tokens=10_000):
 
 
 def _drive(client, running, shape, ground, seconds, seed, run):
-    """The load itself, between two readings of the CPU time; then whether all of it was counted."""
+    """Runs the load between two readings of the CPU time. Then checks that all of it was counted."""
     before = client.count() if shape.kind == "hot" else None
     start, busy = time.monotonic(), machine.busy_seconds()
     servers, clients = processes.cpu_seconds(ground.servers), _own_cpu_seconds()
@@ -170,7 +170,7 @@ def _drive(client, running, shape, ground, seconds, seed, run):
         if not seen.requests < counted <= seen.requests + client.beyond(shape):
             run.errors.append(f"{counted - 1} were counted, {seen.requests} answered")
     elif not run.errors:
-        client.count()  # raises if it answers no more
+        client.count()  # raises if it does not answer any more
 
 
 def _deaths(ground):
@@ -185,7 +185,7 @@ def _idle(client, running, count):
 
 
 def _fill(client, running, tokens, counters, say=lambda text: None):
-    """Counts once for each token and path, and sees that each answer is a first count."""
+    """Counts once for each token and path, and checks that each answer is 1."""
     paths = load.PATHS[: max(1, counters // len(tokens))]
     first = 0
     for done, path in enumerate(paths):
@@ -200,7 +200,7 @@ def _fill(client, running, tokens, counters, say=lambda text: None):
 
 
 def _used_memory(running, ground):
-    """Of the Redis that keeps the counts, or the server's own."""
+    """The memory of the Redis that keeps the counts, or of the server."""
     return (
         redis_load.used_memory(running.redis_port)
         if running.redis_port
@@ -209,12 +209,12 @@ def _used_memory(running, ground):
 
 
 def _tables(directory):
-    """RocksDB's files of counts; a name is used once."""
+    """RocksDB's tables. Each name is used only once."""
     return {name for _, _, names in os.walk(directory) for name in names if name.endswith(".sst")}
 
 
 def _disk_bytes(directory):
-    """What the files below take on disk."""
+    """The bytes that the files in a directory take on disk."""
     total = 0
     for path, _, names in os.walk(directory):
         for name in names:
@@ -224,7 +224,7 @@ def _disk_bytes(directory):
 
 
 def _own_cpu_seconds():
-    """Of this process and of the clients that it has waited for; servers are waited for only after a run."""
+    """The CPU time of this process and of the clients that it has waited for. It waits for servers only after a run."""
     own = resource.getrusage(resource.RUSAGE_SELF)
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime

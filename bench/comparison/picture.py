@@ -1,4 +1,4 @@
-"""What most people want to know of the table, as a picture: SVG bars, readable on a light and on a dark page."""
+"""The requests/s of one workload as a picture: SVG bars, readable on a light and on a dark page."""
 
 import math
 from xml.sax.saxutils import escape
@@ -28,7 +28,7 @@ text { fill: #e6edf3 }
 
 
 def picture(everyone, all_rows, note):
-    """The requests/s of those who count, the fastest first, with the lowest and the highest round of each."""
+    """The requests/s of the contestants, the fastest first, with the lowest and the highest round of each."""
     rows = [row for row in all_rows if row.workload == _workload and row.contestant in _shown and _rates(row)]
     rows.sort(key=lambda row: row.medians["rate"], reverse=True)
     who = {one.name: one for one in everyone}
@@ -72,7 +72,7 @@ def _rates(row):
 
 
 def _step(most):
-    """Between two lines of the scale: 1, 2 or 5 and zeros, for eight lines at most."""
+    """The distance of two lines of the scale: 1, 2 or 5 and zeros, for eight lines at most."""
     for power in range(12):
         for digit in (1, 2, 5):
             if most <= 7 * digit * 10**power:

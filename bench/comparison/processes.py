@@ -1,4 +1,4 @@
-"""Starts servers and clients so that they end with this program, whatever happens; reads what they cost."""
+"""Starts servers and clients so that they end with this program, whatever happens, and reads what they cost."""
 
 import contextlib
 import ctypes
@@ -15,17 +15,17 @@ _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
 _ticks_per_second = os.sysconf("SC_CLK_TCK")
 _page_bytes = os.sysconf("SC_PAGE_SIZE")
-_directory_prefix = "tracker-compare-"  # and our process id, so that what a killed run left is known
+_directory_prefix = "tracker-compare-"  # and our process id, to recognise what a killed run left
 _start_limit_s = 20
 _end_limit_s = 20
 
 
 class StartError(Exception):
-    """A server did not start; says why in its own last words."""
+    """A server did not start. Says why, with the end of the server's output."""
 
 
 class Server:
-    """One started program, and all that it starts: they are one process group."""
+    """A started program and everything that it starts: one process group."""
 
     def __init__(self, name, command, process, log_path):
         self.name = name
@@ -60,7 +60,7 @@ class Server:
         raise StartError(f"{self.name}: not ready after {_start_limit_s} s: {self.last_words()}")
 
     def kill(self):
-        """As a crash ends it."""
+        """Ends it as a crash would."""
         os.killpg(self.pid, signal.SIGKILL)
         self._process.wait(_end_limit_s)
 
@@ -102,7 +102,7 @@ class Ground:
         return self.path(name)
 
     def commands(self):
-        """What was started, without this directory's name."""
+        """The command line, without this directory's name."""
         return [" ".join(server.command).replace(self.directory, "DIR") for server in self.servers]
 
     def start(self, name, *command):
@@ -120,7 +120,7 @@ class Ground:
 
 
 def remove_leftovers(parent_directory):
-    """Directories of runs that were killed."""
+    """Removes the directories of runs that were killed."""
     for entry in os.listdir(parent_directory):
         owner = entry.removeprefix(_directory_prefix).partition("-")[0]
         if entry.startswith(_directory_prefix) and owner.isdigit() and not os.path.exists(f"/proc/{owner}"):
@@ -128,7 +128,7 @@ def remove_leftovers(parent_directory):
 
 
 def run(command, directory):
-    """Its exit code. It does not outlive this call, nor does what it has started."""
+    """Runs a command and returns its exit code. Neither it nor what it starts outlives this call."""
     process = subprocess.Popen(command, cwd=directory, start_new_session=True)
     try:
         return process.wait()
@@ -139,7 +139,7 @@ def run(command, directory):
 
 
 def run_clients(commands, limit_s):
-    """Runs the commands side by side; the standard output of each. Raises what subprocess.run raises. None of
+    """Runs the commands side by side. Returns the standard output of each. Raises what subprocess.run raises. None of
     them outlives this call."""
     deadline = time.monotonic() + limit_s
     started = []
@@ -158,14 +158,14 @@ def run_clients(commands, limit_s):
 
 
 def _spawn(command, **options):
-    """In a process group of its own, which a Ctrl-C at the terminal does not reach: we end it."""
+    """Starts it in a process group of its own. A Ctrl-C at the terminal does not reach that group; we end it."""
     return subprocess.Popen(
         command, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=_end_with_parent, **options
     )
 
 
 def raise_descriptor_limit(wanted):
-    """For this process and what it starts. Root may go past the hard limit."""
+    """Raises the limit for this process and what it starts. Root may go past the hard limit."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     for limits in ((wanted, max(wanted, hard)), (min(wanted, hard), hard)):
         with contextlib.suppress(ValueError, PermissionError):
@@ -208,13 +208,13 @@ def _pids(servers):
 
 
 def _stat_fields(pid):
-    """The fields of /proc/PID/stat from the third on: the second, a name, may hold spaces."""
+    """The fields of /proc/PID/stat from the third on. The second, a name, may hold spaces."""
     with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stat:
         return stat.read().rpartition(")")[2].split()
 
 
 def _plain_environment():
-    """Without settings of tracker, which would change what is measured."""
+    """The environment without settings of tracker, which would change what is measured."""
     return {
         name: value
         for name, value in os.environ.items()
@@ -223,5 +223,5 @@ def _plain_environment():
 
 
 def _end_with_parent():
-    """SIGTERM, not SIGKILL: nginx then ends its worker, too."""
+    """Sends SIGTERM, not SIGKILL, so that nginx also ends its worker."""
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

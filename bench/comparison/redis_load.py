@@ -1,4 +1,4 @@
-"""Drives a Redis: redis-benchmark's INCR, with keys as long as a token and a path."""
+"""The load on a Redis: INCR by redis-benchmark, with keys as long as a token and a path."""
 
 import csv
 import uuid
@@ -7,7 +7,7 @@ from . import load
 
 
 class Resp:
-    """How requests look, and how answers are told apart in a stream of them."""
+    """What requests look like, and how to tell answers apart in a stream of them."""
 
     first_count = b":1\r\n"
 
@@ -18,7 +18,7 @@ class Resp:
 
     @staticmethod
     def complete(answers, count):
-        """True if count answers are there; each is a line with a number."""
+        """Returns whether there are `count` answers. Each is a line with a number."""
         return answers.count(b"\r\n") == count
 
     @staticmethod
@@ -27,7 +27,7 @@ class Resp:
 
 
 class RedisLoad:
-    """The load on one Redis that was just started."""
+    """The load on a Redis that was just started."""
 
     protocol = Resp
     _token = "c6f6fd4b-b347-4aa1-b22d-c2a786eb82fd"
@@ -38,7 +38,7 @@ class RedisLoad:
         self.tokens = [str(uuid.uuid4()) for _ in range(tokens)]
 
     def prepare(self, shape, seconds):
-        """redis-benchmark takes a number of requests, not a time: a short run tells how many fit."""
+        """redis-benchmark takes a number of requests, not a time. A short run tells how many to ask for."""
         trial = self._run(shape, shape.connections * shape.pipeline * 50, seconds)
         trial = self._run(shape, int(trial.requests / trial.seconds * min(1, seconds / 4)) + 1, seconds)
         self._requests = int(trial.requests / trial.seconds * seconds) + 1
@@ -47,13 +47,13 @@ class RedisLoad:
         return self._run(shape, self._requests, seconds)
 
     def count(self):
-        """Of the hot counter, which this raises by one."""
+        """The count of the hot counter, which this raises by one."""
         with load.connect(self._port) as connection:
             connection.sendall(Resp.request(self._hot, self._token))
             return int(connection.recv(100)[1:])
 
     def beyond(self, shape):
-        """What a run may count more than was asked for: whole pipelines, and our own count()."""
+        """How many more requests than asked for a run may count: whole pipelines, and our own count()."""
         return shape.connections * shape.pipeline + 1
 
     def _run(self, shape, requests, seconds):
@@ -88,7 +88,7 @@ def benchmark_figures(output, requests):
 
 
 def used_memory(port):
-    """What Redis says that its data takes, in bytes."""
+    """The memory that Redis reports for its data, in bytes."""
     with load.connect(port) as connection:
         connection.sendall(b"INFO memory\r\n")
         answer = connection.recv(1 << 16).decode()

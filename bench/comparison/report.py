@@ -18,7 +18,7 @@ _heads = (
     "x floor",
     "errors",
 )
-_quiet = 0.05  # the share of the machine that others may take
+_quiet = 0.05  # the share of the machine that other programs may use
 
 
 def table(workloads, titles, all_rows):
@@ -86,7 +86,7 @@ def _or_empty(pattern, value):
 
 
 def duration(value_us):
-    """In the unit that reads best."""
+    """The number in the unit that reads best."""
     if value_us is None:
         return ""
     return f"{value_us:,.0f} us" if value_us < 1000 else f"{value_us / 1000:,.1f} ms"
@@ -123,7 +123,7 @@ def disturbance(runs):
 
 
 def run_line(run):
-    """One run, while others are to come."""
+    """The line for one run, printed while others are still to come."""
     if run.errors:
         return f"FAILED: {'; '.join(run.errors)}"
     parts = [
@@ -137,7 +137,7 @@ def run_line(run):
 
 
 def as_json(machine, versions, commands, settings, left_out, runs, all_rows, all_verdicts):
-    """All that the table says, and each run."""
+    """Everything in the table, and each run, as JSON."""
     return json.dumps(
         {
             "machine": machine,

@@ -1,4 +1,4 @@
-"""What is measured: each workload, and who takes part in it under which shape of load."""
+"""What is measured: the workloads, and which contestants take part in each, under which shape of load."""
 
 import dataclasses
 from typing import Callable
@@ -21,15 +21,15 @@ class Workload:
     text: str
     entrants: list
     measure: Callable
-    setup_s: float = 2  # what a run takes beside the load, roughly
-    load_s: float = None  # if not that of the settings
+    setup_s: float = 2  # roughly how long a run takes beside its load
+    load_s: float = None  # the length of the load, if not that of the settings
     once: bool = False  # one round is enough
-    by_hand: bool = False  # only if asked for by name
-    after: str = None  # the workload that a contestant does directly before this, as the two are compared
+    by_hand: bool = False  # runs only if asked for by name
+    after: str = None  # a contestant runs this workload directly before, since the two are compared
 
 
 def all_workloads(everyone, programs, settings):
-    """Over those of everyone who can do each."""
+    """All workloads, each with the contestants that can take part in it."""
 
     def for_all(can=lambda one: True, **shape):
         return [Entrant(one, Shape(**shape)) for one in everyone if can(one)]
@@ -94,8 +94,8 @@ def all_workloads(everyone, programs, settings):
 
 
 def in_turn(some):
-    """The runs of one round, as pairs of workload and entrant. A machine's speed changes within minutes, so what
-    is compared is measured one after the other."""
+    """The runs of one round, as pairs of workload and entrant. The speed of a machine changes within minutes, so runs
+    that are compared follow each other."""
     turns = []
     for workload in some:
         for entrant in workload.entrants:
@@ -117,7 +117,7 @@ def _is_durable_tracker(one):
 
 
 def _scale(everyone, programs, settings):
-    """tracker against itself, in larger set-ups."""
+    """The workloads that compare tracker with itself, in larger set-ups."""
     names = {one.name for one in everyone}
 
     def serve(name, title, threads=1):

@@ -1,4 +1,4 @@
-// The messages of a batch on the stream between envoy and counter, to and from their bytes.
+// Writing and reading the messages of a batch on the stream between envoy and counter.
 #include "rpc/batch_message.h"
 
 #include <string>
@@ -67,7 +67,7 @@ void receive_hits(benchmark::State& state, Workload workload) {
 BENCHMARK_CAPTURE(receive_hits, hot, Workload::hot)->Arg(1)->Arg(64);
 BENCHMARK_CAPTURE(receive_hits, spread, Workload::spread)->Arg(1)->Arg(64);
 
-/// Counted, each of them, with counts of several digits.
+/// Every hit is counted, and the counts have several digits.
 std::vector<HitVerdict> some_verdicts(std::size_t size) {
   std::vector<HitVerdict> verdicts;
   for (std::uint32_t hit = 0; hit < size; ++hit)

@@ -1,4 +1,4 @@
-// From a client's bytes to the hit, and from the count to the answer's bytes.
+// From a client's bytes to a hit, and from a count to the bytes of the answer.
 #include <string>
 
 #include "domain/token_id.h"
@@ -47,7 +47,7 @@ void route(benchmark::State& state, std::string_view bytes) {
 BENCHMARK_CAPTURE(route, bare, small_head);
 BENCHMARK_CAPTURE(route, bearer, curl_head);
 
-/// All that is computed for a request but its count.
+/// Everything that is computed for a request, except its count.
 void request(benchmark::State& state, std::string_view bytes) {
   const envoy::HeadLimits limits;
   const envoy::AnswerWriter answers(1'700'000'000);

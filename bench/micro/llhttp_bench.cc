@@ -1,5 +1,5 @@
-// llhttp (strict) on the heads that our own parser is measured with: it finds target and authorization, and
-// judges the rest less than ours does.
+// llhttp (strict) with the same heads as our own parser. It finds target and authorization, and checks the rest less
+// strictly.
 #include <llhttp.h>
 
 #include "envoy/request_head.h"
@@ -13,7 +13,7 @@ namespace {
 struct Reading {
   std::string_view target;
   std::string_view authorization;
-  bool is_authorization = false;  // the field that is being read
+  bool is_authorization = false;  // the current field is Authorization
 };
 
 llhttp_settings_t callbacks() {

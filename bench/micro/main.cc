@@ -5,7 +5,7 @@
 
 namespace {
 
-/// Prints, and remembers whether a benchmark found its own result wrong: Google Benchmark itself exits with 0.
+/// Prints, and records whether a benchmark found its result wrong. Google Benchmark itself exits with 0 then.
 class Reporter final : public benchmark::ConsoleReporter {
  public:
   Reporter() : ConsoleReporter(OO_Tabular) {}

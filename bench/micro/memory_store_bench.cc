@@ -1,4 +1,4 @@
-// What a hit costs in the memory store, and what a counter takes.
+// What a hit costs in the memory store, and how much memory a counter takes.
 #include <malloc.h>
 
 #include "store/memory/memory_store.h"
@@ -26,7 +26,7 @@ bool add_tokens(MemoryStore& store, const Hits& hits) {
   return true;
 }
 
-/// One hit for each of the tokens at each of the paths. Answers how many were counted.
+/// Sends one hit for each token and path. Returns how many were counted.
 std::size_t count_each_once(MemoryStore& store, const Hits& hits) {
   Counted reply;
   domain::HitBatch batch;
@@ -38,7 +38,7 @@ std::size_t count_each_once(MemoryStore& store, const Hits& hits) {
   return reply.counted;
 }
 
-/// A store that has all the counters of the workload already.
+/// A store that already has all counters of the workload.
 struct FilledStore {
   explicit FilledStore(Workload workload) : hits(workload) {
     full =
@@ -49,13 +49,13 @@ struct FilledStore {
   bool full = false;
 };
 
-/// What malloc has given out; 0 under the sanitizers, which have their own.
+/// The bytes that malloc has given out; 0 under the sanitizers, which have their own malloc.
 std::size_t allocated_bytes() {
   const auto info = mallinfo2();
   return info.uordblks + info.hblkhd;
 }
 
-/// Made once: Google Benchmark runs a benchmark several times to find how long it takes.
+/// Made once, because Google Benchmark runs a benchmark several times to find how long it takes.
 FilledStore& filled_store(Workload workload) {
   static FilledStore hot(Workload::hot);
   static FilledStore spread(Workload::spread);
@@ -78,8 +78,8 @@ void memory_store(benchmark::State& state, Workload workload) {
 BENCHMARK_CAPTURE(memory_store, hot, Workload::hot)->Arg(1)->Arg(16)->Arg(64);
 BENCHMARK_CAPTURE(memory_store, spread, Workload::spread)->Arg(1)->Arg(16)->Arg(64);
 
-/// Counters that are new: 100 for each token. The table doubles at about 0.86 million in each of its shards, so
-/// that they take the least memory before and the most after that.
+/// New counters, 100 for each token. Each shard's table doubles at about 0.86 million counters in all. So a counter
+/// takes the least memory just before that, and the most just after.
 void memory_store_growth(benchmark::State& state) {
   constexpr double bytes_max = 100;
   const Hits hits(Workload::spread, static_cast<std::size_t>(state.range(0)));

@@ -4,7 +4,7 @@
 
 namespace tracker::bench {
 
-// Heads that clients send, all with the same target and token.
+// Request heads as clients send them, all with the same target and token.
 
 /// As wrk sends it.
 inline constexpr std::string_view small_head =

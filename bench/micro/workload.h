@@ -25,11 +25,11 @@ class Hits {
   /// Spread has 10,000 tokens unless said.
   explicit Hits(Workload workload, std::size_t spread_tokens = 10'000);
 
-  /// All the tokens and paths that it draws from.
+  /// All tokens and paths that it draws from.
   const std::vector<domain::TokenId>& tokens() const noexcept { return tokens_; }
   const std::vector<std::string>& paths() const noexcept { return paths_; }
 
-  /// Puts so many hits into the batch, in place of what is in it.
+  /// Replaces the contents of the batch by this many hits.
   void fill(domain::HitBatch& batch, std::size_t hits) {
     batch.clear();
     for (std::size_t hit = 0; hit < hits; ++hit) {
@@ -47,7 +47,7 @@ class Hits {
   std::uint64_t state_ = 1;
 };
 
-/// Sees what becomes of hits.
+/// Counts what becomes of hits.
 struct Counted final : store::TrackReply {
   void on_verdicts(std::span<const domain::HitVerdict> verdicts) override {
     for (const auto& [hit, verdict] : verdicts) {
@@ -60,7 +60,7 @@ struct Counted final : store::TrackReply {
   std::int64_t last = 0;    // the last count
 };
 
-/// Reports the time that a hit took, of the `hits` in each iteration.
+/// Reports the time per hit, with `hits` hits in each iteration.
 void report_per_hit(benchmark::State& state, std::size_t hits);
 
 }  // namespace tracker::bench

@@ -7,7 +7,7 @@ namespace {
 
 using Observations = std::vector<Observation>;
 
-// One key's observations, sorted out, and what is found wrong with them.
+// The observations of one key, sorted, and the violations found in them.
 class KeyJudge {
  public:
   KeyJudge(const Observations& observations, const KeptCount& kept, const std::string& name)
@@ -36,7 +36,7 @@ class KeyJudge {
  private:
   void violated(const std::string& how) { violations_.push_back(name_ + ": " + how); }
 
-  // Each count once only.
+  // Rule 1.
   void judge_distinct() {
     for (std::size_t i = 1; i < by_count_.size(); ++i) {
       if (by_count_[i].count != by_count_[i - 1].count) continue;
@@ -70,8 +70,8 @@ class KeyJudge {
     return violations_.size() == violations_before;
   }
 
-  // The numbers that nobody was answered lie in gaps between those that somebody was. A request of unknown
-  // fate can be in a gap only if nothing above the gap was answered before it was sent.
+  // Rule 3. The numbers that no client got are gaps between those that clients got. A request that was perhaps counted
+  // can be in a gap only if nothing above the gap was answered before it was sent.
   void judge_missing() {
     std::int64_t missing = 0;
     std::int64_t seen = kept_.before;
@@ -90,7 +90,7 @@ class KeyJudge {
     }
   }
 
-  // How many requests of unknown fate were sent before anything from this count on was answered.
+  // How many requests of unknown fate were sent before this count or a higher one was answered.
   std::int64_t sent_below(std::int64_t count) const {
     const auto first = std::find_if(by_answered_.begin(), by_answered_.end(),
                                     [&](const Observation& other) { return other.count >= count; });
@@ -99,7 +99,7 @@ class KeyJudge {
                          [&](const Observation& perhaps) { return perhaps.sent <= first->answered; });
   }
 
-  // In the order in which they were sent, each count must be above all those that were answered before.
+  // Rule 4. In the order of sending, each count must be above all counts that were answered before.
   void judge_order() {
     Observations by_sent = by_answered_;
     std::sort(by_sent.begin(), by_sent.end(),
