@@ -2,6 +2,7 @@
 
 #include <boost/system/system_error.hpp>
 
+#include "doors/admin_calls.h"
 #include "runtime/log.h"
 
 namespace tracker::app {
@@ -40,12 +41,12 @@ std::unique_ptr<doors::AdminDoor> open_admin_door(const OpenStore& open_store) {
   auto& store = *open_store.rocksdb;
   try {
     return std::make_unique<doors::AdminDoor>(
-        store.directory(),
-        std::vector<doors::AdminDoor::Call>{
-            {backup_at, [&store](const std::string& path, const auto&) { return back_up_at(store, path); }},
-            {backup_into, [&store](const std::string& name, const auto& directory) {
-               return back_up_into(store, name, directory);
-             }}});
+        store.directory(), std::vector<doors::AdminDoor::Call>{
+                               {doors::backup_at, [&store](const std::string& path,
+                                                           const auto&) { return back_up_at(store, path); }},
+                               {doors::backup_into, [&store](const std::string& name, const auto& directory) {
+                                  return back_up_into(store, name, directory);
+                                }}});
   } catch (const boost::system::system_error& error) {
     // Not every file system has sockets; the counts are as safe without.
     runtime::log_warning("no admin.sock in " + store.directory() + ": " + error.code().message() +

@@ -1,14 +1,15 @@
 #include "app/counter.h"
 
 #include "app/admin.h"
-#include "app/counter_door.h"
 #include "app/service.h"
 #include "counter/local_counter.h"
+#include "rpc/counter_door.h"
 #include "runtime/log.h"
 #include "runtime/workers.h"
 
 namespace tracker::app {
 
+using settings::SettingTable;
 using std::chrono_literals::operator""ms;
 
 void add_counter_settings(SettingTable& table, CounterSettings& settings) {
@@ -46,7 +47,9 @@ void run_counter(const CounterSettings& settings) {
   auto server = server_settings(settings.port, connections);
   server.hits_max = settings.hits_max;
   server.request_deadline = settings.request_deadline;
-  CounterDoor door(control, workers.context(0), settings.service.address, counter, server);
+  rpc::CounterDoor door = listening("--counter-addr", settings.service.address, [&] {
+    return rpc::CounterDoor(control, workers.context(0), settings.service.address, counter, server);
+  });
   const runtime::StopAtEnd stop_at_end(workers);
   run_service(control, settings.service, listening_text("counter", door.endpoints()),
               [&] {

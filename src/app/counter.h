@@ -3,10 +3,10 @@
 #include <chrono>
 #include <cstddef>
 
-#include "app/counter_door.h"
+#include "app/port_settings.h"
 #include "app/service_settings.h"
-#include "app/setting_table.h"
 #include "app/store_choice.h"
+#include "settings/setting_table.h"
 
 namespace tracker::app {
 
@@ -21,7 +21,7 @@ struct CounterSettings {
 };
 
 /// Declares the settings; `settings` outlives the table.
-void add_counter_settings(SettingTable& table, CounterSettings& settings);
+void add_counter_settings(settings::SettingTable& table, CounterSettings& settings);
 
 /// Runs the gRPC counter service until it is drained. Throws StartupError.
 void run_counter(const CounterSettings& settings);

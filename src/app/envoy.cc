@@ -10,6 +10,8 @@
 
 namespace tracker::app {
 
+using settings::SettingTable;
+
 void add_envoy_command_settings(SettingTable& table, EnvoyCommandSettings& settings) {
   add_service_settings(table, settings.service, "--envoy-addr", "ENVOY_ADDR", {"127.0.0.1", 6380},
                        "Where it listens for HTTP.");

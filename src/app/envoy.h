@@ -1,9 +1,9 @@
 #pragma once
 
 #include "app/service_settings.h"
-#include "app/setting_table.h"
 #include "envoy/envoy_settings.h"
 #include "runtime/address.h"
+#include "settings/setting_table.h"
 
 namespace tracker::app {
 
@@ -15,7 +15,7 @@ struct EnvoyCommandSettings {
 };
 
 /// Declares the settings; `settings` outlives the table.
-void add_envoy_command_settings(SettingTable& table, EnvoyCommandSettings& settings);
+void add_envoy_command_settings(settings::SettingTable& table, EnvoyCommandSettings& settings);
 
 /// Runs a stateless HTTP envoy service in front of a counter until it is drained. Throws StartupError.
 void run_envoy_command(const EnvoyCommandSettings& settings);

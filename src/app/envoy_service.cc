@@ -6,12 +6,14 @@
 #include "app/admin.h"
 #include "app/descriptor_budget.h"
 #include "app/service.h"
-#include "app/startup_error.h"
 #include "envoy/envoy.h"
 #include "runtime/listener.h"
 #include "runtime/log.h"
+#include "settings/startup_error.h"
 
 namespace tracker::app {
+
+using settings::StartupError;
 
 namespace {
 /// Runs what makes `threads` loops or threads.

@@ -6,12 +6,12 @@
 #include <string>
 #include <vector>
 
-#include "app/counter_door.h"
 #include "app/descriptor_budget.h"
 #include "app/service_settings.h"
 #include "counter/counter.h"
 #include "doors/admin_door.h"
 #include "envoy/envoy_settings.h"
+#include "rpc/counter_door.h"
 #include "runtime/workers.h"
 
 namespace tracker::app {
@@ -25,8 +25,8 @@ struct EnvoyParts {
   std::size_t store_files = 0;                             // that it may have open
   ConnectionBudget counter_connections{};                  // that a gRPC door beside it would like to have
   /// Opens that door, with so many connections; null, or an answer of null: there is none.
-  std::function<std::unique_ptr<CounterDoor>(boost::asio::io_context& control,
-                                             const ConnectionBudget& budget)>
+  std::function<std::unique_ptr<rpc::CounterDoor>(boost::asio::io_context& control,
+                                                  const ConnectionBudget& budget)>
       open_counter_door;
   doors::AdminDoor* admin_door = nullptr;  // null: there is none
   std::function<void()> on_start;          // once nothing can go wrong any more

@@ -7,10 +7,12 @@
 #include <new>
 #include <system_error>
 
-#include "app/startup_error.h"
 #include "runtime/log.h"
+#include "settings/startup_error.h"
 
 namespace tracker::app {
+
+using settings::StartupError;
 
 namespace {
 

@@ -6,25 +6,27 @@
 #include <iostream>
 #include <string>
 
-#include "app/backup.h"
-#include "app/check.h"
-#include "app/command_line.h"
 #include "app/counter.h"
 #include "app/envoy.h"
 #include "app/last_words.h"
 #include "app/serve.h"
-#include "app/startup_error.h"
 #include "app/version.h"
+#include "cli/backup.h"
+#include "cli/check.h"
 #include "rpc/library_logs.h"
 #include "runtime/core_dumps.h"
 #include "runtime/log.h"
 #include "runtime/signals.h"
+#include "settings/command_line.h"
+#include "settings/startup_error.h"
 
 namespace {
 
 namespace app = tracker::app;
 namespace runtime = tracker::runtime;
-using app::StartupError;
+namespace cli = tracker::cli;
+namespace settings = tracker::settings;
+using settings::StartupError;
 
 constexpr const char* about_settings =
     "Each setting can also be given by the environment variable that is named in brackets; the flag beats "
@@ -57,12 +59,12 @@ class CommandLine {
         app::add_envoy_command_settings, app::run_envoy_command);
     add("counter", "A gRPC counter service, which owns the counts.", about_settings, true, counter_,
         app::add_counter_settings, app::run_counter);
-    add("backup", "Copies the store on disk, while it is served or not.", app::about_backup, false, backup_,
-        app::add_backup_settings, app::backup);
-    add("restore", "Makes a store of a backup.", app::about_restore, false, restore_,
-        app::add_restore_settings, app::restore);
+    add("backup", "Copies the store on disk, while it is served or not.", cli::about_backup, false, backup_,
+        cli::add_backup_settings, cli::backup);
+    add("restore", "Makes a store of a backup.", cli::about_restore, false, restore_,
+        cli::add_restore_settings, cli::restore);
     add("check", "Sends a known load to running envoys, and judges every answer.", about_settings, false,
-        check_, app::add_check_settings, app::check);
+        check_, cli::add_check_settings, cli::check);
     help_.add_option("COMMAND", help_about_);
     help_.allow_extras();
     version_.allow_extras();
@@ -99,10 +101,10 @@ class CommandLine {
  private:
   template <typename Settings, typename Run>
   void add(const std::string& name, const std::string& summary, const std::string& details, bool is_service,
-           Settings& settings, void (*add_settings)(app::SettingTable&, Settings&), Run run_it) {
+           Settings& settings, void (*add_settings)(settings::SettingTable&, Settings&), Run run_it) {
     auto& parser = *program_.add_subcommand(name);
     commands_.push_back(
-        {name, summary, details, is_service, parser, app::SettingTable(parser), [run_it, &settings] {
+        {name, summary, details, is_service, parser, settings::SettingTable(parser), [run_it, &settings] {
            if constexpr (std::is_void_v<decltype(run_it(settings))>) {
              run_it(settings);
              return EXIT_SUCCESS;
@@ -113,7 +115,7 @@ class CommandLine {
     add_settings(commands_.back().table, settings);
   }
 
-  const app::Command* chosen() const {
+  const settings::Command* chosen() const {
     for (const auto& command : commands_) {
       if (command.parser.parsed()) return &command;
     }
@@ -131,7 +133,7 @@ class CommandLine {
     return EXIT_SUCCESS;
   }
 
-  int run(const app::Command& command) const {
+  int run(const settings::Command& command) const {
     if (const auto unknown = command.parser.remaining(); !unknown.empty()) {
       const auto flag = std::find_if(unknown.begin(), unknown.end(),
                                      [](const std::string& argument) { return argument.starts_with('-'); });
@@ -150,12 +152,12 @@ class CommandLine {
   app::ServeSettings serve_;
   app::EnvoyCommandSettings envoy_;
   app::CounterSettings counter_;
-  app::BackupSettings backup_;
-  app::BackupSettings restore_;
-  app::CheckSettings check_;
+  cli::BackupSettings backup_;
+  cli::BackupSettings restore_;
+  cli::CheckSettings check_;
 
   CLI::App program_{"", "tracker"};
-  app::Commands commands_;
+  settings::Commands commands_;
   CLI::App& help_ = *program_.add_subcommand("help");
   CLI::App& version_ = *program_.add_subcommand("version");
   std::string help_about_;

@@ -6,13 +6,15 @@
 #include <vector>
 
 #include "app/admin.h"
-#include "app/counter_door.h"
 #include "app/envoy_service.h"
 #include "app/service.h"
 #include "counter/local_counter.h"
+#include "rpc/counter_door.h"
 #include "runtime/log.h"
 
 namespace tracker::app {
+
+using settings::SettingTable;
 
 void add_serve_settings(SettingTable& table, ServeSettings& settings) {
   add_service_settings(table, settings.service, "--envoy-addr", "ENVOY_ADDR", {"127.0.0.1", 6380},
@@ -56,13 +58,15 @@ void serve(const ServeSettings& settings) {
        .store_files = open_store.rocksdb == nullptr ? 0 : store::files_open_max,
        .counter_connections = settings.counter_addr ? wanted_connections(settings.port) : ConnectionBudget{},
        .open_counter_door = [&](boost::asio::io_context& control,
-                                const ConnectionBudget& budget) -> std::unique_ptr<CounterDoor> {
+                                const ConnectionBudget& budget) -> std::unique_ptr<rpc::CounterDoor> {
          if (!settings.counter_addr) return nullptr;
          auto server = server_settings(settings.port, budget);
          server.hits_max = settings.envoy.hits_max;
          server.request_deadline = settings.envoy.request_deadline;
-         return std::make_unique<CounterDoor>(control, workers->context(0), *settings.counter_addr, counter,
-                                              server);
+         return listening("--counter-addr", *settings.counter_addr, [&] {
+           return std::make_unique<rpc::CounterDoor>(control, workers->context(0), *settings.counter_addr,
+                                                     counter, server);
+         });
        },
        .admin_door = admin_door.get(),
        .on_start = [&] { log_note(open_store); },

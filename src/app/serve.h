@@ -2,12 +2,12 @@
 
 #include <optional>
 
-#include "app/counter_door.h"
+#include "app/port_settings.h"
 #include "app/service_settings.h"
-#include "app/setting_table.h"
 #include "app/store_choice.h"
 #include "envoy/envoy_settings.h"
 #include "runtime/address.h"
+#include "settings/setting_table.h"
 
 namespace tracker::app {
 
@@ -22,7 +22,7 @@ struct ServeSettings {
 };
 
 /// Declares the settings; `settings` outlives the table.
-void add_serve_settings(SettingTable& table, ServeSettings& settings);
+void add_serve_settings(settings::SettingTable& table, ServeSettings& settings);
 
 /// Runs envoy and counter in this process until it is drained. Throws StartupError.
 void serve(const ServeSettings& settings);

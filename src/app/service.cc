@@ -6,15 +6,17 @@
 #include <memory>
 #include <random>
 
-#include "app/startup_error.h"
 #include "domain/token.h"
 #include "doors/health_door.h"
 #include "runtime/core_dumps.h"
 #include "runtime/listener.h"
 #include "runtime/log.h"
 #include "runtime/printable.h"
+#include "settings/startup_error.h"
 
 namespace tracker::app {
+
+using settings::StartupError;
 
 namespace {
 
@@ -43,14 +45,6 @@ void require_descriptors(std::size_t threads) {
 
 void require_free(const std::string& flag, const runtime::Address& address) {
   listening(flag, address, [&] { runtime::require_free(address); });
-}
-
-bool is_loopback(const std::string& flag, const runtime::Address& address) {
-  return listening(flag, address, [&] {
-    const auto endpoints = runtime::resolve_all(address);
-    return std::ranges::all_of(endpoints,
-                               [](const auto& endpoint) { return endpoint.address().is_loopback(); });
-  });
 }
 
 /// What /readyz says: the reason, or, where anybody may ask, one that names nothing.
@@ -139,6 +133,14 @@ void throw_listen_error(const std::string& flag, const runtime::Address& address
   }
   throw StartupError(StartupError::refused_by_the_machine, flag + ": cannot listen on " + to_string(address) +
                                                                ": " + error.message() + "; " + remedy);
+}
+
+bool is_loopback(const std::string& flag, const runtime::Address& address) {
+  return listening(flag, address, [&] {
+    const auto endpoints = runtime::resolve_all(address);
+    return std::ranges::all_of(endpoints,
+                               [](const auto& endpoint) { return endpoint.address().is_loopback(); });
+  });
 }
 
 std::size_t raise_descriptor_limit() {

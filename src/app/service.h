@@ -56,6 +56,10 @@ auto listening(const std::string& flag, const runtime::Address& address, Listen 
   }
 }
 
+/// Whether only this machine reaches the address, whatever its name stands for. Throws StartupError where the name
+/// cannot be found.
+bool is_loopback(const std::string& flag, const runtime::Address& address);
+
 /// Lets the process open as many descriptors as it may. Answers how many that are.
 std::size_t raise_descriptor_limit();
 

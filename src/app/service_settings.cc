@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <vector>
 
-#include "app/startup_error.h"
 #include "runtime/cpus.h"
+#include "settings/startup_error.h"
 
 namespace tracker::app {
 
+using settings::SettingTable;
+using settings::StartupError;
 using std::chrono_literals::operator""ms;
 
 namespace {

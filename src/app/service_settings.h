@@ -4,10 +4,10 @@
 #include <optional>
 #include <string>
 
-#include "app/setting_table.h"
 #include "envoy/envoy_settings.h"
 #include "runtime/address.h"
 #include "runtime/drain.h"
+#include "settings/setting_table.h"
 
 namespace tracker::app {
 
@@ -24,12 +24,13 @@ struct ServiceSettings {
 
 /// Declares its own address, health, threads and draining. `one_thread` says why --threads has no effect yet;
 /// empty: it has. The targets outlive the table, here and below.
-void add_service_settings(SettingTable& table, ServiceSettings& settings, const std::string& address_flag,
-                          const std::string& address_environment, runtime::Address address_default,
-                          const std::string& address_help, const std::string& one_thread = "");
+void add_service_settings(settings::SettingTable& table, ServiceSettings& settings,
+                          const std::string& address_flag, const std::string& address_environment,
+                          runtime::Address address_default, const std::string& address_help,
+                          const std::string& one_thread = "");
 
 /// Declares the limits and deadlines of the HTTP door.
-void add_envoy_settings(SettingTable& table, envoy::EnvoySettings& settings);
+void add_envoy_settings(settings::SettingTable& table, envoy::EnvoySettings& settings);
 
 /// Refuses two doors of this process at one address, whose mistake "address in use" would not tell.
 /// `counter_addr`: of a door that it has besides. Throws StartupError.

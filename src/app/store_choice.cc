@@ -12,13 +12,16 @@
 #include <mutex>
 #include <stdexcept>
 
-#include "app/setting_values.h"
-#include "app/shown_value.h"
-#include "app/startup_error.h"
 #include "runtime/log.h"
+#include "settings/setting_values.h"
+#include "settings/shown_value.h"
+#include "settings/startup_error.h"
 #include "store/memory/memory_store.h"
 
 namespace tracker::app {
+
+using settings::SettingTable;
+using settings::StartupError;
 
 namespace {
 
@@ -59,7 +62,7 @@ std::optional<Durability> parse_durability(std::string_view text) {
   if (text == "commit") return Durability{};
   if (text == "none") return Durability{Durability::Kind::none, {}};
   if (!text.starts_with(interval_prefix)) return std::nullopt;
-  const auto interval_ms = parse_count(text.substr(interval_prefix.size()));
+  const auto interval_ms = settings::parse_count(text.substr(interval_prefix.size()));
   if (!interval_ms || *interval_ms == 0 || *interval_ms > 60'000) return std::nullopt;
   return Durability{Durability::Kind::interval, std::chrono::milliseconds(*interval_ms)};
 }
@@ -96,7 +99,7 @@ void require_one_that_can_keep(const StoreChoice& choice) {
 
 /// The first line of the file. Throws StartupError.
 std::string password_in(const std::string& file) {
-  const auto flag = "--redis-password-file: " + shown(file) + ": ";
+  const auto flag = "--redis-password-file: " + settings::shown(file) + ": ";
   errno = 0;
   std::ifstream stream(file);
   std::string password;
@@ -167,7 +170,7 @@ void require_memory_for_cache(std::size_t cache_bytes) {
   if (::getrlimit(RLIMIT_AS, &limit) == 0) memory_bytes = std::min<std::size_t>(memory_bytes, limit.rlim_cur);
   if (cache_bytes <= memory_bytes) return;
   throw StartupError(StartupError::refused_by_the_machine,
-                     "--cache-bytes " + bytes_text(cache_bytes) + ": this process may have " +
+                     "--cache-bytes " + settings::bytes_text(cache_bytes) + ": this process may have " +
                          std::to_string(memory_bytes >> 20U) + "MiB of memory; lower it");
 }
 
@@ -238,10 +241,10 @@ void add_store_settings(SettingTable& table, StoreChoice& choice, const std::str
              },
              "WHEN", on_disk});
   table.add({"--cache-bytes", "", "What the store may take in memory, whatever it holds.",
-             bytes_text(cache_bytes_default),
-             "a size from " + bytes_text(cache_bytes_min) + " up, such as 256MiB",
+             settings::bytes_text(cache_bytes_default),
+             "a size from " + settings::bytes_text(cache_bytes_min) + " up, such as 256MiB",
              [&choice](std::string_view text) {
-               choice.cache_bytes = parse_bytes(text);
+               choice.cache_bytes = settings::parse_bytes(text);
                return choice.cache_bytes && *choice.cache_bytes >= cache_bytes_min;
              },
              "SIZE", on_disk});

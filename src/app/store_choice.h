@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "app/setting_table.h"
+#include "settings/setting_table.h"
 #include "store/counter_store.h"
 #include "store/redis/redis_address.h"
 #include "store/redis/redis_store.h"
@@ -54,9 +54,10 @@ struct StoreChoice {
 [[noreturn]] void end_process(const std::string& reason);
 
 /// Declares --store of a command that is about a store on disk only.
-void add_store_directory_setting(SettingTable& table, std::string& directory, const std::string& help);
+void add_store_directory_setting(settings::SettingTable& table, std::string& directory,
+                                 const std::string& help);
 
 /// Declares --store and the settings of single stores; `by_default` is the command's store.
-void add_store_settings(SettingTable& table, StoreChoice& choice, const std::string& by_default);
+void add_store_settings(settings::SettingTable& table, StoreChoice& choice, const std::string& by_default);
 
 }  // namespace tracker::app

@@ -9,11 +9,11 @@
 
 #include "app/envoy_service.h"
 #include "app/serve.h"
-#include "app/setting_table.h"
 #include "counter/local_counter.h"
 #include "planted/planted_stores.h"
 #include "runtime/log.h"
 #include "runtime/signals.h"
+#include "settings/setting_table.h"
 
 namespace {
 
@@ -52,7 +52,7 @@ int main(int argc, char** argv) {
     if (argc < 2) throw std::invalid_argument("planted_tracker FAULT serve SETTINGS...");
     CLI::App program;
     app::ServeSettings settings;
-    app::SettingTable table(*program.add_subcommand("serve"));
+    tracker::settings::SettingTable table(*program.add_subcommand("serve"));
     app::add_serve_settings(table, settings);
     program.parse(argc - 1, argv + 1);
     table.read();

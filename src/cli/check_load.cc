@@ -1,8 +1,8 @@
-#include "app/check_load.h"
+#include "cli/check_load.h"
 
 #include <algorithm>
 
-namespace tracker::app {
+namespace tracker::cli {
 
 namespace {
 constexpr std::size_t requests_of_the_exercise = 4000;
@@ -46,4 +46,4 @@ std::string judge_counts(std::vector<std::int64_t> counts, std::int64_t expected
   return {};
 }
 
-}  // namespace tracker::app
+}  // namespace tracker::cli

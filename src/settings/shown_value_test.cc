@@ -1,8 +1,8 @@
-#include "app/shown_value.h"
+#include "settings/shown_value.h"
 
 #include <gtest/gtest.h>
 
-namespace tracker::app {
+namespace tracker::settings {
 
 TEST(ShownValue, RepeatsWhatHoldsNoPassword) {
   for (const std::string text : {"", "nonsense", "127.0.0.1:99999", "[::1:80", "16XiB", "rocksdb:", "redis",
@@ -39,4 +39,4 @@ TEST(ShownValue, HidesWhatMayBeAPassword) {
   for (const auto& c : cases) EXPECT_EQ(shown(c.text), c.shown);
 }
 
-}  // namespace tracker::app
+}  // namespace tracker::settings

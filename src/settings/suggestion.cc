@@ -1,10 +1,10 @@
-#include "app/suggestion.h"
+#include "settings/suggestion.h"
 
 #include <algorithm>
 #include <cctype>
 #include <utility>
 
-namespace tracker::app {
+namespace tracker::settings {
 
 namespace {
 
@@ -62,4 +62,4 @@ std::optional<std::string> completed(std::string_view wrong, const std::vector<s
   return std::nullopt;
 }
 
-}  // namespace tracker::app
+}  // namespace tracker::settings

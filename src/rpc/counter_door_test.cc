@@ -1,4 +1,4 @@
-#include "app/counter_door.h"
+#include "rpc/counter_door.h"
 
 #include <gtest/gtest.h>
 
@@ -9,7 +9,7 @@
 #include "runtime/deadlines.h"
 #include "runtime/workers.h"
 
-namespace tracker::app {
+namespace tracker::rpc {
 
 using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""s;
@@ -52,4 +52,4 @@ TEST(CounterDoorTest, ReadinessThatWasDueWhenTheDrainBeganIsNotTold) {
   workers.stop();
 }
 
-}  // namespace tracker::app
+}  // namespace tracker::rpc

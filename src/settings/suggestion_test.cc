@@ -1,8 +1,8 @@
-#include "app/suggestion.h"
+#include "settings/suggestion.h"
 
 #include <gtest/gtest.h>
 
-namespace tracker::app {
+namespace tracker::settings {
 
 namespace {
 const std::vector<std::string> flags{"--drain-delay", "--drain-limit", "--store", "--threads",
@@ -40,4 +40,4 @@ TEST(Suggestion, ABeginningIsCompleted) {
   EXPECT_FALSE(completed("--max", flags).has_value());
 }
 
-}  // namespace tracker::app
+}  // namespace tracker::settings

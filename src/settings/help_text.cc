@@ -1,10 +1,10 @@
-#include "app/help_text.h"
+#include "settings/help_text.h"
 
 #include <sstream>
 #include <utility>
 #include <vector>
 
-namespace tracker::app {
+namespace tracker::settings {
 
 namespace {
 
@@ -54,4 +54,4 @@ std::string wrapped(std::string_view text, std::size_t indent) {
   return lines;
 }
 
-}  // namespace tracker::app
+}  // namespace tracker::settings

@@ -1,11 +1,11 @@
-#include "app/setting_values.h"
+#include "settings/setting_values.h"
 
 #include <cctype>
 #include <charconv>
 #include <cmath>
 #include <limits>
 
-namespace tracker::app {
+namespace tracker::settings {
 
 namespace {
 
@@ -101,4 +101,4 @@ std::string bytes_text(std::size_t bytes) {
   return std::to_string(bytes);
 }
 
-}  // namespace tracker::app
+}  // namespace tracker::settings

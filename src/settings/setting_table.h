@@ -15,7 +15,7 @@ namespace CLI {
 class App;
 }
 
-namespace tracker::app {
+namespace tracker::settings {
 
 /// The settings of one command. A flag beats its environment variable, which beats the default; an empty
 /// environment variable is as good as none, and white space around a value does not count. The target of a
@@ -104,4 +104,4 @@ class SettingTable {
   std::vector<ArgumentEntry> arguments_;
 };
 
-}  // namespace tracker::app
+}  // namespace tracker::settings

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "app/setting_table.h"
+#include "settings/setting_table.h"
 
-namespace tracker::app {
+namespace tracker::settings {
 
 /// One command, such as `tracker serve`, and its settings.
 struct Command {
@@ -39,4 +39,4 @@ const Command& command_of(const Commands& commands, const std::string& name);
 /// see.
 std::vector<std::string> misspelled_variables(const Commands& commands);
 
-}  // namespace tracker::app
+}  // namespace tracker::settings

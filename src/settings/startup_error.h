@@ -3,7 +3,7 @@
 #include <stdexcept>
 #include <string>
 
-namespace tracker::app {
+namespace tracker::settings {
 
 /// A reason not to start: one line that names the setting and the value, and says what would be right.
 class StartupError : public std::runtime_error {
@@ -19,4 +19,4 @@ class StartupError : public std::runtime_error {
   int exit_code_;
 };
 
-}  // namespace tracker::app
+}  // namespace tracker::settings

@@ -1,9 +1,9 @@
-#include "app/shown_value.h"
+#include "settings/shown_value.h"
 
 #include <algorithm>
 #include <cctype>
 
-namespace tracker::app {
+namespace tracker::settings {
 
 namespace {
 
@@ -50,4 +50,4 @@ std::string shown(std::string_view value) {
   return "\"" + std::string(value.substr(0, size)) + (size < value.size() ? "***\"" : "\"");
 }
 
-}  // namespace tracker::app
+}  // namespace tracker::settings

@@ -1,8 +1,8 @@
-#include "app/help_text.h"
+#include "settings/help_text.h"
 
 #include <gtest/gtest.h>
 
-namespace tracker::app {
+namespace tracker::settings {
 
 TEST(HelpText, ParagraphsAreBrokenBetweenWords) {
   const std::string word(30, 'x');
@@ -22,4 +22,4 @@ TEST(HelpText, AFlagStaysBehindTheWordBeforeIt) {
   EXPECT_EQ(wrapped(words + " with --store"), words + "\nwith --store\n");
 }
 
-}  // namespace tracker::app
+}  // namespace tracker::settings

@@ -1,4 +1,4 @@
-#include "app/backup.h"
+#include "cli/backup.h"
 
 #include <sys/socket.h>
 #include <unistd.h>
@@ -12,15 +12,18 @@
 #include <filesystem>
 #include <sstream>
 
-#include "app/admin.h"
-#include "app/startup_error.h"
 #include "app/store_choice.h"
+#include "doors/admin_calls.h"
 #include "doors/admin_socket.h"
 #include "doors/passed_descriptor.h"
+#include "settings/startup_error.h"
 #include "store/rocksdb/descriptor.h"
 #include "store/rocksdb/private_files.h"
 
-namespace tracker::app {
+namespace tracker::cli {
+
+using settings::SettingTable;
+using settings::StartupError;
 
 const char* const about_backup =
     "Asks the process that serves the store, by the socket admin.sock in its directory, and need not stop "
@@ -65,7 +68,7 @@ void say(const std::string& line) {
 void add_settings(SettingTable& table, BackupSettings& settings, const std::string& argument,
                   const std::string& argument_help, const std::string& store_help) {
   table.add_argument(argument, settings.path, argument_help);
-  add_store_directory_setting(table, settings.directory, store_help);
+  app::add_store_directory_setting(table, settings.directory, store_help);
 }
 
 /// Nothing: nobody listens there.
@@ -170,7 +173,7 @@ void require_backup(const std::string& to) {
 
 /// A process of an older version makes the directory itself, where it sees the name, and does not look through it.
 std::string backup_by_older(Socket& socket, const std::string& to) {
-  const auto summary = text_of(ask(socket, backup_at, to), to);
+  const auto summary = text_of(ask(socket, doors::backup_at, to), to);
   require_backup(to);
   try {
     store::look_through_store(to);
@@ -187,7 +190,7 @@ std::string backup_by(Socket& socket, const std::string& to) {
   {
     BackupDirectory directory(to);
     directory.give_to_peer_of(socket);
-    const auto response = ask(socket, backup_into, to, directory.descriptor());
+    const auto response = ask(socket, doors::backup_into, to, directory.descriptor());
     if (response.result() != http::status::not_found) {
       auto summary = text_of(response, to);
       require_backup(to);
@@ -206,7 +209,7 @@ std::string backup_alone(const std::string& directory, const std::string& to) {
     settings.directory = directory;
     settings.cache_bytes = own_cache_bytes;
     settings.look_through_bytes_per_s = 0;  // nobody counts meanwhile
-    settings.on_fatal = end_process;
+    settings.on_fatal = app::end_process;
     store::RocksDbStore store(settings);
     try {
       return to_string(store.backup(to));
@@ -260,4 +263,4 @@ void restore(const BackupSettings& settings) {
   }
 }
 
-}  // namespace tracker::app
+}  // namespace tracker::cli

@@ -1,4 +1,4 @@
-#include "app/command_line.h"
+#include "settings/command_line.h"
 
 #include <unistd.h>
 
@@ -6,12 +6,12 @@
 #include <cctype>
 #include <optional>
 
-#include "app/help_text.h"
-#include "app/shown_value.h"
-#include "app/startup_error.h"
-#include "app/suggestion.h"
+#include "settings/help_text.h"
+#include "settings/shown_value.h"
+#include "settings/startup_error.h"
+#include "settings/suggestion.h"
 
-namespace tracker::app {
+namespace tracker::settings {
 
 namespace {
 
@@ -137,4 +137,4 @@ std::vector<std::string> misspelled_variables(const Commands& commands) {
   return warnings;
 }
 
-}  // namespace tracker::app
+}  // namespace tracker::settings

@@ -1,8 +1,8 @@
-#include "app/setting_values.h"
+#include "settings/setting_values.h"
 
 #include <gtest/gtest.h>
 
-namespace tracker::app {
+namespace tracker::settings {
 
 using std::chrono::milliseconds;
 
@@ -65,4 +65,4 @@ TEST(SettingValues, AreWrittenAsTheyAreRead) {
     EXPECT_EQ(bytes_text(*parse_bytes(text)), text);
 }
 
-}  // namespace tracker::app
+}  // namespace tracker::settings

@@ -1,4 +1,4 @@
-#include "app/check.h"
+#include "cli/check.h"
 
 #include <unistd.h>
 
@@ -18,12 +18,15 @@
 #include <map>
 #include <random>
 
-#include "app/check_load.h"
-#include "app/setting_values.h"
-#include "app/startup_error.h"
+#include "cli/check_load.h"
 #include "runtime/listener.h"
+#include "settings/setting_values.h"
+#include "settings/startup_error.h"
 
-namespace tracker::app {
+namespace tracker::cli {
+
+using settings::SettingTable;
+using settings::StartupError;
 
 namespace {
 
@@ -293,7 +296,7 @@ bool parse_envoys(std::string_view text, std::vector<runtime::Address>& into) {
   into.clear();
   while (true) {
     const auto comma = text.find(',');
-    const auto address = runtime::parse_address(trimmed(text.substr(0, comma)));
+    const auto address = runtime::parse_address(settings::trimmed(text.substr(0, comma)));
     if (!address || address->host.empty() || address->port == 0) return false;
     into.push_back(*address);
     if (comma == text.npos) return true;
@@ -320,4 +323,4 @@ bool check(const CheckSettings& settings) {
   return Check(settings).run();
 }
 
-}  // namespace tracker::app
+}  // namespace tracker::cli

@@ -4,10 +4,10 @@
 #include <string>
 #include <vector>
 
-#include "app/setting_table.h"
 #include "runtime/address.h"
+#include "settings/setting_table.h"
 
-namespace tracker::app {
+namespace tracker::cli {
 
 /// The settings of `tracker check`.
 struct CheckSettings {
@@ -16,11 +16,11 @@ struct CheckSettings {
 };
 
 /// Declares the settings; `settings` outlives the table.
-void add_check_settings(SettingTable& table, CheckSettings& settings);
+void add_check_settings(settings::SettingTable& table, CheckSettings& settings);
 
 /// Sends the load of check_load() to the envoys, in random order and at once, and judges every answer:
 /// progress on standard error, a table of expected and answered on standard output. Answers whether all was
 /// as it must be. Throws StartupError.
 bool check(const CheckSettings& settings);
 
-}  // namespace tracker::app
+}  // namespace tracker::cli

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace tracker::app {
+namespace tracker::settings {
 
 /// `250ms`, `2s`, `1.5s`, `5m`, `1h`, `1d`, or a bare number of seconds; not negative, at most a year. Pure,
 /// as are the others here.
@@ -31,4 +31,4 @@ std::string duration_text(std::chrono::milliseconds duration);
 /// As a person would write it: `8KiB`, `1000`.
 std::string bytes_text(std::size_t bytes);
 
-}  // namespace tracker::app
+}  // namespace tracker::settings

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-namespace tracker::app {
+namespace tracker::cli {
 
 /// One share of the load: so many requests of one token for one path at one envoy.
 struct CheckShare {
@@ -29,4 +29,4 @@ std::int64_t requests_of(const std::vector<CheckShare>& load, CheckShare::Token 
 /// What stands against these answered counts being 1 to `expected`, each once; empty if nothing does. Pure.
 std::string judge_counts(std::vector<std::int64_t> counts, std::int64_t expected);
 
-}  // namespace tracker::app
+}  // namespace tracker::cli

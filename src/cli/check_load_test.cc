@@ -1,8 +1,8 @@
-#include "app/check_load.h"
+#include "cli/check_load.h"
 
 #include <gtest/gtest.h>
 
-namespace tracker::app {
+namespace tracker::cli {
 
 using Token = CheckShare::Token;
 
@@ -33,4 +33,4 @@ TEST(CheckLoad, CountsAreOneToNEachOnce) {
   EXPECT_EQ(judge_counts({2, 3, 4}, 3), "1 was never given out");
 }
 
-}  // namespace tracker::app
+}  // namespace tracker::cli

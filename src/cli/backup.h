@@ -2,9 +2,9 @@
 
 #include <string>
 
-#include "app/setting_table.h"
+#include "settings/setting_table.h"
 
-namespace tracker::app {
+namespace tracker::cli {
 
 /// The settings of `tracker backup` and of `tracker restore`.
 struct BackupSettings {
@@ -15,8 +15,8 @@ extern const char* const about_backup;
 extern const char* const about_restore;
 
 /// Declare the settings; `settings` outlives the table.
-void add_backup_settings(SettingTable& table, BackupSettings& settings);
-void add_restore_settings(SettingTable& table, BackupSettings& settings);
+void add_backup_settings(settings::SettingTable& table, BackupSettings& settings);
+void add_restore_settings(settings::SettingTable& table, BackupSettings& settings);
 
 /// Copies a store: by the process that serves it, or, if there is none, by itself. Throws StartupError.
 void backup(const BackupSettings& settings);
@@ -24,4 +24,4 @@ void backup(const BackupSettings& settings);
 /// Makes a store of a backup. Throws StartupError.
 void restore(const BackupSettings& settings);
 
-}  // namespace tracker::app
+}  // namespace tracker::cli

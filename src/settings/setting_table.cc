@@ -1,4 +1,4 @@
-#include "app/setting_table.h"
+#include "settings/setting_table.h"
 
 #include <CLI/CLI.hpp>
 #include <array>
@@ -6,12 +6,12 @@
 #include <stdexcept>
 #include <utility>
 
-#include "app/help_text.h"
-#include "app/setting_values.h"
-#include "app/shown_value.h"
-#include "app/startup_error.h"
+#include "settings/help_text.h"
+#include "settings/setting_values.h"
+#include "settings/shown_value.h"
+#include "settings/startup_error.h"
 
-namespace tracker::app {
+namespace tracker::settings {
 
 namespace {
 
@@ -227,4 +227,4 @@ std::string SettingTable::help() const {
   return text;
 }
 
-}  // namespace tracker::app
+}  // namespace tracker::settings

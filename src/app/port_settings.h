@@ -1,0 +1,36 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <string>
+
+#include "app/descriptor_budget.h"
+#include "rpc/counter_server.h"
+#include "runtime/address.h"
+#include "settings/setting_table.h"
+
+namespace tracker::app {
+
+/// What the counter's port grants to others than tracker's own envoys.
+struct PortSettings {
+  std::size_t connections_max = 1'000;
+  std::chrono::milliseconds idle_deadline{600'000};
+};
+
+/// Declares them; `settings` outlives the table. Under a condition: where there may be no such port.
+void add_port_settings(settings::SettingTable& table, PortSettings& settings,
+                       const std::optional<settings::SettingTable::Condition>& condition = std::nullopt);
+
+/// The connections that the port would like to have; and what its server is told, where it may have those of `budget`.
+ConnectionBudget wanted_connections(const PortSettings& settings);
+rpc::CounterServerSettings server_settings(const PortSettings& settings, const ConnectionBudget& budget);
+
+/// Whether it listens for others than this machine, or its name cannot be found.
+bool is_off_loopback(const runtime::Address& address);
+
+/// Refuses to listen off loopback unless `insecure`: the link has no TLS, and whoever reaches it can count.
+/// Throws StartupError.
+void require_loopback(const std::string& flag, const runtime::Address& address, bool insecure);
+
+}  // namespace tracker::app

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "counter/counter.h"
+#include "rpc/counter_server.h"
+#include "runtime/address.h"
+
+namespace tracker::rpc {
+
+/// The gRPC door as a service uses it: it follows the counter's readiness, and drains on a thread of its own,
+/// since gRPC blocks for that. Belongs to the thread that runs `control`.
+class CounterDoor {
+ public:
+  /// The envoys' connections are served on `loop`, which stops before the door is destroyed. Throws
+  /// boost::system::system_error if it cannot listen.
+  CounterDoor(boost::asio::io_context& control, boost::asio::io_context& loop,
+              const runtime::Address& address, counter::Counter& counter,
+              const CounterServerSettings& settings);
+  ~CounterDoor();
+
+  const std::vector<runtime::Endpoint>& endpoints() const { return server_->endpoints(); }
+
+  /// Health says that the end is near; calls are still answered.
+  void announce_end() { server_->announce_end(); }
+
+  /// Calls `drained` from another thread.
+  void drain(std::chrono::milliseconds limit, std::function<void()> drained);
+
+ private:
+  void follow_readiness();
+
+  counter::Counter& counter_;
+  std::unique_ptr<CounterServer> server_;
+  boost::asio::steady_timer timer_;
+  std::thread draining_;
+};
+
+}  // namespace tracker::rpc
