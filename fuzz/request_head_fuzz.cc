@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "domain/ascii.h"
 #include "domain/path.h"
 #include "envoy/request_head.h"
 #include "envoy/route.h"
@@ -13,7 +14,7 @@
 
 namespace {
 
-using tracker::envoy::equal_in_any_case;
+using tracker::domain::equal_in_any_case;
 using tracker::envoy::HeadLimits;
 using tracker::envoy::RequestHead;
 using tracker::envoy::Route;

@@ -2,6 +2,7 @@
 // strictly.
 #include <llhttp.h>
 
+#include "domain/ascii.h"
 #include "envoy/request_head.h"
 #include "request_heads.h"
 #include "workload.h"
@@ -25,7 +26,7 @@ llhttp_settings_t callbacks() {
   };
   settings.on_header_field = [](llhttp_t* parser, const char* at, std::size_t size) {
     static_cast<Reading*>(parser->data)->is_authorization =
-        envoy::equal_in_any_case({at, size}, "authorization");
+        domain::equal_in_any_case({at, size}, "authorization");
     return 0;
   };
   settings.on_header_value = [](llhttp_t* parser, const char* at, std::size_t size) {

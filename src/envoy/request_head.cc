@@ -1,23 +1,23 @@
 #include "envoy/request_head.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstring>
-#include <string>
 
-#include "domain/hex.h"
+#include "domain/ascii.h"
+#include "domain/target.h"
 
 namespace tracker::envoy {
 
 namespace {
 
+using domain::all_digits;
+using domain::equal_in_any_case;
+
 enum CharacterClass : std::uint8_t {
-  token_character = 1,     // RFC 9110, section 5.6.2
-  control_character = 2,   // but for HTAB, which a field's value may hold
-  reg_name_character = 4,  // RFC 3986, section 3.2.2: unreserved and sub-delims
+  token_character = 1,    // RFC 9110, section 5.6.2
+  control_character = 2,  // but for HTAB, which a field's value may hold
 };
 
 consteval std::array<std::uint8_t, 256> make_classes() {
@@ -27,7 +27,6 @@ consteval std::array<std::uint8_t, 256> make_classes() {
     const auto is_one_of = [c](std::string_view set) { return set.find(static_cast<char>(c)) != set.npos; };
     if (alphanumeric || is_one_of("!#$%&'*+-.^_`|~")) classes[c] |= token_character;
     if ((c < 0x20 && c != '\t') || c == 0x7F) classes[c] |= control_character;
-    if (alphanumeric || is_one_of("-._~!$&'()*+,;=")) classes[c] |= reg_name_character;
   }
   return classes;
 }
@@ -35,14 +34,6 @@ constexpr auto classes = make_classes();
 
 bool is(CharacterClass wanted, char c) {
   return (classes[static_cast<std::uint8_t>(c)] & wanted) != 0;
-}
-
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
-bool all_digits(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), is_digit);
 }
 
 bool is_token(std::string_view text) {
@@ -88,7 +79,7 @@ bool is_other_version(std::string_view word) {
 
 /// True for HTTP/1.x.
 bool is_version_1(std::string_view word) {
-  return word.size() == 8 && word.starts_with("HTTP/1.") && is_digit(word[7]);
+  return word.size() == 8 && word.starts_with("HTTP/1.") && domain::is_digit(word[7]);
 }
 
 class HeadParser {
@@ -235,7 +226,7 @@ class HeadParser {
   }
 
   void host(std::string_view value) {
-    if (has_host_ || !is_authority(value)) refuse(Refusal::host);
+    if (has_host_ || !domain::is_authority(value)) refuse(Refusal::host);
     has_host_ = true;
   }
 
@@ -270,52 +261,7 @@ class HeadParser {
   bool says_keep_alive_ = false;
 };
 
-bool is_port(std::string_view text) {
-  if (text.empty()) return true;  // RFC 3986, section 3.2.3: the port may be empty
-  if (!all_digits(text) || text.size() > 5) return false;
-  unsigned port = 0;
-  for (char c : text) port = port * 10 + static_cast<unsigned>(c - '0');
-  return port <= 65535;
-}
-
-bool is_ipv6(std::string_view text) {
-  in6_addr address{};
-  return inet_pton(AF_INET6, std::string(text).c_str(), &address) == 1;
-}
-
-bool is_reg_name(std::string_view text) {
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%') {
-      if (i + 2 >= text.size() ||
-          ((domain::hex_value(text[i + 1]) | domain::hex_value(text[i + 2])) & domain::not_hex) != 0) {
-        return false;
-      }
-      i += 2;
-    } else if (!is(reg_name_character, text[i])) {
-      return false;
-    }
-  }
-  return !text.empty();
-}
-
 }  // namespace
-
-bool equal_in_any_case(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; };
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [lower](char x, char y) { return x == y || lower(x) == lower(y); });
-}
-
-bool is_authority(std::string_view text) {
-  if (text.starts_with('[')) {
-    const auto end = text.find(']');
-    if (end == text.npos || !is_ipv6(text.substr(1, end - 1))) return false;
-    const auto rest = text.substr(end + 1);
-    return rest.empty() || (rest.front() == ':' && is_port(rest.substr(1)));
-  }
-  const auto colon = text.find(':');
-  return is_reg_name(text.substr(0, colon)) && (colon == text.npos || is_port(text.substr(colon + 1)));
-}
 
 std::optional<RequestHead> parse_request_head(std::string_view input, const HeadLimits& limits,
                                               HeadInput what) {

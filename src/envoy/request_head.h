@@ -42,10 +42,4 @@ enum class HeadInput { to_be_continued, all_there_is };
 std::optional<RequestHead> parse_request_head(std::string_view input, const HeadLimits& limits,
                                               HeadInput what = HeadInput::to_be_continued);
 
-/// True for `host` or `host:port` (RFC 3986, section 3.2, without user information; the host is not empty).
-bool is_authority(std::string_view text);
-
-/// True if `a` and `b` are the same but for the case of ASCII letters.
-bool equal_in_any_case(std::string_view a, std::string_view b);
-
 }  // namespace tracker::envoy

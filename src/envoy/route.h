@@ -1,6 +1,5 @@
 #pragma once
 
-#include <optional>
 #include <string>
 
 #include "domain/token.h"
@@ -21,9 +20,5 @@ struct Route {
 /// Decides on a request whose head was read without a refusal. `path` is overwritten, and for track it is the
 /// path to count, in normal form. Pure; any thread.
 Route route(const RequestHead& head, std::string& path);
-
-/// The token in the value of an Authorization field: bare, or after the scheme Bearer in any case
-/// (RFC 6750, section 2.1). Pure; any thread.
-std::optional<domain::Token> parse_authorization(std::string_view value);
 
 }  // namespace tracker::envoy

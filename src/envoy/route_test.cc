@@ -18,21 +18,11 @@ RequestHead get(std::string_view target) {
 }
 
 TEST(Route, TracksThePathInNormalForm) {
-  const struct {
-    const char* target;
-    const char* path;
-  } cases[] = {
-      {"/", "/"},         {"/a/../b?c=%41", "/b"},  {"http://x/a", "/a"},        {"HTTPS://x:443//a", "/a"},
-      {"http://x", "/"},  {"http://x?q", "/"},      {"http://[::1]:80/a", "/a"}, {"/auth/", "/auth/"},
-      {"/Auth", "/Auth"}, {"/auth%2F", "/auth%2F"}, {"/http://x", "/http:/x"},
-  };
-  for (const auto& c : cases) {
-    std::string path = "left over";
-    const auto what = route(get(c.target), path);
-    EXPECT_EQ(what.kind, Route::Kind::track) << c.target;
-    EXPECT_EQ(path, c.path) << c.target;
-    EXPECT_EQ(domain::to_string(what.token), token_text);
-  }
+  std::string path = "left over";
+  const auto what = route(get("http://x/a/../b?c"), path);
+  EXPECT_EQ(what.kind, Route::Kind::track);
+  EXPECT_EQ(path, "/b");
+  EXPECT_EQ(domain::to_string(what.token), token_text);
 }
 
 TEST(Route, MintsWithoutAToken) {
@@ -50,23 +40,9 @@ TEST(Route, RefusesBadTargets) {
     Refusal refusal;
   } cases[] = {
       {"/%zz", Refusal::percent_encoding},
-      {"/%", Refusal::percent_encoding},
-      {"/%a", Refusal::percent_encoding},
-      {"/a?%zz", Refusal::percent_encoding},
       {"/\xC3\xA9", Refusal::target_byte},
-      {"/?\x80", Refusal::target_byte},
       {"/a#b", Refusal::fragment},
-      {"/a?b#c", Refusal::fragment},
       {"*", Refusal::target_form},
-      {"a", Refusal::target_form},
-      {"x:80", Refusal::target_form},
-      {"ftp://x/", Refusal::target_form},
-      {"http:/x", Refusal::target_form},
-      {"http://", Refusal::target_form},
-      {"http:///a", Refusal::target_form},
-      {"http://u@x/a", Refusal::target_form},
-      {"http://x:y/a", Refusal::target_form},
-      {"?a", Refusal::target_form},
   };
   for (const auto& c : cases) {
     std::string path;
@@ -74,24 +50,6 @@ TEST(Route, RefusesBadTargets) {
     ASSERT_EQ(what.kind, Route::Kind::refuse) << c.target;
     EXPECT_EQ(what.refusal, c.refusal) << c.target;
   }
-}
-
-TEST(Route, RefusesAPathThatIsTooLongInNormalForm) {
-  const std::string longest(domain::path_bytes_max - 1, 'p');
-  std::string path;
-  for (const auto& target : {"/" + longest, "/" + longest + "?query", "//x/../" + longest,
-                             "/%61" + longest.substr(1), "http://a/" + longest}) {
-    EXPECT_EQ(route(get(target), path).kind, Route::Kind::track) << target.size();
-    EXPECT_EQ(path.size(), domain::path_bytes_max);
-  }
-  const std::string expanding(domain::path_bytes_max / 3 + 1, '"');
-  for (const auto& target :
-       {"/p" + longest, "/p" + longest + "?query", "/" + expanding, "http://a/p" + longest}) {
-    EXPECT_EQ(route(get(target), path).kind, Route::Kind::refuse) << target.size();
-    EXPECT_EQ(route(get(target), path).refusal, Refusal::path_too_long) << target.size();
-  }
-  EXPECT_EQ(route(get("/" + std::string(3 * domain::path_bytes_max, 'x') + "/../auth"), path).kind,
-            Route::Kind::mint);
 }
 
 TEST(Route, RefusesInTheOrderOfTheTable) {
@@ -125,19 +83,6 @@ TEST(Route, KnowsTheRegisteredMethods) {
   for (const auto* method : {"FOO", "get", "Get", "GETS", "POS", "A", "ZZZ"}) {
     head.method = method;
     EXPECT_EQ(route(head, path).refusal, Refusal::method_unregistered) << method;
-  }
-}
-
-TEST(Route, FindsTheTokenBareOrBehindBearer) {
-  const auto token = domain::parse_token(token_text);
-  const std::string text = token_text;
-  for (const auto& value : {text, "Bearer " + text, "bearer " + text, "BEARER   " + text}) {
-    EXPECT_EQ(parse_authorization(value), token) << value;
-  }
-  for (const auto& value :
-       {std::string(), std::string("Bearer"), "Bearer" + text, "Basic " + text, "Bearer\t" + text,
-        "Bearer " + text + " x", "Bearer Bearer " + text, text + " ", "Token " + text}) {
-    EXPECT_FALSE(parse_authorization(value).has_value()) << value;
   }
 }
 
