@@ -31,17 +31,27 @@ Connection::~Connection() {
   abandon_requests();
 }
 
+void Connection::enter(State state) noexcept {
+  assert(state > state_);
+  state_ = state;
+}
+
 void Connection::on_ready(const runtime::Readiness& ready) {
-  readable_ = readable_ || ready.readable;
+  if (ready.hung_up) {
+    readable_ = Readable::to_the_end;
+  } else if (ready.readable && readable_ == Readable::no) {
+    readable_ = Readable::yes;
+  }
   writable_ = writable_ || ready.writable;
-  hung_up_ = hung_up_ || ready.hung_up;
-  broken_ = broken_ || ready.broken;  // what it had sent before is not even read
+  if (ready.broken && state_ < State::abandoned)
+    enter(State::abandoned);  // what it had sent is not even read
   advance();
 }
 
+/// Does what can be done. After the last step its worker has it, and it is not to be touched any more.
 void Connection::advance() {
-  while (!ended_) {
-    if (lingering_) return linger();
+  while (state_ != State::ended) {
+    if (state_ == State::lingering) return linger();
     if (is_at_its_end()) {
       begin_to_end();
       continue;
@@ -55,12 +65,12 @@ void Connection::advance() {
         read_the_last();
         break;
       case Step::read:
-        if (!readable_) return;
+        if (readable_ == Readable::no) return;
         read();
         set_deadline();
         break;
       case Step::write:
-        if (writable_) worker_.write_at_turn_end(*this);
+        if (writable_) worker_.turn().write_at_end(*this);
         return;
       case Step::wait_for_answers:
         return;
@@ -70,21 +80,22 @@ void Connection::advance() {
 
 Connection::Step Connection::next_step() const noexcept {
   if (!unsent_.empty()) return Step::write;
-  if (!receiving_ || waiting_ >= worker_.settings().pipeline_max) return Step::wait_for_answers;
-  if (paused_) return Step::parse;
-  return drain_asked_ && !draining_ ? Step::read_the_last : Step::read;
+  if (!receives() || waiting_ >= worker_.settings().pipeline_max) return Step::wait_for_answers;
+  if (unread_is_ == Unread::requests) return Step::parse;
+  return state_ == State::reading_last ? Step::read_the_last : Step::read;
 }
 
 bool Connection::is_at_its_end() const noexcept {
-  return broken_ || (!receiving_ && first_ == nullptr && unsent_.empty());
+  return state_ == State::abandoned || (!receives() && first_ == nullptr && unsent_.empty());
 }
 
 /// Reads all that has arrived, as long as it may; at the service's end, all that had arrived when it began.
 void Connection::read() {
   auto& buffer = worker_.read_buffer();
-  const bool the_last = drain_asked_ && !draining_;
+  const bool the_last = state_ == State::reading_last;
   std::size_t window = buffer.size() - worker_.settings().head.head_bytes_max;
-  while (readable_ && receiving_ && unsent_.empty() && waiting_ < worker_.settings().pipeline_max) {
+  assert(unsent_.empty());
+  while (readable_ != Readable::no && receives() && waiting_ < worker_.settings().pipeline_max) {
     const std::size_t carried = unread_.size();
     assert(carried <= worker_.settings().head.head_bytes_max);
     if (the_last) window = std::min(window, last_bytes_left_);
@@ -92,19 +103,19 @@ void Connection::read() {
     const auto got = ::recv(socket_.number(), buffer.data() + carried, window, MSG_DONTWAIT);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) {
-      readable_ = false;
-      if (errno != EAGAIN && errno != EWOULDBLOCK) broken_ = true;
+      readable_ = Readable::no;
+      if (errno != EAGAIN && errno != EWOULDBLOCK) enter(State::abandoned);
       return;
     }
     if (got == 0) {
-      client_finished_ = true;
-      receiving_ = false;
+      enter(State::half_closed);
       release_memory(unread_);
+      unread_is_ = Unread::nothing;
       return;
     }
     if (the_last) last_bytes_left_ -= static_cast<std::size_t>(got);
     // What comes after a read that left room is told again; only the end of it all is told once.
-    if (static_cast<std::size_t>(got) < window && !hung_up_) readable_ = false;
+    if (static_cast<std::size_t>(got) < window && readable_ == Readable::yes) readable_ = Readable::no;
     std::memcpy(buffer.data(), unread_.data(), carried);
     unread_.clear();
     parse({buffer.data(), carried + static_cast<std::size_t>(got)});
@@ -113,7 +124,7 @@ void Connection::read() {
 
 void Connection::parse(std::string_view input) {
   const auto& settings = worker_.settings();
-  while (receiving_ && waiting_ < settings.pipeline_max && !input.empty()) {
+  while (receives() && waiting_ < settings.pipeline_max && !input.empty()) {
     if (!crlf_skipped_ && input.front() == '\r') {  // RFC 9112, section 2.2
       if (input.size() == 1) break;
       if (input[1] == '\n') {
@@ -125,16 +136,16 @@ void Connection::parse(std::string_view input) {
     const auto head = parse_request_head(input, settings.head);
     if (!head) break;
     crlf_skipped_ = false;
-    head_timing_ = false;  // the next head has a deadline of its own
+    head_timed_ = false;  // the next head has a deadline of its own
     take(*head);
     input.remove_prefix(head->size);
   }
-  if (!receiving_) input = {};
-  paused_ = !input.empty() && waiting_ >= settings.pipeline_max;
-  if (input.empty()) {
+  if (input.empty() || !receives()) {
     release_memory(unread_);
+    unread_is_ = Unread::nothing;
   } else {
     unread_.assign(input);
+    unread_is_ = waiting_ >= settings.pipeline_max ? Unread::requests : Unread::part_of_head;
   }
 }
 
@@ -142,9 +153,10 @@ void Connection::take(const RequestHead& head) {
   Exchange& exchange = enqueue();
   exchange.with_body = head.method != "HEAD";
   if (head.refusal) return answer_with(exchange, *head.refusal);
-  if (!head.keep_alive || head.has_body || draining_) {
+  const bool refuses = state_ == State::refusing;
+  if (!head.keep_alive || head.has_body || refuses) {
     exchange.persistence = Persistence::closes;
-    receiving_ = false;
+    enter(State::closing);
   } else if (head.http_1_0) {
     exchange.persistence = Persistence::stays_1_0;
   }
@@ -152,9 +164,9 @@ void Connection::take(const RequestHead& head) {
   std::string& path = worker_.path_buffer();
   const Route what = route(head, path);
   if (what.kind == Route::Kind::refuse) return answer_with(exchange, what.refusal);
-  if (draining_) return answer_with(exchange, Refusal::draining);
-  const bool taken = what.kind == Route::Kind::mint ? worker_.mint(exchange)
-                                                    : worker_.track(id_of(what.token), path, exchange);
+  if (refuses) return answer_with(exchange, Refusal::draining);
+  const bool taken = what.kind == Route::Kind::mint ? worker_.turn().mint(exchange)
+                                                    : worker_.turn().track(id_of(what.token), path, exchange);
   if (!taken) answer_with(exchange, Refusal::too_many_hits);
 }
 
@@ -167,7 +179,7 @@ const domain::TokenId& Connection::id_of(const domain::Token& token) {
 }
 
 Exchange& Connection::enqueue() {
-  Exchange& exchange = worker_.exchanges().take();
+  Exchange& exchange = worker_.turn().exchanges().take();
   exchange.connection = this;
   (first_ == nullptr ? first_ : last_->next) = &exchange;
   last_ = &exchange;
@@ -180,46 +192,46 @@ void Connection::answer_with(Exchange& exchange, Refusal refusal) {
   exchange.refusal = refusal;
   if (text_of(refusal).closes) {
     exchange.persistence = Persistence::closes;
-    receiving_ = false;
+    if (receives()) enter(State::closing);
   }
-  worker_.answered(exchange);
-  worker_.schedule_turn_end();
+  worker_.turn().answered(exchange);
+  worker_.turn().schedule_end();
 }
 
 void Connection::close_with(Refusal refusal, bool with_body) {
   Exchange& exchange = enqueue();
   exchange.with_body = with_body;
   exchange.persistence = Persistence::closes;
-  receiving_ = false;
+  enter(State::closing);
   answer_with(exchange, refusal);
+  set_deadline();
 }
 
 void Connection::write_answers() {
-  if (lingering_ || broken_ || (!unsent_.empty() && !writable_)) return advance();
-  std::string& out = worker_.write_buffer();
+  if (state_ >= State::lingering || (!unsent_.empty() && !writable_)) return advance();
+  std::string& out = worker_.turn().write_buffer();
   const auto begin = out.size();
   out += std::exchange(unsent_, {});
   format_answers(out);
-  if (out.size() > begin) return worker_.send_later(*this, begin);
+  if (out.size() > begin) return worker_.turn().send_later(*this, begin);
   set_deadline();
   advance();
 }
 
 void Connection::on_sent(std::string_view bytes, ssize_t sent) {
   if (sent < 0 && sent != -EAGAIN && sent != -EWOULDBLOCK) {
-    broken_ = true;
+    enter(State::abandoned);
   } else {
     writable_ = sent >= 0;
     unsent_.assign(bytes.substr(static_cast<std::size_t>(std::max<ssize_t>(sent, 0))));
-    if (!unsent_.empty()) worker_.arm(EnvoyWorker::Waiting::write, *this);
+    set_deadline();
   }
-  set_deadline();
   advance();
 }
 
 /// Appends the answers that are next in order.
 void Connection::format_answers(std::string& out) {
-  const AnswerWriter& answers = worker_.answers();
+  const AnswerWriter& answers = worker_.turn().answers();
   while (first_ != nullptr && first_->answer != Exchange::Answer::none_yet) {
     Exchange& exchange = *std::exchange(first_, first_->next);
     --waiting_;
@@ -234,37 +246,37 @@ void Connection::format_answers(std::string& out) {
         answers.append_refusal(exchange.refusal, exchange.persistence, exchange.with_body, out);
         break;
     }
-    worker_.exchanges().give_back(exchange);
+    worker_.turn().exchanges().give_back(exchange);
   }
 }
 
+/// Starts the deadline of what it waits for now. That of a head has run since its first byte.
 void Connection::set_deadline() {
+  using Kind = WorkerDeadlines::Kind;
+  const bool in_a_head = unsent_.empty() && unread_is_ == Unread::part_of_head;
   if (!unsent_.empty()) {
-    head_timing_ = false;  // the write's deadline runs
-    return;
-  }
-  const bool in_a_head = !unread_.empty() && !paused_;
-  if (in_a_head) {
-    if (!head_timing_) worker_.arm(EnvoyWorker::Waiting::head, *this);
+    worker_.deadlines().arm(Kind::write, *this);
+  } else if (in_a_head) {
+    if (!head_timed_) worker_.deadlines().arm(Kind::head, *this);
   } else if (first_ == nullptr) {
-    worker_.arm(draining_ ? EnvoyWorker::Waiting::linger : EnvoyWorker::Waiting::idle, *this);
+    worker_.deadlines().arm(state_ == State::refusing ? Kind::linger : Kind::idle, *this);
   } else {
-    disarm();  // what waits for its answer has the request's deadline
+    disarm();
   }
-  head_timing_ = in_a_head;
+  head_timed_ = in_a_head;
 }
 
 void Connection::on_deadline(runtime::Clock::time_point /*now*/) {
-  if (head_timing_ && unsent_.empty()) {
-    head_timing_ = false;
+  if (head_timed_) {
+    head_timed_ = false;
     const Refusal refusal = refusal_of_late_head();
     const bool with_body = !unread_.starts_with("HEAD ");
     release_memory(unread_);
+    unread_is_ = Unread::nothing;
     close_with(refusal, with_body);
-  } else if (first_ == nullptr || !unsent_.empty()) {
-    broken_ = true;
   } else {
-    set_deadline();
+    assert(first_ == nullptr || !unsent_.empty());
+    enter(State::abandoned);
   }
   advance();
 }
@@ -295,27 +307,28 @@ Refusal Connection::refusal_of_late_head() const {
 }
 
 void Connection::drain() {
-  drain_asked_ = true;
-  int arrived = 0;
-  ::ioctl(socket_.number(), FIONREAD, &arrived);
-  last_bytes_left_ = static_cast<std::size_t>(arrived);
+  if (state_ == State::serving) {
+    enter(State::reading_last);
+    int arrived = 0;
+    ::ioctl(socket_.number(), FIONREAD, &arrived);
+    last_bytes_left_ = static_cast<std::size_t>(arrived);
+  }
   advance();
 }
 
 /// The service ends: reads what had arrived. What a client sends from then on does not put the end off.
 void Connection::read_the_last() {
-  readable_ = true;
+  if (readable_ == Readable::no) readable_ = Readable::yes;
   read();
   set_deadline();
-  if (!paused_ && (!receiving_ || next_step() == Step::read_the_last)) {  // all that has arrived is read
-    draining_ = true;
-    if (first_ != nullptr && unread_.empty()) {
-      last_->persistence = Persistence::closes;
-      receiving_ = false;
-    } else if (receiving_ && unsent_.empty()) {
-      // A client that is about to send finds nothing worse than 503; a silent one is let go soon.
-      worker_.arm(EnvoyWorker::Waiting::linger, *this);
-    }
+  if (receives() && next_step() != Step::read_the_last) return;  // the rest waits
+  if (first_ != nullptr && unread_.empty()) {
+    last_->persistence = Persistence::closes;
+    if (receives()) enter(State::closing);
+  } else if (receives()) {
+    // A client that is about to send finds nothing worse than 503; a silent one is let go soon.
+    enter(State::refusing);
+    worker_.deadlines().arm(WorkerDeadlines::Kind::linger, *this);
   }
 }
 
@@ -323,7 +336,7 @@ void Connection::abandon_requests() noexcept {
   while (first_ != nullptr) {
     Exchange& exchange = *std::exchange(first_, first_->next);
     exchange.connection = nullptr;
-    if (exchange.answer != Exchange::Answer::none_yet) worker_.exchanges().give_back(exchange);
+    if (exchange.answer != Exchange::Answer::none_yet) worker_.turn().exchanges().give_back(exchange);
   }
   waiting_ = 0;
 }
@@ -332,31 +345,30 @@ void Connection::abandon_requests() noexcept {
 /// closed with something unread would be reset, and the answer lost with it.
 void Connection::begin_to_end() {
   abandon_requests();
-  if (broken_ || client_finished_ || !worker_.may_linger(*this) || ::shutdown(socket_.number(), SHUT_WR) != 0)
-    return end();
-  lingering_ = true;
+  const bool may_linger = !beyond_limit_ || worker_.acceptance().has_room_beyond_limit();
+  if (state_ != State::closing || !may_linger || ::shutdown(socket_.number(), SHUT_WR) != 0) return end();
+  enter(State::lingering);
   linger_bytes_left_ = worker_.settings().linger_bytes_max;
-  readable_ = true;
-  worker_.arm(EnvoyWorker::Waiting::linger, *this);
+  if (readable_ == Readable::no) readable_ = Readable::yes;
+  worker_.deadlines().arm(WorkerDeadlines::Kind::linger, *this);
 }
 
 void Connection::linger() {
   auto& buffer = worker_.read_buffer();
-  while (readable_ && !broken_) {
+  while (readable_ != Readable::no) {
     const auto got = ::recv(socket_.number(), buffer.data(), buffer.size(), MSG_DONTWAIT);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0 && errno == EAGAIN) {
-      readable_ = false;
+      readable_ = Readable::no;
       return;
     }
     if (got <= 0 || static_cast<std::size_t>(got) >= linger_bytes_left_) return end();
     linger_bytes_left_ -= static_cast<std::size_t>(got);
   }
-  if (broken_) end();
 }
 
 void Connection::end() {
-  ended_ = true;
+  enter(State::ended);
   disarm();
   static_cast<void>(AddressCounts::Place(std::move(address_)));  // it is free at once
   worker_.ended(*this);

@@ -27,19 +27,22 @@ using ReadyHook =
     boost::intrusive::list_base_hook<boost::intrusive::tag<ReadyTag>,
                                      boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
 
-/// One client's connection. Invariants:
+/// One client's connection. It is a state machine: whoever changes what is to be done next calls advance(), which does
+/// what can be done. Invariants:
 /// 1. Requests wait in one queue in the order in which they came, and their answers leave in that order.
-/// 2. It reads only while fewer than pipeline_max requests wait and all that was written has left.
+/// 2. It reads only while it receives (State), fewer than pipeline_max requests wait, and all that was written has left.
 /// 3. The answer that closes the connection is the last of the queue: nothing is read behind its request.
-/// 4. It holds no read buffer: what it keeps between turns is an incomplete head, or what it may not read yet.
-/// 5. Readiness is told once (runtime/ready_set.h), so it is remembered until a read or write finds that there
-///    is none. Whoever changes what is to be done next calls advance().
+/// 4. It holds no read buffer. What it keeps between turns is an incomplete head, or requests that it may not read yet.
+/// 5. Readiness is told once (runtime/ready_set.h), so it is remembered until a read or write finds that there is none.
+/// 6. State only moves down its list.
+/// 7. One deadline runs at most: the write's while something is unsent, that of an incomplete head, or that of being idle.
+///    A request that waits for its answer has its batch's deadline instead.
 class Connection final : public ConnectionHook,
                          public ReadyHook,
                          public runtime::Expiring,
                          public runtime::Pollable {
  public:
-  /// One beyond the limit is there to be refused.
+  /// One beyond the limit has no place: it is there to be refused.
   Connection(EnvoyWorker& worker, runtime::Descriptor socket, AddressCounts::Place address,
              bool beyond_limit);
   ~Connection();
@@ -72,12 +75,34 @@ class Connection final : public ConnectionHook,
   void give_way(runtime::Clock::time_point now);
 
  private:
+  enum class State : std::uint8_t {
+    serving,       // receives requests
+    reading_last,  // the service ends: receives what had arrived by then
+    refusing,      // the service ends: receives one more request, which is refused
+    closing,       // receives no more, and ends after the answers that wait
+    half_closed,   // the same, but the client has closed its sending side: nothing need be read of it
+    lingering,     // has sent its last answer; reads what the client still sends, and drops it
+    abandoned,     // the client has gone or its time is over: ends without further answers
+    ended,         // its worker has it, and will delete it
+  };
+  enum class Readable : std::uint8_t {
+    no,
+    yes,        // as far as is known
+    to_the_end  // the client has closed its sending side, which is not told again: read until that is found
+  };
+  enum class Unread : std::uint8_t {
+    nothing,
+    part_of_head,
+    requests,  // it may begin with a whole one, which waits until fewer than pipeline_max wait
+  };
   enum class Step : std::uint8_t { parse, read, read_the_last, write, wait_for_answers };
 
-  /// Does what can be done. After the last step its worker has it, and it is not to be touched any more.
   void advance();
   Step next_step() const noexcept;
+  bool receives() const noexcept { return state_ <= State::refusing; }
   bool is_at_its_end() const noexcept;
+  /// Enters a state further down the list.
+  void enter(State state) noexcept;
 
   void read();
   void read_the_last();
@@ -99,27 +124,20 @@ class Connection final : public ConnectionHook,
   AddressCounts::Place address_;
   Exchange* first_ = nullptr;  // the queue
   Exchange* last_ = nullptr;
-  std::string unread_;          // an incomplete head, or (paused) requests that may not be read yet
+  std::string unread_;          // see Unread
   std::string unsent_;          // answers that the client has not taken yet
   domain::Token last_token_{};  // of its requests; most clients have only one
   domain::TokenId last_token_id_ = domain::token_id(last_token_);
-  std::uint32_t waiting_ = 0;
+  std::uint32_t waiting_ = 0;  // requests in the queue
   std::size_t linger_bytes_left_ = 0;
   std::size_t last_bytes_left_ = 0;  // of what had arrived when the drain was asked for
+  State state_ = State::serving;
+  Readable readable_ = Readable::yes;
+  Unread unread_is_ = Unread::nothing;
+  bool writable_ = true;  // as far as is known
   bool beyond_limit_;
-  bool readable_ = true;  // as far as is known
-  bool writable_ = true;
-  bool hung_up_ = false;          // the client's end has been told
-  bool paused_ = false;           // `unread_` may begin with a whole request
-  bool receiving_ = true;         // further requests are welcome
-  bool client_finished_ = false;  // it has closed its sending side
-  bool broken_ = false;           // nothing can be sent any more
-  bool lingering_ = false;
-  bool ended_ = false;
   bool crlf_skipped_ = false;  // before the request line that comes
-  bool head_timing_ = false;   // the head's deadline runs
-  bool drain_asked_ = false;   // what had arrived is still answered ...
-  bool draining_ = false;      // ... and what comes now is refused
+  bool head_timed_ = false;    // the head's deadline runs
 };
 
 }  // namespace tracker::envoy

@@ -3,7 +3,7 @@
 #include <boost/asio/post.hpp>
 #include <memory>
 
-#include "envoy/envoy_worker.h"
+#include "envoy/turn.h"
 
 namespace tracker::envoy {
 
@@ -36,10 +36,10 @@ void refuse(Exchange& exchange, Refusal refusal) {
 }  // namespace
 
 void TurnBatch::on_verdicts(std::span<const domain::HitVerdict> verdicts) {
-  if (worker_.in_its_thread()) {
+  if (turn_.in_its_thread()) {
     settle(verdicts);
   } else {
-    boost::asio::post(worker_.executor(),
+    boost::asio::post(turn_.executor(),
                       [this, copy = std::vector(verdicts.begin(), verdicts.end())] { settle(copy); });
   }
 }
@@ -48,35 +48,35 @@ void TurnBatch::settle(std::span<const domain::HitVerdict> verdicts) {
   for (const auto& [hit, verdict] : verdicts) {
     if (Exchange* exchange = std::exchange(exchanges_[hit], nullptr)) {
       answer(*exchange, verdict);
-      worker_.answered(*exchange);
+      turn_.answered(*exchange);
     }
   }
   unsettled_ -= verdicts.size();
-  if (settled()) worker_.take_back(*this);
-  worker_.leave_flight(verdicts.size());
+  if (settled()) turn_.take_back(*this);
+  turn_.leave_flight(verdicts.size());
 }
 
 void TurnBatch::on_deadline(runtime::Clock::time_point /*now*/) {
   for (Exchange*& exchange : exchanges_) {
     if (exchange == nullptr) continue;
     refuse(*exchange, Refusal::perhaps_counted);
-    worker_.answered(*exchange);
+    turn_.answered(*exchange);
     exchange = nullptr;
   }
-  worker_.schedule_turn_end();
+  turn_.schedule_end();
 }
 
 void PendingMint::on_minted(boost::system::result<domain::Token, domain::Failure> minted) {
-  if (worker_.in_its_thread()) {
+  if (turn_.in_its_thread()) {
     settle(minted);
   } else {
-    boost::asio::post(worker_.executor(), [this, minted] { settle(minted); });
+    boost::asio::post(turn_.executor(), [this, minted] { settle(minted); });
   }
 }
 
 void PendingMint::settle(boost::system::result<domain::Token, domain::Failure> minted) {
   std::unique_ptr<PendingMint> self(this);
-  EnvoyWorker& worker = worker_;
+  Turn& turn = turn_;
   if (exchange_ != nullptr) {
     if (minted) {
       exchange_->answer = Exchange::Answer::token;
@@ -85,16 +85,16 @@ void PendingMint::settle(boost::system::result<domain::Token, domain::Failure> m
       const bool not_done = minted.error() == domain::Failure::not_done;
       refuse(*exchange_, not_done ? Refusal::not_counted : Refusal::perhaps_minted);
     }
-    worker.answered(*exchange_);
+    turn.answered(*exchange_);
   }
   self.reset();
-  worker.leave_flight(1);
+  turn.leave_flight(1);
 }
 
 void PendingMint::on_deadline(runtime::Clock::time_point /*now*/) {
   refuse(*exchange_, Refusal::perhaps_minted);
-  worker_.answered(*exchange_);
-  worker_.schedule_turn_end();
+  turn_.answered(*exchange_);
+  turn_.schedule_end();
   exchange_ = nullptr;
 }
 

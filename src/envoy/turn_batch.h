@@ -10,12 +10,12 @@
 
 namespace tracker::envoy {
 
-class EnvoyWorker;
+class Turn;
 
-/// The hits of one turn of one worker, and whose they are. Used again after its last verdict.
+/// The hits of one turn, and whose they are. Used again after its last verdict.
 class TurnBatch final : public counter::TrackReply, public runtime::Expiring {
  public:
-  explicit TurnBatch(EnvoyWorker& worker) : worker_(worker) {}
+  explicit TurnBatch(Turn& turn) : turn_(turn) {}
 
   void clear() {
     hits_.clear();
@@ -32,7 +32,7 @@ class TurnBatch final : public counter::TrackReply, public runtime::Expiring {
   domain::HitBatch& hits() noexcept { return hits_; }
   bool settled() const noexcept { return unsettled_ == 0; }
 
-  /// From any thread; what comes from another one crosses over to the worker.
+  /// From any thread; what comes from another one crosses over to the turn's thread.
   void on_verdicts(std::span<const domain::HitVerdict> verdicts) override;
 
   /// Nobody waits any longer: what has no verdict yet was perhaps counted.
@@ -41,7 +41,7 @@ class TurnBatch final : public counter::TrackReply, public runtime::Expiring {
  private:
   void settle(std::span<const domain::HitVerdict> verdicts);
 
-  EnvoyWorker& worker_;
+  Turn& turn_;
   domain::HitBatch hits_;
   std::vector<Exchange*> exchanges_;  // of each hit; null once it is answered
   std::size_t unsettled_ = 0;         // hits without a verdict
@@ -50,7 +50,7 @@ class TurnBatch final : public counter::TrackReply, public runtime::Expiring {
 /// A token on its way to a client. Deletes itself when its answer has come.
 class PendingMint final : public counter::MintReply, public runtime::Expiring {
  public:
-  PendingMint(EnvoyWorker& worker, Exchange& exchange) : worker_(worker), exchange_(&exchange) {}
+  PendingMint(Turn& turn, Exchange& exchange) : turn_(turn), exchange_(&exchange) {}
 
   /// From any thread.
   void on_minted(boost::system::result<domain::Token, domain::Failure> minted) override;
@@ -59,7 +59,7 @@ class PendingMint final : public counter::MintReply, public runtime::Expiring {
  private:
   void settle(boost::system::result<domain::Token, domain::Failure> minted);
 
-  EnvoyWorker& worker_;
+  Turn& turn_;
   Exchange* exchange_;  // null once it is answered
 };
 

@@ -1,0 +1,145 @@
+#include "envoy/turn.h"
+
+#include <boost/asio/post.hpp>
+#include <cassert>
+#include <ctime>
+#include <utility>
+
+#include "envoy/acceptance.h"
+
+namespace tracker::envoy {
+
+namespace {
+constexpr std::size_t batch_bytes_max = 1024 * 1024;
+}
+
+Turn::Turn(boost::asio::io_context& context, counter::Counter& counter, const EnvoySettings& settings,
+           EnvoyTotals& totals, WorkerDeadlines& deadlines, std::function<void()> on_end)
+    : context_(context),
+      counter_(counter),
+      settings_(settings),
+      totals_(totals),
+      deadlines_(deadlines),
+      on_end_(std::move(on_end)),
+      answers_(std::time(nullptr)) {}
+
+bool Turn::track(const domain::TokenId& id, std::string_view path, Exchange& exchange) {
+  if (!enter_flight()) return false;
+  if (filling_ == nullptr) {
+    if (free_batches_.empty()) {
+      batches_.push_back(std::make_unique<TurnBatch>(*this));
+      free_batches_.push_back(batches_.back().get());
+    }
+    filling_ = free_batches_.back();
+    free_batches_.pop_back();
+    assert(filling_->settled() && filling_->hits().size() == 0);
+  }
+  filling_->push(id, path, exchange);
+  if (filling_->hits().bytes() >= batch_bytes_max) hand_on();
+  return true;
+}
+
+bool Turn::mint(Exchange& exchange) {
+  if (!enter_flight()) return false;
+  auto* pending = new PendingMint(*this, exchange);  // deletes itself
+  deadlines_.arm(WorkerDeadlines::Kind::answer, *pending);
+  counter_.mint(deadlines_.now() + settings_.request_deadline, *pending);
+  return true;
+}
+
+bool Turn::enter_flight() {
+  if (totals_.hits_in_flight.fetch_add(1) >= settings_.hits_max) {
+    --totals_.hits_in_flight;
+    return false;
+  }
+  ++in_flight_;
+  schedule_end();  // if it is answered at once, that must not end the turn: its connection is still read
+  return true;
+}
+
+void Turn::leave_flight(std::size_t hits) {
+  assert(hits <= in_flight_);
+  totals_.hits_in_flight -= hits;
+  in_flight_ -= hits;
+  if (in_flight_ == 0 && !end_scheduled_) {
+    end();  // no more answers can come
+  } else {
+    schedule_end();
+  }
+}
+
+void Turn::hand_on() {
+  if (filling_ == nullptr) return;
+  TurnBatch& batch = *std::exchange(filling_, nullptr);
+  batch.hits().set_deadline(deadlines_.now() + settings_.request_deadline);
+  counter_.track(batch.hits(), batch);
+  if (!batch.settled()) deadlines_.arm(WorkerDeadlines::Kind::answer, batch);
+}
+
+void Turn::take_back(TurnBatch& batch) {
+  batch.disarm();
+  batch.clear();
+  free_batches_.push_back(&batch);
+}
+
+void Turn::answered(Exchange& exchange) {
+  if (exchange.connection == nullptr) {
+    exchanges_.give_back(exchange);
+    return;
+  }
+  if (!exchange.connection->ReadyHook::is_linked()) ready_.push_back(*exchange.connection);
+}
+
+void Turn::write_at_end(Connection& connection) {
+  if (!connection.ReadyHook::is_linked()) ready_.push_back(connection);
+  schedule_end();
+}
+
+void Turn::send_later(Connection& connection, std::size_t begin) {
+  writes_.push_back({&connection, begin, write_buffer_.size() - begin});
+}
+
+void Turn::send_all() {
+  messages_.clear();
+  for (const auto& [connection, begin, size] : writes_) {
+    messages_.push_back({connection->socket(), std::string_view(write_buffer_).substr(begin, size), 0});
+  }
+  send_batch_.send(messages_);
+  for (std::size_t i = 0; i < writes_.size(); ++i) {
+    writes_[i].connection->on_sent(messages_[i].bytes, messages_[i].sent);
+  }
+  writes_.clear();
+  write_buffer_.clear();
+}
+
+void Turn::schedule_end() {
+  if (std::exchange(end_scheduled_, true) || std::exchange(end_posted_, true)) return;
+  // What is ready now runs before what is posted now: all of it is still part of this turn.
+  boost::asio::post(executor(), [this] {
+    end_posted_ = false;
+    end();
+  });
+}
+
+void Turn::end() {
+  assert(writes_.empty() && write_buffer_.empty());
+  end_scheduled_ = true;  // verdicts that come at once do not end it a second time
+  deadlines_.hold_clock();
+  answers_.set_time(std::time(nullptr));
+  hand_on();
+  decltype(ready_) ready;
+  ready.swap(ready_);
+  while (!ready.empty()) {
+    Connection& connection = ready.front();
+    ready.pop_front();
+    connection.write_answers();
+    if (ready.empty() || write_buffer_.size() >= batch_bytes_max) send_all();
+  }
+  deadlines_.release_clock();
+  end_scheduled_ = false;
+  if (filling_ != nullptr || !ready_.empty()) schedule_end();  // of connections that went on reading
+  deadlines_.publish();
+  on_end_();
+}
+
+}  // namespace tracker::envoy
