@@ -50,6 +50,7 @@ void Connection::on_ready(const runtime::Readiness& ready) {
 
 /// Does what can be done. After the last step its worker has it, and it is not to be touched any more.
 void Connection::advance() {
+  assert(is_consistent());
   while (state_ != State::ended) {
     if (state_ == State::lingering) return linger();
     if (is_at_its_end()) {
@@ -83,6 +84,13 @@ Connection::Step Connection::next_step() const noexcept {
   if (!receives() || waiting_ >= worker_.settings().pipeline_max) return Step::wait_for_answers;
   if (unread_is_ == Unread::requests) return Step::parse;
   return state_ == State::reading_last ? Step::read_the_last : Step::read;
+}
+
+bool Connection::is_consistent() const noexcept {
+  const bool queue_is_counted = (first_ == nullptr) == (waiting_ == 0);
+  const bool unread_is_known = unread_.empty() == (unread_is_ == Unread::nothing);
+  const bool timed_head_is_there = !head_timed_ || (unsent_.empty() && unread_is_ == Unread::part_of_head);
+  return queue_is_counted && unread_is_known && timed_head_is_there;
 }
 
 bool Connection::is_at_its_end() const noexcept {

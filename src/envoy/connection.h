@@ -101,6 +101,7 @@ class Connection final : public ConnectionHook,
   Step next_step() const noexcept;
   bool receives() const noexcept { return state_ <= State::refusing; }
   bool is_at_its_end() const noexcept;
+  bool is_consistent() const noexcept;
   /// Enters a state further down the list.
   void enter(State state) noexcept;
 

@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 
 #include <algorithm>
+#include <cassert>
 #include <cstring>
 
 namespace tracker::envoy {
@@ -29,6 +30,7 @@ AddressCounts::Key AddressCounts::key_of(const sockaddr_storage& address) noexce
 }
 
 auto AddressCounts::enter(const sockaddr_storage& address, std::size_t max) -> std::optional<Place> {
+  assert(max > 0);
   const Key key = key_of(address);
   const std::lock_guard lock(mutex_);
   std::size_t& count = counts_[key];  // zero for a new one, which `max` is above
@@ -41,6 +43,7 @@ AddressCounts::Place::~Place() {
   if (counts_ == nullptr) return;
   const std::lock_guard lock(counts_->mutex_);
   const auto count = counts_->counts_.find(key_);
+  assert(count != counts_->counts_.end() && count->second > 0);
   if (--count->second == 0) counts_->counts_.erase(count);
 }
 

@@ -1,6 +1,7 @@
 #include "envoy/turn_batch.h"
 
 #include <boost/asio/post.hpp>
+#include <cassert>
 #include <memory>
 
 #include "envoy/turn.h"
@@ -45,7 +46,9 @@ void TurnBatch::on_verdicts(std::span<const domain::HitVerdict> verdicts) {
 }
 
 void TurnBatch::settle(std::span<const domain::HitVerdict> verdicts) {
+  assert(verdicts.size() <= unsettled_);
   for (const auto& [hit, verdict] : verdicts) {
+    assert(hit < exchanges_.size());
     if (Exchange* exchange = std::exchange(exchanges_[hit], nullptr)) {
       answer(*exchange, verdict);
       turn_.answered(*exchange);

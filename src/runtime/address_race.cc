@@ -1,6 +1,7 @@
 #include "runtime/address_race.h"
 
 #include <algorithm>
+#include <cassert>
 
 namespace tracker::runtime {
 
@@ -43,6 +44,7 @@ bool AddressRace::failed(std::size_t address) {
 }
 
 AddressRace::TimePoint AddressRace::next_event() const {
+  assert(!lost());
   if (under_way_.empty()) return next_turn_;
   return begun_ == addresses_ ? under_way_.front().deadline
                               : std::min(next_turn_, under_way_.front().deadline);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/asio/steady_timer.hpp>
+#include <cassert>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -57,13 +58,13 @@ class Connector::Attempt : public std::enable_shared_from_this<Attempt> {
     timer_.cancel();
   }
 
+  bool ended() const { return !done_; }
+
  private:
   struct Try {
     tcp::endpoint endpoint;
     std::optional<Socket> socket;  // while it is tried
   };
-
-  bool ended() const { return !done_; }
 
   void try_all(const std::vector<boost::asio::ip::address>& found, std::uint16_t port) {
     for (const auto& address : in_order_of_trial(found)) tries_.push_back({{address, port}, std::nullopt});
@@ -159,6 +160,7 @@ Connector::~Connector() {
 }
 
 void Connector::connect(Done done) {
+  assert(!attempt_ || attempt_->ended());
   attempt_ = std::make_shared<Attempt>(loop_, deadlines_, std::move(done));
   attempt_->wait_for_look_up(lookup_, address_.port);
 }

@@ -1,10 +1,13 @@
 #include "runtime/deadlines.h"
 
+#include <cassert>
+
 namespace tracker::runtime {
 
 void DeadlineQueue::arm(Expiring& expiring, Clock::time_point now) noexcept {
   expiring.unlink();
   expiring.deadline_ = now + duration_;
+  assert(expiring_.empty() || expiring_.back().deadline_ <= expiring.deadline_);  // the order of arming
   expiring_.push_back(expiring);
 }
 

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cassert>
 #include <cerrno>
 
 namespace tracker::runtime {
@@ -47,7 +48,8 @@ void SendBatch::send(std::span<Message> messages) noexcept {
 /// False: the ring fails, and those that it did not answer are lost.
 bool SendBatch::send_through_ring(std::span<Message> messages) noexcept {
   for (auto& message : messages) {
-    auto* entry = ::io_uring_get_sqe(ring_.get());  // never null: all that was there is done
+    auto* entry = ::io_uring_get_sqe(ring_.get());  // there is room: all that was there is done
+    assert(entry != nullptr);
     ::io_uring_prep_send(entry, message.socket, message.bytes.data(), message.bytes.size(), flags);
     ::io_uring_sqe_set_data(entry, &message);
     message.sent = -EIO;
@@ -64,6 +66,7 @@ bool SendBatch::send_through_ring(std::span<Message> messages) noexcept {
       ++done;
     }
     ::io_uring_cq_advance(ring_.get(), done);
+    assert(done <= left);
     left -= done;
   }
   return true;

@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cassert>
 #include <csignal>
 #include <cstdint>
 #include <future>
@@ -90,6 +91,7 @@ void Workers::start() {
 void Workers::stop() {
   for (auto& worker : workers_) worker->context.stop();
   for (auto& worker : workers_) {
+    assert(worker->thread.get_id() != std::this_thread::get_id());
     if (worker->thread.joinable()) worker->thread.join();
   }
 }
