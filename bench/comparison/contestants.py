@@ -31,7 +31,7 @@ class Contestant:
     name: str
     title: str
     start: object  # start(ground) -> Running
-    speaks: str = "http"  # or redis
+    speaks: str = "http"  # or redis, or grpc
     durable: bool = False
     mints: bool = False
     counts: bool = True
@@ -235,6 +235,18 @@ def start_serve(ground, tracker, store, threads=1):
         connections_max=_connections_max,
     )
     return Running([_ready_port(server, "envoy")], mints=True, data=data)
+
+
+def start_counter(ground, tracker):
+    """A counter over memory, of one thread, that is asked over gRPC."""
+    return Running(
+        [
+            _ready_port(
+                _start_tracker(ground, tracker, "counter", counter_addr=_any_port, store="memory", threads=1),
+                "counter",
+            )
+        ]
+    )
 
 
 def start_fleet(ground, tracker, threads, envoys=1):

@@ -188,6 +188,7 @@ def _memory_targets():
         _cpu(who, "spread: CPU per request / its own hot", "spread memory", "hot memory", 1.25),
         _rate(who, "pipelined: requests/s / HAProxy", "pipelined memory", "pipelined haproxy", 6),
         _rate(who, "pipelined: requests/s / nginx", "pipelined memory", "pipelined nginx", 5),
+        _cpu(who, "grpc: CPU per call / an HTTP hit", "grpc counter", "hot memory", 2),
         _bytes(who, "idle: memory per connection", "idle memory", 4096),
         _bytes(who, "keys: memory per counter", "keys memory", 100),
     ]
@@ -196,12 +197,12 @@ def _memory_targets():
 def _durable_targets():
     who = "serve, durable"
     return [
-        _rate(who, "hot, 64: requests/s / memory", "hot durable", "hot memory", 0.55),
+        _rate(who, "hot, 64: requests/s / memory", "hot durable", "hot memory", 0.65),
         _rate(who, "hot, 64: requests/s / Redis INCR, always", "hot durable", "hot redis-always", 1.25),
-        _rate(who, "hot, 256: requests/s / memory", "many durable", "many memory", 0.55),
+        _rate(who, "hot, 256: requests/s / memory", "many durable", "many memory", 0.75),
         _rate(who, "hot, 256: requests/s / Redis INCR, always", "many durable", "many redis-always", 1.25),
         _rate(who, "spread, 64: requests/s / memory", "spread durable", "spread memory", 0.40),
-        _rate(who, "spread, 256: requests/s / memory", "spread-many durable", "spread-many memory", 0.40),
+        _rate(who, "spread, 256: requests/s / memory", "spread-many durable", "spread-many memory", 0.55),
         Target(
             who,
             "compaction: longest wait for an answer",
@@ -231,7 +232,7 @@ def _fleet_targets():
     who = "envoy + counter + Redis"
     return [
         *_fleet_load_targets(who, "fleet"),
-        _time(who, "single: p50 / nginx", "p50_us", "single fleet", "single nginx", 4),
+        _time(who, "single: p50 / nginx", "p50_us", "single fleet", "single nginx", 4.25),
         *_fleet_load_targets(who + ", default threads", "fleet-default"),
     ]
 

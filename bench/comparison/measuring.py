@@ -6,7 +6,7 @@ import os
 import resource
 import time
 
-from . import http_load, load, machine, processes, redis_load
+from . import grpc_load, http_load, load, machine, processes, redis_load
 
 _bytes_of_a_counter = 16 + 20 + 8  # token id, path and count: the least that a durable hit must write
 
@@ -141,8 +141,8 @@ def try_out(contestant, ground):
 
 
 def client_of(contestant, running, ground, tokens=10_000):
-    kind = redis_load.RedisLoad if contestant.speaks == "redis" else http_load.HttpLoad
-    return kind(running, ground, tokens)
+    kinds = {"http": http_load.HttpLoad, "redis": redis_load.RedisLoad, "grpc": grpc_load.GrpcLoad}
+    return kinds[contestant.speaks](running, ground, tokens)
 
 
 def _drive(client, running, shape, ground, seconds, seed, run):

@@ -54,6 +54,7 @@ def all_workloads(everyone, programs, settings):
             drive,
             after="many",
         ),
+        *_grpc(everyone, programs, drive),
         Workload("mint", "GET /auth", with_one_worker(_answers_auth, kind="mint"), drive),
         Workload(
             "idle",
@@ -110,6 +111,22 @@ def in_turn(some):
 
 def _answers_auth(one):
     return one.mints or one.name == "nginx"
+
+
+def _grpc(everyone, programs, drive):
+    """tracker's gRPC beside its own HTTP on the same store."""
+    if not any(one.name == "memory" for one in everyone):
+        return []
+    counter = contestants.Contestant(
+        "counter",
+        "tracker counter, memory store",
+        lambda ground: contestants.start_counter(ground, programs.tracker),
+        speaks="grpc",
+    )
+    shape = Shape(connections=4, pipeline=64)
+    return [
+        Workload("grpc", "UpdateCounter by h2load, 4 connections of 64 streams", [Entrant(counter, shape)], drive)
+    ]
 
 
 def _is_durable_tracker(one):
