@@ -22,7 +22,7 @@
 namespace {
 
 using namespace tracker;
-using store::RedisPipeline;
+using store::redis::RedisPipeline;
 using Arguments = std::vector<std::string>;
 
 /// What a reply is replaced by.
@@ -90,7 +90,7 @@ class Model {
     if (name == "HINCRBY") return increment(command.at(1), command.at(2), command.at(3));
     if (name == "EVALSHA" && flushed) return "-NOSCRIPT No matching script. Please use EVAL.\r\n";
     if (name == "EVALSHA") return track(command);
-    if (name == "EVAL" && command.at(1) == store::track_script) {
+    if (name == "EVAL" && command.at(1) == store::redis::track_script) {
       flushed = false;
       return track(command);
     }
@@ -173,7 +173,7 @@ class Run {
           model_.flushed = true;
           break;
         case 3:
-          model_.hashes.erase(store::redis_key(id()));
+          model_.hashes.erase(store::redis::redis_key(id()));
           break;
         default:
           track();
@@ -214,7 +214,7 @@ class Run {
         const auto token = id();
         const std::string path = "/" + std::to_string(choices_.next() % 3);
         its.batch.push(token, path);
-        ++tracked_[store::redis_key(token) + path];
+        ++tracked_[store::redis::redis_key(token) + path];
       }
       its.verdicts.resize(its.batch.size());
       batches.push_back({&its.batch, &its});
@@ -225,7 +225,7 @@ class Run {
   /// Lets the model execute what was sent, and the pipeline hear the replies. False: the connection is at its end.
   bool exchange() {
     while (!pipeline_.out().empty()) {
-      store::RedisReplies commands;  // a command is written as a reply is
+      store::redis::RedisReplies commands;  // a command is written as a reply is
       commands.feed(pipeline_.out());
       std::string bytes;
       bool goes_on = true;
@@ -302,7 +302,8 @@ class Run {
         require(changed_ || hits->verdicts[hit]->kind != domain::Verdict::Kind::not_counted,
                 "the model counts");
         const bool is_counted = hits->verdicts[hit]->kind == domain::Verdict::Kind::counted;
-        counted[store::redis_key(hits->batch.id(hit)) + std::string(hits->batch.path(hit))] += is_counted;
+        counted[store::redis::redis_key(hits->batch.id(hit)) + std::string(hits->batch.path(hit))] +=
+            is_counted;
       }
     }
     for (const auto& [counter, sent] : model_.sent) {
@@ -314,7 +315,7 @@ class Run {
   Choices choices_;
   Model model_;
   RedisPipeline pipeline_;
-  std::optional<store::RedisReplies> replies_;
+  std::optional<store::redis::RedisReplies> replies_;
   std::vector<std::unique_ptr<Hits>> hits_;
   std::vector<std::unique_ptr<Mint>> mints_;
   std::map<std::string, std::int64_t> tracked_;

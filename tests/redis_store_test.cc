@@ -49,7 +49,7 @@ constexpr auto reply_deadline = 1'000ms;
 class StoreCaller {
  public:
   explicit StoreCaller(const std::string& address, bool proxy = false)
-      : store_(loop_.context(0), {.redis = store::parse_redis_address(address),
+      : store_(loop_.context(0), {.redis = store::redis::parse_redis_address(address),
                                   .reply_deadline = reply_deadline,
                                   .proxy = proxy}) {
     loop_.start();
@@ -120,7 +120,7 @@ class StoreCaller {
 
  private:
   runtime::Workers loop_{1};
-  store::RedisStore store_;
+  store::redis::RedisStore store_;
 };
 
 std::string key_of(const TokenId& id) {
@@ -330,7 +330,7 @@ TEST(RedisProxyTest, WhatItGivesUpPerhapsHadItsEffect) {
     asio::ip::tcp::socket client = acceptor.accept();
     std::string received;
     const std::string end_of_greeting =
-        "return {}\n\r\n$1\r\n1\r\n$42\r\n" + store::redis_key(store::probe_id) + "\r\n";
+        "return {}\n\r\n$1\r\n1\r\n$42\r\n" + store::redis::redis_key(store::redis::probe_id) + "\r\n";
     asio::read_until(client, asio::dynamic_buffer(received), end_of_greeting);
     asio::write(client, asio::buffer(std::string_view("$-1\r\n$-1\r\n:0\r\n:0\r\n*0\r\n")));
     boost::system::error_code end;
@@ -506,13 +506,13 @@ TEST_F(RedisFitnessTest, ReplicaIsNotReady) {
 
 TEST_F(RedisFitnessTest, ProbingLeavesNothingAndChangesNoToken) {
   EXPECT_EQ(redis_.command({"DBSIZE"}).integer, 0);
-  for (const TokenId& id : {store::probe_id, store::far_probe_id}) {
+  for (const TokenId& id : {store::redis::probe_id, store::redis::far_probe_id}) {
     EXPECT_EQ(store_->add(id), std::nullopt);
     EXPECT_EQ(store_->track(id, "/"), Verdict::counted(1));
   }
   store_ = std::make_unique<StoreCaller>(redis_.address());
   ASSERT_EQ(store_->why_not_ready(), std::nullopt);
-  for (const TokenId& id : {store::probe_id, store::far_probe_id}) {
+  for (const TokenId& id : {store::redis::probe_id, store::redis::far_probe_id}) {
     EXPECT_EQ(redis_.command({"HLEN", key_of(id)}).integer, 2);
     EXPECT_EQ(store_->track(id, "/"), Verdict::counted(2));
   }
@@ -530,8 +530,8 @@ TEST(RedisClusterTest, NodeIsNotReadyAndSaysWhy) {
   const RedisServer redis(RedisServer::Keeps::nothing,
                           {"--cluster-enabled", "yes", "--cluster-port", std::to_string(lasting_port()),
                            "--cluster-require-full-coverage", "no", "--cluster-config-file", "nodes.conf"});
-  ASSERT_EQ(redis.command({"CLUSTER", "KEYSLOT", key_of(store::probe_id)}).integer, 0);
-  ASSERT_EQ(redis.command({"CLUSTER", "KEYSLOT", key_of(store::far_probe_id)}).integer, 16'383);
+  ASSERT_EQ(redis.command({"CLUSTER", "KEYSLOT", key_of(store::redis::probe_id)}).integer, 0);
+  ASSERT_EQ(redis.command({"CLUSTER", "KEYSLOT", key_of(store::redis::far_probe_id)}).integer, 16'383);
   ASSERT_EQ(redis.command({"CLUSTER", "ADDSLOTSRANGE", "0", "8191"}).text, "OK");
   StoreCaller store(redis.address());
   EXPECT_THAT(store.why_not_ready().value_or("it is ready"), HasSubstr("this is a node of a Redis Cluster"));

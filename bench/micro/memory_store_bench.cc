@@ -8,7 +8,7 @@ namespace tracker::bench {
 
 namespace {
 
-using store::MemoryStore;
+using store::memory::MemoryStore;
 
 class Added final : public store::AddReply {
  public:

@@ -14,7 +14,7 @@ namespace tracker::bench {
 
 namespace {
 
-using store::RedisRound;
+using store::redis::RedisRound;
 using Reader = std::unique_ptr<redisReader, void (*)(redisReader*)>;
 using Reply = std::unique_ptr<redisReply, void (*)(void*)>;
 
@@ -41,7 +41,7 @@ std::string replies_to(const std::string& commands) {
   redisReaderFeed(reader.get(), commands.data(), commands.size());
   std::string replies;
   while (const auto command = next_reply(*reader)) {
-    const bool is_increment = store::text_of(*command->element[0]) == "HINCRBY";
+    const bool is_increment = store::redis::text_of(*command->element[0]) == "HINCRBY";
     replies += is_increment ? ":123456\r\n" : ":1\r\n";
   }
   return replies;
@@ -62,17 +62,17 @@ struct Batches {
 };
 
 /// Lets the pipeline mint all tokens of the hits.
-void make_known(store::RedisPipeline& pipeline, const Batches& batches,
-                store::RedisPipeline::Clock::time_point now) {
+void make_known(store::redis::RedisPipeline& pipeline, const Batches& batches,
+                store::redis::RedisPipeline::Clock::time_point now) {
   struct Ignored final : store::AddReply {
     void on_added(std::optional<domain::Failure> /*failure*/) override {}
   } ignored;
-  store::RedisReplies one;
+  store::redis::RedisReplies one;
   one.feed(":1\r\n");
   const auto* added = one.next();
   for (const auto& batch : batches.batches) {
     for (const auto& id : batch.ids()) {
-      const store::RedisPipeline::Token token{id, domain::Deadline::max(), &ignored};
+      const store::redis::RedisPipeline::Token token{id, domain::Deadline::max(), &ignored};
       pipeline.send({}, {&token, 1}, now);
       pipeline.take(*added, now);
       pipeline.out().clear();
@@ -102,23 +102,23 @@ BENCHMARK_CAPTURE(redis_encode, spread, Workload::spread)->Arg(1)->Arg(64);
 void redis_there_and_back(benchmark::State& state, Workload workload) {
   const auto size = static_cast<std::size_t>(state.range(0));
   Batches batches(workload, size);
-  const auto now = store::RedisPipeline::Clock::now();
-  store::RedisPipeline pipeline(store::RedisSettings{});
+  const auto now = store::redis::RedisPipeline::Clock::now();
+  store::redis::RedisPipeline pipeline(store::redis::RedisSettings{});
   make_known(pipeline, batches, now);
   Counted reply;
   std::vector<std::string> replies;
   for (std::size_t i = 0; i < batches.batches.size(); ++i) {
-    const store::RedisPipeline::Batch batch{&batches.next(), &reply};
+    const store::redis::RedisPipeline::Batch batch{&batches.next(), &reply};
     pipeline.send({&batch, 1}, {}, now);
     replies.push_back(replies_to(pipeline.out()));
     pipeline.lose();
   }
-  store::RedisReplies reader;
+  store::redis::RedisReplies reader;
   reply.counted = 0;
   std::size_t at = 0;
   bool all = true;
   for (auto _ : state) {
-    const store::RedisPipeline::Batch batch{&batches.next(), &reply};
+    const store::redis::RedisPipeline::Batch batch{&batches.next(), &reply};
     pipeline.send({&batch, 1}, {}, now);
     pipeline.out().clear();
     reader.feed(replies[at]);

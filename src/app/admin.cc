@@ -12,7 +12,7 @@ namespace {
 using Answer = doors::AdminDoor::Answer;
 
 /// `name` is what its caller calls the backup, and `make` makes it.
-Answer back_up(const std::string& name, const std::function<store::StoreSummary()>& make) {
+Answer back_up(const std::string& name, const std::function<store::rocksdb::StoreSummary()>& make) {
   try {
     const auto summary = to_string(make());
     runtime::log_info("backup " + name + ": " + summary);
@@ -23,12 +23,12 @@ Answer back_up(const std::string& name, const std::function<store::StoreSummary(
   }
 }
 
-Answer back_up_at(store::RocksDbStore& store, const std::string& path) {
+Answer back_up_at(store::rocksdb::RocksDbStore& store, const std::string& path) {
   if (!path.starts_with('/')) return {false, "the body of the request is the absolute path of the backup"};
   return back_up(path, [&] { return store.backup(path); });
 }
 
-Answer back_up_into(store::RocksDbStore& store, const std::string& name,
+Answer back_up_into(store::rocksdb::RocksDbStore& store, const std::string& name,
                     const runtime::Descriptor& directory) {
   if (!directory.is_open()) return {false, "no directory came with the request"};
   return back_up(name, [&] { return store.backup_into(directory, name); });

@@ -40,9 +40,9 @@ void run_counter(const CounterSettings& settings) {
   const auto open_store = settings.store.open(workers.context(0), settings.request_deadline);
   const auto admin_door = open_admin_door(open_store);
   ConnectionBudget connections = wanted_connections(settings.port);
-  const auto few_descriptors =
-      fit_connections(connections, descriptors,
-                      reserved_descriptors(1, open_store.rocksdb == nullptr ? 0 : store::files_open_max));
+  const auto few_descriptors = fit_connections(
+      connections, descriptors,
+      reserved_descriptors(1, open_store.rocksdb == nullptr ? 0 : store::rocksdb::files_open_max));
   counter::LocalCounter counter(*open_store.store);
   auto server = server_settings(settings.port, connections);
   server.hits_max = settings.hits_max;

@@ -55,7 +55,7 @@ void serve(const ServeSettings& settings) {
        .why_not_ready = [&] { return counter.why_not_ready(); },
        .unready_in_public = open_store.unready_in_public,
        .remarks = [&] { return remarks(open_store); },
-       .store_files = open_store.rocksdb == nullptr ? 0 : store::files_open_max,
+       .store_files = open_store.rocksdb == nullptr ? 0 : store::rocksdb::files_open_max,
        .counter_connections = settings.counter_addr ? wanted_connections(settings.port) : ConnectionBudget{},
        .open_counter_door = [&](boost::asio::io_context& control,
                                 const ConnectionBudget& budget) -> std::unique_ptr<rpc::CounterDoor> {

@@ -25,7 +25,7 @@ using settings::StartupError;
 
 namespace {
 
-using store::Durability;
+using store::rocksdb::Durability;
 
 constexpr std::string_view rocksdb_prefix = "rocksdb:";
 constexpr std::size_t cache_bytes_default = std::size_t{256} << 20U;
@@ -119,7 +119,7 @@ std::string password_in(const std::string& file) {
 }
 
 /// Where the password may come from a file. Throws StartupError.
-store::RedisAddress redis_with_password(const StoreChoice& choice) {
+store::redis::RedisAddress redis_with_password(const StoreChoice& choice) {
   auto redis = choice.redis;
   if (!choice.redis_password_file.empty()) {
     if (!redis.password.empty()) {
@@ -179,14 +179,14 @@ void require_memory_for_cache(std::size_t cache_bytes) {
 OpenStore StoreChoice::open(boost::asio::io_context& loop, std::chrono::milliseconds reply_deadline) const {
   if (require_durability) require_one_that_can_keep(*this);
   if (name == "rocksdb") {
-    store::RocksDbSettings settings;
+    store::rocksdb::RocksDbSettings settings;
     settings.directory = directory;
     settings.durability = durability.value_or(Durability{});
     settings.cache_bytes = cache_bytes.value_or(cache_bytes_default);
     settings.on_fatal = end_process;
     require_memory_for_cache(settings.cache_bytes);
     try {
-      auto store = std::make_unique<store::RocksDbStore>(settings);
+      auto store = std::make_unique<store::rocksdb::RocksDbStore>(settings);
       auto* rocksdb = store.get();
       auto note = "store=rocksdb:" + rocksdb->directory() +
                   " tokens=" + std::to_string(rocksdb->tokens_at_open()) + " ";
@@ -195,21 +195,21 @@ OpenStore StoreChoice::open(boost::asio::io_context& loop, std::chrono::millisec
       }
       return {std::move(store), note + what_can_be_lost(settings.durability), rocksdb, nullptr,
               "the store on disk cannot be written"};
-    } catch (const store::StoreError& error) {
+    } catch (const store::rocksdb::StoreError& error) {
       throw StartupError(StartupError::refused_by_the_machine,
                          "--store rocksdb:" + directory + ": " + error.what());
     }
   }
   if (name == "redis") {
-    auto store = std::make_unique<store::RedisStore>(
-        loop, store::RedisSettings{.redis = redis_with_password(*this),
-                                   .reply_deadline = reply_deadline,
-                                   .proxy = redis_proxy,
-                                   .require_durability = require_durability});
+    auto store = std::make_unique<store::redis::RedisStore>(
+        loop, store::redis::RedisSettings{.redis = redis_with_password(*this),
+                                          .reply_deadline = reply_deadline,
+                                          .proxy = redis_proxy,
+                                          .require_durability = require_durability});
     auto* redis_store = store.get();
     return {std::move(store), "", nullptr, redis_store, "Redis is not reachable, or cannot count"};
   }
-  return {std::make_unique<store::MemoryStore>(), "store=memory: the counts end with this process"};
+  return {std::make_unique<store::memory::MemoryStore>(), "store=memory: the counts end with this process"};
 }
 
 void add_store_directory_setting(SettingTable& table, std::string& directory, const std::string& help) {
@@ -254,7 +254,7 @@ void add_store_settings(SettingTable& table, StoreChoice& choice, const std::str
        "variable, since other users of the machine can read command lines, or give --redis-password-file.",
        runtime::to_string(choice.redis.address), "host:port or redis://user:password@host:port/db",
        [&choice](std::string_view text) {
-         choice.redis = store::parse_redis_address(text);
+         choice.redis = store::redis::parse_redis_address(text);
          return true;
        },
        "ADDRESS", in_redis});

@@ -18,9 +18,9 @@ namespace tracker::app {
 /// A store, and what its users should know of it, for the log.
 struct OpenStore {
   std::unique_ptr<store::CounterStore> store;
-  std::string note;                        // empty: the store logs it by itself
-  store::RocksDbStore* rocksdb = nullptr;  // the store, if it is that one
-  const store::RedisStore* redis = nullptr;
+  std::string note;                                 // empty: the store logs it by itself
+  store::rocksdb::RocksDbStore* rocksdb = nullptr;  // the store, if it is that one
+  const store::redis::RedisStore* redis = nullptr;
   std::string unready_in_public = {};  // why it is not ready if it is not, without names of hosts and files
 };
 
@@ -38,9 +38,9 @@ void wait_for_redis(const OpenStore& open_store);
 struct StoreChoice {
   std::string name;       // memory, redis or rocksdb
   std::string directory;  // of rocksdb
-  std::optional<store::Durability> durability;
+  std::optional<store::rocksdb::Durability> durability;
   std::optional<std::size_t> cache_bytes;
-  store::RedisAddress redis;
+  store::redis::RedisAddress redis;
   std::string redis_password_file;  // empty: none
   bool redis_proxy = false;
   bool require_durability = false;

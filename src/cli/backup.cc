@@ -102,7 +102,7 @@ class BackupDirectory {
     if (::getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return;
     if (peer.uid == ::geteuid() || ::fchown(directory_.number(), peer.uid, peer.gid) == 0) return;
     refuse(path_ + ": no backup: cannot give the directory to user " + std::to_string(peer.uid) + ": " +
-           store::error_text(errno));
+           store::rocksdb::error_text(errno));
   }
 
   int descriptor() const noexcept { return directory_.number(); }
@@ -110,13 +110,14 @@ class BackupDirectory {
 
  private:
   static runtime::Descriptor make(const std::string& path) {
-    if (!store::make_private_directory(path)) {
+    if (!store::rocksdb::make_private_directory(path)) {
       refuse(path + ": no backup: " +
              (errno == EEXIST ? "the directory exists; name one that does not"
-                              : "cannot make the directory: " + store::error_text(errno)));
+                              : "cannot make the directory: " + store::rocksdb::error_text(errno)));
     }
-    auto directory = store::open_file(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-    if (!directory.is_open()) refuse(path + ": no backup: cannot open it: " + store::error_text(errno));
+    auto directory = store::rocksdb::open_file(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    if (!directory.is_open())
+      refuse(path + ": no backup: cannot open it: " + store::rocksdb::error_text(errno));
     return directory;
   }
 
@@ -161,8 +162,8 @@ std::string text_of(const http::response<http::string_body>& response, const std
 /// Whatever the other process says: it may see another directory under this name.
 void require_backup(const std::string& to) {
   try {
-    store::RocksDbStore::check(to);
-  } catch (const store::StoreError& error) {
+    store::rocksdb::RocksDbStore::check(to);
+  } catch (const store::rocksdb::StoreError& error) {
     refuse(
         to + ": no backup: the process that serves the store says that it made one, but here is none (" +
         error.what() +
@@ -176,8 +177,8 @@ std::string backup_by_older(Socket& socket, const std::string& to) {
   const auto summary = text_of(ask(socket, doors::backup_at, to), to);
   require_backup(to);
   try {
-    store::look_through_store(to);
-  } catch (const store::DamageError& error) {
+    store::rocksdb::look_through_store(to);
+  } catch (const store::rocksdb::DamageError& error) {
     std::error_code ignored;
     fs::remove_all(to, ignored);
     refuse(to + ": no backup: the copy is damaged, and so may be the store: " + error.found() +
@@ -195,7 +196,7 @@ std::string backup_by(Socket& socket, const std::string& to) {
       auto summary = text_of(response, to);
       require_backup(to);
       directory.keep();
-      store::sync_directory(fs::path(to).parent_path());
+      store::rocksdb::sync_directory(fs::path(to).parent_path());
       return summary;
     }
   }
@@ -204,19 +205,19 @@ std::string backup_by(Socket& socket, const std::string& to) {
 
 std::string backup_alone(const std::string& directory, const std::string& to) {
   try {
-    store::RocksDbStore::check(directory);
-    store::RocksDbSettings settings;
+    store::rocksdb::RocksDbStore::check(directory);
+    store::rocksdb::RocksDbSettings settings;
     settings.directory = directory;
     settings.cache_bytes = own_cache_bytes;
     settings.look_through_bytes_per_s = 0;  // nobody counts meanwhile
     settings.on_fatal = app::end_process;
-    store::RocksDbStore store(settings);
+    store::rocksdb::RocksDbStore store(settings);
     try {
       return to_string(store.backup(to));
-    } catch (const store::StoreError& error) {
+    } catch (const store::rocksdb::StoreError& error) {
       refuse(to + ": no backup: " + error.what());
     }
-  } catch (const store::StoreError& error) {
+  } catch (const store::rocksdb::StoreError& error) {
     refuse("--store rocksdb:" + directory + ": " + error.what());
   }
 }
@@ -238,7 +239,7 @@ void backup(const BackupSettings& settings) {
   const auto to = absolute(settings.path);
   if (!fs::is_directory(directory))
     refuse("--store rocksdb:" + directory + ": no directory; name one that holds a store");
-  if (store::is_within(to, directory)) {
+  if (store::rocksdb::is_within(to, directory)) {
     refuse(to + ": no backup: it would be inside the store " + directory + "; choose a place outside");
   }
   const doors::AdminSocket admin(directory);
@@ -255,10 +256,10 @@ void restore(const BackupSettings& settings) {
   const auto directory = absolute(settings.directory);
   say("restoring " + from + " to " + directory);
   try {
-    const auto summary = store::restore_store(from, directory);
+    const auto summary = store::rocksdb::restore_store(from, directory);
     say("done: " + directory + ": " + to_string(summary) +
         "; start it by: tracker serve --store rocksdb:" + directory);
-  } catch (const store::StoreError& error) {
+  } catch (const store::rocksdb::StoreError& error) {
     refuse(error.what());
   }
 }

@@ -23,7 +23,7 @@ struct Tracked final : TrackReply {
 };
 
 TEST(LocalCounter, AMintedTokenIsKnownAndNoOther) {
-  store::MemoryStore store;
+  store::memory::MemoryStore store;
   LocalCounter counter(store);
   Minted minted;
   counter.mint(domain::Deadline::max(), minted);

@@ -36,7 +36,7 @@ struct StoreUnderTest {
 class RedisStoreAndLoop final : public CounterStore {
  public:
   explicit RedisStoreAndLoop(const std::string& address)
-      : store_(loop_.context(0), {parse_redis_address(address)}) {
+      : store_(loop_.context(0), {redis::parse_redis_address(address)}) {
     loop_.start();
   }
   ~RedisStoreAndLoop() override { loop_.stop(); }
@@ -49,7 +49,7 @@ class RedisStoreAndLoop final : public CounterStore {
 
  private:
   runtime::Workers loop_{1};
-  RedisStore store_;
+  redis::RedisStore store_;
 };
 
 std::ostream& operator<<(std::ostream& out, const StoreUnderTest& store) {
@@ -67,9 +67,9 @@ std::unique_ptr<CounterStore> connected_redis_store() {
 }
 
 /// A RocksDB store of its own; its directory goes with the process.
-std::unique_ptr<CounterStore> rocksdb_store(Durability durability, std::size_t cache_bytes) {
+std::unique_ptr<CounterStore> rocksdb_store(rocksdb::Durability durability, std::size_t cache_bytes) {
   static std::list<tests::TemporaryDirectory> directories;
-  RocksDbSettings settings;
+  rocksdb::RocksDbSettings settings;
   settings.directory = directories.emplace_back().path() / "store";
   settings.durability = durability;
   settings.cache_bytes = cache_bytes;
@@ -77,17 +77,18 @@ std::unique_ptr<CounterStore> rocksdb_store(Durability durability, std::size_t c
     std::cerr << reason << '\n';
     std::abort();
   };
-  return std::make_unique<RocksDbStore>(settings);
+  return std::make_unique<rocksdb::RocksDbStore>(settings);
 }
 
 std::vector<StoreUnderTest> stores() {
   constexpr std::size_t mebibyte = std::size_t{1} << 20U;
-  return {{"memory", [] { return std::make_unique<MemoryStore>(); }},
+  return {{"memory", [] { return std::make_unique<memory::MemoryStore>(); }},
           {"redis", connected_redis_store},
           {"rocksdb", [] { return rocksdb_store({}, 32 * mebibyte); }},
           {"rocksdb_interval",
            [] {
-             return rocksdb_store({Durability::Kind::interval, std::chrono::milliseconds(5)}, 32 * mebibyte);
+             return rocksdb_store({rocksdb::Durability::Kind::interval, std::chrono::milliseconds(5)},
+                                  32 * mebibyte);
            }},
           // So small that nearly every counter is read anew.
           {"rocksdb_tiny_cache", [] { return rocksdb_store({}, 4096); }}};

@@ -64,7 +64,7 @@ class Replies final : public store::TrackReply, public store::AddReply {
 
 int main(int argc, char** argv) {
   if (argc != 2) return 2;
-  store::RocksDbSettings settings;
+  store::rocksdb::RocksDbSettings settings;
   settings.directory = argv[1];
   settings.cache_bytes = std::size_t{1} << 20U;
   settings.on_fatal = [](const std::string& reason) {
@@ -72,7 +72,7 @@ int main(int argc, char** argv) {
     std::_Exit(1);
   };
   try {
-    store::RocksDbStore store(settings);
+    store::rocksdb::RocksDbStore store(settings);
     const domain::TokenId id{{1, 2, 3}};
     Replies replies;
     store.add_token(id, domain::Deadline::max(), replies);

@@ -10,7 +10,7 @@
 
 #include "domain/seeded_hash.h"
 
-namespace tracker::store {
+namespace tracker::store::memory {
 
 namespace {
 
@@ -93,4 +93,4 @@ void MemoryStore::add_token(const domain::TokenId& id, domain::Deadline /*deadli
   reply.on_added(std::nullopt);
 }
 
-}  // namespace tracker::store
+}  // namespace tracker::store::memory

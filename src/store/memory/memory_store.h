@@ -5,7 +5,7 @@
 
 #include "store/counter_store.h"
 
-namespace tracker::store {
+namespace tracker::store::memory {
 
 /// Counts in memory, gone with the process. Sharded by token id, so that workers seldom meet; answers before
 /// track() returns. Nothing is ever removed: memory grows with the number of different token and path pairs.
@@ -25,4 +25,4 @@ class MemoryStore final : public CounterStore {
   std::unique_ptr<Shard[]> shards_;
 };
 
-}  // namespace tracker::store
+}  // namespace tracker::store::memory

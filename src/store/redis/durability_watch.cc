@@ -2,7 +2,7 @@
 
 #include <utility>
 
-namespace tracker::store {
+namespace tracker::store::redis {
 
 DurabilityWatch::DurabilityWatch(const RedisSettings& settings)
     : name_("store=redis " + to_string(settings.redis) + ": "),
@@ -25,4 +25,4 @@ std::optional<std::string> DurabilityWatch::conclude(RedisDurability said, bool 
   return require_durability_ ? shortfall : std::nullopt;
 }
 
-}  // namespace tracker::store
+}  // namespace tracker::store::redis

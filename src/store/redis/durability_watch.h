@@ -7,7 +7,7 @@
 #include "store/redis/redis_durability.h"
 #include "store/redis/redis_settings.h"
 
-namespace tracker::store {
+namespace tracker::store::redis {
 
 /// Follows what one Redis may lose: tells the log whenever that has changed, and judges whether it is enough.
 /// Belongs to the connection's thread.
@@ -27,4 +27,4 @@ class DurabilityWatch {
   runtime::ChangeLog changes_;
 };
 
-}  // namespace tracker::store
+}  // namespace tracker::store::redis

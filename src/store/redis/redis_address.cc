@@ -7,7 +7,7 @@
 
 #include "domain/hex.h"
 
-namespace tracker::store {
+namespace tracker::store::redis {
 
 namespace {
 
@@ -146,4 +146,4 @@ std::string to_string(const RedisAddress& address) {
   return runtime::to_string(address.address) + "/" + std::to_string(address.database);
 }
 
-}  // namespace tracker::store
+}  // namespace tracker::store::redis

@@ -5,7 +5,7 @@
 
 #include "runtime/address.h"
 
-namespace tracker::store {
+namespace tracker::store::redis {
 
 /// Which Redis, as whom, and which of its databases.
 struct RedisAddress {
@@ -26,4 +26,4 @@ RedisAddress parse_redis_address(std::string_view text);
 /// `host:port/db`, without user and password: for logs.
 std::string to_string(const RedisAddress& address);
 
-}  // namespace tracker::store
+}  // namespace tracker::store::redis

@@ -5,7 +5,7 @@
 #include <stdexcept>
 #include <string>
 
-namespace tracker::store {
+namespace tracker::store::redis {
 
 TEST(RedisAddress, ReadsBothForms) {
   const struct {
@@ -98,4 +98,4 @@ TEST(RedisAddress, TheSecretIsNotWritten) {
   EXPECT_EQ(to_string(parse_redis_address("redis://me:secret@h:1/2")), "h:1/2");
 }
 
-}  // namespace tracker::store
+}  // namespace tracker::store::redis

@@ -9,7 +9,7 @@
 
 #include "runtime/log.h"
 
-namespace tracker::store {
+namespace tracker::store::redis {
 
 namespace {
 namespace asio = boost::asio;
@@ -336,4 +336,4 @@ void RedisStore::Connection::look_later() {
   });
 }
 
-}  // namespace tracker::store
+}  // namespace tracker::store::redis

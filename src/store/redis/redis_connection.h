@@ -20,7 +20,7 @@
 #include "store/redis/redis_replies.h"
 #include "store/redis/redis_store.h"
 
-namespace tracker::store {
+namespace tracker::store::redis {
 
 /// The store's connection. Belongs to the loop's thread, but for what says otherwise. Invariants:
 /// 1. What is in waiting_ was not sent: it is certainly not counted. What pipeline_ was given may have been: when the
@@ -126,4 +126,4 @@ class RedisStore::Connection {
   runtime::ChangeLog changes_;
 };
 
-}  // namespace tracker::store
+}  // namespace tracker::store::redis

@@ -9,7 +9,7 @@
 #include "store/redis/redis_error.h"
 #include "store/redis/redis_round.h"
 
-namespace tracker::store {
+namespace tracker::store::redis {
 
 namespace {
 
@@ -172,4 +172,4 @@ std::optional<std::string> RedisDurability::shortfall() const {
   return list;
 }
 
-}  // namespace tracker::store
+}  // namespace tracker::store::redis

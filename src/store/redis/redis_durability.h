@@ -9,7 +9,7 @@
 
 struct redisReply;
 
-namespace tracker::store {
+namespace tracker::store::redis {
 
 /// What a Redis says of how it keeps what it holds, and what follows from that. Pure: replies in, words and a
 /// judgement out.
@@ -49,4 +49,4 @@ class RedisDurability {
   bool file_incomplete_ = false;
 };
 
-}  // namespace tracker::store
+}  // namespace tracker::store::redis

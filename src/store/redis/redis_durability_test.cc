@@ -9,7 +9,7 @@
 
 #include "store/redis/redis_round.h"
 
-namespace tracker::store {
+namespace tracker::store::redis {
 namespace {
 
 using testing::HasSubstr;
@@ -198,4 +198,4 @@ TEST(RedisDurability, WithoutInfoAFileMayBeIncomplete) {
 }
 
 }  // namespace
-}  // namespace tracker::store
+}  // namespace tracker::store::redis

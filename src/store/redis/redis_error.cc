@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <initializer_list>
 
-namespace tracker::store {
+namespace tracker::store::redis {
 
 namespace {
 
@@ -151,4 +151,4 @@ std::string explain_silent_end(const std::string& how) {
          " must name a Redis" + without_tls;
 }
 
-}  // namespace tracker::store
+}  // namespace tracker::store::redis

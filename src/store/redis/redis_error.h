@@ -5,7 +5,7 @@
 
 #include "store/redis/redis_settings.h"
 
-namespace tracker::store {
+namespace tracker::store::redis {
 
 /// What the errors of Redis mean to tracker. Pure.
 
@@ -38,4 +38,4 @@ std::string explain_stranger(std::string_view beginning);
 /// The same of one that ended the connection, `how` the system says, without a word.
 std::string explain_silent_end(const std::string& how);
 
-}  // namespace tracker::store
+}  // namespace tracker::store::redis

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace tracker::store {
+namespace tracker::store::redis {
 namespace {
 
 using testing::HasSubstr;
@@ -126,4 +126,4 @@ TEST(RedisErrorTest, StrangersAreNamed) {
 }
 
 }  // namespace
-}  // namespace tracker::store
+}  // namespace tracker::store::redis

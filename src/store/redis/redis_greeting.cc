@@ -8,7 +8,7 @@
 #include "store/redis/redis_connection.h"
 #include "store/redis/redis_error.h"
 
-namespace tracker::store {
+namespace tracker::store::redis {
 
 namespace {
 namespace asio = boost::asio;
@@ -89,4 +89,4 @@ auto RedisStore::Connection::greet() -> Awaitable<std::string> {
   co_return trouble;
 }
 
-}  // namespace tracker::store
+}  // namespace tracker::store::redis

@@ -8,7 +8,7 @@
 
 #include "store/redis/redis_error.h"
 
-namespace tracker::store {
+namespace tracker::store::redis {
 
 const domain::TokenId probe_id{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x58, 0x73}};
 const domain::TokenId far_probe_id{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x95, 0xc4}};
@@ -357,4 +357,4 @@ RedisPipeline::Trouble RedisPipeline::take_trouble() {
   return *std::exchange(trouble_, std::nullopt);
 }
 
-}  // namespace tracker::store
+}  // namespace tracker::store::redis

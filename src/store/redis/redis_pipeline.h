@@ -14,7 +14,7 @@
 #include "store/redis/redis_round.h"
 #include "store/redis/redis_settings.h"
 
-namespace tracker::store {
+namespace tracker::store::redis {
 
 /// Two ids for probing. No token has them (an id is a hash), and their keys are in the first and in the last slot of
 /// a Redis Cluster, which an ordinary node does not both have.
@@ -151,4 +151,4 @@ class RedisPipeline {
   std::optional<Trouble> trouble_;
 };
 
-}  // namespace tracker::store
+}  // namespace tracker::store::redis

@@ -5,7 +5,7 @@
 
 #include "store/redis/redis_replies.h"
 
-namespace tracker::store {
+namespace tracker::store::redis {
 namespace {
 
 using domain::Verdict;
@@ -278,4 +278,4 @@ TEST_F(RedisProxyPipelineTest, AnErrorFailsItsOwnHitsAndTheNextLookSeesWhetherAl
 }
 
 }  // namespace
-}  // namespace tracker::store
+}  // namespace tracker::store::redis

@@ -4,7 +4,7 @@
 
 #include <new>
 
-namespace tracker::store {
+namespace tracker::store::redis {
 
 namespace {
 
@@ -81,4 +81,4 @@ const redisReply* RedisReplies::next() {
   return static_cast<redisReply*>(reply);
 }
 
-}  // namespace tracker::store
+}  // namespace tracker::store::redis

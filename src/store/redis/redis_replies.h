@@ -7,7 +7,7 @@
 struct redisReader;
 struct redisReply;
 
-namespace tracker::store {
+namespace tracker::store::redis {
 
 /// The replies in a connection's bytes, by hiredis' reader, one after the other. Numbers, which are nearly all
 /// that comes while hits are counted, cost no allocation. Not synchronised.
@@ -36,4 +36,4 @@ class RedisReplies {
   bool broken_ = false;
 };
 
-}  // namespace tracker::store
+}  // namespace tracker::store::redis

@@ -5,7 +5,7 @@
 
 #include <string>
 
-namespace tracker::store {
+namespace tracker::store::redis {
 namespace {
 
 bool is_broken_by(const std::string& bytes) {
@@ -53,4 +53,4 @@ TEST(RedisRepliesTest, AReplyThatDoesNotEndIsBroken) {
 }
 
 }  // namespace
-}  // namespace tracker::store
+}  // namespace tracker::store::redis

@@ -12,7 +12,7 @@
 #include "domain/hex.h"
 #include "store/redis/redis_error.h"
 
-namespace tracker::store {
+namespace tracker::store::redis {
 
 const std::string_view track_script = R"(
 local known = redis.pcall('HEXISTS', KEYS[1], '')
@@ -212,4 +212,4 @@ void RedisRound::clear() {
   undelivered_ = 0;
 }
 
-}  // namespace tracker::store
+}  // namespace tracker::store::redis

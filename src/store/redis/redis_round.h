@@ -12,7 +12,7 @@
 
 struct redisReply;
 
-namespace tracker::store {
+namespace tracker::store::redis {
 
 /// How counts are kept in Redis: one hash for each token, its key `tracker:{<id>}`; a field for each path,
 /// with the count; and the empty field, which no path can name, for tracker's own facts (the time of minting,
@@ -131,4 +131,4 @@ class RedisRound {
   std::size_t undelivered_ = 0;  // hits
 };
 
-}  // namespace tracker::store
+}  // namespace tracker::store::redis

@@ -7,7 +7,7 @@
 
 #include "domain/token.h"
 
-namespace tracker::store {
+namespace tracker::store::redis {
 
 using domain::Verdict;
 
@@ -218,4 +218,4 @@ TEST_F(RedisRoundTest, WhatIsGivenUpGetsItsVerdictAndTheRoundIsUsedAgain) {
   }
 }
 
-}  // namespace tracker::store
+}  // namespace tracker::store::redis

@@ -4,7 +4,7 @@
 
 #include "store/redis/redis_address.h"
 
-namespace tracker::store {
+namespace tracker::store::redis {
 
 struct RedisSettings {
   RedisAddress redis;
@@ -17,4 +17,4 @@ struct RedisSettings {
   bool require_durability = false;
 };
 
-}  // namespace tracker::store
+}  // namespace tracker::store::redis

@@ -2,7 +2,7 @@
 
 #include "store/redis/redis_connection.h"
 
-namespace tracker::store {
+namespace tracker::store::redis {
 
 RedisStore::RedisStore(boost::asio::io_context& loop, const RedisSettings& settings)
     : connection_(std::make_unique<Connection>(loop, settings)) {}
@@ -25,4 +25,4 @@ void RedisStore::wait_for_first_attempt(std::chrono::milliseconds longest) const
   connection_->wait_for_first_attempt(longest);
 }
 
-}  // namespace tracker::store
+}  // namespace tracker::store::redis

@@ -7,7 +7,7 @@
 #include "store/counter_store.h"
 #include "store/redis/redis_settings.h"
 
-namespace tracker::store {
+namespace tracker::store::redis {
 
 /// Counts in Redis, over one pipelined connection on an event loop, which others may share. It connects, and connects
 /// again, by itself; while it cannot, every hit is refused at once. What was sent is never sent again.
@@ -33,4 +33,4 @@ class RedisStore final : public CounterStore {
   std::unique_ptr<Connection> connection_;
 };
 
-}  // namespace tracker::store
+}  // namespace tracker::store::redis

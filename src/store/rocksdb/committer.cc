@@ -7,7 +7,7 @@
 #include "runtime/workers.h"
 #include "store/rocksdb/no_room.h"
 
-namespace tracker::store {
+namespace tracker::store::rocksdb {
 
 namespace {
 
@@ -368,4 +368,4 @@ void Committer::deliver() {
   settled_.clear();
 }
 
-}  // namespace tracker::store
+}  // namespace tracker::store::rocksdb

@@ -21,7 +21,7 @@
 #include "store/rocksdb/interval_sync.h"
 #include "store/rocksdb/loader.h"
 
-namespace tracker::store {
+namespace tracker::store::rocksdb {
 
 /// The thread that counts. Again and again it takes all that waits, counts it in the cache, writes what
 /// changed as one commit, and answers. What the cache does not hold it asks of the database, as long as that
@@ -151,4 +151,4 @@ class Committer {
   std::thread thread_;
 };
 
-}  // namespace tracker::store
+}  // namespace tracker::store::rocksdb

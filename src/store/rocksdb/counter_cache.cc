@@ -4,7 +4,7 @@
 #include <cstring>
 #include <new>
 
-namespace tracker::store {
+namespace tracker::store::rocksdb {
 
 namespace {
 
@@ -77,4 +77,4 @@ void CounterCache::Generation::clear() noexcept {
   bytes = 0;
 }
 
-}  // namespace tracker::store
+}  // namespace tracker::store::rocksdb

@@ -10,7 +10,7 @@
 #include "domain/seeded_hash.h"
 #include "domain/token_id.h"
 
-namespace tracker::store {
+namespace tracker::store::rocksdb {
 
 /// What a counter is found by. An empty path, which no counter has, stands for the token itself.
 struct CounterKey {
@@ -88,4 +88,4 @@ class CounterCache {
   std::size_t younger_ = 0;
 };
 
-}  // namespace tracker::store
+}  // namespace tracker::store::rocksdb

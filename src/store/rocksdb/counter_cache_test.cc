@@ -4,7 +4,7 @@
 
 #include <string>
 
-namespace tracker::store {
+namespace tracker::store::rocksdb {
 
 domain::TokenId id_of(std::uint8_t number) {
   domain::TokenId id{};
@@ -87,4 +87,4 @@ TEST(CounterCache, ClearForgetsAll) {
   EXPECT_EQ(cache.counters(), 0U);
 }
 
-}  // namespace tracker::store
+}  // namespace tracker::store::rocksdb

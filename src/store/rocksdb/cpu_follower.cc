@@ -1,6 +1,6 @@
 #include "store/rocksdb/cpu_follower.h"
 
-namespace tracker::store {
+namespace tracker::store::rocksdb {
 
 void CpuFollower::given_work() noexcept {
   const auto giver = std::this_thread::get_id();
@@ -25,4 +25,4 @@ void CpuFollower::follow() noexcept {
   followed_to_ = cpu_;
 }
 
-}  // namespace tracker::store
+}  // namespace tracker::store::rocksdb

@@ -4,7 +4,7 @@
 
 #include <thread>
 
-namespace tracker::store {
+namespace tracker::store::rocksdb {
 
 /// Keeps a thread on the CPU of the thread that gives it work, as long as that is only one. The two take turns, a
 /// wake-up from one CPU to another is dear on a virtual machine, and beside a client that is busy the thread would
@@ -25,4 +25,4 @@ class CpuFollower {
   cpu_set_t anywhere_{};  // where the thread may run by itself; known if it has followed
 };
 
-}  // namespace tracker::store
+}  // namespace tracker::store::rocksdb

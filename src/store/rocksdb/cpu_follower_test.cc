@@ -4,7 +4,7 @@
 
 #include <thread>
 
-namespace tracker::store {
+namespace tracker::store::rocksdb {
 namespace {
 
 cpu_set_t own_affinity() {
@@ -65,4 +65,4 @@ TEST(CpuFollower, StaysWhereItIsAsLongAsNobodyGaveWork) {
 }
 
 }  // namespace
-}  // namespace tracker::store
+}  // namespace tracker::store::rocksdb

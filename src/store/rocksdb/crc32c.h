@@ -7,7 +7,7 @@
 #include <cstring>
 #include <string_view>
 
-namespace tracker::store {
+namespace tracker::store::rocksdb {
 
 /// The checksum that RocksDB's files have: CRC-32C (RFC 3720, appendix B.4), eight bytes at a time.
 class Crc32c {
@@ -55,4 +55,4 @@ class Crc32c {
 
 inline constexpr Crc32c::Tables Crc32c::tables = Crc32c::make_tables();
 
-}  // namespace tracker::store
+}  // namespace tracker::store::rocksdb

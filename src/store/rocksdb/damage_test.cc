@@ -12,7 +12,7 @@
 #include "store/rocksdb/store_on_disk.h"
 #include "support/temporary_directory.h"
 
-namespace tracker::store {
+namespace tracker::store::rocksdb {
 
 using domain::HitBatch;
 using domain::TokenId;
@@ -399,4 +399,4 @@ TEST_F(EndedStoreTest, ItsBackupOpensAndHasNoMarkOfAnotherRun) {
   EXPECT_TRUE(opens_without_a_wrong_count());
 }
 
-}  // namespace tracker::store
+}  // namespace tracker::store::rocksdb

@@ -1,6 +1,6 @@
 #include "store/rocksdb/damaged_tables.h"
 
-namespace tracker::store {
+namespace tracker::store::rocksdb {
 
 namespace {
 constexpr auto log_pause = std::chrono::hours(1);
@@ -43,4 +43,4 @@ std::string DamagedTables::line() const {
          ": hits on the counters in it are refused (503); end tracker and restore a backup";
 }
 
-}  // namespace tracker::store
+}  // namespace tracker::store::rocksdb

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace tracker::store {
+namespace tracker::store::rocksdb {
 
 /// The tables in which a read has found damage since the store was opened. Hits that need such a block are refused, and
 /// all others are counted: so the store stays ready, with a remark. Any thread.
@@ -33,4 +33,4 @@ class DamagedTables {
   Clock::time_point logged_;                    // mutex_
 };
 
-}  // namespace tracker::store
+}  // namespace tracker::store::rocksdb

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace tracker::store {
+namespace tracker::store::rocksdb {
 namespace {
 
 using namespace std::chrono_literals;
@@ -50,4 +50,4 @@ TEST(DamagedTablesTest, TheRemarkNamesTheTablesAndTheRemedyInOneLine) {
 }
 
 }  // namespace
-}  // namespace tracker::store
+}  // namespace tracker::store::rocksdb

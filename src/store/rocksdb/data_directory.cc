@@ -17,7 +17,7 @@
 #include "store/rocksdb/no_room.h"
 #include "store/rocksdb/private_files.h"
 
-namespace tracker::store {
+namespace tracker::store::rocksdb {
 
 namespace fs = std::filesystem;
 
@@ -207,4 +207,4 @@ void DataDirectory::undo() noexcept {
   remove_directories(path_, made_);
 }
 
-}  // namespace tracker::store
+}  // namespace tracker::store::rocksdb

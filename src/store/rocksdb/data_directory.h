@@ -6,7 +6,7 @@
 #include "runtime/descriptor.h"
 #include "store/rocksdb/rocksdb_settings.h"
 
-namespace tracker::store {
+namespace tracker::store::rocksdb {
 
 /// The directory of a store, for this process alone as long as this lives:
 ///
@@ -68,4 +68,4 @@ class DataDirectory {
   std::optional<runtime::Descriptor> database_;  // of its directory, to know it again
 };
 
-}  // namespace tracker::store
+}  // namespace tracker::store::rocksdb

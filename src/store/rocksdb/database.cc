@@ -25,32 +25,32 @@
 #include "store/rocksdb/stored_values.h"
 #include "store/rocksdb/watched_file_system.h"
 
-namespace tracker::store {
+namespace tracker::store::rocksdb {
 
 namespace fs = std::filesystem;
 
 namespace {
 
 /// RocksDB's own log is not kept: what matters comes as an error of a call.
-class NoLog final : public rocksdb::Logger {
+class NoLog final : public ::rocksdb::Logger {
  public:
-  NoLog() : Logger(rocksdb::InfoLogLevel::FATAL_LEVEL) {}
+  NoLog() : Logger(::rocksdb::InfoLogLevel::FATAL_LEVEL) {}
   void Logv(const char* /*format*/, va_list /*arguments*/) override {}
 };
 
 /// What goes wrong in RocksDB's own threads, in flushes and compactions.
-class ErrorListener final : public rocksdb::EventListener {
+class ErrorListener final : public ::rocksdb::EventListener {
  public:
   ErrorListener(std::shared_ptr<WatchedFileSystem> files, std::function<void(const std::string&)> on_fatal)
       : files_(std::move(files)), on_fatal_(std::move(on_fatal)) {}
 
-  void OnBackgroundError(rocksdb::BackgroundErrorReason /*reason*/, rocksdb::Status* error) override {
+  void OnBackgroundError(::rocksdb::BackgroundErrorReason /*reason*/, ::rocksdb::Status* error) override {
     if (error->IsNoSpace()) return files_->on_stopped(*error);
     on_fatal_(error->IsCorruption() ? "damaged: " + error->ToString() + "; restore a backup"
                                     : error->ToString());
   }
   /// Database::try_reopen() does that.
-  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason /*reason*/, rocksdb::Status /*error*/,
+  void OnErrorRecoveryBegin(::rocksdb::BackgroundErrorReason /*reason*/, ::rocksdb::Status /*error*/,
                             bool* auto_recovery) override {
     *auto_recovery = false;
   }
@@ -63,10 +63,10 @@ class ErrorListener final : public rocksdb::EventListener {
 /// For a database that is not served: of its files, only shortages are told.
 struct UnwatchedFiles {
   std::shared_ptr<WatchedFileSystem> files = std::make_shared<WatchedFileSystem>("", false, nullptr, nullptr);
-  std::unique_ptr<rocksdb::Env> environment = rocksdb::NewCompositeEnv(files);
+  std::unique_ptr<::rocksdb::Env> environment = ::rocksdb::NewCompositeEnv(files);
 };
 
-[[noreturn]] void throw_failed(const std::string& what, const rocksdb::Status& status) {
+[[noreturn]] void throw_failed(const std::string& what, const ::rocksdb::Status& status) {
   throw_if_no_room(what, status);
   throw StoreError(what + ": " + status.ToString() + "; see to the disk");
 }
@@ -77,12 +77,12 @@ std::size_t write_buffer_bytes(const RocksDbSettings& settings) {
   return std::max<std::size_t>(settings.cache_bytes / 8, 64 << 10U);
 }
 
-rocksdb::Options options_for(const RocksDbSettings& settings) {
-  rocksdb::Options options;
+::rocksdb::Options options_for(const RocksDbSettings& settings) {
+  ::rocksdb::Options options;
   options.info_log = std::make_shared<NoLog>();
   // check_database() reads the logs more strictly than any of RocksDB's modes, and lets only what a crash leaves of
   // a last record pass. That is to be left out, also where it lies in zeros.
-  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kSkipAnyCorruptedRecords;
+  options.wal_recovery_mode = ::rocksdb::WALRecoveryMode::kSkipAnyCorruptedRecords;
   options.paranoid_checks = true;
   // What the logs have becomes a table at once. They may never have reached the disk, even where the kernel shows
   // them and another fsync would say yes: after one that failed.
@@ -93,7 +93,7 @@ rocksdb::Options options_for(const RocksDbSettings& settings) {
   options.max_bgerror_resume_count = 0;
   options.max_open_files = static_cast<int>(tables_open_max);
   options.max_background_jobs = 2;
-  options.compression = rocksdb::kNoCompression;
+  options.compression = ::rocksdb::kNoCompression;
   options.level_compaction_dynamic_level_bytes = true;
   options.write_buffer_size = write_buffer_bytes(settings);
   options.target_file_size_base = settings.table_bytes;
@@ -102,13 +102,13 @@ rocksdb::Options options_for(const RocksDbSettings& settings) {
   options.memtable_whole_key_filtering = true;
   options.manifest_preallocation_size = 64 << 10U;
 
-  rocksdb::BlockBasedTableOptions table;
-  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  ::rocksdb::BlockBasedTableOptions table;
+  table.filter_policy.reset(::rocksdb::NewBloomFilterPolicy(10));
   table.cache_index_and_filter_blocks = true;
   // Few shards: the filter of a table, 3 MiB, must fit into one. (In pieces, as a partitioned one, it would; but
   // then RocksDB before 9.4 reads pieces of the index from disk also where it may not, its pull request 12757.)
-  table.block_cache = rocksdb::NewLRUCache(settings.cache_bytes / 5, cache_shard_bits);
-  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  table.block_cache = ::rocksdb::NewLRUCache(settings.cache_bytes / 5, cache_shard_bits);
+  options.table_factory.reset(::rocksdb::NewBlockBasedTableFactory(table));
   return options;
 }
 
@@ -122,22 +122,23 @@ std::string table_in(const std::string& words) {
 }
 
 /// Whether a read that ended so will always do so: the file is damaged, missing, or cannot be read by its disk.
-bool is_damage(const rocksdb::Status& status) {
+bool is_damage(const ::rocksdb::Status& status) {
   return status.IsCorruption() || status.IsPathNotFound() ||
          (status.IsIOError() && status.ToString().ends_with(error_text(EIO)));
 }
 
 /// The store's secret, which is drawn now if it has none, and on disk then. It is not in any log, where each record is
 /// a commit.
-StoreSecret secret_of(rocksdb::DB& db) {
+StoreSecret secret_of(::rocksdb::DB& db) {
   if (const auto secret = read_secret(db)) return *secret;
   StoreSecret secret{};
   if (RAND_bytes(reinterpret_cast<unsigned char*>(secret.data()), static_cast<int>(secret.size())) != 1) {
     throw StoreError("the system gives no random numbers");
   }
-  rocksdb::WriteOptions not_logged;
+  ::rocksdb::WriteOptions not_logged;
   not_logged.disableWAL = true;
-  auto status = db.Put(not_logged, rocksdb::Slice(secret_key), rocksdb::Slice(secret.data(), secret.size()));
+  auto status =
+      db.Put(not_logged, ::rocksdb::Slice(secret_key), ::rocksdb::Slice(secret.data(), secret.size()));
   if (status.ok()) status = db.Flush({});
   if (!status.ok()) throw_failed("cannot write the secret of the store", status);
   return secret;
@@ -163,17 +164,18 @@ void CommitWrite::begin(const CommitFacts& facts) {
   std::array<char, commit_facts_bytes> value{};
   std::copy(number.begin(), number.end(), value.begin());
   std::copy(tokens.begin(), tokens.end(), value.begin() + sizeof number);
-  batch_.Put(rocksdb::Slice(commit_key), rocksdb::Slice(value.data(), value.size())).PermitUncheckedError();
-  batch_.PutLogData(rocksdb::Slice(secret_.data(), secret_.size())).PermitUncheckedError();
+  batch_.Put(::rocksdb::Slice(commit_key), ::rocksdb::Slice(value.data(), value.size()))
+      .PermitUncheckedError();
+  batch_.PutLogData(::rocksdb::Slice(secret_.data(), secret_.size())).PermitUncheckedError();
 }
 
 void CommitWrite::end() {
-  batch_.PutLogData(rocksdb::Slice(commit_end)).PermitUncheckedError();
+  batch_.PutLogData(::rocksdb::Slice(commit_end)).PermitUncheckedError();
 }
 
 void CommitWrite::put(std::string_view key, std::int64_t value) {
   const auto bytes = encode_value(static_cast<std::uint64_t>(value));
-  batch_.Put(rocksdb::Slice(key), rocksdb::Slice(bytes.data(), bytes.size())).PermitUncheckedError();
+  batch_.Put(::rocksdb::Slice(key), ::rocksdb::Slice(bytes.data(), bytes.size())).PermitUncheckedError();
 }
 
 void Database::create(const std::string& directory, const RocksDbSettings& settings) {
@@ -182,9 +184,9 @@ void Database::create(const std::string& directory, const RocksDbSettings& setti
   options.env = files.environment.get();
   options.create_if_missing = true;
   options.error_if_exists = true;
-  rocksdb::DB* raw = nullptr;
-  auto status = rocksdb::DB::Open(options, directory, &raw);
-  const std::unique_ptr<rocksdb::DB> db(raw);
+  ::rocksdb::DB* raw = nullptr;
+  auto status = ::rocksdb::DB::Open(options, directory, &raw);
+  const std::unique_ptr<::rocksdb::DB> db(raw);
   if (status.ok()) {
     secret_of(*db);
     // Down to where it stays: the tables of the first starts are fewer by one.
@@ -209,7 +211,7 @@ void Database::open() {
                                                  mark_.last_log = log;
                                                  if (mark_.laid_out) write_mark(directory_, mark_);
                                                });
-  environment_ = rocksdb::NewCompositeEnv(files_);
+  environment_ = ::rocksdb::NewCompositeEnv(files_);
   auto options = options_for(settings_);
   options.env = environment_.get();
   const auto found = check_database(directory_, options);
@@ -218,8 +220,8 @@ void Database::open() {
   sync_logs(directory_);
 
   options.listeners.push_back(std::make_shared<ErrorListener>(files_, settings_.on_fatal));
-  rocksdb::DB* raw = nullptr;
-  const auto status = rocksdb::DB::Open(options, directory_, &raw);
+  ::rocksdb::DB* raw = nullptr;
+  const auto status = ::rocksdb::DB::Open(options, directory_, &raw);
   db_.reset(raw);
   if (!status.ok()) throw_failed("cannot open the database", status);
   facts_at_open_ = read_commit_facts(*db_);
@@ -262,7 +264,7 @@ void Database::end_run(std::uint64_t last_commit) {
 }
 
 bool Database::write(CommitWrite& write) {
-  rocksdb::WriteOptions options;
+  ::rocksdb::WriteOptions options;
   options.sync = settings_.durability.kind == Durability::Kind::commit;
   const auto status = db_->Write(options, &write.batch());
   if (status.ok()) return true;
@@ -271,7 +273,7 @@ bool Database::write(CommitWrite& write) {
   return false;
 }
 
-Reading Database::reading_of(const rocksdb::Status& status, const rocksdb::Slice& bytes) {
+Reading Database::reading_of(const ::rocksdb::Status& status, const ::rocksdb::Slice& bytes) {
   if (status.IsNotFound()) return {};
   if (!status.ok()) {
     const auto table = is_damage(status) ? table_in(status.ToString()) : "";
@@ -288,19 +290,19 @@ Reading Database::reading_of(const rocksdb::Status& status, const rocksdb::Slice
 }
 
 std::optional<Reading> Database::read_in_memory(std::string_view key) {
-  rocksdb::ReadOptions options;
-  options.read_tier = rocksdb::kBlockCacheTier;
-  rocksdb::PinnableSlice value;
+  ::rocksdb::ReadOptions options;
+  options.read_tier = ::rocksdb::kBlockCacheTier;
+  ::rocksdb::PinnableSlice value;
   const std::shared_lock lock(in_use_);
-  const auto status = db_->Get(options, db_->DefaultColumnFamily(), rocksdb::Slice(key), &value);
+  const auto status = db_->Get(options, db_->DefaultColumnFamily(), ::rocksdb::Slice(key), &value);
   // RocksDB before 9.1 says OK and nothing where it would have to open a table (its pull request 12443).
   const bool needs_disk = status.IsIncomplete() || (status.ok() && value.empty());
   return needs_disk ? std::nullopt : std::optional(reading_of(status, value));
 }
 
-std::vector<Reading> Database::read(const std::vector<rocksdb::Slice>& keys) {
-  std::vector<rocksdb::PinnableSlice> values(keys.size());
-  std::vector<rocksdb::Status> statuses(keys.size());
+std::vector<Reading> Database::read(const std::vector<::rocksdb::Slice>& keys) {
+  std::vector<::rocksdb::PinnableSlice> values(keys.size());
+  std::vector<::rocksdb::Status> statuses(keys.size());
   const std::shared_lock lock(in_use_);
   if (db_ == nullptr) return {keys.size(), Reading{Reading::Kind::failed, 0, "the store has no room"}};
   db_->MultiGet({}, db_->DefaultColumnFamily(), keys.size(), keys.data(), values.data(), statuses.data());
@@ -359,9 +361,9 @@ void Database::copy_to(const std::string& directory) {
   {
     const std::shared_lock lock(in_use_);
     if (const auto lacks = shortage(lacking())) throw NoRoom(*lacks, "the store itself has no room");
-    rocksdb::Checkpoint* raw = nullptr;
-    auto status = rocksdb::Checkpoint::Create(db_.get(), &raw);
-    const std::unique_ptr<rocksdb::Checkpoint> checkpoint(raw);
+    ::rocksdb::Checkpoint* raw = nullptr;
+    auto status = ::rocksdb::Checkpoint::Create(db_.get(), &raw);
+    const std::unique_ptr<::rocksdb::Checkpoint> checkpoint(raw);
     if (status.ok()) status = checkpoint->CreateCheckpoint(directory);
     if (!status.ok()) throw_failed("cannot copy the database", status);
   }
@@ -376,9 +378,9 @@ void Database::copy_to(const std::string& directory) {
   const UnwatchedFiles files;
   auto options = options_for(settings_);
   options.env = files.environment.get();
-  rocksdb::DB* raw = nullptr;
-  auto status = rocksdb::DB::Open(options, directory, &raw);
-  const std::unique_ptr<rocksdb::DB> db(raw);
+  ::rocksdb::DB* raw = nullptr;
+  auto status = ::rocksdb::DB::Open(options, directory, &raw);
+  const std::unique_ptr<::rocksdb::DB> db(raw);
   if (status.ok()) status = db->Close();
   if (!status.ok()) throw_failed("cannot open the copy", status);
 }
@@ -387,7 +389,7 @@ std::optional<std::string> Database::own_damage(const std::string& found) {
   const auto table = table_in(found);
   if (table.empty()) return std::nullopt;
   const auto path = directory_ + "/" + table;
-  rocksdb::SstFileReader reader(options_for(settings_));
+  ::rocksdb::SstFileReader reader(options_for(settings_));
   auto status = reader.Open(path);
   if (status.ok()) status = reader.VerifyChecksum();
   if (status.ok() || !is_damage(status) || !fs::exists(path)) return std::nullopt;
@@ -397,16 +399,16 @@ std::optional<std::string> Database::own_damage(const std::string& found) {
 
 CommitFacts Database::look_through(const std::string& directory, std::uint64_t bytes_per_s) {
   auto options = options_for({});
-  rocksdb::ReadOptions slowly;
+  ::rocksdb::ReadOptions slowly;
   if (bytes_per_s != 0) {
-    options.rate_limiter.reset(rocksdb::NewGenericRateLimiter(static_cast<std::int64_t>(bytes_per_s), 100'000,
-                                                              10, rocksdb::RateLimiter::Mode::kReadsOnly));
-    slowly.rate_limiter_priority = rocksdb::Env::IO_LOW;
+    options.rate_limiter.reset(::rocksdb::NewGenericRateLimiter(
+        static_cast<std::int64_t>(bytes_per_s), 100'000, 10, ::rocksdb::RateLimiter::Mode::kReadsOnly));
+    slowly.rate_limiter_priority = ::rocksdb::Env::IO_LOW;
   }
   const auto last_commit = check_database(directory, options).last_commit;
-  rocksdb::DB* raw = nullptr;
-  auto status = rocksdb::DB::OpenForReadOnly(options, directory, &raw);
-  const std::unique_ptr<rocksdb::DB> db(raw);
+  ::rocksdb::DB* raw = nullptr;
+  auto status = ::rocksdb::DB::OpenForReadOnly(options, directory, &raw);
+  const std::unique_ptr<::rocksdb::DB> db(raw);
   if (status.ok()) status = db->VerifyChecksum(slowly);
   if (!status.ok()) throw_because_of(status);
   const auto facts = read_commit_facts(*db);
@@ -414,4 +416,4 @@ CommitFacts Database::look_through(const std::string& directory, std::uint64_t b
   return facts;
 }
 
-}  // namespace tracker::store
+}  // namespace tracker::store::rocksdb

@@ -17,7 +17,7 @@
 #include "store/rocksdb/run_mark.h"
 #include "store/rocksdb/stored_values.h"
 
-namespace tracker::store {
+namespace tracker::store::rocksdb {
 
 class WatchedFileSystem;
 
@@ -38,11 +38,11 @@ class CommitWrite {
   void begin(const CommitFacts& facts);
   void put(std::string_view key, std::int64_t value);
   void end();
-  rocksdb::WriteBatch& batch() noexcept { return batch_; }
+  ::rocksdb::WriteBatch& batch() noexcept { return batch_; }
 
  private:
   const StoreSecret secret_;
-  rocksdb::WriteBatch batch_;
+  ::rocksdb::WriteBatch batch_;
 };
 
 /// The RocksDB database of a store. A key is a token's id (16 bytes) and a path, its value the count; an id alone
@@ -73,7 +73,7 @@ class Database {
   bool write(CommitWrite& write);
 
   /// What each key has, all of one moment.
-  std::vector<Reading> read(const std::vector<rocksdb::Slice>& keys);
+  std::vector<Reading> read(const std::vector<::rocksdb::Slice>& keys);
 
   /// What the key has, if that can be told without the disk; nothing otherwise.
   std::optional<Reading> read_in_memory(std::string_view key);
@@ -108,7 +108,7 @@ class Database {
   DamagedTables& damaged_tables() noexcept { return damaged_tables_; }
 
  private:
-  Reading reading_of(const rocksdb::Status& status, const rocksdb::Slice& bytes);
+  Reading reading_of(const ::rocksdb::Status& status, const ::rocksdb::Slice& bytes);
   void open();
   void begin_run();
   void close();
@@ -128,8 +128,8 @@ class Database {
 
   mutable std::shared_mutex in_use_;  // exclusive: to open and close
   std::shared_ptr<WatchedFileSystem> files_;
-  std::unique_ptr<rocksdb::Env> environment_;
-  std::unique_ptr<rocksdb::DB> db_;
+  std::unique_ptr<::rocksdb::Env> environment_;
+  std::unique_ptr<::rocksdb::DB> db_;
 };
 
-}  // namespace tracker::store
+}  // namespace tracker::store::rocksdb

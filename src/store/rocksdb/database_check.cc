@@ -22,7 +22,7 @@
 #include "store/rocksdb/watched_file_system.h"
 #include "store/rocksdb/write_ahead_log.h"
 
-namespace tracker::store {
+namespace tracker::store::rocksdb {
 
 namespace fs = std::filesystem;
 
@@ -51,7 +51,7 @@ std::ifstream open_to_read(const fs::path& path) {
 }
 
 /// Lets RocksDB tell which logs still count, and replay none of them.
-class LogNumber final : public rocksdb::WalFilter {
+class LogNumber final : public ::rocksdb::WalFilter {
  public:
   const char* Name() const override { return "LogNumber"; }
   void ColumnFamilyLogNumberMap(const std::map<std::uint32_t, std::uint64_t>& numbers,
@@ -59,8 +59,8 @@ class LogNumber final : public rocksdb::WalFilter {
     for (const auto& [family, number] : numbers) smallest_ = number;
   }
   WalProcessingOption LogRecordFound(unsigned long long /*log*/, const std::string& /*name*/,
-                                     const rocksdb::WriteBatch& /*batch*/, rocksdb::WriteBatch* /*changed*/,
-                                     bool* /*was_changed*/) override {
+                                     const ::rocksdb::WriteBatch& /*batch*/,
+                                     ::rocksdb::WriteBatch* /*changed*/, bool* /*was_changed*/) override {
     return WalProcessingOption::kStopReplay;
   }
 
@@ -168,21 +168,21 @@ void check_against(const RunMark& mark, const std::vector<ReadLog>& logs, std::u
 /// Tables that the manifest does not name: of a flush or compaction that a crash cut off, which have no more than the
 /// logs and the other tables. If one has, the manifest ends too early. (Unless a log is there that it was made of: of
 /// what an fsync had failed for, a start makes a table, and the disk may still not have it in the log.)
-void check_unnamed_tables(const std::string& directory, rocksdb::DB& db, const rocksdb::Options& options,
+void check_unnamed_tables(const std::string& directory, ::rocksdb::DB& db, const ::rocksdb::Options& options,
                           const std::vector<ReadLog>& logs, std::uint64_t last_commit) {
-  std::vector<rocksdb::LiveFileMetaData> named;
+  std::vector<::rocksdb::LiveFileMetaData> named;
   db.GetLiveFilesMetaData(&named);
   for (const fs::path path : files_in(directory, ".sst")) {
     const auto name = path.filename().string();
     const auto is_it = [&](const auto& table) { return table.relative_filename == name; };
     if (std::any_of(named.begin(), named.end(), is_it)) continue;
-    rocksdb::SstFileReader table(options);
+    ::rocksdb::SstFileReader table(options);
     const auto status = table.Open(path.string());
     throw_if_no_room("cannot read " + path.string(), status);
     if (!status.ok()) continue;  // it was not finished
-    const std::unique_ptr<rocksdb::Iterator> found(table.NewIterator({}));
-    found->Seek(rocksdb::Slice(commit_key));
-    if (!found->Valid() || found->key() != rocksdb::Slice(commit_key)) continue;
+    const std::unique_ptr<::rocksdb::Iterator> found(table.NewIterator({}));
+    found->Seek(::rocksdb::Slice(commit_key));
+    if (!found->Valid() || found->key() != ::rocksdb::Slice(commit_key)) continue;
     const auto facts = decode_facts(found->value().ToStringView());
     if (facts && facts->number <= last_commit) continue;
     const auto made_of = [&](const ReadLog& log) {
@@ -196,7 +196,7 @@ void check_unnamed_tables(const std::string& directory, rocksdb::DB& db, const r
 
 }  // namespace
 
-void throw_if_no_room(const std::string& what, const rocksdb::Status& status) {
+void throw_if_no_room(const std::string& what, const ::rocksdb::Status& status) {
   if (!status.IsNoSpace()) return;
   const auto lacking = shortage(WatchedFileSystem::error_of(status));
   throw NoRoom(*lacking, what + ": " + (status.getState() == nullptr ? "" : status.getState()));
@@ -213,9 +213,9 @@ std::vector<std::string> files_in(const std::string& directory, const std::strin
   return files;
 }
 
-std::optional<StoreSecret> read_secret(rocksdb::DB& db) {
+std::optional<StoreSecret> read_secret(::rocksdb::DB& db) {
   std::string value;
-  const auto status = db.Get({}, rocksdb::Slice(secret_key), &value);
+  const auto status = db.Get({}, ::rocksdb::Slice(secret_key), &value);
   if (status.IsNotFound()) return std::nullopt;
   if (!status.ok()) throw_because_of(status);
   const auto secret = decode_secret(value);
@@ -223,15 +223,15 @@ std::optional<StoreSecret> read_secret(rocksdb::DB& db) {
   return secret;
 }
 
-void throw_because_of(const rocksdb::Status& status) {
+void throw_because_of(const ::rocksdb::Status& status) {
   throw_if_no_room("cannot read the database", status);
   if (status.IsIOError() && !status.IsPathNotFound()) throw_unreadable("the database: " + status.ToString());
   throw_damaged(status.ToString());
 }
 
-CommitFacts read_commit_facts(rocksdb::DB& db) {
+CommitFacts read_commit_facts(::rocksdb::DB& db) {
   std::string value;
-  const auto status = db.Get({}, rocksdb::Slice(commit_key), &value);
+  const auto status = db.Get({}, ::rocksdb::Slice(commit_key), &value);
   if (status.IsNotFound()) return {};
   const auto facts = status.ok() ? decode_facts(value) : std::nullopt;
   if (!status.ok()) throw_because_of(status);
@@ -239,14 +239,14 @@ CommitFacts read_commit_facts(rocksdb::DB& db) {
   return *facts;
 }
 
-CheckedDatabase check_database(const std::string& directory, const rocksdb::Options& options) {
+CheckedDatabase check_database(const std::string& directory, const ::rocksdb::Options& options) {
   check_manifest(directory);
   LogNumber log_number;
   auto read_only = options;
   read_only.wal_filter = &log_number;
-  rocksdb::DB* raw = nullptr;
-  const auto status = rocksdb::DB::OpenForReadOnly(read_only, directory, &raw);
-  const std::unique_ptr<rocksdb::DB> db(raw);
+  ::rocksdb::DB* raw = nullptr;
+  const auto status = ::rocksdb::DB::OpenForReadOnly(read_only, directory, &raw);
+  const std::unique_ptr<::rocksdb::DB> db(raw);
   if (!log_number.smallest()) {
     if (!status.ok()) throw_because_of(status);
     throw_damaged("the write-ahead log in " + directory + " is missing");
@@ -266,4 +266,4 @@ CheckedDatabase check_database(const std::string& directory, const rocksdb::Opti
   return checked;
 }
 
-}  // namespace tracker::store
+}  // namespace tracker::store::rocksdb

@@ -8,7 +8,7 @@
 #include "store/rocksdb/no_room.h"
 #include "store/rocksdb/private_files.h"
 
-namespace tracker::store {
+namespace tracker::store::rocksdb {
 
 namespace fs = std::filesystem;
 
@@ -100,4 +100,4 @@ void remove_directories(const std::string& path, const std::string& topmost) noe
 } catch (const std::exception&) {  // what is left is empty
 }
 
-}  // namespace tracker::store
+}  // namespace tracker::store::rocksdb

@@ -10,7 +10,7 @@
 #include "runtime/descriptor.h"
 #include "store/rocksdb/rocksdb_settings.h"
 
-namespace tracker::store {
+namespace tracker::store::rocksdb {
 
 /// As the system says it.
 inline std::string error_text(int error) {
@@ -47,4 +47,4 @@ std::string make_directories(const std::string& path);
 /// Takes that back, as far as the directories are empty: another process may have used one meanwhile.
 void remove_directories(const std::string& path, const std::string& topmost) noexcept;
 
-}  // namespace tracker::store
+}  // namespace tracker::store::rocksdb

@@ -4,7 +4,7 @@
 
 #include "runtime/workers.h"
 
-namespace tracker::store {
+namespace tracker::store::rocksdb {
 
 IntervalSync::IntervalSync(Database& database, std::chrono::milliseconds interval)
     : database_(database), interval_(interval), thread_(runtime::start_thread("sync", [this] { run(); })) {}
@@ -36,4 +36,4 @@ void IntervalSync::run() {
   }
 }
 
-}  // namespace tracker::store
+}  // namespace tracker::store::rocksdb

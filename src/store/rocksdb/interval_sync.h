@@ -7,7 +7,7 @@
 
 #include "store/rocksdb/database.h"
 
-namespace tracker::store {
+namespace tracker::store::rocksdb {
 
 /// Brings to disk what was written, at the latest `interval` after it was, on a thread of its own: nobody
 /// waits for it.
@@ -32,4 +32,4 @@ class IntervalSync {
   std::thread thread_;
 };
 
-}  // namespace tracker::store
+}  // namespace tracker::store::rocksdb

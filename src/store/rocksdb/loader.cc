@@ -6,7 +6,7 @@
 
 #include "runtime/workers.h"
 
-namespace tracker::store {
+namespace tracker::store::rocksdb {
 
 namespace {
 constexpr std::size_t id_bytes = sizeof(domain::TokenId);
@@ -83,4 +83,4 @@ void Loader::read(std::span<Load* const> loads) {
   }
 }
 
-}  // namespace tracker::store
+}  // namespace tracker::store::rocksdb

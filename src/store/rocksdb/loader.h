@@ -12,7 +12,7 @@
 #include "domain/token_id.h"
 #include "store/rocksdb/database.h"
 
-namespace tracker::store {
+namespace tracker::store::rocksdb {
 
 /// What the database has for one counter, or for a token if the path in its key is empty.
 struct Load {
@@ -59,8 +59,8 @@ class Loader {
   bool stopping_ = false;       // mutex_
 
   std::vector<Load*> in_time_;  // the thread's, as the next
-  std::vector<rocksdb::Slice> keys_;
+  std::vector<::rocksdb::Slice> keys_;
   std::thread thread_;
 };
 
-}  // namespace tracker::store
+}  // namespace tracker::store::rocksdb

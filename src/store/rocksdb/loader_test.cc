@@ -9,7 +9,7 @@
 #include "store/rocksdb/store_on_disk.h"
 #include "support/temporary_directory.h"
 
-namespace tracker::store {
+namespace tracker::store::rocksdb {
 
 using namespace std::chrono_literals;
 
@@ -72,4 +72,4 @@ TEST_F(LoaderTest, WhatIsTooLateIsNotRead) {
   }
 }
 
-}  // namespace tracker::store
+}  // namespace tracker::store::rocksdb

@@ -2,7 +2,7 @@
 
 #include <cerrno>
 
-namespace tracker::store {
+namespace tracker::store::rocksdb {
 
 std::optional<Shortage> shortage(int error) {
   switch (error) {
@@ -23,4 +23,4 @@ std::optional<Shortage> shortage(int error) {
   }
 }
 
-}  // namespace tracker::store
+}  // namespace tracker::store::rocksdb

@@ -5,7 +5,7 @@
 
 #include "store/rocksdb/rocksdb_settings.h"
 
-namespace tracker::store {
+namespace tracker::store::rocksdb {
 
 /// What a system call lacked, in plain words. Nothing is broken: it may be there again later.
 struct Shortage {
@@ -31,4 +31,4 @@ class NoRoom final : public StoreError {
   int error_;
 };
 
-}  // namespace tracker::store
+}  // namespace tracker::store::rocksdb

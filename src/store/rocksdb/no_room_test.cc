@@ -5,7 +5,7 @@
 
 #include <cerrno>
 
-namespace tracker::store {
+namespace tracker::store::rocksdb {
 
 TEST(NoRoom, HasManyNamesAndEachItsRemedy) {
   for (const int error : {ENOSPC, EDQUOT, EFBIG, EMFILE, ENFILE}) {
@@ -21,4 +21,4 @@ TEST(NoRoom, WhatIsBrokenIsNoShortage) {
   for (const int error : {0, EIO, EROFS, EACCES, ENOENT, EBADF}) EXPECT_FALSE(shortage(error)) << error;
 }
 
-}  // namespace tracker::store
+}  // namespace tracker::store::rocksdb

@@ -8,7 +8,7 @@
 #include "store/rocksdb/store_on_disk.h"
 #include "support/temporary_directory.h"
 
-namespace tracker::store {
+namespace tracker::store::rocksdb {
 
 using domain::Verdict;
 namespace fs = std::filesystem;
@@ -90,4 +90,4 @@ TEST(OlderStore, OpensWithATornTail) {
   }
 }
 
-}  // namespace tracker::store
+}  // namespace tracker::store::rocksdb

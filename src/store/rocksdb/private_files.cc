@@ -13,7 +13,7 @@
 #include "store/rocksdb/descriptor.h"
 #include "store/rocksdb/rocksdb_settings.h"
 
-namespace tracker::store {
+namespace tracker::store::rocksdb {
 
 namespace fs = std::filesystem;
 
@@ -106,4 +106,4 @@ std::optional<std::string> take_rights_of_others(const std::string& path) {
          ", and who can read a store can count with what is in it; have its owner run chmod -R go= on it";
 }
 
-}  // namespace tracker::store
+}  // namespace tracker::store::rocksdb

@@ -5,7 +5,7 @@
 
 #include "runtime/descriptor.h"
 
-namespace tracker::store {
+namespace tracker::store::rocksdb {
 
 /// Who can read a store can count with the token ids in it, so its files are for their owner alone: directories have
 /// the mode 0700, files 0600. A process that makes a store sets its umask to 077, for the files that RocksDB makes.
@@ -22,4 +22,4 @@ runtime::Descriptor make_private_file(const std::string& path) noexcept;
 /// may still read; nothing: there is none. Throws StoreError if others may write there.
 std::optional<std::string> take_rights_of_others(const std::string& path);
 
-}  // namespace tracker::store
+}  // namespace tracker::store::rocksdb

@@ -13,7 +13,7 @@
 #include "store/rocksdb/store_on_disk.h"
 #include "support/temporary_directory.h"
 
-namespace tracker::store {
+namespace tracker::store::rocksdb {
 namespace {
 
 namespace fs = std::filesystem;
@@ -120,4 +120,4 @@ TEST_F(PrivateFilesTest, WhatIsWithinADirectoryIsSeenThroughLinks) {
 }
 
 }  // namespace
-}  // namespace tracker::store
+}  // namespace tracker::store::rocksdb

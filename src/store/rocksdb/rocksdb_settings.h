@@ -7,7 +7,7 @@
 #include <stdexcept>
 #include <string>
 
-namespace tracker::store {
+namespace tracker::store::rocksdb {
 
 /// When a count is answered, and so what a power cut can lose. A crash of the process alone loses nothing of
 /// what was answered, whatever this says: the kernel holds it.
@@ -58,4 +58,4 @@ class DamageError : public StoreError {
   std::string found_;
 };
 
-}  // namespace tracker::store
+}  // namespace tracker::store::rocksdb

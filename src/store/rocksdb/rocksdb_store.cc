@@ -16,7 +16,7 @@
 #include "store/rocksdb/private_files.h"
 #include "store/rocksdb/store_watch.h"
 
-namespace tracker::store {
+namespace tracker::store::rocksdb {
 
 namespace fs = std::filesystem;
 
@@ -176,4 +176,4 @@ void RocksDbStore::check(const std::string& directory) {
   DataDirectory::check(directory);
 }
 
-}  // namespace tracker::store
+}  // namespace tracker::store::rocksdb

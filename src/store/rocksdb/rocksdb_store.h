@@ -10,7 +10,7 @@
 #include "store/rocksdb/rocksdb_settings.h"
 #include "store/rocksdb/store_copy.h"
 
-namespace tracker::store {
+namespace tracker::store::rocksdb {
 
 /// Counts on disk, in a directory of this process alone. A thread of its own takes every batch that waits
 /// into one commit, and answers it when it is as durable as the settings say. While the directory is not where it was
@@ -56,4 +56,4 @@ class RocksDbStore final : public CounterStore {
   std::unique_ptr<Parts> parts_;
 };
 
-}  // namespace tracker::store
+}  // namespace tracker::store::rocksdb

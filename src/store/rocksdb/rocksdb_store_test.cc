@@ -13,7 +13,7 @@
 #include "store/rocksdb/store_on_disk.h"
 #include "support/temporary_directory.h"
 
-namespace tracker::store {
+namespace tracker::store::rocksdb {
 
 using domain::HitBatch;
 using domain::TokenId;
@@ -353,4 +353,4 @@ TEST_F(RocksDbStoreTest, AFirstStartThatFailsLeavesNothing) {
   EXPECT_THAT(refusal(small_settings(name)), HasSubstr("cannot make the database"));
 }
 
-}  // namespace tracker::store
+}  // namespace tracker::store::rocksdb

@@ -10,7 +10,7 @@
 #include "store/rocksdb/descriptor.h"
 #include "store/rocksdb/no_room.h"
 
-namespace tracker::store {
+namespace tracker::store::rocksdb {
 
 namespace {
 
@@ -117,4 +117,4 @@ FoundMark find_mark(const std::string& directory) {
   return {std::move(mark), std::nullopt};
 }
 
-}  // namespace tracker::store
+}  // namespace tracker::store::rocksdb

@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-namespace tracker::store {
+namespace tracker::store::rocksdb {
 
 /// What the run of a store that has it open, or had it last, says of its write-ahead logs: so a start can tell what a
 /// crash leaves of a log from what was lost. It stands in the file MARK in the database's directory, which is rewritten
@@ -50,4 +50,4 @@ struct FoundMark {
 /// Throws StoreError if it cannot be read.
 FoundMark find_mark(const std::string& directory);
 
-}  // namespace tracker::store
+}  // namespace tracker::store::rocksdb

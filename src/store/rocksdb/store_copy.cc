@@ -12,7 +12,7 @@
 #include "store/rocksdb/no_room.h"
 #include "store/rocksdb/private_files.h"
 
-namespace tracker::store {
+namespace tracker::store::rocksdb {
 
 namespace fs = std::filesystem;
 
@@ -165,4 +165,4 @@ StoreSummary restore_store(const std::string& from, const std::string& to) try {
                                          : error.path2().string() + ": " + error.code().message());
 }
 
-}  // namespace tracker::store
+}  // namespace tracker::store::rocksdb

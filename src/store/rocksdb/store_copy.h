@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string>
 
-namespace tracker::store {
+namespace tracker::store::rocksdb {
 
 /// What is in a copy of a store.
 struct StoreSummary {
@@ -27,4 +27,4 @@ StoreSummary look_through_store(const std::string& directory);
 /// behind.
 StoreSummary restore_store(const std::string& from, const std::string& to);
 
-}  // namespace tracker::store
+}  // namespace tracker::store::rocksdb

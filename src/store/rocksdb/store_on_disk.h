@@ -13,7 +13,7 @@
 
 #include "store/rocksdb/rocksdb_settings.h"
 
-namespace tracker::store {
+namespace tracker::store::rocksdb {
 
 /// For tests, as all here: settings with which little is enough for tables, compactions and evictions.
 inline RocksDbSettings small_settings(const std::filesystem::path& directory,
@@ -83,4 +83,4 @@ inline void copy_store(const std::filesystem::path& from, const std::filesystem:
   throw fs::filesystem_error("copying a store that is never at rest", from, to, error);
 }
 
-}  // namespace tracker::store
+}  // namespace tracker::store::rocksdb

@@ -2,7 +2,7 @@
 
 #include "runtime/workers.h"
 
-namespace tracker::store {
+namespace tracker::store::rocksdb {
 
 namespace {
 constexpr auto look_pause = std::chrono::milliseconds(250);
@@ -50,4 +50,4 @@ void StoreWatch::look() {
   why_not_ = std::move(why_not);
 }
 
-}  // namespace tracker::store
+}  // namespace tracker::store::rocksdb

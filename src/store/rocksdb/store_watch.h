@@ -11,7 +11,7 @@
 #include "store/rocksdb/damaged_tables.h"
 #include "store/rocksdb/data_directory.h"
 
-namespace tracker::store {
+namespace tracker::store::rocksdb {
 
 /// Looks, four times a second, whether the store is still where it was opened: what is counted into files that were
 /// removed ends with the process, so hits are to be refused then. Also repeats in the log what is damaged. On a thread
@@ -44,4 +44,4 @@ class StoreWatch {
   std::thread thread_;
 };
 
-}  // namespace tracker::store
+}  // namespace tracker::store::rocksdb

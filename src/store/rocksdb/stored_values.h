@@ -6,7 +6,7 @@
 #include <optional>
 #include <string_view>
 
-namespace tracker::store {
+namespace tracker::store::rocksdb {
 
 /// How numbers stand in the database: 8 bytes, little end first.
 using Value = std::array<char, 8>;
@@ -65,4 +65,4 @@ inline std::optional<StoreSecret> decode_secret(std::string_view bytes) noexcept
 /// What a commit ends with: not a zero, so that it is seen if the last of its bytes were not written into zeros.
 inline constexpr std::string_view commit_end = "\xFF";
 
-}  // namespace tracker::store
+}  // namespace tracker::store::rocksdb

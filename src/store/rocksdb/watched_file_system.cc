@@ -13,11 +13,11 @@
 #include "store/rocksdb/descriptor.h"
 #include "store/rocksdb/no_room.h"
 
-namespace tracker::store {
+namespace tracker::store::rocksdb {
 
-using rocksdb::IODebugContext;
-using rocksdb::IOOptions;
-using rocksdb::IOStatus;
+using ::rocksdb::IODebugContext;
+using ::rocksdb::IOOptions;
+using ::rocksdb::IOStatus;
 
 namespace {
 /// RocksDB would take the room for a whole log or table at once, which a small disk may not have.
@@ -76,9 +76,9 @@ class Zeros {
 };
 }  // namespace
 
-class WatchedFileSystem::File final : public rocksdb::FSWritableFileOwnerWrapper {
+class WatchedFileSystem::File final : public ::rocksdb::FSWritableFileOwnerWrapper {
  public:
-  File(WatchedFileSystem& system, const std::string& path, std::unique_ptr<rocksdb::FSWritableFile> file,
+  File(WatchedFileSystem& system, const std::string& path, std::unique_ptr<::rocksdb::FSWritableFile> file,
        bool is_watched, bool is_log)
       : FSWritableFileOwnerWrapper(std::move(file)),
         system_(system),
@@ -95,19 +95,19 @@ class WatchedFileSystem::File final : public rocksdb::FSWritableFileOwnerWrapper
     system_.logs_.erase(this);
   }
 
-  IOStatus Append(const rocksdb::Slice& data, const IOOptions& options, IODebugContext* debug) override {
+  IOStatus Append(const ::rocksdb::Slice& data, const IOOptions& options, IODebugContext* debug) override {
     return append(data.size(), [&] { return target()->Append(data, options, debug); });
   }
-  IOStatus Append(const rocksdb::Slice& data, const IOOptions& options,
-                  const rocksdb::DataVerificationInfo& verification, IODebugContext* debug) override {
+  IOStatus Append(const ::rocksdb::Slice& data, const IOOptions& options,
+                  const ::rocksdb::DataVerificationInfo& verification, IODebugContext* debug) override {
     return append(data.size(), [&] { return target()->Append(data, options, verification, debug); });
   }
-  IOStatus PositionedAppend(const rocksdb::Slice& data, std::uint64_t offset, const IOOptions& options,
+  IOStatus PositionedAppend(const ::rocksdb::Slice& data, std::uint64_t offset, const IOOptions& options,
                             IODebugContext* debug) override {
     return write([&] { return target()->PositionedAppend(data, offset, options, debug); });
   }
-  IOStatus PositionedAppend(const rocksdb::Slice& data, std::uint64_t offset, const IOOptions& options,
-                            const rocksdb::DataVerificationInfo& verification,
+  IOStatus PositionedAppend(const ::rocksdb::Slice& data, std::uint64_t offset, const IOOptions& options,
+                            const ::rocksdb::DataVerificationInfo& verification,
                             IODebugContext* debug) override {
     return write([&] { return target()->PositionedAppend(data, offset, options, verification, debug); });
   }
@@ -190,16 +190,16 @@ class WatchedFileSystem::File final : public rocksdb::FSWritableFileOwnerWrapper
   std::atomic<bool> found_no_room_ = false;
 };
 
-class WatchedFileSystem::Directory final : public rocksdb::FSDirectoryWrapper {
+class WatchedFileSystem::Directory final : public ::rocksdb::FSDirectoryWrapper {
  public:
-  Directory(WatchedFileSystem& system, std::unique_ptr<rocksdb::FSDirectory> directory)
+  Directory(WatchedFileSystem& system, std::unique_ptr<::rocksdb::FSDirectory> directory)
       : FSDirectoryWrapper(std::move(directory)), system_(system) {}
 
   IOStatus Fsync(const IOOptions& options, IODebugContext* debug) override {
     return system_.watch(system_.outcome([&] { return FSDirectoryWrapper::Fsync(options, debug); }), true);
   }
   IOStatus FsyncWithDirOptions(const IOOptions& options, IODebugContext* debug,
-                               const rocksdb::DirFsyncOptions& directory_options) override {
+                               const ::rocksdb::DirFsyncOptions& directory_options) override {
     return system_.watch(system_.outcome([&] {
       return FSDirectoryWrapper::FsyncWithDirOptions(options, debug, directory_options);
     }),
@@ -213,14 +213,14 @@ class WatchedFileSystem::Directory final : public rocksdb::FSDirectoryWrapper {
 WatchedFileSystem::WatchedFileSystem(std::string directory, bool lays_logs_out,
                                      std::function<void(const std::string& reason)> on_fatal,
                                      std::function<void(std::uint64_t log)> on_log_made)
-    : FileSystemWrapper(rocksdb::FileSystem::Default()),
+    : FileSystemWrapper(::rocksdb::FileSystem::Default()),
       directory_(std::move(directory)),
       lays_logs_out_(lays_logs_out),
       on_fatal_(std::move(on_fatal)),
       on_log_made_(std::move(on_log_made)) {}
 
-IOStatus WatchedFileSystem::NewWritableFile(const std::string& name, const rocksdb::FileOptions& options,
-                                            std::unique_ptr<rocksdb::FSWritableFile>* result,
+IOStatus WatchedFileSystem::NewWritableFile(const std::string& name, const ::rocksdb::FileOptions& options,
+                                            std::unique_ptr<::rocksdb::FSWritableFile>* result,
                                             IODebugContext* debug) {
   if (is_watched(name)) ::unlink(name.c_str());
   const bool is_log = is_watched(name) && name.ends_with(".log");
@@ -257,21 +257,22 @@ IOStatus WatchedFileSystem::tell_of_log(const std::string& name) {
 }
 
 IOStatus WatchedFileSystem::NewDirectory(const std::string& name, const IOOptions& options,
-                                         std::unique_ptr<rocksdb::FSDirectory>* result,
+                                         std::unique_ptr<::rocksdb::FSDirectory>* result,
                                          IODebugContext* debug) {
   auto status = outcome([&] { return target()->NewDirectory(name, options, result, debug); });
   if (status.ok() && is_watched(name)) *result = std::make_unique<Directory>(*this, std::move(*result));
   return status;
 }
 
-IOStatus WatchedFileSystem::NewSequentialFile(const std::string& name, const rocksdb::FileOptions& options,
-                                              std::unique_ptr<rocksdb::FSSequentialFile>* result,
+IOStatus WatchedFileSystem::NewSequentialFile(const std::string& name, const ::rocksdb::FileOptions& options,
+                                              std::unique_ptr<::rocksdb::FSSequentialFile>* result,
                                               IODebugContext* debug) {
   return outcome([&] { return target()->NewSequentialFile(name, options, result, debug); });
 }
 
-IOStatus WatchedFileSystem::NewRandomAccessFile(const std::string& name, const rocksdb::FileOptions& options,
-                                                std::unique_ptr<rocksdb::FSRandomAccessFile>* result,
+IOStatus WatchedFileSystem::NewRandomAccessFile(const std::string& name,
+                                                const ::rocksdb::FileOptions& options,
+                                                std::unique_ptr<::rocksdb::FSRandomAccessFile>* result,
                                                 IODebugContext* debug) {
   return outcome([&] { return target()->NewRandomAccessFile(name, options, result, debug); });
 }
@@ -303,7 +304,7 @@ IOStatus WatchedFileSystem::LinkFile(const std::string& from, const std::string&
 }
 
 IOStatus WatchedFileSystem::LockFile(const std::string& name, const IOOptions& options,
-                                     rocksdb::FileLock** lock, IODebugContext* debug) {
+                                     ::rocksdb::FileLock** lock, IODebugContext* debug) {
   return outcome([&] { return target()->LockFile(name, options, lock, debug); });
 }
 
@@ -319,7 +320,7 @@ IOStatus WatchedFileSystem::outcome(Call call) {
 }
 
 /// It is in the text alone, and EMFILE's is in ENFILE's.
-int WatchedFileSystem::error_of(const rocksdb::Status& status) {
+int WatchedFileSystem::error_of(const ::rocksdb::Status& status) {
   const auto text = std::string_view(status.getState() == nullptr ? "" : status.getState());
   for (const int error : {EDQUOT, EFBIG, ENFILE, EMFILE}) {
     if (text.find(error_text(error)) != text.npos) return error;
@@ -337,4 +338,4 @@ IOStatus WatchedFileSystem::watch(IOStatus status, bool is_sync) {
   return status;
 }
 
-}  // namespace tracker::store
+}  // namespace tracker::store::rocksdb

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-namespace tracker::store {
+namespace tracker::store::rocksdb {
 
 /// The files of a database as RocksDB writes them, watched from below, because RocksDB goes on after errors
 /// that it must not go on after:
@@ -32,7 +32,7 @@ namespace tracker::store {
 /// that was laid out is never shorter than what was synced of it, up to the end of its extent (write_ahead_log.h).
 ///
 /// Any thread.
-class WatchedFileSystem final : public rocksdb::FileSystemWrapper {
+class WatchedFileSystem final : public ::rocksdb::FileSystemWrapper {
  public:
   static constexpr std::uint64_t extent_bytes = 256 << 10U;
 
@@ -49,39 +49,42 @@ class WatchedFileSystem final : public rocksdb::FileSystemWrapper {
   /// What was lacking for any of the watched files (an errno that no_room.h knows); 0: nothing.
   int lacking() const noexcept { return lacking_; }
   /// RocksDB has stopped with this status, which is a shortage.
-  void on_stopped(const rocksdb::Status& status) noexcept { lacking_ = error_of(status); }
+  void on_stopped(const ::rocksdb::Status& status) noexcept { lacking_ = error_of(status); }
   /// The errno of a shortage, which RocksDB has from such a file system and passes on as kNoSpace.
-  static int error_of(const rocksdb::Status& status);
+  static int error_of(const ::rocksdb::Status& status);
 
   /// The number of the log that was made last; 0: none was.
   std::uint64_t last_log() const noexcept { return last_log_; }
 
   const char* Name() const override { return "WatchedFileSystem"; }
-  rocksdb::IOStatus NewWritableFile(const std::string& name, const rocksdb::FileOptions& options,
-                                    std::unique_ptr<rocksdb::FSWritableFile>* result,
-                                    rocksdb::IODebugContext* debug) override;
-  rocksdb::IOStatus NewDirectory(const std::string& name, const rocksdb::IOOptions& options,
-                                 std::unique_ptr<rocksdb::FSDirectory>* result,
-                                 rocksdb::IODebugContext* debug) override;
+  ::rocksdb::IOStatus NewWritableFile(const std::string& name, const ::rocksdb::FileOptions& options,
+                                      std::unique_ptr<::rocksdb::FSWritableFile>* result,
+                                      ::rocksdb::IODebugContext* debug) override;
+  ::rocksdb::IOStatus NewDirectory(const std::string& name, const ::rocksdb::IOOptions& options,
+                                   std::unique_ptr<::rocksdb::FSDirectory>* result,
+                                   ::rocksdb::IODebugContext* debug) override;
   // What follows is watched for shortages alone.
-  rocksdb::IOStatus NewSequentialFile(const std::string& name, const rocksdb::FileOptions& options,
-                                      std::unique_ptr<rocksdb::FSSequentialFile>* result,
-                                      rocksdb::IODebugContext* debug) override;
-  rocksdb::IOStatus NewRandomAccessFile(const std::string& name, const rocksdb::FileOptions& options,
-                                        std::unique_ptr<rocksdb::FSRandomAccessFile>* result,
-                                        rocksdb::IODebugContext* debug) override;
-  rocksdb::IOStatus GetChildren(const std::string& name, const rocksdb::IOOptions& options,
-                                std::vector<std::string>* result, rocksdb::IODebugContext* debug) override;
-  rocksdb::IOStatus CreateDir(const std::string& name, const rocksdb::IOOptions& options,
-                              rocksdb::IODebugContext* debug) override;
-  rocksdb::IOStatus CreateDirIfMissing(const std::string& name, const rocksdb::IOOptions& options,
-                                       rocksdb::IODebugContext* debug) override;
-  rocksdb::IOStatus RenameFile(const std::string& from, const std::string& to,
-                               const rocksdb::IOOptions& options, rocksdb::IODebugContext* debug) override;
-  rocksdb::IOStatus LinkFile(const std::string& from, const std::string& to,
-                             const rocksdb::IOOptions& options, rocksdb::IODebugContext* debug) override;
-  rocksdb::IOStatus LockFile(const std::string& name, const rocksdb::IOOptions& options,
-                             rocksdb::FileLock** lock, rocksdb::IODebugContext* debug) override;
+  ::rocksdb::IOStatus NewSequentialFile(const std::string& name, const ::rocksdb::FileOptions& options,
+                                        std::unique_ptr<::rocksdb::FSSequentialFile>* result,
+                                        ::rocksdb::IODebugContext* debug) override;
+  ::rocksdb::IOStatus NewRandomAccessFile(const std::string& name, const ::rocksdb::FileOptions& options,
+                                          std::unique_ptr<::rocksdb::FSRandomAccessFile>* result,
+                                          ::rocksdb::IODebugContext* debug) override;
+  ::rocksdb::IOStatus GetChildren(const std::string& name, const ::rocksdb::IOOptions& options,
+                                  std::vector<std::string>* result,
+                                  ::rocksdb::IODebugContext* debug) override;
+  ::rocksdb::IOStatus CreateDir(const std::string& name, const ::rocksdb::IOOptions& options,
+                                ::rocksdb::IODebugContext* debug) override;
+  ::rocksdb::IOStatus CreateDirIfMissing(const std::string& name, const ::rocksdb::IOOptions& options,
+                                         ::rocksdb::IODebugContext* debug) override;
+  ::rocksdb::IOStatus RenameFile(const std::string& from, const std::string& to,
+                                 const ::rocksdb::IOOptions& options,
+                                 ::rocksdb::IODebugContext* debug) override;
+  ::rocksdb::IOStatus LinkFile(const std::string& from, const std::string& to,
+                               const ::rocksdb::IOOptions& options,
+                               ::rocksdb::IODebugContext* debug) override;
+  ::rocksdb::IOStatus LockFile(const std::string& name, const ::rocksdb::IOOptions& options,
+                               ::rocksdb::FileLock** lock, ::rocksdb::IODebugContext* debug) override;
 
  private:
   class File;
@@ -89,10 +92,10 @@ class WatchedFileSystem final : public rocksdb::FileSystemWrapper {
 
   /// The outcome of a call, with every shortage shown as a full disk.
   template <typename Call>
-  rocksdb::IOStatus outcome(Call call);
+  ::rocksdb::IOStatus outcome(Call call);
   /// Looks at the outcome of a write or, if nothing may be lacking for it, of an fsync.
-  rocksdb::IOStatus watch(rocksdb::IOStatus status, bool is_sync);
-  rocksdb::IOStatus tell_of_log(const std::string& name);
+  ::rocksdb::IOStatus watch(::rocksdb::IOStatus status, bool is_sync);
+  ::rocksdb::IOStatus tell_of_log(const std::string& name);
   bool is_watched(const std::string& name) const {
     return name == directory_ || name.starts_with(directory_ + "/");
   }
@@ -108,4 +111,4 @@ class WatchedFileSystem final : public rocksdb::FileSystemWrapper {
   std::set<File*> logs_;  // logs_mutex_; those that are open
 };
 
-}  // namespace tracker::store
+}  // namespace tracker::store::rocksdb

@@ -7,7 +7,7 @@
 #include "store/rocksdb/crc32c.h"
 #include "store/rocksdb/stored_values.h"
 
-namespace tracker::store {
+namespace tracker::store::rocksdb {
 
 namespace {
 
@@ -372,4 +372,4 @@ LogFindings read_write_ahead_log(std::istream& log, const std::optional<StoreSec
   return read_log(log, true, secret);
 }
 
-}  // namespace tracker::store
+}  // namespace tracker::store::rocksdb

@@ -7,7 +7,7 @@
 
 #include "store/rocksdb/stored_values.h"
 
-namespace tracker::store {
+namespace tracker::store::rocksdb {
 
 /// What a strict reading of one of RocksDB's write-ahead logs found. RocksDB itself takes some damage for the
 /// end of a log, and so would lose what was answered, silently; here only this is the end:
@@ -54,4 +54,4 @@ LogFindings read_manifest(std::istream& manifest);
 /// one.
 LogFindings read_write_ahead_log(std::istream& log, const std::optional<StoreSecret>& secret);
 
-}  // namespace tracker::store
+}  // namespace tracker::store::rocksdb

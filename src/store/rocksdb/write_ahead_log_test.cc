@@ -13,7 +13,7 @@
 #include "store/rocksdb/crc32c.h"
 #include "store/rocksdb/stored_values.h"
 
-namespace tracker::store {
+namespace tracker::store::rocksdb {
 
 constexpr std::size_t block_bytes = 32768;
 constexpr std::size_t header_bytes = 7;
@@ -488,4 +488,4 @@ TEST(WriteAheadLog, ATornTailTakesNoMoreThanItsShareOfTimeWhateverIsInIt) {
   }
 }
 
-}  // namespace tracker::store
+}  // namespace tracker::store::rocksdb
