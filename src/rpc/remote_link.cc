@@ -16,9 +16,10 @@ constexpr auto lasts = std::chrono::milliseconds(1'000);
 constexpr auto refusal_margin = std::chrono::milliseconds(20);
 constexpr std::size_t message_bytes_max = 1024 * 1024;
 
-void refuse(const std::vector<RemoteStream::Member>& members) {
-  for (const auto& member : members) {
-    member.reply->on_one_verdict_for_all(member.end - member.first, domain::Verdict::not_counted());
+template <typename Batches>
+void refuse(const Batches& batches) {
+  for (const auto& [hits, reply] : batches) {
+    reply->on_one_verdict_for_all(hits->size(), domain::Verdict::not_counted());
   }
 }
 
@@ -151,9 +152,8 @@ void RemoteLink::on_lost(RemoteStream& stream, const std::string& reason) {
 // What waits.
 
 void RemoteLink::track(const domain::HitBatch& hits, counter::TrackReply& reply) {
-  const auto size = static_cast<std::uint32_t>(hits.size());
-  if (!ready_) return reply.on_one_verdict_for_all(size, domain::Verdict::not_counted());
-  waiting_.push_back({&hits, &reply, 0, size});
+  if (!ready_) return reply.on_one_verdict_for_all(hits.size(), domain::Verdict::not_counted());
+  waiting_.push_back({&hits, &reply});
   if (!is_open()) return bound_waiting(hits.deadline());
   send_waiting();
 }
@@ -184,27 +184,19 @@ void RemoteLink::send_waiting_mints() {
 
 void RemoteLink::send_message() {
   const auto now = Clock::now();
-  auto deadline = Clock::time_point::max();
-  message_.clear();
-  std::vector<RemoteStream::Member> late;
-  std::uint32_t first = 0;
-  std::size_t bytes = 0;
+  auto& message = stream_->next_message();
+  std::vector<WaitingBatch> late;
   std::size_t taken = 0;
-  for (; taken < waiting_.size() && bytes < message_bytes_max; ++taken) {
-    auto& member = waiting_[taken];
-    if (member.hits->deadline() <= now) {
-      late.push_back(member);
-      continue;
+  for (; taken < waiting_.size() && message.bytes() < message_bytes_max; ++taken) {
+    const auto& [hits, reply] = waiting_[taken];
+    if (hits->deadline() <= now) {
+      late.push_back(waiting_[taken]);
+    } else {
+      message.add(*hits, *reply);
     }
-    bytes += member.hits->bytes();
-    member.first = first;
-    member.end += first;
-    first = member.end;
-    deadline = std::min(deadline, member.hits->deadline());
-    message_.push_back(member);
   }
   waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(taken));
-  if (!message_.empty()) stream_->send(message_, deadline);
+  if (message.batches() > 0) stream_->send();
   refuse(late);  // at last, since whom it answers may bring new hits
 }
 

@@ -44,6 +44,10 @@ class RemoteLink {
  private:
   using Clock = std::chrono::steady_clock;
 
+  struct WaitingBatch {
+    const domain::HitBatch* hits;
+    counter::TrackReply* reply;
+  };
   struct WaitingMint {
     domain::Deadline deadline;
     counter::MintReply* reply;
@@ -70,9 +74,8 @@ class RemoteLink {
   std::shared_ptr<RemoteStream> stream_;                // null while there is none
   std::vector<std::shared_ptr<RemoteStream>> leaving_;  // that answer what was sent
   bool ready_ = false;
-  std::vector<RemoteStream::Member> waiting_;
+  std::vector<WaitingBatch> waiting_;
   std::vector<WaitingMint> waiting_mints_;
-  std::vector<RemoteStream::Member> message_;     // used again
   std::optional<Clock::time_point> waits_until_;  // while there is no open stream, and something waits
   boost::asio::steady_timer waiting_timer_;
   boost::asio::steady_timer connect_timer_;

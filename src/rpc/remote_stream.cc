@@ -111,7 +111,7 @@ void RemoteStream::leave() {
 }
 
 void RemoteStream::leave_if_done() {
-  if (leaving_ && in_flight_.unsettled == 0 && mints_.empty()) on_lost("all was answered");
+  if (leaving_ && in_flight_.batches() == 0 && mints_.empty()) on_lost("all was answered");
 }
 
 void RemoteStream::abandon() {
@@ -121,67 +121,30 @@ void RemoteStream::abandon() {
   for (const auto& [call, mint] : std::exchange(mints_, {})) {
     mint.reply->on_minted(domain::Failure::perhaps_done);
   }
-  give_up();
+  in_flight_.settle_rest(domain::Verdict::perhaps_counted());
+  in_flight_.deliver();
 }
 
 // Hits.
 
-void RemoteStream::send(std::vector<Member>& members, domain::Deadline deadline) {
-  Message& message = in_flight_;
-  std::swap(message.members, members);
-  message.number = next_number_++;
-  message.deadline = deadline;
-  message.unsettled = message.members.back().end;
-  message.settled.assign(message.unsettled, false);
+void RemoteStream::send() {
   batches_.clear();
-  for (const auto& member : message.members) batches_.push_back(member.hits);
-  append_batch({message.number, milliseconds_left(deadline, Clock::now())}, batches_, new_message());
+  for (std::uint32_t i = 0; i < in_flight_.batches(); ++i) batches_.push_back(&in_flight_.batch(i));
+  append_batch({++number_, milliseconds_left(in_flight_.deadline(), Clock::now())}, batches_, new_message());
   send_message(track_);
   flush();
   watch();
 }
 
-/// Answers false for verdicts that make no sense.
+/// Answers false for verdicts that make no sense. None of them is believed then: hits without a verdict get one when the
+/// stream is given up.
 bool RemoteStream::take_verdicts(std::string_view verdicts) {
-  Message& message = in_flight_;
   std::uint64_t number = 0;
-  const bool understood = read_verdicts(verdicts, message.settled.size(), number, verdicts_);
-  if (!understood || message.unsettled == 0 || message.number != number) return false;
-  for (auto verdict = verdicts_.begin(); verdict != verdicts_.end(); ++verdict) {
-    if (!message.settled[verdict->hit]) {
-      message.settled[verdict->hit] = true;
-      continue;
-    }
-    // None of it is believed: the hits before this one have no verdict yet, and get one when the stream is given up.
-    while (verdict != verdicts_.begin()) message.settled[(--verdict)->hit] = false;
+  const bool understood = read_verdicts(verdicts, in_flight_.size(), number, verdicts_);
+  if (!understood || in_flight_.batches() == 0 || number != number_ || !in_flight_.settle(verdicts_))
     return false;
-  }
-  settle();
-  message.unsettled -= verdicts_.size();  // no sooner: those that are answered may bring new hits
+  if (in_flight_.deliver()) in_flight_.clear();
   return true;
-}
-
-/// Gives each member of the message its part of verdicts_.
-void RemoteStream::settle() {
-  const auto by_hit = [](const domain::HitVerdict& a, const domain::HitVerdict& b) { return a.hit < b.hit; };
-  if (!std::is_sorted(verdicts_.begin(), verdicts_.end(), by_hit))
-    std::sort(verdicts_.begin(), verdicts_.end(), by_hit);
-  auto verdict = verdicts_.begin();
-  for (const auto& member : in_flight_.members) {
-    const auto begin = verdict;
-    for (; verdict != verdicts_.end() && verdict->hit < member.end; ++verdict) verdict->hit -= member.first;
-    if (begin != verdict) member.reply->on_verdicts({begin, verdict});
-  }
-}
-
-void RemoteStream::give_up() {
-  if (in_flight_.unsettled == 0) return;
-  verdicts_.clear();
-  for (std::uint32_t hit = 0; hit < in_flight_.settled.size(); ++hit) {
-    if (!in_flight_.settled[hit]) verdicts_.push_back({hit, domain::Verdict::perhaps_counted()});
-  }
-  settle();
-  in_flight_.unsettled = 0;
 }
 
 // Mints.
@@ -217,7 +180,7 @@ void RemoteStream::ask_later() {
   ask_timer_.expires_after(ask_pause);
   ask_timer_.async_wait([self = self()](boost::system::error_code error) {
     if (error || self->link_ == nullptr || self->leaving_) return;
-    if (self->in_flight_.unsettled == 0 && !self->asked_) {
+    if (self->in_flight_.batches() == 0 && !self->asked_) {
       self->asked_ = Clock::now();
       self->new_message();  // an empty TrackRequest
       self->send_message(self->track_);
@@ -232,15 +195,17 @@ void RemoteStream::ask_later() {
 std::optional<RemoteStream::Clock::time_point> RemoteStream::answer_due() const {
   std::optional<Clock::time_point> due;
   if (asked_) due = *asked_ + ask_deadline;
-  if (in_flight_.unsettled > 0)
-    due = std::min(due.value_or(Clock::time_point::max()), in_flight_.deadline + silence_grace);
+  if (in_flight_.batches() > 0)
+    due = std::min(due.value_or(Clock::time_point::max()), in_flight_.deadline() + silence_grace);
   return due;
 }
 
 /// Sees to it that a counter that says nothing is noticed.
 void RemoteStream::watch() {
+  if (watching_ || link_ == nullptr) return;
   const auto due = answer_due();
-  if (!due || link_ == nullptr || std::exchange(watching_, true)) return;
+  if (!due) return;
+  watching_ = true;
   silence_timer_.expires_at(silent_ ? *due + silence_max : *due);
   silence_timer_.async_wait([self = self()](boost::system::error_code error) {
     self->watching_ = false;

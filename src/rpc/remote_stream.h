@@ -11,6 +11,7 @@
 
 #include "counter/counter.h"
 #include "domain/verdict.h"
+#include "link/gather.h"
 #include "rpc/batch_message.h"
 #include "rpc/grpc_connection.h"
 
@@ -28,14 +29,6 @@ class RemoteStream final : public GrpcConnection {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// A batch as a part of a message.
-  struct Member {
-    const domain::HitBatch* hits;
-    counter::TrackReply* reply;
-    std::uint32_t first;  // its hits stand in the message from here on
-    std::uint32_t end;
-  };
-
   /// On a socket that is connected.
   RemoteStream(RemoteLink& link, boost::asio::io_context& worker, runtime::Socket socket,
                std::uint32_t calls_max);
@@ -46,12 +39,14 @@ class RemoteStream final : public GrpcConnection {
   /// The counter has answered the greeting.
   bool is_open() const noexcept { return open_; }
   /// It is open, and no message is on its way.
-  bool has_room() const noexcept { return open_ && in_flight_.unsettled == 0; }
+  bool has_room() const noexcept { return open_ && in_flight_.batches() == 0; }
   /// Why the counter cannot count, as it says itself; empty: it can.
   const std::string& counters_why_not() const noexcept { return counters_why_not_; }
 
-  /// Sends these batches as one message; there is room. The link's on_heard() tells when there is again.
-  void send(std::vector<Member>& members, domain::Deadline deadline);
+  /// The next message. Nothing is in it, and it may be filled, while there is room.
+  link::Gather& next_message() noexcept { return in_flight_; }
+  /// Sends it, with some hits in it. The link's on_heard() tells when there is room again.
+  void send();
   /// It is open. Answers false if no more calls can be made on this connection: then nothing was sent.
   bool mint(domain::Deadline deadline, counter::MintReply& reply);
 
@@ -62,14 +57,6 @@ class RemoteStream final : public GrpcConnection {
   void abandon();
 
  private:
-  /// Used again.
-  struct Message {
-    std::uint64_t number = 0;
-    Clock::time_point deadline;
-    std::vector<Member> members;
-    std::vector<bool> settled;  // by hit
-    std::size_t unsettled = 0;  // 0: it is on its way no more
-  };
   struct Mint {
     counter::MintReply* reply;
     domain::Deadline deadline;
@@ -86,8 +73,6 @@ class RemoteStream final : public GrpcConnection {
   void give_up_after(std::chrono::milliseconds time, const std::string& reason);
   void hear(bool news);
   bool take_verdicts(std::string_view verdicts);
-  void settle();
-  void give_up();
   void leave_if_done();
   void ask_later();
   std::optional<Clock::time_point> answer_due() const;
@@ -104,11 +89,11 @@ class RemoteStream final : public GrpcConnection {
   std::string counters_why_not_;
   std::unordered_map<CallId, Mint> mints_;
 
-  Message in_flight_;
+  link::Gather in_flight_;                        // the message on its way; no batches: there is none
+  std::uint64_t number_ = 0;                      // its number
   std::vector<const domain::HitBatch*> batches_;  // of a message while it is written
-  std::uint64_t next_number_ = 1;
-  std::vector<domain::HitVerdict> verdicts_;  // of a message
-  std::optional<Clock::time_point> asked_;    // whether it is there, and not answered yet
+  std::vector<domain::HitVerdict> verdicts_;      // of a message
+  std::optional<Clock::time_point> asked_;        // whether it is there, and not answered yet
   boost::asio::steady_timer ask_timer_;
   boost::asio::steady_timer silence_timer_;
   boost::asio::steady_timer end_timer_;  // of the greeting, or of leaving

@@ -11,8 +11,9 @@ namespace tracker::runtime {
 /// same moment.
 class Backoff {
  public:
-  Backoff(std::chrono::milliseconds first, std::chrono::milliseconds longest)
-      : first_(first), longest_(longest), next_(first) {}
+  Backoff(std::chrono::milliseconds first, std::chrono::milliseconds longest,
+          unsigned seed = std::random_device{}())
+      : first_(first), longest_(longest), next_(first), random_(seed) {}
 
   /// The wait before the next attempt.
   std::chrono::milliseconds next() { return next(std::uniform_real_distribution<double>()(random_)); }
@@ -32,7 +33,7 @@ class Backoff {
   const std::chrono::milliseconds first_;
   const std::chrono::milliseconds longest_;
   std::chrono::milliseconds next_;
-  std::minstd_rand random_{std::random_device{}()};
+  std::minstd_rand random_;
 };
 
 }  // namespace tracker::runtime

@@ -90,19 +90,11 @@ void append_command(std::initializer_list<std::string_view> arguments, std::stri
   for (const auto& argument : arguments) append_bulk(argument, out);
 }
 
-void RedisRound::add(const domain::HitBatch& hits, TrackReply& reply) {
-  if (batches_in_use_ == batches_.size()) batches_.emplace_back();
-  auto& batch = batches_[batches_in_use_];
-  batch.hits = &hits;
-  batch.reply = &reply;
-  for (std::uint32_t hit = 0; hit < hits.size(); ++hit) {
-    hits_.push_back({static_cast<std::uint32_t>(batches_in_use_), hit});
-  }
-  ++batches_in_use_;
-  undelivered_ += hits.size();
-}
-
 void RedisRound::group() {
+  for (std::uint32_t batch = 0; batch < gather_.batches(); ++batch) {
+    const auto size = static_cast<std::uint32_t>(gather_.batch(batch).size());
+    for (std::uint32_t hit = 0; hit < size; ++hit) hits_.push_back({batch, hit});
+  }
   std::sort(hits_.begin(), hits_.end(), [this](const Hit& a, const Hit& b) {
     if (const auto ids = id(a) <=> id(b); ids != 0) return ids < 0;
     if (const int paths = path(a).compare(path(b)); paths != 0) return paths < 0;
@@ -159,7 +151,7 @@ domain::Verdict RedisRound::verdict_of(const redisReply& error) const {
 }
 
 bool RedisRound::take_count(std::uint32_t increment, const redisReply& reply) {
-  auto& its = increments_[increment];
+  const auto& its = increments_[increment];
   if (commands_[its.command].met_no_token && reply.type == REDIS_REPLY_INTEGER) {
     settle_increment(increment, domain::Verdict::unknown_token());
     return true;
@@ -171,7 +163,7 @@ bool RedisRound::take_count(std::uint32_t increment, const redisReply& reply) {
     return false;
   }
   auto count = reply.integer - (its.end - its.begin);
-  for (; its.begin < its.end; ++its.begin) settle(hits_[its.begin], domain::Verdict::counted(++count));
+  for (auto i = its.begin; i < its.end; ++i) settle(hits_[i], domain::Verdict::counted(++count));
   return true;
 }
 
@@ -185,31 +177,19 @@ const redisReply* RedisRound::take_counts(std::uint32_t command, const redisRepl
 }
 
 void RedisRound::settle_increment(std::uint32_t increment, const domain::Verdict& verdict) {
-  auto& its = increments_[increment];
-  for (; its.begin < its.end; ++its.begin) settle(hits_[its.begin], verdict);
+  const auto& its = increments_[increment];
+  for (auto i = its.begin; i < its.end; ++i) settle(hits_[i], verdict);
 }
 
 void RedisRound::settle_command(std::uint32_t command, const domain::Verdict& verdict) {
   for (auto i = commands_[command].begin; i < commands_[command].end; ++i) settle_increment(i, verdict);
 }
 
-bool RedisRound::deliver() {
-  for (std::size_t i = 0; i < batches_in_use_; ++i) {
-    auto& batch = batches_[i];
-    if (batch.verdicts.empty()) continue;
-    undelivered_ -= batch.verdicts.size();
-    batch.reply->on_verdicts(batch.verdicts);  // the batch may be gone after this
-    batch.verdicts.clear();
-  }
-  return undelivered_ == 0;
-}
-
 void RedisRound::clear() {
-  batches_in_use_ = 0;
+  gather_.clear();
   hits_.clear();
   increments_.clear();
   commands_.clear();
-  undelivered_ = 0;
 }
 
 }  // namespace tracker::store::redis

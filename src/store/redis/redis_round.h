@@ -8,6 +8,7 @@
 
 #include "domain/hit_batch.h"
 #include "domain/verdict.h"
+#include "link/gather.h"
 #include "store/counter_store.h"
 
 struct redisReply;
@@ -36,15 +37,14 @@ std::string_view text_of(const redisReply& reply);
 
 /// All the hits that wait when the connection can send: one command for each token, equal hits merged into one
 /// increment and its result shared out in order. Pure: bytes out, replies in. Used again after clear().
-/// Belongs to the connection's thread. Its invariant: an increment gives its hits away with their verdict, so no hit
-/// gets two, whatever comes.
+/// Belongs to the connection's thread.
 class RedisRound {
  public:
   /// `proxy`: errors may be those of a proxy before Redis.
   explicit RedisRound(bool proxy = false) : proxy_(proxy) {}
 
   /// Before group(). Valid until the last verdict.
-  void add(const domain::HitBatch& hits, TrackReply& reply);
+  void add(const domain::HitBatch& hits, TrackReply& reply) { gather_.add(hits, reply); }
 
   /// Groups what was added; call once.
   void group();
@@ -87,7 +87,7 @@ class RedisRound {
 
   /// Hands the verdicts that were taken since the last time to their batches. Answers true if all have
   /// theirs.
-  bool deliver();
+  bool deliver() { return gather_.deliver(); }
 
   void clear();
 
@@ -96,12 +96,7 @@ class RedisRound {
     std::uint32_t batch;
     std::uint32_t hit;
   };
-  struct Batch {
-    const domain::HitBatch* hits;
-    TrackReply* reply;
-    std::vector<domain::HitVerdict> verdicts;  // not delivered yet
-  };
-  /// The hits of one token and path that have no verdict yet: hits_[begin, end).
+  /// The hits of one token and path: hits_[begin, end).
   struct Increment {
     std::uint32_t begin;
     std::uint32_t end;
@@ -116,19 +111,15 @@ class RedisRound {
     bool met_no_token = false;
   };
 
-  const domain::TokenId& id(const Hit& hit) const { return batches_[hit.batch].hits->id(hit.hit); }
-  std::string_view path(const Hit& hit) const { return batches_[hit.batch].hits->path(hit.hit); }
-  void settle(const Hit& hit, const domain::Verdict& verdict) {
-    batches_[hit.batch].verdicts.push_back({hit.hit, verdict});
-  }
+  const domain::TokenId& id(const Hit& hit) const { return gather_.batch(hit.batch).id(hit.hit); }
+  std::string_view path(const Hit& hit) const { return gather_.batch(hit.batch).path(hit.hit); }
+  void settle(const Hit& hit, const domain::Verdict& verdict) { gather_.settle(hit.batch, hit.hit, verdict); }
 
   const bool proxy_;
-  std::vector<Batch> batches_;
-  std::size_t batches_in_use_ = 0;  // the others keep their memory
-  std::vector<Hit> hits_;           // grouped by token and path, in order within them
+  link::Gather gather_;
+  std::vector<Hit> hits_;  // grouped by token and path, in order within them
   std::vector<Increment> increments_;
   std::vector<Command> commands_;
-  std::size_t undelivered_ = 0;  // hits
 };
 
 }  // namespace tracker::store::redis

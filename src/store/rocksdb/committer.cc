@@ -45,41 +45,28 @@ Committer::Committer(Database& database, const RocksDbSettings& settings)
                          : nullptr),
       loader_(std::make_unique<Loader>(database,
                                        [this](std::span<Load* const> loads) {
-                                         std::unique_lock lock(mutex_);
-                                         waiting_.loaded.insert(waiting_.loaded.end(), loads.begin(),
-                                                                loads.end());
-                                         wake(std::move(lock));
+                                         inbox_.put([&](Waiting& waiting) {
+                                           waiting.loaded.insert(waiting.loaded.end(), loads.begin(),
+                                                                 loads.end());
+                                         });
                                        })),
       thread_(runtime::start_thread("committer", [this] { run(); })) {}
 
 Committer::~Committer() {
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-    wake_.notify_one();
-  }
+  inbox_.put([](Waiting& waiting) { waiting.stopping = true; });
   thread_.join();
 }
 
 void Committer::track(const domain::HitBatch& hits, TrackReply& reply) {
-  std::unique_lock lock(mutex_);
-  waiting_.batches.push_back({&hits, &reply});
-  waiting_.hits += hits.size();
   follower_.given_work();
-  wake(std::move(lock));
+  inbox_.put([&](Waiting& waiting) {
+    waiting.batches.push_back({&hits, &reply});
+    waiting.hits += hits.size();
+  });
 }
 
 void Committer::add_token(const domain::TokenId& id, domain::Deadline deadline, AddReply& reply) {
-  std::unique_lock lock(mutex_);
-  waiting_.tokens.push_back({id, deadline, &reply});
-  wake(std::move(lock));
-}
-
-/// Lets it go first: the thread would run into it.
-void Committer::wake(std::unique_lock<std::mutex> lock) {
-  const bool is_awaited = idle_ && waiting_.hits >= hits_wanted_;
-  lock.unlock();
-  if (is_awaited) wake_.notify_one();
+  inbox_.put([&](Waiting& waiting) { waiting.tokens.push_back({id, deadline, &reply}); });
 }
 
 std::optional<std::string> Committer::why_not_ready() const {
@@ -115,31 +102,37 @@ void Committer::run() {
 
 /// Waits for work; false: there will be none any more.
 bool Committer::take() {
-  const auto has_work = [this] { return !waiting_.empty() || (stopping_ && loading_.empty()); };
-  std::unique_lock lock(mutex_);
-  idle_ = true;
-  if (lacking_ != 0) {
-    wake_.wait_until(lock, reopen_at_, has_work);
-  } else {
-    gather(lock);
-    // Without work it looks now and then: RocksDB may have found no room in the background.
-    while (!wake_.wait_for(lock, disk_look_pause, has_work) && database_.lacking() == 0) {
-    }
-  }
-  idle_ = false;
+  if (lacking_ == 0) gather();
+  wait_for_work();
   follower_.follow();
   taken_.clear();
-  std::swap(taken_, waiting_);
+  inbox_.take(taken_);
+  stopping_ = stopping_ || taken_.stopping;
   return !taken_.empty() || !stopping_ || !loading_.empty();
+}
+
+void Committer::wait_for_work() {
+  const auto has_work = [this](const Waiting& waiting) {
+    return !waiting.empty() || (stopping_ && loading_.empty());
+  };
+  if (lacking_ != 0) {
+    inbox_.wait_until(reopen_at_, has_work);
+    return;
+  }
+  // Without work it looks now and then: RocksDB may have found no room in the background.
+  while (!inbox_.wait_until(Clock::now() + disk_look_pause, has_work) && database_.lacking() == 0) {
+  }
 }
 
 /// A commit of few costs as much as one of many, and while it lasts, the others wait. So it gives those that the
 /// last one answered a moment to come again, until three fifths of all that are under way are there.
-void Committer::gather(std::unique_lock<std::mutex>& lock) {
+void Committer::gather() {
   if (Clock::now() >= gather_until_) return;
-  hits_wanted_ = (taken_.hits + waiting_.hits) * 3 / 5;
-  wake_.wait_until(lock, gather_until_, [this] { return waiting_.hits >= hits_wanted_ || stopping_; });
-  hits_wanted_ = 0;
+  std::size_t wanted = 0;
+  inbox_.wait_until(gather_until_, [&](const Waiting& waiting) {
+    if (wanted == 0) wanted = (taken_.hits + waiting.hits) * 3 / 5;
+    return waiting.hits >= wanted || waiting.stopping;
+  });
 }
 
 void Committer::count(const WaitingBatch& waiting) {

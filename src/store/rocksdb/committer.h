@@ -3,16 +3,15 @@
 #include <atomic>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "domain/seeded_hash.h"
+#include "link/inbox.h"
 #include "runtime/log.h"
 #include "store/counter_store.h"
 #include "store/rocksdb/counter_cache.h"
@@ -63,14 +62,16 @@ class Committer {
     std::vector<WaitingBatch> batches;
     std::vector<WaitingToken> tokens;
     std::vector<Load*> loaded;
-    std::size_t hits = 0;  // of the batches
+    std::size_t hits = 0;   // of the batches
+    bool stopping = false;  // it is to end
 
-    bool empty() const { return batches.empty() && tokens.empty() && loaded.empty(); }
+    bool empty() const { return batches.empty() && tokens.empty() && loaded.empty() && !stopping; }
     void clear() {
       batches.clear();
       tokens.clear();
       loaded.clear();
       hits = 0;
+      stopping = false;
     }
   };
   /// A batch that was taken, until its last verdict is delivered.
@@ -90,12 +91,11 @@ class Committer {
     std::vector<WaitingToken> tokens;
   };
 
-  void wake(std::unique_lock<std::mutex> lock);
-
   // All that follows: in the thread.
   void run();
   bool take();
-  void gather(std::unique_lock<std::mutex>& lock);
+  void wait_for_work();
+  void gather();
   void count(const WaitingBatch& waiting);
   void count(Batch& batch, std::uint32_t hit, CachedCounter& counter);
   void settle(Batch& batch, std::uint32_t hit, const domain::Verdict& verdict);
@@ -119,14 +119,12 @@ class Committer {
 
   std::atomic<int> lacking_ = 0;  // an errno that no_room.h knows; 0: nothing
 
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  Waiting waiting_;              // mutex_
-  bool idle_ = false;            // mutex_
-  bool stopping_ = false;        // mutex_
-  std::size_t hits_wanted_ = 0;  // mutex_; so many must wait before the thread is woken
-  CpuFollower follower_;         // mutex_
+  // Any thread.
+  link::Inbox<Waiting> inbox_;
+  CpuFollower follower_;
 
+  // The thread's.
+  bool stopping_ = false;
   CounterCache cache_;
   CommitFacts committed_;         // of the last commit
   std::uint64_t new_tokens_ = 0;  // since

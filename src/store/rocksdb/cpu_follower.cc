@@ -4,9 +4,10 @@ namespace tracker::store::rocksdb {
 
 void CpuFollower::given_work() noexcept {
   const auto giver = std::this_thread::get_id();
-  if (giver_ == std::thread::id()) giver_ = giver;
-  if (giver != giver_) several_givers_ = true;
-  cpu_ = ::sched_getcpu();
+  auto first = giver_.load(std::memory_order_relaxed);
+  if (first == std::thread::id()) giver_.compare_exchange_strong(first, giver);
+  if (first != std::thread::id() && first != giver) several_givers_ = true;
+  cpu_.store(::sched_getcpu(), std::memory_order_relaxed);
 }
 
 // A thread that may not be moved stays where it is: nothing depends on it.
@@ -16,13 +17,14 @@ void CpuFollower::follow() noexcept {
     followed_to_ = -1;
     return;
   }
-  if (cpu_ < 0 || cpu_ == followed_to_) return;
+  const int cpu = cpu_;
+  if (cpu < 0 || cpu == followed_to_) return;
   if (followed_to_ < 0 && ::sched_getaffinity(0, sizeof anywhere_, &anywhere_) != 0) return;
   cpu_set_t there;
   CPU_ZERO(&there);
-  CPU_SET(static_cast<unsigned>(cpu_), &there);
+  CPU_SET(static_cast<unsigned>(cpu), &there);
   static_cast<void>(::sched_setaffinity(0, sizeof there, &there));
-  followed_to_ = cpu_;
+  followed_to_ = cpu;
 }
 
 }  // namespace tracker::store::rocksdb
