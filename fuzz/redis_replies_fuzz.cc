@@ -147,11 +147,11 @@ struct Hits final : store::TrackReply {
 };
 
 struct Mint final : store::AddReply {
-  void on_added(std::optional<domain::Failure> failure) override {
+  void on_added(domain::Result<void> added) override {
     require(!outcome.has_value(), "a mint has one outcome");
-    outcome = failure;
+    outcome = added;
   }
-  std::optional<std::optional<domain::Failure>> outcome;
+  std::optional<domain::Result<void>> outcome;
 };
 
 class Run {
@@ -293,7 +293,8 @@ class Run {
   void judge() const {
     for (const auto& mint : mints_) {
       require(mint->outcome.has_value(), "a mint has its outcome");
-      require(changed_ || mint->outcome != std::optional(domain::Failure::not_done), "the model mints");
+      require(changed_ || *mint->outcome != domain::Result<void>(domain::Failure::not_done),
+              "the model mints");
     }
     std::map<std::string, std::int64_t> counted;
     for (const auto& hits : hits_) {

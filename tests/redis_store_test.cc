@@ -56,10 +56,16 @@ class StoreCaller {
   }
   ~StoreCaller() { loop_.stop(); }
 
+  // Why it is not ready now; nothing if it is.
+  std::optional<std::string> why_not_now() const {
+    const auto readiness = store_.readiness().value();
+    return readiness.is_ready() ? std::nullopt : std::optional(readiness.why_not());
+  }
+
   // Why it is not ready when it has connected, or failed to; nothing if it is ready.
   std::optional<std::string> why_not_ready() const {
     for (const Deadline deadline; !deadline.passed(); std::this_thread::sleep_for(1ms)) {
-      const auto why_not = store_.why_not_ready();
+      const auto why_not = why_not_now();
       if (!why_not || why_not->find("not reachable yet") == std::string::npos) return why_not;
     }
     return "still not reachable";
@@ -68,14 +74,14 @@ class StoreCaller {
   // Waits until it is not ready, and answers why; or until it is ready.
   std::string wait_not_ready() const {
     for (const Deadline deadline; !deadline.passed(); std::this_thread::sleep_for(1ms)) {
-      if (const auto why_not = store_.why_not_ready()) return *why_not;
+      if (const auto why_not = why_not_now()) return *why_not;
     }
     return "it stays ready";
   }
-  bool is_refusing() const { return store_.why_not_ready().has_value(); }
+  bool is_refusing() const { return why_not_now().has_value(); }
   bool wait_ready() const {
     for (const Deadline deadline; !deadline.passed(); std::this_thread::sleep_for(1ms)) {
-      if (!store_.why_not_ready()) return true;
+      if (!why_not_now()) return true;
     }
     return false;
   }
@@ -88,7 +94,9 @@ class StoreCaller {
 
   std::optional<domain::Failure> add(const TokenId& id) {
     struct Reply final : store::AddReply {
-      void on_added(std::optional<domain::Failure> failure) override { outcome.set_value(failure); }
+      void on_added(domain::Result<void> added) override {
+        outcome.set_value(added ? std::nullopt : std::optional(added.error()));
+      }
       std::promise<std::optional<domain::Failure>> outcome;
     } reply;
     store_.add_token(id, domain::Deadline::max(), reply);

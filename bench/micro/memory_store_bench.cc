@@ -12,7 +12,7 @@ using store::memory::MemoryStore;
 
 class Added final : public store::AddReply {
  public:
-  void on_added(std::optional<domain::Failure> failure) override { added = !failure; }
+  void on_added(domain::Result<void> result) override { added = result.has_value(); }
   bool added = false;
 };
 

@@ -65,7 +65,7 @@ struct Batches {
 void make_known(store::redis::RedisPipeline& pipeline, const Batches& batches,
                 store::redis::RedisPipeline::Clock::time_point now) {
   struct Ignored final : store::AddReply {
-    void on_added(std::optional<domain::Failure> /*failure*/) override {}
+    void on_added(domain::Result<void> /*added*/) override {}
   } ignored;
   store::redis::RedisReplies one;
   one.feed(":1\r\n");

@@ -58,7 +58,7 @@ void run_counter(const CounterSettings& settings) {
                 workers.start();
                 wait_for_redis(open_store);
               },
-              {.why_not_ready = [&] { return counter.why_not_ready(); },
+              {.readiness = counter.readiness(),
                .unready_in_public = open_store.unready_in_public,
                .remarks = [&] { return remarks(open_store); },
                .announce_end = [&] { door.announce_end(); },

@@ -7,6 +7,7 @@
 #include "app/service.h"
 #include "rpc/remote_counter.h"
 #include "runtime/log.h"
+#include "store/readiness.h"
 
 namespace tracker::app {
 
@@ -40,14 +41,12 @@ void run_envoy_command(const EnvoyCommandSettings& settings) {
         rpc::RemoteCounterSettings{
             .address = settings.counter_addr, .version = TRACKER_VERSION, .changes = &changes}));
   }
+  std::vector<const store::ReadinessSource*> sources;
+  for (const auto& counter : counters) sources.push_back(&counter->readiness());
+  const store::JointReadiness joint(std::move(sources));
   run_envoy(*workers, settings.service, settings.envoy,
             {.counter_of = [&](std::size_t worker) -> counter::Counter& { return *counters[worker]; },
-             .why_not_ready = [&]() -> std::optional<std::string> {
-               for (const auto& counter : counters) {
-                 if (auto reason = counter->why_not_ready()) return reason;
-               }
-               return std::nullopt;
-             },
+             .readiness = joint.readiness(),
              .unready_in_public = "a counter is not reachable, or not ready",
              .open_counter_door = nullptr,
              .admin_door = nullptr,

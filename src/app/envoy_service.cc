@@ -68,7 +68,7 @@ void run_envoy(runtime::Workers& workers, const ServiceSettings& service, envoy:
   };
   const runtime::StopAtEnd stop_at_end(workers);
   run_service(control, service, endpoints, start,
-              {.why_not_ready = parts.why_not_ready,
+              {.readiness = parts.readiness,
                .unready_in_public = parts.unready_in_public,
                .remarks = parts.remarks,
                .announce_end = announce_end,

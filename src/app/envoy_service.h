@@ -19,7 +19,7 @@ namespace tracker::app {
 /// What is behind the HTTP door.
 struct EnvoyParts {
   std::function<counter::Counter&(std::size_t worker)> counter_of;
-  std::function<std::optional<std::string>()> why_not_ready;
+  const counter::ReadinessSource& readiness;
   std::string unready_in_public = {};                      // see ServiceParts
   std::function<std::vector<std::string>()> remarks = {};  // while it is ready; null: there never are any
   std::size_t store_files = 0;                             // that it may have open

@@ -52,7 +52,7 @@ void serve(const ServeSettings& settings) {
   run_envoy(
       *workers, settings.service, settings.envoy,
       {.counter_of = [&](std::size_t) -> counter::Counter& { return counter; },
-       .why_not_ready = [&] { return counter.why_not_ready(); },
+       .readiness = counter.readiness(),
        .unready_in_public = open_store.unready_in_public,
        .remarks = [&] { return remarks(open_store); },
        .store_files = open_store.rocksdb == nullptr ? 0 : store::rocksdb::files_open_max,

@@ -3,7 +3,10 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <boost/asio/post.hpp>
+#include <chrono>
 #include <memory>
+#include <optional>
 #include <random>
 
 #include "domain/token.h"
@@ -47,10 +50,14 @@ void require_free(const std::string& flag, const runtime::Address& address) {
   listening(flag, address, [&] { runtime::require_free(address); });
 }
 
-/// What /readyz says: the reason, or, where anybody may ask, one that names nothing.
-std::string for_readyz(const std::string& reason, bool tells_details, const std::string& in_public) {
-  if (tells_details) return runtime::printable(reason);
-  return in_public + "; the log names what, and so does this answer with --health-details";
+/// What /readyz says of it: the reason, or, where anybody may ask, one that names nothing.
+domain::Readiness for_readyz(const domain::Readiness& readiness, bool tells_details,
+                             const std::string& in_public) {
+  if (readiness.is_ready()) return readiness;
+  const auto why_not =
+      tells_details ? runtime::printable(readiness.why_not())
+                    : in_public + "; the log names what, and so does this answer with --health-details";
+  return domain::Readiness::not_ready(why_not, readiness.since());
 }
 
 std::function<std::vector<std::string>()> in_public(
@@ -77,29 +84,34 @@ void prepare_service(const ServiceSettings& settings,
 void run_service(boost::asio::io_context& control, const ServiceSettings& settings,
                  const std::string& endpoints, const std::function<void()>& start,
                  const ServiceParts& parts) {
-  bool draining = false;
   std::unique_ptr<doors::HealthDoor> health;
+  std::optional<runtime::Subscription> readiness_to_health;  // until it drains
   if (const auto address = health_address(settings)) {
     const bool tells_details = settings.health_details || is_loopback("--health-addr", *address);
+    const auto told = [&, tells_details](const domain::Readiness& readiness) {
+      return for_readyz(readiness, tells_details, parts.unready_in_public);
+    };
     health = listening("--health-addr", *address, [&] {
       return std::make_unique<doors::HealthDoor>(
           control, *address,
           doors::HealthDoor::Answers{.version = TRACKER_VERSION,
-                                     .why_not_ready = [&, tells_details]() -> std::optional<std::string> {
-                                       if (draining) return "draining";
-                                       const auto reason = parts.why_not_ready();
-                                       if (!reason) return std::nullopt;
-                                       return for_readyz(*reason, tells_details, parts.unready_in_public);
-                                     },
+                                     .readiness = told(parts.readiness.value()),
                                      .remarks = tells_details ? parts.remarks : in_public(parts.remarks)});
     });
+    readiness_to_health.emplace(parts.readiness.subscribe([&, told](const domain::Readiness& readiness) {
+      boost::asio::post(control, [&, readiness = told(readiness)] {
+        if (readiness_to_health) health->set_readiness(readiness);
+      });
+    }));
   }
 
   runtime::Drain drain(
       control, settings.drain,
       {.not_ready =
            [&] {
-             draining = true;
+             readiness_to_health.reset();
+             const auto now = std::chrono::system_clock::now();
+             if (health) health->set_readiness(domain::Readiness::not_ready("draining", now));
              if (parts.announce_end) parts.announce_end();
              runtime::log_info("not ready: draining");
            },

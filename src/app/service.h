@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "app/service_settings.h"
+#include "counter/counter.h"
 #include "runtime/address.h"
 #include "runtime/listener.h"
 
@@ -17,7 +18,7 @@ namespace tracker::app {
 /// What is particular to one service, as far as its life is concerned. All are called from the main thread,
 /// but for what says otherwise.
 struct ServiceParts {
-  std::function<std::optional<std::string>()> why_not_ready;
+  const counter::ReadinessSource& readiness;
   std::string unready_in_public = {};  // instead of the reason, for those who may know no host and no file
   std::function<std::vector<std::string>()> remarks;  // while it is ready; null: there never are any
   std::function<void()> announce_end;                 // null: there is nobody to tell

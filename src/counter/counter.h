@@ -1,22 +1,19 @@
 #pragma once
 
-#include <boost/system/result.hpp>
-#include <optional>
-#include <string>
-
 #include "domain/failure.h"
 #include "domain/token.h"
 #include "store/counter_store.h"
 
 namespace tracker::counter {
 
+using store::ReadinessSource;
 using store::TrackReply;
 
 /// Receives the outcome of mint().
 class MintReply {
  public:
   /// Called once, on any thread, also before mint() has returned.
-  virtual void on_minted(boost::system::result<domain::Token, domain::Failure> minted) = 0;
+  virtual void on_minted(domain::Result<domain::Token> minted) = 0;
 
  protected:
   ~MintReply() = default;
@@ -38,8 +35,8 @@ class Counter {
   /// answered.
   virtual void mint(domain::Deadline deadline, MintReply& reply) = 0;
 
-  /// Nothing if hits can be counted now, otherwise the reason in plain words. Cheap.
-  virtual std::optional<std::string> why_not_ready() const = 0;
+  /// Whether hits can be counted. Any thread.
+  virtual const ReadinessSource& readiness() const = 0;
 };
 
 }  // namespace tracker::counter

@@ -15,12 +15,12 @@ class Minting final : public store::AddReply {
 
   const domain::Token& token() const { return token_; }
 
-  void on_added(std::optional<domain::Failure> failure) override {
+  void on_added(domain::Result<void> added) override {
     const std::unique_ptr<Minting> self(this);
-    if (failure) {
-      reply_.on_minted(*failure);
-    } else {
+    if (added) {
       reply_.on_minted(token_);
+    } else {
+      reply_.on_minted(added.error());
     }
   }
 

@@ -12,7 +12,7 @@ class LocalCounter final : public Counter {
 
   void track(const domain::HitBatch& hits, TrackReply& reply) override { store_.track(hits, reply); }
   void mint(domain::Deadline deadline, MintReply& reply) override;
-  std::optional<std::string> why_not_ready() const override { return store_.why_not_ready(); }
+  const ReadinessSource& readiness() const override { return store_.readiness(); }
 
  private:
   store::CounterStore& store_;

@@ -9,10 +9,8 @@
 namespace tracker::counter {
 
 struct Minted final : MintReply {
-  void on_minted(boost::system::result<domain::Token, domain::Failure> minted) override {
-    results.push_back(minted);
-  }
-  std::vector<boost::system::result<domain::Token, domain::Failure>> results;
+  void on_minted(domain::Result<domain::Token> minted) override { results.push_back(minted); }
+  std::vector<domain::Result<domain::Token>> results;
 };
 
 struct Tracked final : TrackReply {
@@ -49,7 +47,8 @@ struct AwayStore final : store::CounterStore {
                  store::AddReply& reply) override {
     reply.on_added(domain::Failure::perhaps_done);
   }
-  std::optional<std::string> why_not_ready() const override { return "away"; }
+  const store::ReadinessSource& readiness() const override { return away; }
+  const store::ReadinessSource away{domain::Readiness::not_ready("away", {})};
 };
 
 TEST(LocalCounter, ATokenThatIsNotStoredIsNotHandedOut) {
@@ -60,7 +59,7 @@ TEST(LocalCounter, ATokenThatIsNotStoredIsNotHandedOut) {
   ASSERT_EQ(minted.results.size(), 1U);
   ASSERT_TRUE(minted.results[0].has_error());
   EXPECT_EQ(minted.results[0].error(), domain::Failure::perhaps_done);
-  EXPECT_EQ(counter.why_not_ready(), "away");
+  EXPECT_EQ(counter.readiness().value().why_not(), "away");
 }
 
 }  // namespace tracker::counter

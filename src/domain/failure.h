@@ -1,5 +1,6 @@
 #pragma once
 
+#include <boost/system/result.hpp>
 #include <cstdint>
 
 namespace tracker::domain {
@@ -9,5 +10,9 @@ enum class Failure : std::uint8_t {
   not_done,      // certainly without effect
   perhaps_done,  // it had its effect once or not at all: the answer was lost or came too late
 };
+
+/// What a call brought, or how it failed.
+template <typename T>
+using Result = boost::system::result<T, Failure>;
 
 }  // namespace tracker::domain

@@ -15,8 +15,8 @@ Response answer(const HealthDoor::Answers& answers, const Request& request) {
   const auto target = request.target().substr(0, request.target().find('?'));
   if (target == "/healthz") return respond(http::status::ok, "text/plain", "ok\n");
   if (target == "/readyz") {
-    if (const auto reason = answers.why_not_ready()) {
-      return respond(http::status::service_unavailable, "text/plain", *reason + "\n");
+    if (const auto& readiness = answers.readiness; !readiness.is_ready()) {
+      return respond(http::status::service_unavailable, "text/plain", readiness.why_not() + "\n");
     }
     std::string text = "ready\n";
     if (answers.remarks) {
@@ -34,23 +34,28 @@ Response answer(const HealthDoor::Answers& answers, const Request& request) {
 
 class HealthDoor::Server : public HttpServer<boost::asio::ip::tcp> {
  public:
-  Server(runtime::Acceptor acceptor, Answers answers)
+  Server(runtime::Acceptor acceptor, std::shared_ptr<const Answers> answers)
       : HttpServer(
             std::move(acceptor), 0,
             [answers = std::move(answers)](const Request& request, const runtime::Descriptor& /*passed*/) {
-              return answer(answers, request);
+              return answer(*answers, request);
             }) {}
 };
 
-HealthDoor::HealthDoor(boost::asio::io_context& context, const runtime::Address& address, Answers answers) {
+HealthDoor::HealthDoor(boost::asio::io_context& context, const runtime::Address& address, Answers answers)
+    : answers_(std::make_shared<Answers>(std::move(answers))) {
   for (auto& acceptor : runtime::listen(context, address)) {
-    servers_.push_back(std::make_shared<Server>(std::move(acceptor), answers));
+    servers_.push_back(std::make_shared<Server>(std::move(acceptor), answers_));
     servers_.back()->start();
   }
 }
 
 HealthDoor::~HealthDoor() {
   for (const auto& server : servers_) server->stop();
+}
+
+void HealthDoor::set_readiness(const domain::Readiness& readiness) {
+  answers_->readiness = readiness;
 }
 
 std::vector<runtime::Endpoint> HealthDoor::endpoints() const {

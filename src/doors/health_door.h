@@ -3,10 +3,10 @@
 #include <boost/asio/io_context.hpp>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
+#include "domain/readiness.h"
 #include "runtime/address.h"
 #include "runtime/listener.h"
 
@@ -16,11 +16,11 @@ namespace tracker::doors {
 /// Belongs to the thread that runs `context`.
 class HealthDoor {
  public:
-  /// `why_not_ready` answers nothing while the service is ready. `remarks` are what there is to say while it is: they
-  /// follow "ready" in the body, one line each; null: there never are any.
+  /// `remarks` are what there is to say while the service is ready: they follow "ready" in the body, one line each; null:
+  /// there never are any.
   struct Answers {
     std::string version;
-    std::function<std::optional<std::string>()> why_not_ready;
+    domain::Readiness readiness;
     std::function<std::vector<std::string>()> remarks;
   };
 
@@ -28,11 +28,15 @@ class HealthDoor {
   HealthDoor(boost::asio::io_context& context, const runtime::Address& address, Answers answers);
   ~HealthDoor();
 
+  /// What /readyz answers from now on.
+  void set_readiness(const domain::Readiness& readiness);
+
   /// Where it listens: on all the addresses of a name.
   std::vector<runtime::Endpoint> endpoints() const;
 
  private:
   class Server;
+  const std::shared_ptr<Answers> answers_;        // shared with the servers
   std::vector<std::shared_ptr<Server>> servers_;  // one for each address, shared with its open connections
 };
 

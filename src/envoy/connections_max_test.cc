@@ -30,10 +30,13 @@ class MintingNothing final : public counter::Counter {
       reply.on_minted(domain::Failure::not_done);
     }
   }
-  std::optional<std::string> why_not_ready() const override { return std::nullopt; }
+  const counter::ReadinessSource& readiness() const override { return ready_; }
 
   bool holds = false;
   std::vector<counter::MintReply*> held;
+
+ private:
+  const counter::ReadinessSource ready_{domain::Readiness::ready({})};
 };
 
 class Client {

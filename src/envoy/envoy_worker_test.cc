@@ -30,11 +30,14 @@ class RefusingCounter final : public counter::Counter {
     on_mint();
     reply.on_minted(domain::Failure::not_done);
   }
-  std::optional<std::string> why_not_ready() const override { return std::nullopt; }
+  const counter::ReadinessSource& readiness() const override { return ready_; }
 
   std::size_t tracked = 0;
   std::size_t mints = 0;
   std::function<void()> on_mint = [] {};
+
+ private:
+  const counter::ReadinessSource ready_{domain::Readiness::ready({})};
 };
 
 class EnvoyWorkerTest : public testing::Test {

@@ -1,35 +1,28 @@
 #include "rpc/counter_door.h"
 
-namespace tracker::rpc {
+#include <boost/asio/post.hpp>
 
-namespace {
-constexpr auto readiness_pause = std::chrono::milliseconds(50);
-}
+namespace tracker::rpc {
 
 CounterDoor::CounterDoor(boost::asio::io_context& control, boost::asio::io_context& loop,
                          const runtime::Address& address, counter::Counter& counter,
                          const CounterServerSettings& settings)
-    : counter_(counter),
-      server_(std::make_unique<CounterServer>(std::vector{&loop}, address, counter, settings)),
-      timer_(control) {
-  follow_readiness();
+    : server_(std::make_unique<CounterServer>(std::vector{&loop}, address, counter, settings)) {
+  server_->set_readiness(counter.readiness().value());
+  readiness_to_server_.emplace(
+      counter.readiness().subscribe([&control, this](const domain::Readiness& readiness) {
+        boost::asio::post(control, [this, readiness] {
+          if (readiness_to_server_) server_->set_readiness(readiness);
+        });
+      }));
 }
 
 CounterDoor::~CounterDoor() {
   if (draining_.joinable()) draining_.join();
 }
 
-void CounterDoor::follow_readiness() {
-  server_->set_readiness(counter_.why_not_ready().value_or(""));
-  timer_.expires_after(readiness_pause);
-  timer_.async_wait([this](boost::system::error_code error) {
-    if (error || draining_.joinable()) return;  // it may have been due already when drain() cancelled it
-    follow_readiness();
-  });
-}
-
 void CounterDoor::drain(std::chrono::milliseconds limit, std::function<void()> drained) {
-  timer_.cancel();
+  readiness_to_server_.reset();
   draining_ = std::thread([this, limit, drained = std::move(drained)] {
     server_->drain(limit);
     drained();

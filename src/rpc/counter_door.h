@@ -1,10 +1,10 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -34,11 +34,8 @@ class CounterDoor {
   void drain(std::chrono::milliseconds limit, std::function<void()> drained);
 
  private:
-  void follow_readiness();
-
-  counter::Counter& counter_;
   std::unique_ptr<CounterServer> server_;
-  boost::asio::steady_timer timer_;
+  std::optional<runtime::Subscription> readiness_to_server_;  // until it drains
   std::thread draining_;
 };
 

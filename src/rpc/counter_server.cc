@@ -100,7 +100,8 @@ CounterServer::CounterServer(const std::vector<boost::asio::io_context*>& loops,
 
 CounterServer::~CounterServer() = default;
 
-void CounterServer::set_readiness(const std::string& why_not) {
+void CounterServer::set_readiness(const domain::Readiness& readiness) {
+  const std::string why_not = readiness.is_ready() ? "" : readiness.why_not();
   for (const auto& loop : parts_->loops) loop->set_readiness(why_not);
 }
 

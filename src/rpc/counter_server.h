@@ -45,9 +45,8 @@ class CounterServer {
   /// Where it listens, with the real port: on all the addresses of a name.
   const std::vector<runtime::Endpoint>& endpoints() const noexcept { return endpoints_; }
 
-  /// Tells health's watchers and the envoys whether hits can be counted now. An empty reason says that they can. Any
-  /// thread.
-  void set_readiness(const std::string& why_not);
+  /// Tells health's watchers and the envoys whether hits can be counted. Any thread.
+  void set_readiness(const domain::Readiness& readiness);
 
   /// Health says NOT_SERVING from now on. Calls are still answered. Any thread.
   void announce_end();

@@ -95,7 +95,7 @@ struct ForeignCounterTest : testing::Test {
 };
 
 TEST_F(ForeignCounterTest, CountsAndMints) {
-  ASSERT_TRUE(runs_until([this] { return !counter.why_not_ready(); }));
+  ASSERT_TRUE(runs_until([this] { return counter.readiness().value().is_ready(); }));
   CountRecorder counts;
   std::vector<domain::HitBatch> batches(300);
   std::size_t hits = 0;
@@ -116,7 +116,7 @@ TEST_F(ForeignCounterTest, CountsAndMints) {
 
 // More than its windows hold, in a message and over all.
 TEST_F(ForeignCounterTest, TakesBatchesThatAreLong) {
-  ASSERT_TRUE(runs_until([this] { return !counter.why_not_ready(); }));
+  ASSERT_TRUE(runs_until([this] { return counter.readiness().value().is_ready(); }));
   CountRecorder counts;
   domain::HitBatch batch;
   batch.set_deadline(runtime::Clock::now() + 60s);
@@ -128,9 +128,9 @@ TEST_F(ForeignCounterTest, TakesBatchesThatAreLong) {
 }
 
 TEST_F(ForeignCounterTest, SeesItsEnd) {
-  ASSERT_TRUE(runs_until([this] { return !counter.why_not_ready(); }));
+  ASSERT_TRUE(runs_until([this] { return counter.readiness().value().is_ready(); }));
   foreign.end();
-  ASSERT_TRUE(runs_until([this] { return counter.why_not_ready().has_value(); }));
+  ASSERT_TRUE(runs_until([this] { return !counter.readiness().value().is_ready(); }));
 }
 
 }  // namespace tracker::rpc

@@ -19,8 +19,8 @@ void RemoteCounter::mint(domain::Deadline deadline, counter::MintReply& reply) {
   link_->mint(deadline, reply);
 }
 
-std::optional<std::string> RemoteCounter::why_not_ready() const {
-  return link_->why_not_ready();
+const counter::ReadinessSource& RemoteCounter::readiness() const {
+  return link_->readiness();
 }
 
 }  // namespace tracker::rpc

@@ -25,7 +25,7 @@ class RemoteLink;
 /// the next one together. It connects, and connects again, by itself; while it is not connected, or the
 /// counter says that it cannot count or says nothing any more, every hit is refused at once. What was sent is
 /// never sent again. Belongs to one worker: track() and mint() are called, and replies come, in its thread;
-/// why_not_ready() is for any.
+/// readiness() may be called from any.
 class RemoteCounter final : public counter::Counter {
  public:
   /// Starts to connect as soon as the worker runs; a counter that is not there is no error.
@@ -36,7 +36,7 @@ class RemoteCounter final : public counter::Counter {
 
   void track(const domain::HitBatch& hits, counter::TrackReply& reply) override;
   void mint(domain::Deadline deadline, counter::MintReply& reply) override;
-  std::optional<std::string> why_not_ready() const override;
+  const counter::ReadinessSource& readiness() const override;
 
  private:
   std::unique_ptr<RemoteLink> link_;

@@ -29,10 +29,11 @@ RemoteLink::RemoteLink(boost::asio::io_context& worker, const RemoteCounterSetti
     : worker_(worker),
       settings_(settings),
       connector_(worker, settings.address),
+      readiness_(domain::Readiness::not_ready("counter " + name() + " is not reachable yet",
+                                              std::chrono::system_clock::now())),
       waiting_timer_(worker),
       connect_timer_(worker),
       backoff_(retry_first, retry_longest) {
-  set_why_not_ready("counter " + name() + " is not reachable yet");
   boost::asio::post(worker_, [this] { connect(); });
 }
 
@@ -47,26 +48,17 @@ std::string RemoteLink::name() const {
 
 // Readiness.
 
-std::optional<std::string> RemoteLink::why_not_ready() const {
-  const std::lock_guard lock(mutex_);
-  if (why_not_ready_.empty()) return std::nullopt;
-  return why_not_ready_;
-}
-
-void RemoteLink::set_why_not_ready(std::string why_not) {
-  ready_ = why_not.empty();
-  const std::lock_guard lock(mutex_);
-  why_not_ready_ = std::move(why_not);
-}
-
 void RemoteLink::become_ready() {
-  set_why_not_ready("");
+  ready_ = true;
+  readiness_.set(domain::Readiness::ready(std::chrono::system_clock::now()));
   settings_.changes->good("counter " + name() + " is reachable");
 }
 
 void RemoteLink::become_unready(const std::string& why_not) {
-  set_why_not_ready("counter " + name() + why_not);
-  settings_.changes->bad("counter " + name() + why_not);
+  const auto line = "counter " + name() + why_not;
+  ready_ = false;
+  readiness_.set(domain::Readiness::not_ready(line, std::chrono::system_clock::now()));
+  settings_.changes->bad(line);
   refuse_waiting();
 }
 

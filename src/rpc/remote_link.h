@@ -4,7 +4,6 @@
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,7 +18,7 @@ namespace tracker::rpc {
 /// What a remote counter's hits wait in, and its connections: the one that new hits go to, and those that come to
 /// their end. Belongs to its worker. Invariants:
 /// 1. What waits here was not sent: it is certainly not counted if it is refused.
-/// 2. While why_not_ready_ says something, nothing waits. A connection that was lost or is ending is no such reason
+/// 2. While ready_ is false, nothing waits. A connection that was lost or is ending is no such reason
 ///    until the first attempt at a new one has failed, or a hit cannot wait any longer: what comes meanwhile waits.
 /// 3. What was given to a stream is never taken back.
 class RemoteLink {
@@ -29,7 +28,7 @@ class RemoteLink {
 
   void track(const domain::HitBatch& hits, counter::TrackReply& reply);
   void mint(domain::Deadline deadline, counter::MintReply& reply);
-  std::optional<std::string> why_not_ready() const;  // any thread
+  const counter::ReadinessSource& readiness() const noexcept { return readiness_; }
 
   // From a stream.
   /// The counter has said something; `news` of whether it can count, maybe. There may be room for a message.
@@ -64,7 +63,6 @@ class RemoteLink {
   void refuse_waiting();
   void become_ready();
   void become_unready(const std::string& why_not);
-  void set_why_not_ready(std::string why_not);
   std::string name() const;
 
   boost::asio::io_context& worker_;
@@ -73,7 +71,8 @@ class RemoteLink {
   runtime::Connector connector_;
   std::shared_ptr<RemoteStream> stream_;                // null while there is none
   std::vector<std::shared_ptr<RemoteStream>> leaving_;  // that answer what was sent
-  bool ready_ = false;
+  bool ready_ = false;                                  // as readiness_ says
+  counter::ReadinessSource readiness_;
   std::vector<WaitingBatch> waiting_;
   std::vector<WaitingMint> waiting_mints_;
   std::optional<Clock::time_point> waits_until_;  // while there is no open stream, and something waits
@@ -82,9 +81,6 @@ class RemoteLink {
   runtime::Backoff backoff_;
   Clock::time_point connected_at_;  // the last time
   bool at_once_ = true;             // the next connection that was open is replaced without a pause
-
-  mutable std::mutex mutex_;
-  std::string why_not_ready_;  // mutex_
 };
 
 }  // namespace tracker::rpc

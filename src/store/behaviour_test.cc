@@ -45,7 +45,7 @@ class RedisStoreAndLoop final : public CounterStore {
   void add_token(const TokenId& id, domain::Deadline deadline, AddReply& reply) override {
     store_.add_token(id, deadline, reply);
   }
-  std::optional<std::string> why_not_ready() const override { return store_.why_not_ready(); }
+  const ReadinessSource& readiness() const override { return store_.readiness(); }
 
  private:
   runtime::Workers loop_{1};
@@ -60,7 +60,7 @@ std::ostream& operator<<(std::ostream& out, const StoreUnderTest& store) {
 std::unique_ptr<CounterStore> connected_redis_store() {
   static const tests::RedisServer redis;
   auto store = std::make_unique<RedisStoreAndLoop>(redis.address());
-  for (const tests::Deadline deadline; store->why_not_ready() && !deadline.passed();) {
+  for (const tests::Deadline deadline; !store->readiness().value().is_ready() && !deadline.passed();) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   return store;
@@ -104,7 +104,7 @@ class StoreBehaviour : public testing::TestWithParam<StoreUnderTest> {
 };
 
 TEST_P(StoreBehaviour, IsReady) {
-  EXPECT_EQ(store_->why_not_ready(), std::nullopt);
+  EXPECT_TRUE(store_->readiness().value().is_ready());
 }
 
 TEST_P(StoreBehaviour, CountsFromOneForEachTokenAndPath) {

@@ -45,24 +45,22 @@ class Verdicts final : public TrackReply {
 
 class Added final : public AddReply {
  public:
-  void on_added(std::optional<domain::Failure> failure) override {
+  void on_added(domain::Result<void> added) override {
     const std::lock_guard lock(mutex_);
-    failure_ = failure;
-    done_ = true;
+    added_ = added;
     changed_.notify_all();
   }
 
   bool wait() {
     std::unique_lock lock(mutex_);
-    EXPECT_TRUE(changed_.wait_for(lock, std::chrono::seconds(60), [this] { return done_; }));
-    return done_ && !failure_;
+    EXPECT_TRUE(changed_.wait_for(lock, std::chrono::seconds(60), [this] { return added_.has_value(); }));
+    return added_ && *added_;
   }
 
  private:
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::optional<domain::Failure> failure_;
-  bool done_ = false;
+  std::optional<domain::Result<void>> added_;
 };
 
 inline domain::TokenId new_token(CounterStore& store) {

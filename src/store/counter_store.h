@@ -1,12 +1,10 @@
 #pragma once
 
-#include <optional>
-#include <string>
-
 #include "domain/failure.h"
 #include "domain/hit_batch.h"
 #include "domain/token_id.h"
 #include "domain/track_reply.h"
+#include "store/readiness.h"
 
 namespace tracker::store {
 
@@ -15,9 +13,9 @@ using domain::TrackReply;
 /// Receives the outcome of add_token().
 class AddReply {
  public:
-  /// Called once, on any thread, also before add_token() has returned. No failure: the token is stored as
-  /// durably as a count.
-  virtual void on_added(std::optional<domain::Failure> failure) = 0;
+  /// Called once, on any thread, also before add_token() has returned. On success the token is stored as durably as
+  /// a count.
+  virtual void on_added(domain::Result<void> added) = 0;
 
  protected:
   ~AddReply() = default;
@@ -40,8 +38,8 @@ class CounterStore {
   /// Makes a token known, with no counts. Adding one that is known changes nothing.
   virtual void add_token(const domain::TokenId& id, domain::Deadline deadline, AddReply& reply) = 0;
 
-  /// Nothing if hits can be counted now, otherwise the reason in plain words. Cheap.
-  virtual std::optional<std::string> why_not_ready() const = 0;
+  /// Whether hits can be counted. Any thread.
+  virtual const ReadinessSource& readiness() const = 0;
 };
 
 }  // namespace tracker::store

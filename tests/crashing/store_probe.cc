@@ -23,8 +23,8 @@ constexpr int paths = 100;
 
 class Replies final : public store::TrackReply, public store::AddReply {
  public:
-  void on_added(std::optional<domain::Failure> failure) override {
-    if (failure) std::abort();
+  void on_added(domain::Result<void> added) override {
+    if (!added) std::abort();
     const std::lock_guard lock(mutex_);
     added_ = true;
     changed_.notify_one();

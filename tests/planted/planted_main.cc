@@ -37,7 +37,7 @@ void serve(const std::string& fault, const app::ServeSettings& settings) {
   tracker::counter::LocalCounter counter(*store);
   app::run_envoy(*workers, settings.service, settings.envoy,
                  {.counter_of = [&](std::size_t) -> tracker::counter::Counter& { return counter; },
-                  .why_not_ready = [&] { return counter.why_not_ready(); },
+                  .readiness = counter.readiness(),
                   .open_counter_door = nullptr,
                   .admin_door = nullptr,
                   .on_start = [&] { tracker::runtime::log_info("planted: " + fault); },

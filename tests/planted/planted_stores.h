@@ -21,7 +21,7 @@ class AnswersBeforeTheCommit final : public store::CounterStore {
   void add_token(const domain::TokenId& id, domain::Deadline deadline, store::AddReply& reply) override {
     store_->add_token(id, deadline, reply);
   }
-  std::optional<std::string> why_not_ready() const override { return store_->why_not_ready(); }
+  const store::ReadinessSource& readiness() const override { return store_->readiness(); }
 
  private:
   class Forwarded;
@@ -48,7 +48,7 @@ class RepeatsABatch final : public store::CounterStore {
   void add_token(const domain::TokenId& id, domain::Deadline deadline, store::AddReply& reply) override {
     store_->add_token(id, deadline, reply);
   }
-  std::optional<std::string> why_not_ready() const override { return store_->why_not_ready(); }
+  const store::ReadinessSource& readiness() const override { return store_->readiness(); }
 
  private:
   std::atomic<unsigned> batches_ = 0;

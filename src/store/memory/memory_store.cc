@@ -90,7 +90,7 @@ void MemoryStore::add_token(const domain::TokenId& id, domain::Deadline /*deadli
     const std::lock_guard lock(shard.mutex);
     shard.tokens.emplace(id, static_cast<std::uint32_t>(shard.tokens.size()));
   }
-  reply.on_added(std::nullopt);
+  reply.on_added({});
 }
 
 }  // namespace tracker::store::memory

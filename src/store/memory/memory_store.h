@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 
@@ -16,12 +17,13 @@ class MemoryStore final : public CounterStore {
 
   void track(const domain::HitBatch& hits, TrackReply& reply) override;
   void add_token(const domain::TokenId& id, domain::Deadline deadline, AddReply& reply) override;
-  std::optional<std::string> why_not_ready() const override { return std::nullopt; }
+  const ReadinessSource& readiness() const override { return readiness_; }
 
  private:
   struct Shard;
   Shard& shard_of(const domain::TokenId& id) const noexcept;
 
+  const ReadinessSource readiness_{domain::Readiness::ready(std::chrono::system_clock::now())};  // always
   std::unique_ptr<Shard[]> shards_;
 };
 

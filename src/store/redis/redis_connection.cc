@@ -31,6 +31,7 @@ void refuse(const domain::HitBatch& hits, TrackReply& reply) {
 RedisStore::Connection::Connection(asio::io_context& loop, const RedisSettings& settings)
     : settings_(settings),
       why_not_ready_("Redis at " + to_string(settings.redis) + " is not reachable yet"),
+      readiness_(domain::Readiness::not_ready(why_not_ready_, std::chrono::system_clock::now())),
       loop_(loop),
       connector_(loop, settings.redis.address),
       socket_(loop_.get_executor()),
@@ -80,12 +81,6 @@ void RedisStore::Connection::add_token(const domain::TokenId& id, domain::Deadli
   if (!enqueue([&](Waiting& waiting) { waiting.tokens.push_back({id, deadline, &reply}); })) {
     reply.on_added(domain::Failure::not_done);
   }
-}
-
-std::optional<std::string> RedisStore::Connection::why_not_ready() const {
-  const std::lock_guard lock(mutex_);
-  if (why_not_ready_.empty()) return std::nullopt;
-  return why_not_ready_;
 }
 
 void RedisStore::Connection::wait_for_first_attempt(std::chrono::milliseconds longest) const {
@@ -252,6 +247,7 @@ void RedisStore::Connection::become_ready() {
     const std::lock_guard lock(mutex_);
     why_not_ready_.clear();
   }
+  readiness_.set(domain::Readiness::ready(std::chrono::system_clock::now()));
   connected_ = true;
   changes_.good("Redis at " + to_string(settings_.redis) + " is reachable");
   look_later();
@@ -296,6 +292,7 @@ void RedisStore::Connection::stop_taking(const std::string& reason) {
     wake_posted_ = false;
     std::swap(not_sent, waiting_);
   }
+  readiness_.set(domain::Readiness::not_ready(why, std::chrono::system_clock::now()));
   changes_.bad(why);
   end_attempt();
   for (const auto& [hits, reply] : not_sent.batches) refuse(*hits, *reply);

@@ -36,7 +36,7 @@ class RedisStore::Connection {
   // From any thread.
   void track(const domain::HitBatch& hits, TrackReply& reply);
   void add_token(const domain::TokenId& id, domain::Deadline deadline, AddReply& reply);
-  std::optional<std::string> why_not_ready() const;
+  const ReadinessSource& readiness() const noexcept { return readiness_; }
   void wait_for_first_attempt(std::chrono::milliseconds longest) const;
 
  private:
@@ -99,6 +99,7 @@ class RedisStore::Connection {
   bool wake_posted_ = false;   // mutex_
   std::string why_not_ready_;  // mutex_; empty: ready
   bool attempted_ = false;     // mutex_; a first attempt to connect has ended
+  ReadinessSource readiness_;  // as why_not_ready_ says
 
   boost::asio::io_context& loop_;
   runtime::Connector connector_;

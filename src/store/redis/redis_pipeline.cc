@@ -251,7 +251,7 @@ void RedisPipeline::take_script(const Due& due, const redisReply& reply, Clock::
 void RedisPipeline::take_add(const Due& due, const redisReply& reply) {
   if (reply.type == REDIS_REPLY_INTEGER) {
     know(due.id);
-    return due.add->on_added(std::nullopt);
+    return due.add->on_added({});
   }
   meet(due.id, reply);
   due.add->on_added(is_not_executed(text_of(reply), settings_.proxy) ? domain::Failure::not_done

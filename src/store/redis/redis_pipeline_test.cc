@@ -27,7 +27,9 @@ struct Verdicts final : TrackReply {
 };
 
 struct Added final : AddReply {
-  void on_added(std::optional<domain::Failure> failure) override { outcomes.push_back(failure); }
+  void on_added(domain::Result<void> added) override {
+    outcomes.push_back(added ? std::nullopt : std::optional(added.error()));
+  }
   std::vector<std::optional<domain::Failure>> outcomes;
 };
 

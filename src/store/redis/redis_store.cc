@@ -17,8 +17,8 @@ void RedisStore::add_token(const domain::TokenId& id, domain::Deadline deadline,
   connection_->add_token(id, deadline, reply);
 }
 
-std::optional<std::string> RedisStore::why_not_ready() const {
-  return connection_->why_not_ready();
+const ReadinessSource& RedisStore::readiness() const {
+  return connection_->readiness();
 }
 
 void RedisStore::wait_for_first_attempt(std::chrono::milliseconds longest) const {

@@ -22,7 +22,7 @@ class RedisStore final : public CounterStore {
 
   void track(const domain::HitBatch& hits, TrackReply& reply) override;
   void add_token(const domain::TokenId& id, domain::Deadline deadline, AddReply& reply) override;
-  std::optional<std::string> why_not_ready() const override;
+  const ReadinessSource& readiness() const override;
 
   /// Waits until the first attempt to connect has ended, well or not, so that the log's first lines say what
   /// this Redis may lose; at most so long. Blocks: for start-up.

@@ -69,10 +69,15 @@ void Committer::add_token(const domain::TokenId& id, domain::Deadline deadline, 
   inbox_.put([&](Waiting& waiting) { waiting.tokens.push_back({id, deadline, &reply}); });
 }
 
-std::optional<std::string> Committer::why_not_ready() const {
-  const auto lacks = shortage(lacking_);
-  if (!lacks) return std::nullopt;
-  return "the store in " + settings_.directory + " cannot be written, " + lacks->what + ": " + lacks->remedy;
+void Committer::set_lacking(int error) {
+  lacking_ = error;
+  const auto now = std::chrono::system_clock::now();
+  const auto lacks = shortage(error);
+  readiness_.set(lacks ? domain::Readiness::not_ready("the store in " + settings_.directory +
+                                                          " cannot be written, " + lacks->what + ": " +
+                                                          lacks->remedy,
+                                                      now)
+                       : domain::Readiness::ready(now));
 }
 
 void Committer::run() {
@@ -304,9 +309,9 @@ bool Committer::commit() {
 
 /// What was counted for this commit was not: the cache is ahead of the disk and of no use.
 void Committer::undo() {
-  lacking_ = database_.lacking();
+  set_lacking(database_.lacking());
   reopen_at_ = Clock::now() + reopen_pause;
-  changes_.bad("not ready: " + *why_not_ready() + "; hits are refused until it can be");
+  changes_.bad("not ready: " + readiness_.value().why_not() + "; hits are refused until it can be");
   touched_.clear();
   cache_.clear();
   new_tokens_ = 0;
@@ -337,19 +342,19 @@ void Committer::reopen() {
   if (Clock::now() < reopen_at_) return;
   reopen_at_ = Clock::now() + reopen_pause;
   if (!database_.try_reopen()) {
-    lacking_ = database_.lacking();
+    set_lacking(database_.lacking());
     return;
   }
   if (database_.facts_at_open().number != committed_.number) {
     settings_.on_fatal("opened again, the store has " + std::to_string(database_.facts_at_open().number) +
                        " commits, and there were " + std::to_string(committed_.number));
   }
-  lacking_ = 0;
+  set_lacking(0);
   changes_.good("ready: the store in " + settings_.directory + " can be written again");
 }
 
 void Committer::deliver() {
-  for (auto* reply : added_) reply->on_added(std::nullopt);
+  for (auto* reply : added_) reply->on_added({});
   added_.clear();
   for (auto* batch : settled_) {
     batch->left -= batch->verdicts.size();

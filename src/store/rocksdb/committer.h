@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <chrono>
 #include <cstdint>
@@ -46,7 +45,7 @@ class Committer {
   /// These: any thread.
   void track(const domain::HitBatch& hits, TrackReply& reply);
   void add_token(const domain::TokenId& id, domain::Deadline deadline, AddReply& reply);
-  std::optional<std::string> why_not_ready() const;
+  const ReadinessSource& readiness() const noexcept { return readiness_; }
 
  private:
   struct WaitingBatch {
@@ -112,12 +111,13 @@ class Committer {
   void report(const Loading& loading);
   void undo();
   void refuse_taken();
+  void set_lacking(int error);
   void reopen();
 
   Database& database_;
   const RocksDbSettings settings_;
 
-  std::atomic<int> lacking_ = 0;  // an errno that no_room.h knows; 0: nothing
+  ReadinessSource readiness_{domain::Readiness::ready(std::chrono::system_clock::now())};
 
   // Any thread.
   link::Inbox<Waiting> inbox_;
@@ -125,6 +125,7 @@ class Committer {
 
   // The thread's.
   bool stopping_ = false;
+  int lacking_ = 0;  // an errno that no_room.h knows; 0: nothing
   CounterCache cache_;
   CommitFacts committed_;         // of the last commit
   std::uint64_t new_tokens_ = 0;  // since

@@ -30,6 +30,7 @@ struct RocksDbStore::Parts {
         committer(database, settings) {
     directory.keep();
     watch.emplace(directory, database.damaged_tables());
+    readiness.emplace(std::vector{&watch->readiness(), &committer.readiness()});
   }
   /// What is in its place now, if it is not there, is somebody else's.
   ~Parts() {
@@ -60,6 +61,7 @@ struct RocksDbStore::Parts {
   const std::uint64_t left_out_bytes_at_open;
   Committer committer;
   std::optional<StoreWatch> watch;
+  std::optional<JointReadiness> readiness;
 };
 
 namespace {
@@ -80,7 +82,7 @@ std::string with_name(std::string words, const std::string& path, const std::str
 
 /// FORMAT makes it a backup, so that goes last, and if something goes wrong, first.
 StoreSummary RocksDbStore::Parts::copy_into(const std::string& path, const std::string& name) try {
-  if (const auto why_not = watch->why_not_in_place()) throw StoreError(*why_not);
+  if (const auto why_not = directory.why_not_in_place()) throw StoreError(*why_not);
   try {
     database.copy_to(path + "/db");
     const auto facts = look_through(path + "/db");
@@ -126,9 +128,8 @@ void RocksDbStore::add_token(const domain::TokenId& id, domain::Deadline deadlin
   parts_->committer.add_token(id, deadline, reply);
 }
 
-std::optional<std::string> RocksDbStore::why_not_ready() const {
-  if (auto why_not = parts_->watch->why_not_in_place()) return why_not;
-  return parts_->committer.why_not_ready();
+const ReadinessSource& RocksDbStore::readiness() const {
+  return parts_->readiness->readiness();
 }
 
 std::vector<std::string> RocksDbStore::remarks() const {

@@ -26,7 +26,7 @@ class RocksDbStore final : public CounterStore {
 
   void track(const domain::HitBatch& hits, TrackReply& reply) override;
   void add_token(const domain::TokenId& id, domain::Deadline deadline, AddReply& reply) override;
-  std::optional<std::string> why_not_ready() const override;
+  const ReadinessSource& readiness() const override;
 
   /// The absolute path.
   const std::string& directory() const noexcept;

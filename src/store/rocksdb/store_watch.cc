@@ -18,18 +18,13 @@ StoreWatch::~StoreWatch() {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
   }
-  changed_.notify_one();
+  stopped_.notify_one();
   thread_.join();
-}
-
-std::optional<std::string> StoreWatch::why_not_in_place() const {
-  const std::lock_guard lock(mutex_);
-  return why_not_;
 }
 
 void StoreWatch::run() {
   std::unique_lock lock(mutex_);
-  while (!changed_.wait_for(lock, look_pause, [this] { return stopping_; })) {
+  while (!stopped_.wait_for(lock, look_pause, [this] { return stopping_; })) {
     lock.unlock();
     look();
     lock.lock();
@@ -38,16 +33,16 @@ void StoreWatch::run() {
 
 void StoreWatch::look() {
   if (const auto line = damaged_tables_.due(DamagedTables::Clock::now())) runtime::log_warning(*line);
-  auto why_not = directory_.why_not_in_place();
+  const auto why_not = directory_.why_not_in_place();
   const bool was_in_place = is_in_place();
   in_place_ = !why_not;
+  const auto now = std::chrono::system_clock::now();
+  readiness_.set(why_not ? domain::Readiness::not_ready(*why_not, now) : domain::Readiness::ready(now));
   if (why_not) {
     changes_.bad("not ready: " + *why_not);
   } else if (!was_in_place) {
     changes_.good("ready: " + directory_.path() + " is in its place again");
   }
-  const std::lock_guard lock(mutex_);
-  why_not_ = std::move(why_not);
 }
 
 }  // namespace tracker::store::rocksdb

@@ -1,13 +1,13 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
-#include <optional>
-#include <string>
 #include <thread>
 
 #include "runtime/log.h"
+#include "store/readiness.h"
 #include "store/rocksdb/damaged_tables.h"
 #include "store/rocksdb/data_directory.h"
 
@@ -25,8 +25,8 @@ class StoreWatch {
   /// Whether the store was in its place at the last look. Cheap. Any thread.
   bool is_in_place() const noexcept { return in_place_.load(std::memory_order_relaxed); }
 
-  /// If it was not, why not. Any thread.
-  std::optional<std::string> why_not_in_place() const;
+  /// The same, with the reason. Any thread.
+  const ReadinessSource& readiness() const noexcept { return readiness_; }
 
  private:
   void run();
@@ -37,10 +37,11 @@ class StoreWatch {
   runtime::ChangeLog changes_;  // the thread's
   std::atomic<bool> in_place_ = true;
 
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
-  std::optional<std::string> why_not_;  // mutex_
-  bool stopping_ = false;               // mutex_
+  ReadinessSource readiness_{domain::Readiness::ready(std::chrono::system_clock::now())};
+
+  std::mutex mutex_;
+  std::condition_variable stopped_;
+  bool stopping_ = false;  // mutex_
   std::thread thread_;
 };
 
