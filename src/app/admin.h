@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "app/store_choice.h"
+#include "app/store_kinds.h"
 #include "doors/admin_door.h"
 
 namespace tracker::app {

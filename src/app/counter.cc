@@ -20,7 +20,7 @@ void add_counter_settings(SettingTable& table, CounterSettings& settings) {
                    SettingTable::Condition{"a --counter-addr off loopback", [&settings] {
                                              return is_off_loopback(settings.service.address);
                                            }});
-  add_store_settings(table, settings.store, "redis");
+  settings.store.add_settings(table, "redis");
   table.begin_group(SettingTable::Group::deadlines);
   table.add_duration("--request-deadline", settings.request_deadline, 1ms,
                      "How long a call waits for its count, and how long Redis may say nothing.");
@@ -40,9 +40,8 @@ void run_counter(const CounterSettings& settings) {
   const auto open_store = settings.store.open(workers.context(0), settings.request_deadline);
   const auto admin_door = open_admin_door(open_store);
   ConnectionBudget connections = wanted_connections(settings.port);
-  const auto few_descriptors = fit_connections(
-      connections, descriptors,
-      reserved_descriptors(1, open_store.rocksdb == nullptr ? 0 : store::rocksdb::files_open_max));
+  const auto few_descriptors =
+      fit_connections(connections, descriptors, reserved_descriptors(1, open_store.files_max));
   counter::LocalCounter counter(*open_store.store);
   auto server = server_settings(settings.port, connections);
   server.hits_max = settings.hits_max;
@@ -56,11 +55,11 @@ void run_counter(const CounterSettings& settings) {
                 if (few_descriptors) runtime::log_warning(*few_descriptors);
                 log_note(open_store);
                 workers.start();
-                wait_for_redis(open_store);
+                if (open_store.wait_for_first_attempt) open_store.wait_for_first_attempt();
               },
               {.readiness = counter.readiness(),
                .unready_in_public = open_store.unready_in_public,
-               .remarks = [&] { return remarks(open_store); },
+               .remarks = open_store.remarks,
                .announce_end = [&] { door.announce_end(); },
                .drain =
                    [&](std::function<void()> drained) {

@@ -32,7 +32,7 @@ void add_serve_settings(SettingTable& table, ServeSettings& settings) {
       SettingTable::Condition{"a --counter-addr off loopback", [&settings] {
                                 return settings.counter_addr && is_off_loopback(*settings.counter_addr);
                               }});
-  add_store_settings(table, settings.store, "rocksdb:./tracker-data");
+  settings.store.add_settings(table, store_on_disk);
   add_port_settings(table, settings.port, SettingTable::Condition{"--counter-addr", [&settings] {
                                                                     return settings.counter_addr.has_value();
                                                                   }});
@@ -54,8 +54,8 @@ void serve(const ServeSettings& settings) {
       {.counter_of = [&](std::size_t) -> counter::Counter& { return counter; },
        .readiness = counter.readiness(),
        .unready_in_public = open_store.unready_in_public,
-       .remarks = [&] { return remarks(open_store); },
-       .store_files = open_store.rocksdb == nullptr ? 0 : store::rocksdb::files_open_max,
+       .remarks = open_store.remarks,
+       .store_files = open_store.files_max,
        .counter_connections = settings.counter_addr ? wanted_connections(settings.port) : ConnectionBudget{},
        .open_counter_door = [&](boost::asio::io_context& control,
                                 const ConnectionBudget& budget) -> std::unique_ptr<rpc::CounterDoor> {
@@ -70,7 +70,7 @@ void serve(const ServeSettings& settings) {
        },
        .admin_door = admin_door.get(),
        .on_start = [&] { log_note(open_store); },
-       .on_running = [&] { wait_for_redis(open_store); }});
+       .on_running = open_store.wait_for_first_attempt});
   runtime::log_info("drained");
 }
 

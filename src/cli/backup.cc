@@ -1,6 +1,8 @@
 #include "cli/backup.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
@@ -12,13 +14,11 @@
 #include <filesystem>
 #include <sstream>
 
-#include "app/store_choice.h"
 #include "doors/admin_calls.h"
 #include "doors/admin_socket.h"
 #include "doors/passed_descriptor.h"
 #include "settings/startup_error.h"
-#include "store/rocksdb/descriptor.h"
-#include "store/rocksdb/private_files.h"
+#include "store/store_error.h"
 
 namespace tracker::cli {
 
@@ -49,7 +49,6 @@ namespace fs = std::filesystem;
 namespace http = boost::beast::http;
 
 using Socket = asio::local::stream_protocol::socket;
-constexpr std::size_t own_cache_bytes = std::size_t{16} << 20U;
 
 std::string absolute(const std::string& path) {
   const auto normal = fs::absolute(path).lexically_normal();
@@ -60,6 +59,14 @@ std::string absolute(const std::string& path) {
   throw StartupError(StartupError::refused_by_the_machine, line);
 }
 
+std::string error_text(int error) {
+  return std::generic_category().message(error);
+}
+
+runtime::Descriptor open_directory(const std::string& path, int more_flags = 0) {
+  return runtime::Descriptor(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | more_flags));
+}
+
 void say(const std::string& line) {
   std::printf("%s\n", line.c_str());
   std::fflush(stdout);
@@ -68,7 +75,7 @@ void say(const std::string& line) {
 void add_settings(SettingTable& table, BackupSettings& settings, const std::string& argument,
                   const std::string& argument_help, const std::string& store_help) {
   table.add_argument(argument, settings.path, argument_help);
-  app::add_store_directory_setting(table, settings.directory, store_help);
+  settings.store.add_copies_setting(table, store_help);
 }
 
 /// Nothing: nobody listens there.
@@ -102,7 +109,7 @@ class BackupDirectory {
     if (::getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return;
     if (peer.uid == ::geteuid() || ::fchown(directory_.number(), peer.uid, peer.gid) == 0) return;
     refuse(path_ + ": no backup: cannot give the directory to user " + std::to_string(peer.uid) + ": " +
-           store::rocksdb::error_text(errno));
+           error_text(errno));
   }
 
   int descriptor() const noexcept { return directory_.number(); }
@@ -110,14 +117,13 @@ class BackupDirectory {
 
  private:
   static runtime::Descriptor make(const std::string& path) {
-    if (!store::rocksdb::make_private_directory(path)) {
+    if (::mkdir(path.c_str(), S_IRWXU) != 0) {
       refuse(path + ": no backup: " +
              (errno == EEXIST ? "the directory exists; name one that does not"
-                              : "cannot make the directory: " + store::rocksdb::error_text(errno)));
+                              : "cannot make the directory: " + error_text(errno)));
     }
-    auto directory = store::rocksdb::open_file(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-    if (!directory.is_open())
-      refuse(path + ": no backup: cannot open it: " + store::rocksdb::error_text(errno));
+    auto directory = open_directory(path, O_NOFOLLOW);
+    if (!directory.is_open()) refuse(path + ": no backup: cannot open it: " + error_text(errno));
     return directory;
   }
 
@@ -160,10 +166,10 @@ std::string text_of(const http::response<http::string_body>& response, const std
 }
 
 /// Whatever the other process says: it may see another directory under this name.
-void require_backup(const std::string& to) {
+void require_backup(const app::StoreCopies& copies, const std::string& to) {
   try {
-    store::rocksdb::RocksDbStore::check(to);
-  } catch (const store::rocksdb::StoreError& error) {
+    copies.check(to);
+  } catch (const store::StoreError& error) {
     refuse(
         to + ": no backup: the process that serves the store says that it made one, but here is none (" +
         error.what() +
@@ -173,12 +179,12 @@ void require_backup(const std::string& to) {
 }
 
 /// A process of an older version makes the directory itself, where it sees the name, and does not look through it.
-std::string backup_by_older(Socket& socket, const std::string& to) {
+std::string backup_by_older(Socket& socket, const app::StoreCopies& copies, const std::string& to) {
   const auto summary = text_of(ask(socket, doors::backup_at, to), to);
-  require_backup(to);
+  require_backup(copies, to);
   try {
-    store::rocksdb::look_through_store(to);
-  } catch (const store::rocksdb::DamageError& error) {
+    copies.look_through(to);
+  } catch (const store::DamageError& error) {
     std::error_code ignored;
     fs::remove_all(to, ignored);
     refuse(to + ": no backup: the copy is damaged, and so may be the store: " + error.found() +
@@ -187,38 +193,36 @@ std::string backup_by_older(Socket& socket, const std::string& to) {
   return summary;
 }
 
-std::string backup_by(Socket& socket, const std::string& to) {
+/// A name that was made in it is on disk after this.
+void sync_directory(const std::string& path) {
+  const auto directory = open_directory(path);
+  if (directory.is_open() && ::fsync(directory.number()) == 0) return;
+  refuse("cannot sync the directory " + path + ": " + error_text(errno));
+}
+
+std::string backup_by(Socket& socket, const app::StoreCopies& copies, const std::string& to) {
   {
     BackupDirectory directory(to);
     directory.give_to_peer_of(socket);
     const auto response = ask(socket, doors::backup_into, to, directory.descriptor());
     if (response.result() != http::status::not_found) {
       auto summary = text_of(response, to);
-      require_backup(to);
+      require_backup(copies, to);
       directory.keep();
-      store::rocksdb::sync_directory(fs::path(to).parent_path());
+      sync_directory(fs::path(to).parent_path());
       return summary;
     }
   }
-  return backup_by_older(socket, to);
+  return backup_by_older(socket, copies, to);
 }
 
-std::string backup_alone(const std::string& directory, const std::string& to) {
+std::string backup_alone(const app::StoreKind& kind, const std::string& to) {
+  asio::io_context unused;
+  const auto open_store = kind.open(unused, {.purpose = app::StoreKind::OpenSettings::Purpose::copying});
   try {
-    store::rocksdb::RocksDbStore::check(directory);
-    store::rocksdb::RocksDbSettings settings;
-    settings.directory = directory;
-    settings.cache_bytes = own_cache_bytes;
-    settings.look_through_bytes_per_s = 0;  // nobody counts meanwhile
-    settings.on_fatal = app::end_process;
-    store::rocksdb::RocksDbStore store(settings);
-    try {
-      return to_string(store.backup(to));
-    } catch (const store::rocksdb::StoreError& error) {
-      refuse(to + ": no backup: " + error.what());
-    }
-  } catch (const store::rocksdb::StoreError& error) {
-    refuse("--store rocksdb:" + directory + ": " + error.what());
+    return open_store.backup->to_path(to);
+  } catch (const store::StoreError& error) {
+    refuse(to + ": no backup: " + error.what());
   }
 }
 
@@ -235,11 +239,14 @@ void add_restore_settings(SettingTable& table, BackupSettings& settings) {
 }
 
 void backup(const BackupSettings& settings) {
-  const auto directory = absolute(settings.directory);
+  const auto& kind = settings.store.kind();
+  const auto& copies = *kind.copies();
+  const auto directory = absolute(copies.directory());
   const auto to = absolute(settings.path);
-  if (!fs::is_directory(directory))
-    refuse("--store rocksdb:" + directory + ": no directory; name one that holds a store");
-  if (store::rocksdb::is_within(to, directory)) {
+  if (!fs::is_directory(directory)) {
+    refuse("--store " + settings.store.text() + ": no directory; name one that holds a store");
+  }
+  if (copies.holds(to)) {
     refuse(to + ": no backup: it would be inside the store " + directory + "; choose a place outside");
   }
   const doors::AdminSocket admin(directory);
@@ -247,19 +254,20 @@ void backup(const BackupSettings& settings) {
   auto socket = connect(context, admin);
   say("backing up " + directory + (socket ? ", which a process serves" : ", which no process serves") +
       ", to " + to);
-  const auto summary = socket ? backup_by(*socket, to) : backup_alone(directory, to);
+  const auto summary = socket ? backup_by(*socket, copies, to) : backup_alone(kind, to);
   say("done: " + to + ": " + summary);
 }
 
 void restore(const BackupSettings& settings) {
+  const auto& copies = *settings.store.kind().copies();
   const auto from = absolute(settings.path);
-  const auto directory = absolute(settings.directory);
+  const auto directory = absolute(copies.directory());
   say("restoring " + from + " to " + directory);
   try {
-    const auto summary = store::rocksdb::restore_store(from, directory);
-    say("done: " + directory + ": " + to_string(summary) +
-        "; start it by: tracker serve --store rocksdb:" + directory);
-  } catch (const store::rocksdb::StoreError& error) {
+    const auto summary = copies.restore(from);
+    say("done: " + directory + ": " + summary + "; start it by: tracker serve --store " +
+        settings.store.text());
+  } catch (const store::StoreError& error) {
     refuse(error.what());
   }
 }

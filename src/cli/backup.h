@@ -2,14 +2,15 @@
 
 #include <string>
 
+#include "app/store_choice.h"
 #include "settings/setting_table.h"
 
 namespace tracker::cli {
 
 /// The settings of `tracker backup` and of `tracker restore`.
 struct BackupSettings {
-  std::string path;       // of the backup
-  std::string directory;  // of the store
+  std::string path;  // of the backup
+  app::StoreChoice store;
 };
 extern const char* const about_backup;
 extern const char* const about_restore;

@@ -1,4 +1,4 @@
-// What every store must do, run over each of them. A new store is one more entry in `stores`.
+// What every store must do, run over each kind of store. A new kind is one more entry in `stores`.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -11,12 +11,13 @@
 #include <thread>
 #include <vector>
 
+#include "app/store_kinds.h"
 #include "domain/token.h"
 #include "runtime/workers.h"
-#include "store/blocking_store.h"
 #include "store/memory/memory_store.h"
 #include "store/redis/redis_store.h"
 #include "store/rocksdb/rocksdb_store.h"
+#include "support/blocking_store.h"
 #include "support/deadline.h"
 #include "support/redis_server.h"
 #include "support/temporary_directory.h"
@@ -29,6 +30,7 @@ using domain::Verdict;
 
 struct StoreUnderTest {
   const char* name;
+  const char* kind;  // as app::StoreKind::name() has it
   std::function<std::unique_ptr<CounterStore>()> make;
 };
 
@@ -82,23 +84,31 @@ std::unique_ptr<CounterStore> rocksdb_store(rocksdb::Durability durability, std:
 
 std::vector<StoreUnderTest> stores() {
   constexpr std::size_t mebibyte = std::size_t{1} << 20U;
-  return {{"memory", [] { return std::make_unique<memory::MemoryStore>(); }},
-          {"redis", connected_redis_store},
-          {"rocksdb", [] { return rocksdb_store({}, 32 * mebibyte); }},
-          {"rocksdb_interval",
+  return {{"memory", "memory", [] { return std::make_unique<memory::MemoryStore>(); }},
+          {"redis", "redis", connected_redis_store},
+          {"rocksdb", "rocksdb:DIR", [] { return rocksdb_store({}, 32 * mebibyte); }},
+          {"rocksdb_interval", "rocksdb:DIR",
            [] {
              return rocksdb_store({rocksdb::Durability::Kind::interval, std::chrono::milliseconds(5)},
                                   32 * mebibyte);
            }},
           // So small that nearly every counter is read anew.
-          {"rocksdb_tiny_cache", [] { return rocksdb_store({}, 4096); }}};
+          {"rocksdb_tiny_cache", "rocksdb:DIR", [] { return rocksdb_store({}, 4096); }}};
+}
+
+TEST(StoreBehaviourSuite, RunsOverEveryKindOfStore) {
+  std::set<std::string> kinds;
+  for (const auto& kind : app::store_kinds()) kinds.insert(kind->name());
+  std::set<std::string> tested;
+  for (const auto& store : stores()) tested.insert(store.kind);
+  EXPECT_EQ(tested, kinds);
 }
 
 class StoreBehaviour : public testing::TestWithParam<StoreUnderTest> {
  protected:
-  TokenId new_token() { return store::new_token(*store_); }
-  std::vector<Verdict> track(const HitBatch& hits) { return store::track(*store_, hits); }
-  Verdict track_one(const TokenId& id, std::string_view path) { return store::track_one(*store_, id, path); }
+  TokenId new_token() { return tests::new_token(*store_); }
+  std::vector<Verdict> track(const HitBatch& hits) { return tests::track(*store_, hits); }
+  Verdict track_one(const TokenId& id, std::string_view path) { return tests::track_one(*store_, id, path); }
 
   std::unique_ptr<CounterStore> store_ = GetParam().make();
 };
@@ -120,7 +130,7 @@ TEST_P(StoreBehaviour, CountsFromOneForEachTokenAndPath) {
 TEST_P(StoreBehaviour, RefusesUnknownTokensAndLeavesNothingBehind) {
   const auto unknown = domain::token_id(domain::random_token());
   EXPECT_EQ(track_one(unknown, "/"), Verdict::unknown_token());
-  Added added;
+  tests::Added added;
   store_->add_token(unknown, domain::Deadline::max(), added);
   EXPECT_TRUE(added.wait());
   EXPECT_EQ(track_one(unknown, "/"), Verdict::counted(1));
@@ -129,7 +139,7 @@ TEST_P(StoreBehaviour, RefusesUnknownTokensAndLeavesNothingBehind) {
 TEST_P(StoreBehaviour, AddingAKnownTokenKeepsItsCounts) {
   const auto id = new_token();
   EXPECT_EQ(track_one(id, "/"), Verdict::counted(1));
-  Added added;
+  tests::Added added;
   store_->add_token(id, domain::Deadline::max(), added);
   EXPECT_TRUE(added.wait());
   EXPECT_EQ(track_one(id, "/"), Verdict::counted(2));

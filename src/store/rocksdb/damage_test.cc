@@ -6,10 +6,10 @@
 #include <functional>
 #include <random>
 
-#include "store/blocking_store.h"
 #include "store/rocksdb/rocksdb_store.h"
 #include "store/rocksdb/run_mark.h"
-#include "store/rocksdb/store_on_disk.h"
+#include "support/blocking_store.h"
+#include "support/store_on_disk.h"
 #include "support/temporary_directory.h"
 
 namespace tracker::store::rocksdb {
@@ -17,6 +17,13 @@ namespace tracker::store::rocksdb {
 using domain::HitBatch;
 using domain::TokenId;
 using domain::Verdict;
+using tests::contents;
+using tests::copy_store;
+using tests::differences;
+using tests::everything_in;
+using tests::new_token;
+using tests::small_settings;
+using tests::track;
 namespace fs = std::filesystem;
 
 void overwrite(const fs::path& file, const std::string& bytes) {

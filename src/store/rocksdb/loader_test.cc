@@ -6,11 +6,12 @@
 #include <string>
 #include <vector>
 
-#include "store/rocksdb/store_on_disk.h"
+#include "support/store_on_disk.h"
 #include "support/temporary_directory.h"
 
 namespace tracker::store::rocksdb {
 
+using tests::small_settings;
 using namespace std::chrono_literals;
 
 class LoaderTest : public testing::Test {

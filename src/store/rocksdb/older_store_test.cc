@@ -3,14 +3,16 @@
 
 #include "domain/hex.h"
 #include "domain/token.h"
-#include "store/blocking_store.h"
 #include "store/rocksdb/rocksdb_store.h"
-#include "store/rocksdb/store_on_disk.h"
+#include "support/blocking_store.h"
+#include "support/store_on_disk.h"
 #include "support/temporary_directory.h"
 
 namespace tracker::store::rocksdb {
 
 using domain::Verdict;
+using tests::small_settings;
+using tests::track_one;
 namespace fs = std::filesystem;
 
 namespace {

@@ -10,12 +10,13 @@
 
 #include "store/rocksdb/data_directory.h"
 #include "store/rocksdb/descriptor.h"
-#include "store/rocksdb/store_on_disk.h"
+#include "support/store_on_disk.h"
 #include "support/temporary_directory.h"
 
 namespace tracker::store::rocksdb {
 namespace {
 
+using tests::contents;
 namespace fs = std::filesystem;
 using testing::HasSubstr;
 constexpr uid_t nobody = 65534;

@@ -4,8 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <stdexcept>
 #include <string>
+
+#include "store/store_error.h"
 
 namespace tracker::store::rocksdb {
 
@@ -39,23 +40,5 @@ struct RocksDbSettings {
 /// How many tables a store has open at most, and about how many files.
 inline constexpr std::size_t tables_open_max = 512;
 inline constexpr std::size_t files_open_max = tables_open_max + 64;
-
-/// A reason not to open, copy or make a store: one sentence that says what is wrong and what to do.
-class StoreError : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
-
-/// What is on disk is damaged. found() is what is wrong, for a sentence that names another remedy.
-class DamageError : public StoreError {
- public:
-  explicit DamageError(const std::string& found)
-      : StoreError("damaged: " + found + "; restore a backup, or choose another directory"), found_(found) {}
-
-  const std::string& found() const noexcept { return found_; }
-
- private:
-  std::string found_;
-};
 
 }  // namespace tracker::store::rocksdb

@@ -8,9 +8,9 @@
 #include <atomic>
 #include <thread>
 
-#include "store/blocking_store.h"
 #include "store/rocksdb/store_copy.h"
-#include "store/rocksdb/store_on_disk.h"
+#include "support/blocking_store.h"
+#include "support/store_on_disk.h"
 #include "support/temporary_directory.h"
 
 namespace tracker::store::rocksdb {
@@ -20,6 +20,15 @@ using domain::TokenId;
 using domain::Verdict;
 using testing::AllOf;
 using testing::HasSubstr;
+using tests::Added;
+using tests::copy_store;
+using tests::differences;
+using tests::everything_in;
+using tests::new_token;
+using tests::small_settings;
+using tests::track;
+using tests::track_one;
+using tests::Verdicts;
 namespace fs = std::filesystem;
 
 class RocksDbStoreTest : public testing::Test {

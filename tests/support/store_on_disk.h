@@ -13,12 +13,12 @@
 
 #include "store/rocksdb/rocksdb_settings.h"
 
-namespace tracker::store::rocksdb {
+namespace tracker::tests {
 
-/// For tests, as all here: settings with which little is enough for tables, compactions and evictions.
-inline RocksDbSettings small_settings(const std::filesystem::path& directory,
-                                      std::size_t cache_bytes = std::size_t{1} << 20U) {
-  RocksDbSettings settings;
+/// Settings with which little is enough for tables, compactions and evictions.
+inline store::rocksdb::RocksDbSettings small_settings(const std::filesystem::path& directory,
+                                                      std::size_t cache_bytes = std::size_t{1} << 20U) {
+  store::rocksdb::RocksDbSettings settings;
   settings.directory = directory.string();
   settings.cache_bytes = cache_bytes;
   settings.on_fatal = [](const std::string& reason) {
@@ -83,4 +83,4 @@ inline void copy_store(const std::filesystem::path& from, const std::filesystem:
   throw fs::filesystem_error("copying a store that is never at rest", from, to, error);
 }
 
-}  // namespace tracker::store::rocksdb
+}  // namespace tracker::tests

@@ -11,10 +11,10 @@
 #include "domain/token.h"
 #include "store/counter_store.h"
 
-namespace tracker::store {
+namespace tracker::tests {
 
-/// Waits for the verdicts of one batch. For tests, as all here.
-class Verdicts final : public TrackReply {
+/// Waits for the verdicts of one batch.
+class Verdicts final : public store::TrackReply {
  public:
   explicit Verdicts(std::size_t hits) : verdicts_(hits), left_(hits) {}
 
@@ -43,7 +43,7 @@ class Verdicts final : public TrackReply {
   std::size_t left_;
 };
 
-class Added final : public AddReply {
+class Added final : public store::AddReply {
  public:
   void on_added(domain::Result<void> added) override {
     const std::lock_guard lock(mutex_);
@@ -63,7 +63,7 @@ class Added final : public AddReply {
   std::optional<domain::Result<void>> added_;
 };
 
-inline domain::TokenId new_token(CounterStore& store) {
+inline domain::TokenId new_token(store::CounterStore& store) {
   const auto id = domain::token_id(domain::random_token());
   Added added;
   store.add_token(id, domain::Deadline::max(), added);
@@ -71,16 +71,17 @@ inline domain::TokenId new_token(CounterStore& store) {
   return id;
 }
 
-inline std::vector<domain::Verdict> track(CounterStore& store, const domain::HitBatch& hits) {
+inline std::vector<domain::Verdict> track(store::CounterStore& store, const domain::HitBatch& hits) {
   Verdicts verdicts(hits.size());
   store.track(hits, verdicts);
   return verdicts.wait();
 }
 
-inline domain::Verdict track_one(CounterStore& store, const domain::TokenId& id, std::string_view path) {
+inline domain::Verdict track_one(store::CounterStore& store, const domain::TokenId& id,
+                                 std::string_view path) {
   domain::HitBatch hits;
   hits.push(id, path);
   return track(store, hits).front();
 }
 
-}  // namespace tracker::store
+}  // namespace tracker::tests

@@ -1,0 +1,29 @@
+#include "app/store_kinds.h"
+#include "store/memory/memory_store.h"
+
+namespace tracker::app {
+
+namespace {
+
+class MemoryKind final : public StoreKind {
+ public:
+  std::string name() const override { return "memory"; }
+  std::string help() const override { return "in this process, gone when it ends"; }
+  bool parse(std::string_view text) override { return text == "memory"; }
+
+  OpenStore open(boost::asio::io_context& /*loop*/, const OpenSettings& settings) const override {
+    if (settings.require_durability) {
+      refuse_durability("--store memory loses all when the process ends; choose another store");
+    }
+    return {.store = std::make_unique<store::memory::MemoryStore>(),
+            .note = "store=memory: the counts end with this process"};
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<StoreKind> memory_kind() {
+  return std::make_unique<MemoryKind>();
+}
+
+}  // namespace tracker::app

@@ -1,0 +1,124 @@
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+
+#include "app/store_kinds.h"
+#include "runtime/log.h"
+#include "settings/shown_value.h"
+#include "settings/startup_error.h"
+#include "store/redis/redis_store.h"
+
+namespace tracker::app {
+
+using settings::SettingTable;
+using settings::StartupError;
+
+namespace {
+
+constexpr auto first_attempt_longest = std::chrono::milliseconds(500);
+
+/// The first line of the file. Throws StartupError.
+std::string password_in(const std::string& file) {
+  const auto flag = "--redis-password-file: " + settings::shown(file) + ": ";
+  errno = 0;
+  std::ifstream stream(file);
+  std::string password;
+  if (!std::getline(stream, password) && (!stream.is_open() || errno != 0)) {
+    throw StartupError(StartupError::refused_by_the_machine,
+                       flag + std::strerror(errno) + "; name a file that this user can read");
+  }
+  if (password.ends_with('\r')) password.pop_back();
+  if (password.empty()) {
+    throw StartupError(StartupError::bad_setting, flag + "its first line is empty; it must be the password");
+  }
+  struct stat status {};
+  if (::stat(file.c_str(), &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & S_IROTH) != 0) {
+    runtime::log_warning(flag + "every user of this machine can read it; chmod o-r takes that away");
+  }
+  return password;
+}
+
+class RedisKind final : public StoreKind {
+ public:
+  std::string name() const override { return "redis"; }
+  std::string help() const override { return "in the Redis of --redis-addr"; }
+  bool parse(std::string_view text) override { return text == "redis"; }
+
+  void add_settings(SettingTable& table, const SettingTable::Condition& chosen) override {
+    table.add(
+        {"--redis-addr", "REDIS_ADDR",
+         "Which Redis: host:port or redis://user:password@host:port/db. With a password, give it by the "
+         "variable, since other users of the machine can read command lines, or give "
+         "--redis-password-file.",
+         runtime::to_string(redis_.address), "host:port or redis://user:password@host:port/db",
+         [this](std::string_view text) {
+           redis_ = store::redis::parse_redis_address(text);
+           return true;
+         },
+         "ADDRESS", chosen});
+    table.add({"--redis-password-file", "",
+               "A file whose first line is the password of that Redis. It is read at the start only.", "none",
+               "the name of a file",
+               [this](std::string_view text) {
+                 password_file_ = text;
+                 return !text.empty() && text.find("://") == text.npos;
+               },
+               "FILE", chosen});
+    table.add_switch("--redis-proxy", proxy_,
+                     "A proxy stands before that Redis: do not ask what a crash of it loses, since the proxy "
+                     "would answer for itself.",
+                     chosen);
+  }
+
+  OpenStore open(boost::asio::io_context& loop, const OpenSettings& settings) const override {
+    if (settings.require_durability && proxy_) {
+      refuse_durability(
+          "what a Redis behind a proxy loses cannot be known; leave out --redis-proxy, or this");
+    }
+    auto store = std::make_unique<store::redis::RedisStore>(
+        loop, store::redis::RedisSettings{.redis = with_password(),
+                                          .reply_deadline = settings.reply_deadline,
+                                          .proxy = proxy_,
+                                          .require_durability = settings.require_durability});
+    auto& redis = *store;
+    return {.store = std::move(store),
+            .note = "",
+            .unready_in_public = "Redis is not reachable, or cannot count",
+            .wait_for_first_attempt = [&redis] { redis.wait_for_first_attempt(first_attempt_longest); }};
+  }
+
+ private:
+  /// The address, with the password where that is in a file. Throws StartupError.
+  store::redis::RedisAddress with_password() const {
+    auto redis = redis_;
+    if (!password_file_.empty()) {
+      if (!redis.password.empty()) {
+        throw StartupError(StartupError::bad_setting,
+                           "--redis-password-file: --redis-addr (or REDIS_ADDR) holds a password, too; leave "
+                           "one of them out");
+      }
+      redis.password = password_in(password_file_);
+    }
+    if (!redis.user.empty() && redis.password.empty()) {
+      throw StartupError(StartupError::bad_setting,
+                         "--redis-addr (or REDIS_ADDR): it names a user and no password; write "
+                         "redis://user:password@host:port, or redis://:password@host:port (with the colon) "
+                         "for a password alone, or give --redis-password-file");
+    }
+    return redis;
+  }
+
+  store::redis::RedisAddress redis_;
+  std::string password_file_;  // empty: none
+  bool proxy_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<StoreKind> redis_kind() {
+  return std::make_unique<RedisKind>();
+}
+
+}  // namespace tracker::app
