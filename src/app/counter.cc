@@ -59,7 +59,6 @@ void run_counter(const CounterSettings& settings) {
               },
               {.readiness = counter.readiness(),
                .unready_in_public = open_store.unready_in_public,
-               .remarks = open_store.remarks,
                .announce_end = [&] { door.announce_end(); },
                .drain =
                    [&](std::function<void()> drained) {

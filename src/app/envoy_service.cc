@@ -70,7 +70,6 @@ void run_envoy(runtime::Workers& workers, const ServiceSettings& service, envoy:
   run_service(control, service, endpoints, start,
               {.readiness = parts.readiness,
                .unready_in_public = parts.unready_in_public,
-               .remarks = parts.remarks,
                .announce_end = announce_end,
                .drain = drain});
 }

@@ -20,10 +20,9 @@ namespace tracker::app {
 struct EnvoyParts {
   std::function<counter::Counter&(std::size_t worker)> counter_of;
   const counter::ReadinessSource& readiness;
-  std::string unready_in_public = {};                      // see ServiceParts
-  std::function<std::vector<std::string>()> remarks = {};  // while it is ready; null: there never are any
-  std::size_t store_files = 0;                             // that it may have open
-  ConnectionBudget counter_connections{};                  // that a gRPC door beside it would like to have
+  std::string unready_in_public = {};      // see ServiceParts
+  std::size_t store_files = 0;             // that it may have open
+  ConnectionBudget counter_connections{};  // that a gRPC door beside it would like to have
   /// Opens that door, with so many connections; null, or an answer of null: there is none.
   std::function<std::unique_ptr<rpc::CounterDoor>(boost::asio::io_context& control,
                                                   const ConnectionBudget& budget)>

@@ -142,7 +142,6 @@ class RocksDbKind final : public StoreKind, public StoreCopies {
               .note = note_of(rocksdb, durability_),
               .unready_in_public = "the store on disk cannot be written",
               .files_max = store::rocksdb::files_open_max,
-              .remarks = [&rocksdb] { return rocksdb.remarks(); },
               .backup = LiveBackup{
                   .directory = rocksdb.directory(),
                   .to_path = [&rocksdb](const std::string& path) { return to_string(rocksdb.backup(path)); },

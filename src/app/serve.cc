@@ -54,7 +54,6 @@ void serve(const ServeSettings& settings) {
       {.counter_of = [&](std::size_t) -> counter::Counter& { return counter; },
        .readiness = counter.readiness(),
        .unready_in_public = open_store.unready_in_public,
-       .remarks = open_store.remarks,
        .store_files = open_store.files_max,
        .counter_connections = settings.counter_addr ? wanted_connections(settings.port) : ConnectionBudget{},
        .open_counter_door = [&](boost::asio::io_context& control,

@@ -50,23 +50,19 @@ void require_free(const std::string& flag, const runtime::Address& address) {
   listening(flag, address, [&] { runtime::require_free(address); });
 }
 
-/// What /readyz says of it: the reason, or, where anybody may ask, one that names nothing.
+/// As /readyz tells it. Where anybody may ask, reason and remarks name nothing.
 domain::Readiness for_readyz(const domain::Readiness& readiness, bool tells_details,
                              const std::string& in_public) {
-  if (readiness.is_ready()) return readiness;
+  if (readiness.is_ready()) {
+    if (tells_details || readiness.remarks().empty()) return readiness;
+    return domain::Readiness::ready(
+        readiness.since(),
+        {"some hits are refused; the log says why, and so does this answer with --health-details"});
+  }
   const auto why_not =
       tells_details ? runtime::printable(readiness.why_not())
                     : in_public + "; the log names what, and so does this answer with --health-details";
   return domain::Readiness::not_ready(why_not, readiness.since());
-}
-
-std::function<std::vector<std::string>()> in_public(
-    const std::function<std::vector<std::string>()>& remarks) {
-  if (!remarks) return nullptr;
-  return [&remarks]() -> std::vector<std::string> {
-    if (remarks().empty()) return {};
-    return {"some hits are refused; the log says why, and so does this answer with --health-details"};
-  };
 }
 
 }  // namespace
@@ -92,11 +88,8 @@ void run_service(boost::asio::io_context& control, const ServiceSettings& settin
       return for_readyz(readiness, tells_details, parts.unready_in_public);
     };
     health = listening("--health-addr", *address, [&] {
-      return std::make_unique<doors::HealthDoor>(
-          control, *address,
-          doors::HealthDoor::Answers{.version = TRACKER_VERSION,
-                                     .readiness = told(parts.readiness.value()),
-                                     .remarks = tells_details ? parts.remarks : in_public(parts.remarks)});
+      return std::make_unique<doors::HealthDoor>(control, *address, TRACKER_VERSION,
+                                                 told(parts.readiness.value()));
     });
     readiness_to_health.emplace(parts.readiness.subscribe([&, told](const domain::Readiness& readiness) {
       boost::asio::post(control, [&, readiness = told(readiness)] {

@@ -20,8 +20,7 @@ namespace tracker::app {
 struct ServiceParts {
   const counter::ReadinessSource& readiness;
   std::string unready_in_public = {};  // instead of the reason, for those who may know no host and no file
-  std::function<std::vector<std::string>()> remarks;  // while it is ready; null: there never are any
-  std::function<void()> announce_end;                 // null: there is nobody to tell
+  std::function<void()> announce_end;  // null: there is nobody to tell
   /// Stops accepting, answers what was received and then calls `drained`, from any thread.
   std::function<void(std::function<void()> drained)> drain;
   /// On SIGHUP: reads anew what it reads from files. Null: it reads none.

@@ -35,8 +35,6 @@ struct OpenStore {
   std::string unready_in_public = {};
   /// How many files it has open at most.
   std::size_t files_max = 0;
-  /// What there is to say while it is ready. Null: nothing, ever.
-  std::function<std::vector<std::string>()> remarks = {};
   /// Blocks for a moment, in which the store may find out whether it is ready. Its loop runs. Null: it knows already.
   std::function<void()> wait_for_first_attempt = {};
   /// Nothing: tracker does not back it up.

@@ -20,6 +20,7 @@ TEST(ReadinessTest, TheTimeAloneIsNoChange) {
   EXPECT_EQ(Readiness::not_ready("full", start), Readiness::not_ready("full", later));
   EXPECT_NE(Readiness::not_ready("full", start), Readiness::not_ready("away", start));
   EXPECT_NE(Readiness::not_ready("", start), Readiness::ready(start));
+  EXPECT_NE(Readiness::ready(start, {"one table is damaged"}), Readiness::ready(start));
 }
 
 }  // namespace tracker::domain

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,16 +15,9 @@ namespace tracker::doors {
 /// Belongs to the thread that runs `context`.
 class HealthDoor {
  public:
-  /// `remarks` are what there is to say while the service is ready: they follow "ready" in the body, one line each; null:
-  /// there never are any.
-  struct Answers {
-    std::string version;
-    domain::Readiness readiness;
-    std::function<std::vector<std::string>()> remarks;
-  };
-
   /// Listens and serves. Throws boost::system::system_error if it cannot listen.
-  HealthDoor(boost::asio::io_context& context, const runtime::Address& address, Answers answers);
+  HealthDoor(boost::asio::io_context& context, const runtime::Address& address, std::string version,
+             domain::Readiness readiness);
   ~HealthDoor();
 
   /// What /readyz answers from now on.

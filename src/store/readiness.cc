@@ -1,23 +1,27 @@
 #include "store/readiness.h"
 
 #include <chrono>
+#include <string>
 #include <utility>
 
 namespace tracker::store {
 
 JointReadiness::JointReadiness(std::vector<const ReadinessSource*> parts)
-    : parts_(std::move(parts)), whole_(first_unready()) {
+    : parts_(std::move(parts)), whole_(joint()) {
   for (const auto* part : parts_) {
     subscriptions_.push_back(part->subscribe(
-        [this](const domain::Readiness& /*changed*/) { whole_.update([this] { return first_unready(); }); }));
+        [this](const domain::Readiness& /*changed*/) { whole_.update([this] { return joint(); }); }));
   }
 }
 
-domain::Readiness JointReadiness::first_unready() const {
+domain::Readiness JointReadiness::joint() const {
+  std::vector<std::string> remarks;
   for (const auto* part : parts_) {
-    if (auto readiness = part->value(); !readiness.is_ready()) return readiness;
+    auto readiness = part->value();
+    if (!readiness.is_ready()) return readiness;
+    remarks.insert(remarks.end(), readiness.remarks().begin(), readiness.remarks().end());
   }
-  return domain::Readiness::ready(std::chrono::system_clock::now());
+  return domain::Readiness::ready(std::chrono::system_clock::now(), std::move(remarks));
 }
 
 }  // namespace tracker::store

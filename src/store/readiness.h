@@ -10,7 +10,8 @@ namespace tracker::store {
 /// Whether somebody can count hits, told to whoever subscribes.
 using ReadinessSource = runtime::Observable<domain::Readiness>;
 
-/// The readiness of several parts as one: ready if all of them are, otherwise as the first that is not.
+/// The readiness of several parts as one: ready if all of them are, with all their remarks; otherwise as the first that
+/// is not.
 class JointReadiness {
  public:
   /// The parts outlive it.
@@ -20,7 +21,7 @@ class JointReadiness {
   const ReadinessSource& readiness() const noexcept { return whole_; }
 
  private:
-  domain::Readiness first_unready() const;
+  domain::Readiness joint() const;
 
   const std::vector<const ReadinessSource*> parts_;
   ReadinessSource whole_;

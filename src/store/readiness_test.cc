@@ -24,4 +24,13 @@ TEST(JointReadinessTest, IsReadyWhenAllPartsAreAndElseSaysWhyTheFirstIsNot) {
   EXPECT_EQ(told, (std::vector<std::string>{"moved", "full", "ready"}));
 }
 
+TEST(JointReadinessTest, HasTheRemarksOfAllParts) {
+  ReadinessSource one(Readiness::ready(now, {"table 1 is damaged"}));
+  ReadinessSource other(Readiness::ready(now));
+  const JointReadiness joint({&one, &other});
+  other.set(Readiness::ready(now, {"table 2 is damaged"}));
+  EXPECT_EQ(joint.readiness().value().remarks(),
+            (std::vector<std::string>{"table 1 is damaged", "table 2 is damaged"}));
+}
+
 }  // namespace tracker::store

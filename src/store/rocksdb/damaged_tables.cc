@@ -12,6 +12,7 @@ std::optional<std::string> DamagedTables::found(const std::string& table, const 
   const std::lock_guard lock(mutex_);
   if (!reasons_.emplace(table, reason).second) return std::nullopt;
   logged_ = now;
+  readiness_.set(domain::Readiness::ready(std::chrono::system_clock::now(), {line()}));
   return line() + " (" + reason + ")";
 }
 
@@ -20,12 +21,6 @@ std::optional<std::string> DamagedTables::due(Clock::time_point now) {
   if (reasons_.empty() || now < logged_ + log_pause) return std::nullopt;
   logged_ = now;
   return line() + " (" + reasons_.begin()->second + ")";
-}
-
-std::vector<std::string> DamagedTables::remarks() const {
-  const std::lock_guard lock(mutex_);
-  if (reasons_.empty()) return {};
-  return {line()};
 }
 
 /// With mutex_ held.

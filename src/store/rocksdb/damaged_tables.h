@@ -5,7 +5,8 @@
 #include <mutex>
 #include <optional>
 #include <string>
-#include <vector>
+
+#include "store/readiness.h"
 
 namespace tracker::store::rocksdb {
 
@@ -22,13 +23,15 @@ class DamagedTables {
   /// The line to log again if the last one was logged an hour ago; nothing otherwise.
   std::optional<std::string> due(Clock::time_point now);
 
-  /// What readiness remarks: what is damaged, and the remedy. Empty if nothing is known to be.
-  std::vector<std::string> remarks() const;
+  /// Always ready. It remarks what is damaged, and the remedy.
+  const ReadinessSource& readiness() const noexcept { return readiness_; }
 
  private:
   std::string line() const;
 
-  mutable std::mutex mutex_;
+  ReadinessSource readiness_{domain::Readiness::ready(std::chrono::system_clock::now())};
+
+  std::mutex mutex_;
   std::map<std::string, std::string> reasons_;  // mutex_; by table
   Clock::time_point logged_;                    // mutex_
 };

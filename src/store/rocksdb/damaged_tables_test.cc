@@ -15,7 +15,7 @@ constexpr DamagedTables::Clock::time_point start{};
 
 TEST(DamagedTablesTest, NothingIsSaidOfNone) {
   DamagedTables tables;
-  EXPECT_TRUE(tables.remarks().empty());
+  EXPECT_TRUE(tables.readiness().value().remarks().empty());
   EXPECT_EQ(tables.due(start + 100h), std::nullopt);
 }
 
@@ -43,10 +43,11 @@ TEST(DamagedTablesTest, AnotherTableIsLoggedAtOnceToo) {
 TEST(DamagedTablesTest, TheRemarkNamesTheTablesAndTheRemedyInOneLine) {
   DamagedTables tables;
   tables.found("/db/1.sst", "a bad block", start);
-  EXPECT_THAT(tables.remarks(), ElementsAre(AllOf(HasSubstr("damaged: /db/1.sst:"), HasSubstr("503"),
-                                                  HasSubstr("restore a backup"))));
+  EXPECT_THAT(
+      tables.readiness().value().remarks(),
+      ElementsAre(AllOf(HasSubstr("damaged: /db/1.sst:"), HasSubstr("503"), HasSubstr("restore a backup"))));
   for (int i = 2; i <= 20; ++i) tables.found("/db/" + std::to_string(i) + ".sst", "a bad block", start);
-  EXPECT_THAT(tables.remarks(), ElementsAre(HasSubstr("and 12 more")));
+  EXPECT_THAT(tables.readiness().value().remarks(), ElementsAre(HasSubstr("and 12 more")));
 }
 
 }  // namespace

@@ -30,7 +30,8 @@ struct RocksDbStore::Parts {
         committer(database, settings) {
     directory.keep();
     watch.emplace(directory, database.damaged_tables());
-    readiness.emplace(std::vector{&watch->readiness(), &committer.readiness()});
+    readiness.emplace(
+        std::vector{&watch->readiness(), &committer.readiness(), &database.damaged_tables().readiness()});
   }
   /// What is in its place now, if it is not there, is somebody else's.
   ~Parts() {
@@ -130,10 +131,6 @@ void RocksDbStore::add_token(const domain::TokenId& id, domain::Deadline deadlin
 
 const ReadinessSource& RocksDbStore::readiness() const {
   return parts_->readiness->readiness();
-}
-
-std::vector<std::string> RocksDbStore::remarks() const {
-  return parts_->database.damaged_tables().remarks();
 }
 
 const std::string& RocksDbStore::directory() const noexcept {

@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "runtime/descriptor.h"
 #include "store/counter_store.h"
@@ -44,9 +43,6 @@ class RocksDbStore final : public CounterStore {
   /// The same into an empty directory that is open, and that this process need not see under any name. `name` is what
   /// errors call it. What was made in it is removed if it throws.
   StoreSummary backup_into(const runtime::Descriptor& directory, const std::string& name);
-
-  /// What there is to say while it is ready: empty if all is well. Cheap. Any thread.
-  std::vector<std::string> remarks() const;
 
   /// Throws StoreError unless `directory` holds a store of a format that this program knows. Reads only.
   static void check(const std::string& directory);
