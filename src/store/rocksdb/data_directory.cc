@@ -172,7 +172,8 @@ void DataDirectory::keep() {
   made_.clear();
 }
 
-std::optional<std::string> DataDirectory::why_not_in_place() const {
+domain::Readiness DataDirectory::readiness() const {
+  const auto now = std::chrono::system_clock::now();
   std::string what;
   struct stat current {};
   if (!is_same_file(path_, *lock_)) {
@@ -182,12 +183,13 @@ std::optional<std::string> DataDirectory::why_not_in_place() const {
   } else if (::stat((database_path() + "/CURRENT").c_str(), &current) != 0) {
     what = database_path() + "/CURRENT";
   } else {
-    return std::nullopt;
+    return domain::Readiness::ready(now);
   }
-  return what +
-         " was removed or replaced while this process uses it: what it counts would be lost, so it "
-         "refuses; " +
-         "put back what was there, or restart tracker to use what is there now";
+  return domain::Readiness::not_ready(
+      what +
+          " was removed or replaced while this process uses it: what it counts would be lost, so it refuses; "
+          "put back what was there, or restart tracker to use what is there now",
+      now);
 }
 
 void DataDirectory::move_new_database() {

@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 
+#include "domain/readiness.h"
 #include "runtime/descriptor.h"
 #include "store/rocksdb/rocksdb_settings.h"
 
@@ -39,9 +40,8 @@ class DataDirectory {
   /// All has gone well: what was made stays. Throws StoreError.
   void keep();
 
-  /// Nothing if path() still leads to this directory, and to its database; otherwise the reason in plain words, with
-  /// the remedy. After keep(). Any thread.
-  std::optional<std::string> why_not_in_place() const;
+  /// Ready if path() still leads to this directory, and to its database. After keep(). Any thread.
+  domain::Readiness readiness() const;
 
   /// Throws StoreError unless `path` holds a store of a format that this program knows. Reads only.
   static void check(const std::string& path);

@@ -35,7 +35,7 @@ struct RocksDbStore::Parts {
   }
   /// What is in its place now, if it is not there, is somebody else's.
   ~Parts() {
-    if (directory.why_not_in_place()) database.leave_end_unmarked();
+    if (!directory.readiness().is_ready()) database.leave_end_unmarked();
   }
 
   static RocksDbSettings with_absolute_path(RocksDbSettings settings, const DataDirectory& directory) {
@@ -83,7 +83,7 @@ std::string with_name(std::string words, const std::string& path, const std::str
 
 /// FORMAT makes it a backup, so that goes last, and if something goes wrong, first.
 StoreSummary RocksDbStore::Parts::copy_into(const std::string& path, const std::string& name) try {
-  if (const auto why_not = directory.why_not_in_place()) throw StoreError(*why_not);
+  if (const auto now = directory.readiness(); !now.is_ready()) throw StoreError(now.why_not());
   try {
     database.copy_to(path + "/db");
     const auto facts = look_through(path + "/db");

@@ -33,13 +33,12 @@ void StoreWatch::run() {
 
 void StoreWatch::look() {
   if (const auto line = damaged_tables_.due(DamagedTables::Clock::now())) runtime::log_warning(*line);
-  const auto why_not = directory_.why_not_in_place();
+  const auto readiness = directory_.readiness();
   const bool was_in_place = is_in_place();
-  in_place_ = !why_not;
-  const auto now = std::chrono::system_clock::now();
-  readiness_.set(why_not ? domain::Readiness::not_ready(*why_not, now) : domain::Readiness::ready(now));
-  if (why_not) {
-    changes_.bad("not ready: " + *why_not);
+  in_place_ = readiness.is_ready();
+  readiness_.set(readiness);
+  if (!readiness.is_ready()) {
+    changes_.bad("not ready: " + readiness.why_not());
   } else if (!was_in_place) {
     changes_.good("ready: " + directory_.path() + " is in its place again");
   }
