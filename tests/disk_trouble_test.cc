@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <chrono>
@@ -362,27 +361,23 @@ TEST_F(DiskTroubleTest, DrainsWhileTheDiskIsFull) {
 
 // Clients open all connections that they can get, and the store still opens its next logs and tables.
 TEST(FewDescriptorsTest, FewerConnectionsAreTakenSoThatTheStoreCanOpenItsFiles) {
-  rlimit own{};
-  ::getrlimit(RLIMIT_NOFILE, &own);
-  own.rlim_cur = own.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &own);
   const TemporaryDirectory temporary;
   Program program(
-      {"-c", "ulimit -n 1200; exec '" + tracker_binary() +
+      {"-c", "ulimit -n 1000; exec '" + tracker_binary() +
                  "' serve --store 'rocksdb:" + (temporary.path() / "store").string() +
                  "' --envoy-addr 127.0.0.1:0 --health-addr 127.0.0.1:0 --cache-bytes 1MiB --threads 1"},
       Environment{}, "/bin/sh");
   const Endpoint envoy = program.wait_listening().at("envoy");
   EXPECT_THAT(program.standard_error(),
               testing::AllOf(HasSubstr("--connections-max 10000 needs"),
-                             HasSubstr("it takes 270 connections; raise the limit")));
+                             HasSubstr("it takes 120 connections; raise the limit")));
   const std::string token = Caller(envoy).mint();
   std::vector<std::unique_ptr<RawClient>> others;
-  for (int i = 0; i < 1500; ++i) others.push_back(std::make_unique<RawClient>(envoy));
+  for (int i = 0; i < 900; ++i) others.push_back(std::make_unique<RawClient>(envoy));
   const auto have_no_place = [&] {  // refused, or ended for a later one
     return std::count_if(others.begin(), others.end(), [](const auto& one) { return one->readable(0ms); });
   };
-  for (const Deadline deadline; have_no_place() < 1500 - 270;) ASSERT_FALSE(deadline.passed());
+  for (const Deadline deadline; have_no_place() < 900 - 120;) ASSERT_FALSE(deadline.passed());
   Caller caller(envoy);
   for (int i = 0; i < 2000; ++i) {
     ASSERT_EQ(caller.count("/" + std::to_string(i) + std::string(300, 'x'), token), 1) << program.output();

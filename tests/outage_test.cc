@@ -33,9 +33,11 @@ constexpr auto at_once = 1s;
 // An outage is a few changes (silent, lost, back), each told once by each program.
 constexpr std::ptrdiff_t lines_of_an_outage_max = 8;
 
+// Without the one about few open files, which depends on who runs the tests.
 std::ptrdiff_t lines(Program& program) {
   const std::string text = program.standard_error();
-  return std::count(text.begin(), text.end(), '\n');
+  const bool has_few_files = text.find("raise the limit (ulimit -n)") != text.npos;
+  return std::count(text.begin(), text.end(), '\n') - (has_few_files ? 1 : 0);
 }
 
 class OutageTest : public testing::Test {

@@ -39,6 +39,10 @@ std::optional<std::string> fit_connections(ConnectionBudget& budget, std::size_t
   budget.http = std::min(budget.http, http - budget.http_refused);
   budget.counter = std::min(budget.counter, part_of(budget.counter));
   budget.counter_envoys = std::min(budget.counter_envoys, part_of(budget.counter_envoys));
+  if (budget.http == asked.http && budget.counter == asked.counter &&
+      budget.counter_envoys == asked.counter_envoys) {
+    return std::nullopt;  // only http_refused, which nobody has set, became smaller
+  }
 
   std::string settings;
   std::string taken;

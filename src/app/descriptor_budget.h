@@ -20,7 +20,7 @@ struct ConnectionBudget {
 std::size_t reserved_descriptors(std::size_t threads, std::size_t store_files);
 
 /// Makes the listeners' connections fit into `limit` descriptors, of which `reserved` are not theirs: where they do not,
-/// each has as much less as the others. Answers a warning then, which names the settings. Pure.
+/// each has as much less as the others. Answers a warning, which names the settings, if one of them cannot be kept. Pure.
 std::optional<std::string> fit_connections(ConnectionBudget& budget, std::size_t limit, std::size_t reserved);
 
 }  // namespace tracker::app

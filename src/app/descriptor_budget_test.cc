@@ -41,6 +41,13 @@ TEST(DescriptorBudget, OneDoorAlone) {
   EXPECT_EQ(counter.http + counter.http_refused, 0U);
 }
 
+TEST(DescriptorBudget, NoWarningWhereEachSettingIsKept) {
+  ConnectionBudget budget{.http = 100, .http_refused = 1'024};
+  EXPECT_EQ(fit_connections(budget, 1'024, 272), std::nullopt);
+  EXPECT_EQ(budget.http, 100U);
+  EXPECT_EQ(budget.http_refused, 188U);
+}
+
 TEST(DescriptorBudget, HoweverFewThereAreEachHasSome) {
   ConnectionBudget budget{.http = 100, .http_refused = 10, .counter = 100, .counter_envoys = 100};
   EXPECT_TRUE(fit_connections(budget, 100, 600));
