@@ -343,12 +343,13 @@ TEST_F(BackupPlaceTest, ADamagedBackupIsSaidToBeTheOne) {
 }
 
 TEST_F(BackupPlaceTest, ADamagedTableRefusesItsOwnHitsAndIsNamedByReadiness) {
-  const std::string token = make_store("data", 500);
-  Service service = serve("data");
+  const std::string name = "two\nlines";
+  const std::string token = make_store(name, 500);
+  Service service = serve(name);
   EXPECT_EQ(ask_health(service.health, "/readyz").body, "ready\n");
   end(service);
-  const auto table = damage_a_table("data");
-  service = serve("data");
+  const std::string table = path("two\\x0alines/db/") + damage_a_table(name).filename().string();
+  service = serve(name);
   Caller caller(service.door);
   int refused = 0;
   for (int i = 0; i < 500; ++i) {
@@ -360,12 +361,13 @@ TEST_F(BackupPlaceTest, ADamagedTableRefusesItsOwnHitsAndIsNamedByReadiness) {
   EXPECT_LT(refused, 500);
   const auto ready = ask_health(service.health, "/readyz");
   EXPECT_EQ(ready.status, 200);
-  EXPECT_THAT(ready.body, AllOf(StartsWith("ready\ndamaged: "), HasSubstr(table.string()),
-                                HasSubstr("restore a backup")));
+  EXPECT_THAT(ready.body,
+              AllOf(StartsWith("ready\ndamaged: "), HasSubstr(table), HasSubstr("restore a backup")));
+  EXPECT_EQ(std::count(ready.body.begin(), ready.body.end(), '\n'), 2) << ready.body;
   const auto log = service.program->standard_error();
-  const auto line = log.find("warning damaged: " + table.string());
+  const auto line = log.find("warning damaged: " + table);
   ASSERT_NE(line, log.npos) << log;
-  EXPECT_EQ(log.find(table.string(), log.find('\n', line)), log.npos) << "once: " << log;
+  EXPECT_EQ(log.find(table, log.find('\n', line)), log.npos) << "once: " << log;
   EXPECT_EQ(caller.count("/new", caller.mint()), 1);
 }
 

@@ -54,7 +54,12 @@ void require_free(const std::string& flag, const runtime::Address& address) {
 domain::Readiness for_readyz(const domain::Readiness& readiness, bool tells_details,
                              const std::string& in_public) {
   if (readiness.is_ready()) {
-    if (tells_details || readiness.remarks().empty()) return readiness;
+    if (tells_details) {
+      auto remarks = readiness.remarks();
+      for (auto& remark : remarks) remark = runtime::printable(remark);
+      return domain::Readiness::ready(readiness.since(), std::move(remarks));
+    }
+    if (readiness.remarks().empty()) return readiness;
     return domain::Readiness::ready(
         readiness.since(),
         {"some hits are refused; the log says why, and so does this answer with --health-details"});
