@@ -20,7 +20,8 @@ void log_warning(std::string_view line);
 /// The one line of a program that gives up: `tracker: ` and the reason. Also where the log was never opened.
 void log_failure(std::string_view line);
 
-/// Gives what was logged a moment (200 ms) to be written: the last thing before the process ends.
+/// Gives what was logged a moment to be written (200 ms; 5 s where only the machine is slow): the last thing before the
+/// process ends.
 void flush_log() noexcept;
 
 /// Ends the process at once, with what was logged but without destructors.

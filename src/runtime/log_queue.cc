@@ -17,6 +17,11 @@
 
 namespace tracker::runtime {
 
+namespace {
+/// For a thread that has lines to write, and a descriptor that takes them, but no processor yet.
+constexpr auto busy_machine_longest = std::chrono::seconds(5);
+}  // namespace
+
 int write_all(int descriptor, std::string_view text) noexcept {
   while (!text.empty()) {
     const auto written = ::write(descriptor, text.data(), text.size());
@@ -155,7 +160,11 @@ bool LogQueue::flush(std::chrono::milliseconds at_most) {
     state_->calls.insert(std::move(call));
   }
   state_->changed.notify_all();
-  return state_->changed.wait_for(lock, at_most, [this] { return state_->is_idle(); });
+  while (!state_->changed.wait_for(lock, at_most, [this] { return state_->is_idle(); })) {
+    pollfd ready{state_->descriptor, POLLOUT, 0};
+    if (Clock::now() - now > busy_machine_longest || ::poll(&ready, 1, 0) <= 0) return false;
+  }
+  return true;
 }
 
 }  // namespace tracker::runtime

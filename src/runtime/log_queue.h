@@ -32,8 +32,8 @@ class LogQueue {
   /// Runs `call` on the queue's thread at `when`, or as soon after as that thread writes nothing.
   void call_at(Clock::time_point when, std::function<void()> call);
 
-  /// Waits until all that was pushed is written and no call is due, no longer than `at_most`: what call_at() was
-  /// given is called now. Answers whether all is written.
+  /// Waits until all that was pushed is written and no call is due, no longer than `at_most` while the descriptor takes
+  /// nothing, and than 5 s while it does: what call_at() was given is called now. Answers whether all is written.
   bool flush(std::chrono::milliseconds at_most);
 
  private:

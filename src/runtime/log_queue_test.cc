@@ -8,6 +8,7 @@
 #include <array>
 #include <future>
 #include <string>
+#include <thread>
 
 #include "runtime/log_pace.h"
 
@@ -123,6 +124,16 @@ TEST_F(LogQueueTest, ADescriptorThatTakesNothingStopsNothing) {
   EXPECT_EQ(mended.read_line(), "written");
   EXPECT_TRUE(full_queue.flush(patience));
   ::close(full);
+}
+
+// On a busy machine the thread may get no processor for long; the last words must not be lost.
+TEST_F(LogQueueTest, FlushWaitsForAThreadThatIsOnlySlow) {
+  LogQueue queue(pipe_.writer(), 8);
+  queue.start();
+  queue.call_at(LogQueue::Clock::now(), [] { std::this_thread::sleep_for(50ms); });
+  queue.push("last words");
+  EXPECT_TRUE(queue.flush(1ms));
+  EXPECT_EQ(pipe_.read_line(), "last words");
 }
 
 TEST_F(LogQueueTest, FlushCallsWhatIsDueLater) {
