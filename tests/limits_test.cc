@@ -118,6 +118,18 @@ TEST_F(LimitsTest, WithoutThreadsItDoesNotStart) {
   EXPECT_NE(program.standard_error().find("ulimit -u"), std::string::npos) << program.standard_error();
 }
 
+TEST_F(LimitsTest, ACurrentDirectoryThatIsGoneIsSaid) {
+  const std::string gone = (directory_.path() / "gone").string();
+  Program program(
+      {"-c", "mkdir \"$1\" && cd \"$1\" && rmdir \"$1\" && exec \"$0\" serve --envoy-addr 127.0.0.1:0",
+       tracker_binary(), gone},
+      {}, "/bin/sh");
+  EXPECT_EQ(program.wait_exit(), 1);
+  EXPECT_NE(program.standard_error().find("current directory"), std::string::npos)
+      << program.standard_error();
+  EXPECT_NE(program.standard_error().find("absolute path"), std::string::npos) << program.standard_error();
+}
+
 TEST_F(LimitsTest, APortInUseLeavesNoNewDirectoryBehind) {
   Program other(
       {"serve", "--store", "memory", "--envoy-addr", "127.0.0.1:0", "--health-addr", "127.0.0.1:0"});

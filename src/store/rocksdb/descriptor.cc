@@ -15,7 +15,9 @@ namespace fs = std::filesystem;
 std::string absolute_path(const std::string& path) {
   std::error_code error;
   const auto absolute = fs::absolute(path, error).lexically_normal();
-  if (error) throw StoreError("cannot find the directory: " + error.message());
+  if (error) {
+    throw StoreError("cannot find the current directory: " + error.message() + "; give an absolute path");
+  }
   return absolute.has_filename() ? absolute : absolute.parent_path();
 }
 
