@@ -27,6 +27,7 @@ class HealthDoor {
   std::vector<runtime::Endpoint> endpoints() const;
 
  private:
+  struct Answers;
   class Server;
   const std::shared_ptr<Answers> answers_;        // shared with the servers
   std::vector<std::shared_ptr<Server>> servers_;  // one for each address, shared with its open connections
