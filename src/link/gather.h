@@ -40,6 +40,8 @@ class Gather {
   /// Settles all hits that are not settled yet.
   void settle_rest(const domain::Verdict& verdict);
 
+  bool is_settled() const noexcept { return unsettled_ == 0; }
+
   /// Hands the verdicts that are new to their batches. Answers true once all hits have theirs. The replies must not
   /// call back into this object.
   bool deliver();
