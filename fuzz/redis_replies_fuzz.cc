@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -157,14 +158,14 @@ struct Mint final : store::AddReply {
 class Run {
  public:
   explicit Run(std::string_view input)
-      : choices_(input), pipeline_({.redis = {}, .proxy = choices_.next() % 2 == 1}) {}
+      : choices_(input), settings_{.redis = {}, .proxy = choices_.next() % 2 == 1} {}
 
   void run() {
     connect();
     for (int step = 0; step < 200 && !choices_.ended(); ++step) {
       switch (choices_.next() % 8) {
         case 0:
-          pipeline_.look({});
+          pipeline_->look();
           break;
         case 1:
           mint();
@@ -179,15 +180,14 @@ class Run {
           track();
       }
       if (choices_.next() % 2 == 0 && !exchange()) {
-        pipeline_.lose();
-        require(!pipeline_.is_waiting(), "nothing waits after the end");
+        lose();
         connect();
       }
     }
     if (exchange()) {
-      require(changed_ || !pipeline_.is_waiting(), "each reply is taken");
+      require(changed_ || !pipeline_->is_waiting(), "each reply is taken");
     }
-    pipeline_.lose();
+    lose();
     judge();
   }
 
@@ -197,17 +197,32 @@ class Run {
   void connect() {
     replies_.emplace();
     shifted_ = false;
-    pipeline_.greet({});
+    pipeline_.emplace(settings_, knowledge_);
+    pipeline_->greet();
+  }
+
+  /// As the link does where a connection is lost.
+  void lose() {
+    for (auto& message : messages_) {
+      message.settle_rest(domain::Verdict::perhaps_counted());
+      message.deliver();
+    }
+    messages_.clear();
+    tokens_.clear_and_dispose([](link::Command* token) {
+      token->on_failed(domain::Failure::perhaps_done);
+      delete token;
+    });
   }
 
   void mint() {
     auto& its = *mints_.emplace_back(std::make_unique<Mint>());
-    const RedisPipeline::Token token{id(), domain::Deadline::max(), &its};
-    pipeline_.send({}, {&token, 1}, {});
+    auto& token = *new store::redis::AddToken(id(), domain::Deadline::max(), its);
+    tokens_.push_back(token);
+    pipeline_->send(token);
   }
 
   void track() {
-    std::vector<RedisPipeline::Batch> batches;
+    auto& message = messages_.emplace_back();
     for (std::size_t more = choices_.next() % 3 + 1; more > 0; --more) {
       auto& its = *hits_.emplace_back(std::make_unique<Hits>());
       for (std::size_t hits = choices_.next() % 5 + 1; hits > 0; --hits) {
@@ -217,16 +232,16 @@ class Run {
         ++tracked_[store::redis::redis_key(token) + path];
       }
       its.verdicts.resize(its.batch.size());
-      batches.push_back({&its.batch, &its});
+      message.add(its.batch, its);
     }
-    pipeline_.send(batches, {}, {});
+    pipeline_->send(message);
   }
 
   /// Lets the model execute what was sent, and the pipeline hear the replies. False: the connection is at its end.
   bool exchange() {
-    while (!pipeline_.out().empty()) {
+    while (!pipeline_->out().empty()) {
       store::redis::RedisReplies commands;  // a command is written as a reply is
-      commands.feed(pipeline_.out());
+      commands.feed(pipeline_->out());
       std::string bytes;
       bool goes_on = true;
       while (const auto* command = commands.next()) {
@@ -237,7 +252,7 @@ class Run {
         if (goes_on) goes_on = change(model_.execute(arguments), arguments.at(0) == "EVALSHA", bytes);
       }
       require(!commands.broken(), "what is said are commands");
-      pipeline_.out().clear();
+      pipeline_->out().clear();
       if (!hear(bytes) || !goes_on) return false;
     }
     return true;
@@ -280,11 +295,11 @@ class Run {
       replies_->feed(bytes.substr(0, piece));
       bytes.remove_prefix(std::min(piece, bytes.size()));
       while (const auto* reply = replies_->next()) {
-        if (!pipeline_.take(*reply, {})) return false;
+        if (!pipeline_->take(*reply)) return false;
       }
-      pipeline_.deliver();
-      if (pipeline_.has_looked()) pipeline_.take_look();
-      if (pipeline_.has_trouble()) pipeline_.take_trouble();
+      std::erase_if(messages_, [](link::Gather& message) { return message.deliver(); });
+      if (pipeline_->has_looked()) pipeline_->take_look();
+      if (pipeline_->has_trouble()) pipeline_->take_trouble();
       if (replies_->broken()) return false;
     }
     return true;
@@ -315,7 +330,11 @@ class Run {
 
   Choices choices_;
   Model model_;
-  RedisPipeline pipeline_;
+  const store::redis::RedisSettings settings_;
+  store::redis::RedisKnowledge knowledge_;
+  std::optional<RedisPipeline> pipeline_;  // of this connection
+  std::list<link::Gather> messages_;       // in flight
+  boost::intrusive::list<link::Command, boost::intrusive::constant_time_size<false>> tokens_;  // in flight
   std::optional<store::redis::RedisReplies> replies_;
   std::vector<std::unique_ptr<Hits>> hits_;
   std::vector<std::unique_ptr<Mint>> mints_;

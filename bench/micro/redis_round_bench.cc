@@ -26,9 +26,8 @@ Reply next_reply(redisReader& reader) {
 }
 
 /// Puts the commands for these hits behind `out`.
-void encode(RedisRound& round, const domain::HitBatch& batch, store::TrackReply& reply, std::string& out) {
-  round.add(batch, reply);
-  round.group();
+void encode(RedisRound& round, link::Gather& message, std::string& out) {
+  round.begin(message);
   for (std::uint32_t command = 0; command < round.commands(); ++command) {
     round.append(command, RedisRound::Form::plain, out);
   }
@@ -61,35 +60,25 @@ struct Batches {
   std::size_t at = 0;
 };
 
-/// Lets the pipeline mint all tokens of the hits.
-void make_known(store::redis::RedisPipeline& pipeline, const Batches& batches,
-                store::redis::RedisPipeline::Clock::time_point now) {
-  struct Ignored final : store::AddReply {
-    void on_added(domain::Result<void> /*added*/) override {}
-  } ignored;
-  store::redis::RedisReplies one;
-  one.feed(":1\r\n");
-  const auto* added = one.next();
-  for (const auto& batch : batches.batches) {
-    for (const auto& id : batch.ids()) {
-      const store::redis::RedisPipeline::Token token{id, domain::Deadline::max(), &ignored};
-      pipeline.send({}, {&token, 1}, now);
-      pipeline.take(*added, now);
-      pipeline.out().clear();
-    }
-  }
+/// All tokens of the hits.
+store::redis::RedisKnowledge knowledge_of(const Batches& batches) {
+  store::redis::RedisKnowledge knowledge;
+  for (const auto& batch : batches.batches) knowledge.tokens.insert(batch.ids().begin(), batch.ids().end());
+  return knowledge;
 }
 
 void redis_encode(benchmark::State& state, Workload workload) {
   const auto size = static_cast<std::size_t>(state.range(0));
   Batches batches(workload, size);
   RedisRound round;
+  link::Gather message;
   Counted reply;
   std::string out;
   for (auto _ : state) {
     out.clear();
-    round.clear();
-    encode(round, batches.next(), reply, out);
+    message.clear();
+    message.add(batches.next(), reply);
+    encode(round, message, out);
     benchmark::DoNotOptimize(out.data());
   }
   if (replies_to(out).empty()) state.SkipWithError("no command");
@@ -102,29 +91,31 @@ BENCHMARK_CAPTURE(redis_encode, spread, Workload::spread)->Arg(1)->Arg(64);
 void redis_there_and_back(benchmark::State& state, Workload workload) {
   const auto size = static_cast<std::size_t>(state.range(0));
   Batches batches(workload, size);
-  const auto now = store::redis::RedisPipeline::Clock::now();
-  store::redis::RedisPipeline pipeline(store::redis::RedisSettings{});
-  make_known(pipeline, batches, now);
+  const store::redis::RedisSettings settings;
+  auto knowledge = knowledge_of(batches);
+  store::redis::RedisPipeline pipeline(settings, knowledge);
+  link::Gather message;
   Counted reply;
   std::vector<std::string> replies;
   for (std::size_t i = 0; i < batches.batches.size(); ++i) {
-    const store::redis::RedisPipeline::Batch batch{&batches.next(), &reply};
-    pipeline.send({&batch, 1}, {}, now);
-    replies.push_back(replies_to(pipeline.out()));
-    pipeline.lose();
+    message.clear();
+    message.add(batches.next(), reply);
+    store::redis::RedisPipeline once(settings, knowledge);
+    once.send(message);
+    replies.push_back(replies_to(once.out()));
   }
   store::redis::RedisReplies reader;
   reply.counted = 0;
   std::size_t at = 0;
   bool all = true;
   for (auto _ : state) {
-    const store::redis::RedisPipeline::Batch batch{&batches.next(), &reply};
-    pipeline.send({&batch, 1}, {}, now);
+    message.clear();
+    message.add(batches.next(), reply);
+    pipeline.send(message);
     pipeline.out().clear();
     reader.feed(replies[at]);
-    while (const auto* its = reader.next()) all = pipeline.take(*its, now) && all;
-    pipeline.deliver();
-    all = all && !pipeline.is_waiting();
+    while (const auto* its = reader.next()) all = pipeline.take(*its) && all;
+    all = message.deliver() && all && !pipeline.is_waiting();
     if (++at == replies.size()) at = 0;
   }
   if (!all || reply.counted != static_cast<std::size_t>(state.iterations()) * size) {

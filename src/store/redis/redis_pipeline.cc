@@ -50,99 +50,90 @@ bool is_array_of(bool (*is_such)(const redisReply*), const redisReply& reply) {
 
 }  // namespace
 
-RedisPipeline::RedisPipeline(const RedisSettings& settings) : settings_(settings) {}
+RedisPipeline::RedisPipeline(const RedisSettings& settings, RedisKnowledge& knowledge)
+    : settings_(settings), knowledge_(knowledge) {}
 
-void RedisPipeline::ask(Question question, std::initializer_list<std::string_view> command,
-                        Clock::time_point now) {
+void RedisPipeline::ask(Question question, std::initializer_list<std::string_view> command) {
   append_command(command, out_);
-  due_.push_back({.sent = now, .question = question});
+  due_.push_back({.question = question});
 }
 
-void RedisPipeline::greet(Clock::time_point now) {
-  unfit_.clear();
-  in_doubt_ = false;
+void RedisPipeline::greet() {
   const auto& redis = settings_.redis;
-  if (!redis.password.empty() && redis.user.empty()) ask(Question::log_in, {"AUTH", redis.password}, now);
+  if (!redis.password.empty() && redis.user.empty()) ask(Question::log_in, {"AUTH", redis.password});
   if (!redis.password.empty() && !redis.user.empty()) {
-    ask(Question::log_in, {"AUTH", redis.user, redis.password}, now);
+    ask(Question::log_in, {"AUTH", redis.user, redis.password});
   }
-  if (redis.database != 0) ask(Question::choose, {"SELECT", std::to_string(redis.database)}, now);
+  if (redis.database != 0) ask(Question::choose, {"SELECT", std::to_string(redis.database)});
   const std::string key = redis_key(probe_id);
-  ask(Question::probe_script_text, {"EVAL", track_script, "1", key}, now);
-  probe(now);
-  ask(Question::probe_add, {"EVAL", probe_add_script, "1", key}, now);
-  ask_about_durability(now);
+  ask(Question::probe_script_text, {"EVAL", track_script, "1", key});
+  probe();
+  ask(Question::probe_add, {"EVAL", probe_add_script, "1", key});
+  ask_about_durability();
   questions_due_ = due_.size();
 }
 
-void RedisPipeline::look(Clock::time_point now) {
+void RedisPipeline::look() {
   const std::size_t before = due_.size();
-  if (settings_.proxy) ask(Question::ping, {"PING"}, now);
-  if (!settings_.proxy || std::exchange(in_doubt_, false)) probe(now);
-  ask_about_durability(now);
+  if (settings_.proxy) ask(Question::ping, {"PING"});
+  if (!settings_.proxy || std::exchange(in_doubt_, false)) probe();
+  ask_about_durability();
   questions_due_ = due_.size() - before;
 }
 
 /// What counting does, on keys that are no token's, and without effect.
-void RedisPipeline::probe(Clock::time_point now) {
+void RedisPipeline::probe() {
   const std::string key = redis_key(probe_id);
-  ask(Question::probe_script, {"EVALSHA", track_script_sha1(), "1", key}, now);
-  ask(Question::probe_increment, {"HINCRBY", key, "/", no_increment}, now);
-  ask(Question::probe_exists, {"HEXISTS", redis_key(doubtful_), ""}, now);
+  ask(Question::probe_script, {"EVALSHA", track_script_sha1(), "1", key});
+  ask(Question::probe_increment, {"HINCRBY", key, "/", no_increment});
+  ask(Question::probe_exists, {"HEXISTS", redis_key(knowledge_.doubtful), ""});
 }
 
-void RedisPipeline::ask_about_durability(Clock::time_point now) {
+void RedisPipeline::ask_about_durability() {
   durability_ = {};
   if (settings_.proxy) return;  // it would answer for itself
   RedisDurability::append_questions(out_);
-  due_.insert(due_.end(), RedisDurability::config_questions, Due{.sent = now, .question = Question::config});
-  due_.insert(due_.end(), RedisDurability::info_questions, Due{.sent = now, .question = Question::info});
+  due_.insert(due_.end(), RedisDurability::config_questions, Due{.question = Question::config});
+  due_.insert(due_.end(), RedisDurability::info_questions, Due{.question = Question::info});
 }
 
-void RedisPipeline::send(std::span<const Batch> batches, std::span<const Token> tokens,
-                         Clock::time_point now) {
-  if (!batches.empty()) {
-    if (free_rounds_.empty()) {
-      rounds_.push_back(std::make_unique<RedisRound>(settings_.proxy));
-      free_rounds_.push_back(rounds_.back().get());
-    }
-    RedisRound& round = *free_rounds_.back();
-    free_rounds_.pop_back();
-    for (const auto& [hits, reply] : batches) {
-      if (hits->deadline() < now) {
-        reply->on_one_verdict_for_all(hits->size(), domain::Verdict::not_counted());
-      } else {
-        round.add(*hits, *reply);
-      }
-    }
-    round.group();
-    for (std::uint32_t command = 0; command < round.commands(); ++command) send_command(round, command, now);
-    if (round.commands() == 0) {
-      round.clear();
-      free_rounds_.push_back(&round);
-    }
-  }
-  for (const auto& [id, deadline, reply] : tokens) {
-    if (deadline < now) {
-      reply->on_added(domain::Failure::not_done);
-      continue;
-    }
-    append_command({"HSETNX", redis_key(id), "", std::to_string(std::time(nullptr))}, out_);
-    due_.push_back({.sent = now, .question = Question::add, .add = reply, .id = id});
-  }
+void RedisPipeline::send(link::Gather& message) {
+  RedisRound& round = new_round();
+  round.begin(message);
+  for (std::uint32_t command = 0; command < round.commands(); ++command) send_command(round, command);
 }
 
-void RedisPipeline::send_command(RedisRound& round, std::uint32_t command, Clock::time_point now) {
-  if (!known_.contains(round.token(command))) {
+void RedisPipeline::send_command(RedisRound& round, std::uint32_t command) {
+  if (!knowledge_.tokens.contains(round.token(command))) {
     round.append(command, RedisRound::Form::script, out_);
-    due_.push_back({.sent = now, .question = Question::script, .index = command, .round = &round});
+    due_.push_back({.question = Question::script, .index = command, .round = &round});
     return;
   }
   round.append(command, RedisRound::Form::plain, out_);
-  due_.push_back({.sent = now, .question = Question::exists, .index = command, .round = &round});
+  due_.push_back({.question = Question::exists, .index = command, .round = &round});
   for (auto i = round.first_increment(command); i < round.end_increment(command); ++i) {
-    due_.push_back({.sent = now, .question = Question::increment, .index = i, .round = &round});
+    due_.push_back({.question = Question::increment, .index = i, .round = &round});
   }
+}
+
+void RedisPipeline::send(AddToken& token) {
+  append_command({"HSETNX", redis_key(token.id), "", std::to_string(std::time(nullptr))}, out_);
+  due_.push_back({.question = Question::add, .token = &token});
+}
+
+RedisRound& RedisPipeline::new_round() {
+  if (free_rounds_.empty()) {
+    rounds_.push_back(std::make_unique<RedisRound>(settings_.proxy));
+    return *rounds_.back();
+  }
+  RedisRound& round = *free_rounds_.back();
+  free_rounds_.pop_back();
+  return round;
+}
+
+/// Each entry of due_ that refers to a round has hits that are not settled, or one that has follows it.
+void RedisPipeline::recycle_if_settled(RedisRound& round) {
+  if (round.is_settled()) free_rounds_.push_back(&round);
 }
 
 /// By its type and shape alone.
@@ -183,21 +174,21 @@ bool RedisPipeline::can_reply(const Due& due, const redisReply& reply) {
   return false;
 }
 
-bool RedisPipeline::take(const redisReply& reply, Clock::time_point now) {
+bool RedisPipeline::take(const redisReply& reply) {
   if (due_.empty() || !can_reply(due_.front(), reply)) return false;
   const Due due = due_.front();
   due_.pop_front();
   switch (due.question) {
     case Question::increment:
       if (!due.round->take_count(due.index, reply)) meet(due.round->token_of_increment(due.index), reply);
-      touch(due.round);
+      recycle_if_settled(*due.round);
       break;
     case Question::exists:
-      take_exists(due, reply, now);
+      take_exists(due, reply);
       break;
     case Question::script:
     case Question::script_text:
-      take_script(due, reply, now);
+      take_script(due, reply);
       break;
     case Question::add:
       take_add(due, reply);
@@ -216,22 +207,22 @@ bool RedisPipeline::take(const redisReply& reply, Clock::time_point now) {
 }
 
 /// The commands behind it say an error about the key again.
-void RedisPipeline::take_exists(const Due& due, const redisReply& reply, Clock::time_point now) {
+void RedisPipeline::take_exists(const Due& due, const redisReply& reply) {
   const auto& id = due.round->token(due.index);
   if (reply.type == REDIS_REPLY_ERROR) return meet(id, reply);
   if (reply.integer == 1) return;
   // A token that was known is gone, since somebody emptied this Redis. What follows writes a hash that is nobody's.
   due.round->take_no_token(due.index);
-  known_.erase(id);
+  knowledge_.tokens.erase(id);
   append_command({"EVAL", tidy_script, "1", redis_key(id)}, out_);
-  due_.push_back({.sent = now, .question = Question::tidy_up});
+  due_.push_back({.question = Question::tidy_up});
 }
 
-void RedisPipeline::take_script(const Due& due, const redisReply& reply, Clock::time_point now) {
+void RedisPipeline::take_script(const Due& due, const redisReply& reply) {
   RedisRound& round = *due.round;
   if (reply.type == REDIS_REPLY_ERROR && is_no_script(text_of(reply))) {  // somebody emptied the script cache
     round.append(due.index, RedisRound::Form::script_text, out_);
-    due_.push_back({.sent = now, .question = Question::script_text, .index = due.index, .round = &round});
+    due_.push_back({.question = Question::script_text, .index = due.index, .round = &round});
     return;
   }
   const auto& id = round.token(due.index);
@@ -245,17 +236,18 @@ void RedisPipeline::take_script(const Due& due, const redisReply& reply, Clock::
     know(id);
     if (const auto* no_count = round.take_counts(due.index, reply)) meet(id, *no_count);
   }
-  touch(&round);
+  recycle_if_settled(round);
 }
 
 void RedisPipeline::take_add(const Due& due, const redisReply& reply) {
+  const std::unique_ptr<AddToken> token(due.token);
   if (reply.type == REDIS_REPLY_INTEGER) {
-    know(due.id);
-    return due.add->on_added({});
+    know(token->id);
+    return token->reply.on_added({});
   }
-  meet(due.id, reply);
-  due.add->on_added(is_not_executed(text_of(reply), settings_.proxy) ? domain::Failure::not_done
-                                                                     : domain::Failure::perhaps_done);
+  meet(token->id, reply);
+  token->on_failed(is_not_executed(text_of(reply), settings_.proxy) ? domain::Failure::not_done
+                                                                    : domain::Failure::perhaps_done);
 }
 
 /// A reply to a part of a greeting or a look.
@@ -286,12 +278,9 @@ void RedisPipeline::take_question(Question question, const redisReply& reply) {
 }
 
 void RedisPipeline::know(const domain::TokenId& id) {
-  if (known_.size() >= known_tokens_max) known_.clear();
-  known_.insert(id);
-}
-
-void RedisPipeline::touch(RedisRound* round) {
-  if (touched_.empty() || touched_.back() != round) touched_.push_back(round);
+  auto& tokens = knowledge_.tokens;
+  if (tokens.size() >= known_tokens_max) tokens.clear();
+  tokens.insert(id);
 }
 
 /// What went wrong with a command on this token's key.
@@ -304,48 +293,12 @@ void RedisPipeline::meet(const domain::TokenId& id, const redisReply& reply) {
   if (is_unfit(error)) {
     if (!settings_.proxy) {
       if (unfit_.empty()) unfit_ = explain(error, settings_);
-      doubtful_ = id;
+      knowledge_.doubtful = id;
       return;
     }
     in_doubt_ = true;  // behind a proxy there may be others that are fit
   }
   trouble_ = {redis_key(id), printable(error), !is_not_executed(error, settings_.proxy)};
-}
-
-void RedisPipeline::deliver() {
-  std::sort(touched_.begin(), touched_.end());
-  touched_.erase(std::unique(touched_.begin(), touched_.end()), touched_.end());
-  for (RedisRound* round : touched_) {
-    if (!round->deliver()) continue;
-    round->clear();
-    free_rounds_.push_back(round);
-  }
-  touched_.clear();
-}
-
-void RedisPipeline::lose() {
-  for (const auto& due : std::exchange(due_, {})) {
-    switch (due.question) {
-      case Question::increment:
-        due.round->settle_increment(due.index, domain::Verdict::perhaps_counted());
-        touch(due.round);
-        break;
-      case Question::script:
-      case Question::script_text:
-        due.round->settle_command(due.index, domain::Verdict::perhaps_counted());
-        touch(due.round);
-        break;
-      case Question::add:
-        due.add->on_added(domain::Failure::perhaps_done);
-        break;
-      default:
-        break;
-    }
-  }
-  deliver();
-  out_.clear();
-  questions_due_ = 0;
-  look_done_ = false;
 }
 
 RedisDurability RedisPipeline::take_look() {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "domain/failure.h"
+#include "link/link_core.h"
 #include "store/redis/redis_durability.h"
 #include "store/redis/redis_round.h"
 #include "store/redis/redis_settings.h"
@@ -21,27 +22,33 @@ namespace tracker::store::redis {
 extern const domain::TokenId probe_id;
 extern const domain::TokenId far_probe_id;
 
-/// What is said to one Redis and what it replies, without the socket: commands out, replies in, verdicts out. Not
-/// synchronised. Invariants:
+/// What tracker knows of one Redis beyond a connection.
+struct RedisKnowledge {
+  boost::unordered_flat_set<domain::TokenId, domain::TokenIdHash> tokens;  // some of those that there are
+  domain::TokenId doubtful =
+      far_probe_id;  // whose key is looked at, too: the last one that Redis was unfit for
+};
+
+/// A token to be added.
+class AddToken final : public link::Command {
+ public:
+  AddToken(const domain::TokenId& its_id, domain::Deadline deadline, AddReply& its_reply)
+      : Command(deadline), id(its_id), reply(its_reply) {}
+  void on_failed(domain::Failure failure) override { reply.on_added(failure); }
+
+  const domain::TokenId id;
+  AddReply& reply;
+};
+
+/// What is said on one connection to Redis and what it replies, without the socket: commands out, replies in, verdicts
+/// out. What is in flight when the connection is lost is not settled here. Not synchronised. Invariants:
 /// 1. Replies come in the order of the commands, so due_ is a queue with one entry for each reply that is to come.
-/// 2. Each hit and each mint hangs on exactly one entry of due_ until it has its verdict. An entry is taken out by
-///    the one reply that it waited for, or by lose(). Only NOSCRIPT, and only for EVALSHA, puts it in again: as EVAL,
-///    which has no NOSCRIPT.
+/// 2. Each hit and each token to be added hangs on exactly one entry of due_ until it is settled. An entry is taken out
+///    by the one reply that it waited for. Only NOSCRIPT, and only for EVALSHA, puts it in again: as EVAL, which has no
+///    NOSCRIPT.
 /// 3. A reply that cannot be one to the command it stands for is taken by no entry, and no reply behind it is.
 class RedisPipeline {
  public:
-  using Clock = std::chrono::steady_clock;
-
-  struct Batch {
-    const domain::HitBatch* hits;
-    TrackReply* reply;
-  };
-  struct Token {
-    domain::TokenId id;
-    domain::Deadline deadline;
-    AddReply* reply;
-  };
-
   /// What went wrong with a command on this key alone.
   struct Trouble {
     std::string key;
@@ -49,37 +56,32 @@ class RedisPipeline {
     bool perhaps_counted = false;
   };
 
-  explicit RedisPipeline(const RedisSettings& settings);
+  /// Both outlive it.
+  RedisPipeline(const RedisSettings& settings, RedisKnowledge& knowledge);
 
   /// What is to be written, in order; its owner takes away what it has written.
   std::string& out() noexcept { return out_; }
 
   /// Begins a connection: logs in, chooses the database, does once what counting does, on a key of tracker's own
   /// that is gone afterwards, and asks what this Redis may lose.
-  void greet(Clock::time_point now);
+  void greet();
 
   /// Sees whether Redis still replies and would still count, and asks again what it may lose. Changes nothing
   /// there. A proxy is only seen to reply, unless a command was refused as unfit since the last time.
-  void look(Clock::time_point now);
+  void look();
 
-  /// Sends hits and tokens; those whose deadline has passed are refused.
-  void send(std::span<const Batch> batches, std::span<const Token> tokens, Clock::time_point now);
+  void send(link::Gather& message);
+  void send(AddToken& token);
 
-  /// Takes the next reply. False: it cannot be one; call lose(), and end the connection. Verdicts wait for deliver().
-  bool take(const redisReply& reply, Clock::time_point now);
-  void deliver();
-
-  /// The connection is gone: what is still due is perhaps counted. Tells that at once, and forgets what was to be
-  /// written.
-  void lose();
+  /// Takes the next reply: settles hits, and answers and deletes the command that it is about. False: it cannot be one;
+  /// then end the connection.
+  bool take(const redisReply& reply);
 
   /// Replies are to come.
   bool is_waiting() const noexcept { return !due_.empty(); }
-  /// Since when for the next one; while is_waiting().
-  Clock::time_point waiting_since() const { return due_.front().sent; }
 
   /// Why this Redis cannot count, and what to do about it; empty: it can, as far as is known. Nothing more should be
-  /// sent on this connection, but what is due still comes.
+  /// sent on this connection, but the replies that are due still come.
   const std::string& unfit() const noexcept { return unfit_; }
 
   /// All of the last greeting or look is answered, and take_look() was not called since. It says what this Redis may
@@ -112,38 +114,33 @@ class RedisPipeline {
     ping,
   };
   struct Due {
-    Clock::time_point sent;
     Question question;
     std::uint32_t index = 0;      // of the command or the increment
     RedisRound* round = nullptr;  // of the first four
-    AddReply* add = nullptr;      // of `add`
-    domain::TokenId id = {};      // of `add`
+    AddToken* token = nullptr;    // of `add`
   };
 
   static bool can_reply(const Due& due, const redisReply& reply);
-  void take_exists(const Due& due, const redisReply& reply, Clock::time_point now);
-  void take_script(const Due& due, const redisReply& reply, Clock::time_point now);
+  void take_exists(const Due& due, const redisReply& reply);
+  void take_script(const Due& due, const redisReply& reply);
   void take_add(const Due& due, const redisReply& reply);
   void take_question(Question question, const redisReply& reply);
-  void send_command(RedisRound& round, std::uint32_t command, Clock::time_point now);
-  void ask(Question question, std::initializer_list<std::string_view> command, Clock::time_point now);
-  void ask_about_durability(Clock::time_point now);
-  void probe(Clock::time_point now);
+  void send_command(RedisRound& round, std::uint32_t command);
+  void ask(Question question, std::initializer_list<std::string_view> command);
+  void ask_about_durability();
+  void probe();
   void know(const domain::TokenId& id);
-  void touch(RedisRound* round);
+  RedisRound& new_round();
+  void recycle_if_settled(RedisRound& round);
   void meet(const domain::TokenId& id, const redisReply& reply);
 
-  const RedisSettings settings_;
+  const RedisSettings& settings_;
+  RedisKnowledge& knowledge_;
   std::string out_;
   std::deque<Due> due_;
   std::vector<std::unique_ptr<RedisRound>> rounds_;  // all there are
   std::vector<RedisRound*> free_rounds_;
-  std::vector<RedisRound*> touched_;  // with verdicts that were not delivered yet
-  boost::unordered_flat_set<domain::TokenId, domain::TokenIdHash>
-      known_;  // of the tokens that there were, some
   std::string unfit_;
-  domain::TokenId doubtful_ =
-      far_probe_id;                // whose key is looked at, too: the last one that Redis was unfit for
   bool in_doubt_ = false;          // the proxy refused something that may concern all
   std::size_t questions_due_ = 0;  // of a greeting or a look
   bool look_done_ = false;

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <boost/intrusive/list.hpp>
+#include <deque>
+
 #include "store/redis/redis_replies.h"
 
 namespace tracker::store::redis {
@@ -37,18 +40,24 @@ class RedisPipelineTest : public testing::Test {
  protected:
   // A pipeline that has greeted, and knows `known_`.
   RedisPipelineTest() : RedisPipelineTest(RedisSettings{}) {}
-  explicit RedisPipelineTest(const RedisSettings& settings) : pipeline_(settings) {
-    pipeline_.greet(now_);
+  explicit RedisPipelineTest(const RedisSettings& settings) : settings_(settings) {
+    connect();
     EXPECT_TRUE(take(settings.proxy ? greeting : greeting + durability));
-    EXPECT_FALSE(pipeline_.is_waiting());
-    EXPECT_TRUE(pipeline_.has_looked());
-    pipeline_.take_look();
-    EXPECT_EQ(pipeline_.unfit(), "");
+    EXPECT_FALSE(pipeline_->is_waiting());
+    EXPECT_TRUE(pipeline_->has_looked());
+    pipeline_->take_look();
+    EXPECT_EQ(pipeline_->unfit(), "");
     add(known_);
     EXPECT_TRUE(take(":1\r\n"));
     EXPECT_THAT(added_.outcomes, ElementsAre(std::nullopt));
     added_.outcomes.clear();
-    pipeline_.out().clear();
+    pipeline_->out().clear();
+  }
+
+  // A new connection to the same Redis, which begins to greet.
+  void connect() {
+    pipeline_.emplace(settings_, knowledge_);
+    pipeline_->greet();
   }
 
   // Takes the replies in these bytes, all of which must be there. False: one of them could be none.
@@ -56,23 +65,39 @@ class RedisPipelineTest : public testing::Test {
     RedisReplies replies;
     replies.feed(bytes);
     while (const redisReply* reply = replies.next()) {
-      if (!pipeline_.take(*reply, now_)) return false;
+      if (!pipeline_->take(*reply)) return false;
     }
-    pipeline_.deliver();
+    for (auto& message : messages_) message.deliver();
     return !replies.broken();
   }
 
   void track(const domain::HitBatch& hits, Verdicts& verdicts) {
-    const RedisPipeline::Batch batch{&hits, &verdicts};
-    pipeline_.send({&batch, 1}, {}, now_);
+    auto& message = messages_.emplace_back();
+    message.add(hits, verdicts);
+    pipeline_->send(message);
   }
 
   void add(const domain::TokenId& id) {
-    const RedisPipeline::Token token{id, domain::Deadline::max(), &added_};
-    pipeline_.send({}, {&token, 1}, now_);
+    auto& token = *new AddToken(id, domain::Deadline::max(), added_);
+    tokens_.push_back(token);
+    pipeline_->send(token);
   }
 
-  // Sends one hit for each path, takes the replies, and loses the connection.
+  // As the link does where a connection is lost.
+  void lose() {
+    for (auto& message : messages_) {
+      message.settle_rest(Verdict::perhaps_counted());
+      message.deliver();
+    }
+    messages_.clear();
+    tokens_.clear_and_dispose([](link::Command* token) {
+      token->on_failed(domain::Failure::perhaps_done);
+      delete token;
+    });
+    pipeline_.emplace(settings_, knowledge_);
+  }
+
+  // Sends one hit for each path, takes the replies, and loses the connection unless it got them all.
   std::vector<std::optional<Verdict>> verdicts_after(const domain::TokenId& id,
                                                      const std::vector<std::string>& paths,
                                                      const std::string& replies) {
@@ -81,7 +106,9 @@ class RedisPipelineTest : public testing::Test {
     Verdicts verdicts(hits.size());
     track(hits, verdicts);
     makes_sense_ = take(replies);
-    pipeline_.lose();
+    unfit_ = pipeline_->unfit();
+    trouble_ = pipeline_->has_trouble() ? std::optional(pipeline_->take_trouble()) : std::nullopt;
+    if (!makes_sense_ || pipeline_->is_waiting()) lose();
     return verdicts.all;
   }
 
@@ -90,17 +117,24 @@ class RedisPipelineTest : public testing::Test {
   static inline const std::string durability = "*0\r\n*0\r\n*0\r\n$0\r\n\r\n$0\r\n\r\n";
   static inline const std::string no_script = "-NOSCRIPT No matching script. Please use EVAL.\r\n";
 
-  const RedisPipeline::Clock::time_point now_{std::chrono::seconds(1'000)};
+  const RedisSettings settings_;
+  RedisKnowledge knowledge_;
   const domain::TokenId known_{{1}};
   const domain::TokenId other_{{2}};
   Added added_;
-  RedisPipeline pipeline_;
+  std::optional<RedisPipeline> pipeline_;
+  std::deque<link::Gather> messages_;
+  boost::intrusive::list<link::Command, boost::intrusive::constant_time_size<false>> tokens_;
+  // Of verdicts_after().
   bool makes_sense_ = false;
+  std::string unfit_;
+  std::optional<RedisPipeline::Trouble> trouble_;
 };
 
 TEST_F(RedisPipelineTest, GreetsByDoingWhatCountingDoes) {
-  RedisPipeline pipeline(RedisSettings{.redis = parse_redis_address("redis://u:p@h/3")});
-  pipeline.greet(now_);
+  const RedisSettings settings{.redis = parse_redis_address("redis://u:p@h/3")};
+  RedisPipeline pipeline(settings, knowledge_);
+  pipeline.greet();
   const std::string key = redis_key(probe_id);
   std::string expected;
   append_command({"AUTH", "u", "p"}, expected);
@@ -126,7 +160,7 @@ TEST_F(RedisPipelineTest, WhatIsLostIsPerhapsCounted) {
               ElementsAre(Verdict::counted(1), Verdict::perhaps_counted()));
   EXPECT_THAT(verdicts_after(other_, {"/a"}, ""), ElementsAre(Verdict::perhaps_counted()));
   add(other_);
-  pipeline_.lose();
+  lose();
   EXPECT_THAT(added_.outcomes, ElementsAre(std::nullopt, domain::Failure::perhaps_done));
 }
 
@@ -142,7 +176,7 @@ TEST_F(RedisPipelineTest, NoScriptMeansSomethingForEvalshaAlone) {
   EXPECT_FALSE(makes_sense_);
   add(other_);
   EXPECT_FALSE(take(no_script));
-  pipeline_.lose();
+  lose();
   EXPECT_THAT(added_.outcomes, ElementsAre(domain::Failure::perhaps_done));
 }
 
@@ -152,13 +186,13 @@ TEST_F(RedisPipelineTest, NoScriptSendsTheCommandAgainOnce) {
   hits.push(other_, "/b");
   Verdicts verdicts(hits.size());
   track(hits, verdicts);
-  pipeline_.out().clear();
+  pipeline_->out().clear();
   EXPECT_TRUE(take(no_script));
   std::string expected;
   append_command({"EVAL", track_script, "1", redis_key(other_), "/a", "1", "/b", "1"}, expected);
-  EXPECT_EQ(pipeline_.out(), expected);
+  EXPECT_EQ(pipeline_->out(), expected);
   EXPECT_FALSE(take(no_script));
-  pipeline_.lose();
+  lose();
   EXPECT_EQ(verdicts.all, (Expected{Verdict::perhaps_counted(), Verdict::perhaps_counted()}));
 }
 
@@ -198,38 +232,36 @@ TEST_F(RedisPipelineTest, ATokenThatIsGoneIsTidiedUpOnce) {
   hits.push(known_, "/b");
   Verdicts verdicts(hits.size());
   track(hits, verdicts);
-  pipeline_.out().clear();
+  pipeline_->out().clear();
   EXPECT_TRUE(take(":0\r\n:1\r\n:1\r\n"));
   EXPECT_EQ(verdicts.all, (Expected{Verdict::unknown_token(), Verdict::unknown_token()}));
   std::string expected;
   append_command({"EVAL", tidy_script, "1", redis_key(known_)}, expected);
-  EXPECT_EQ(pipeline_.out(), expected);
+  EXPECT_EQ(pipeline_->out(), expected);
   EXPECT_TRUE(take("*0\r\n"));
-  EXPECT_FALSE(pipeline_.is_waiting());
+  EXPECT_FALSE(pipeline_->is_waiting());
 }
 
 TEST_F(RedisPipelineTest, AnErrorOfAKeyFailsItsOwnHits) {
   EXPECT_THAT(verdicts_after(known_, {"/a", "/b"}, ":1\r\n-ERR hash value is not an integer\r\n:5\r\n"),
               ElementsAre(Verdict::not_counted(), Verdict::counted(5)));
-  EXPECT_EQ(pipeline_.unfit(), "");
-  ASSERT_TRUE(pipeline_.has_trouble());
-  const auto trouble = pipeline_.take_trouble();
-  EXPECT_EQ(trouble.key, redis_key(known_));
-  EXPECT_EQ(trouble.error, "ERR hash value is not an integer");
-  EXPECT_FALSE(trouble.perhaps_counted);
-  EXPECT_FALSE(pipeline_.has_trouble());
+  EXPECT_EQ(unfit_, "");
+  ASSERT_TRUE(trouble_.has_value());
+  EXPECT_EQ(trouble_->key, redis_key(known_));
+  EXPECT_EQ(trouble_->error, "ERR hash value is not an integer");
+  EXPECT_FALSE(trouble_->perhaps_counted);
 }
 
 TEST_F(RedisPipelineTest, AnErrorOfAllMakesItUnfitAndItsKeyIsLookedAtNext) {
   EXPECT_THAT(verdicts_after(known_, {"/a"}, ":1\r\n-MOVED 1 127.0.0.1:1\r\n"),
               ElementsAre(Verdict::not_counted()));
-  EXPECT_THAT(pipeline_.unfit(), HasSubstr("this is a node of a Redis Cluster"));
-  EXPECT_FALSE(pipeline_.has_trouble());
-  pipeline_.greet(now_);
-  EXPECT_EQ(pipeline_.unfit(), "");
+  EXPECT_THAT(unfit_, HasSubstr("this is a node of a Redis Cluster"));
+  EXPECT_FALSE(trouble_.has_value());
+  connect();
+  EXPECT_EQ(pipeline_->unfit(), "");
   std::string expected;
   append_command({"HEXISTS", redis_key(known_), ""}, expected);
-  EXPECT_THAT(pipeline_.out(), HasSubstr(expected));
+  EXPECT_THAT(pipeline_->out(), HasSubstr(expected));
 }
 
 // Each of what it probes, refused alone.
@@ -238,25 +270,25 @@ TEST_F(RedisPipelineTest, AGreetingThatIsRefusedInPartIsUnfit) {
   const std::string replies[] = {"$-1\r\n", "$-1\r\n", "-ERR value is not an integer or out of range\r\n",
                                  ":0\r\n", "*0\r\n"};
   for (std::size_t refused = 0; refused < std::size(replies); ++refused) {
-    pipeline_.greet(now_);
+    connect();
     std::string all;
     for (std::size_t i = 0; i < std::size(replies); ++i) all += i == refused ? denied : replies[i];
     EXPECT_TRUE(take(all + durability));
-    EXPECT_THAT(pipeline_.unfit(), HasSubstr("ACL SETUSER default")) << refused;
-    pipeline_.lose();
+    EXPECT_THAT(pipeline_->unfit(), HasSubstr("ACL SETUSER default")) << refused;
+    lose();
   }
 }
 
 TEST_F(RedisPipelineTest, ALookProbesWithoutEffect) {
-  pipeline_.look(now_);
+  pipeline_->look();
   EXPECT_TRUE(take("$-1\r\n-ERR value is not an integer or out of range\r\n:0\r\n" + durability));
-  EXPECT_TRUE(pipeline_.has_looked());
-  pipeline_.take_look();
-  EXPECT_FALSE(pipeline_.has_looked());
-  EXPECT_EQ(pipeline_.unfit(), "");
-  pipeline_.look(now_);
+  EXPECT_TRUE(pipeline_->has_looked());
+  pipeline_->take_look();
+  EXPECT_FALSE(pipeline_->has_looked());
+  EXPECT_EQ(pipeline_->unfit(), "");
+  pipeline_->look();
   EXPECT_TRUE(take("$-1\r\n-READONLY no\r\n:0\r\n" + durability));
-  EXPECT_THAT(pipeline_.unfit(), HasSubstr("READONLY"));
+  EXPECT_THAT(pipeline_->unfit(), HasSubstr("READONLY"));
 }
 
 class RedisProxyPipelineTest : public RedisPipelineTest {
@@ -265,18 +297,18 @@ class RedisProxyPipelineTest : public RedisPipelineTest {
 };
 
 TEST_F(RedisProxyPipelineTest, AnErrorFailsItsOwnHitsAndTheNextLookSeesWhetherAllAreConcerned) {
-  pipeline_.look(now_);
-  EXPECT_EQ(pipeline_.out(), "*1\r\n$4\r\nPING\r\n");
+  pipeline_->look();
+  EXPECT_EQ(pipeline_->out(), "*1\r\n$4\r\nPING\r\n");
   EXPECT_TRUE(take("+PONG\r\n"));
   EXPECT_THAT(
       verdicts_after(known_, {"/a", "/b"}, ":1\r\n-MOVED 1 127.0.0.1:1\r\n-ERR Connection timed out\r\n"),
       ElementsAre(Verdict::not_counted(), Verdict::perhaps_counted()));
-  EXPECT_EQ(pipeline_.unfit(), "");
-  ASSERT_TRUE(pipeline_.has_trouble());
-  EXPECT_EQ(pipeline_.take_trouble().key, redis_key(known_));
-  pipeline_.look(now_);
+  EXPECT_EQ(unfit_, "");
+  ASSERT_TRUE(trouble_.has_value());
+  EXPECT_EQ(trouble_->key, redis_key(known_));
+  pipeline_->look();
   EXPECT_TRUE(take("+PONG\r\n$-1\r\n-MOVED 1 127.0.0.1:1\r\n:0\r\n"));
-  EXPECT_THAT(pipeline_.unfit(), HasSubstr("MOVED"));
+  EXPECT_THAT(pipeline_->unfit(), HasSubstr("MOVED"));
 }
 
 }  // namespace

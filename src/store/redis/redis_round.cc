@@ -90,9 +90,13 @@ void append_command(std::initializer_list<std::string_view> arguments, std::stri
   for (const auto& argument : arguments) append_bulk(argument, out);
 }
 
-void RedisRound::group() {
-  for (std::uint32_t batch = 0; batch < gather_.batches(); ++batch) {
-    const auto size = static_cast<std::uint32_t>(gather_.batch(batch).size());
+void RedisRound::begin(link::Gather& message) {
+  message_ = &message;
+  hits_.clear();
+  increments_.clear();
+  commands_.clear();
+  for (std::uint32_t batch = 0; batch < message.batches(); ++batch) {
+    const auto size = static_cast<std::uint32_t>(message.batch(batch).size());
     for (std::uint32_t hit = 0; hit < size; ++hit) hits_.push_back({batch, hit});
   }
   std::sort(hits_.begin(), hits_.end(), [this](const Hit& a, const Hit& b) {
@@ -183,13 +187,6 @@ void RedisRound::settle_increment(std::uint32_t increment, const domain::Verdict
 
 void RedisRound::settle_command(std::uint32_t command, const domain::Verdict& verdict) {
   for (auto i = commands_[command].begin; i < commands_[command].end; ++i) settle_increment(i, verdict);
-}
-
-void RedisRound::clear() {
-  gather_.clear();
-  hits_.clear();
-  increments_.clear();
-  commands_.clear();
 }
 
 }  // namespace tracker::store::redis

@@ -35,21 +35,20 @@ void append_command(std::initializer_list<std::string_view> arguments, std::stri
 /// What a reply of text, such as an error, says. Valid as long as the reply.
 std::string_view text_of(const redisReply& reply);
 
-/// All the hits that wait when the connection can send: one command for each token, equal hits merged into one
-/// increment and its result shared out in order. Pure: bytes out, replies in. Used again after clear().
-/// Belongs to the connection's thread.
+/// A message of hits as Redis is asked: one command for each token, equal hits merged into one increment and its result
+/// shared out in order. Pure: bytes out, replies in, verdicts into the message. Used again. Belongs to the connection's
+/// thread.
 class RedisRound {
  public:
   /// `proxy`: errors may be those of a proxy before Redis.
   explicit RedisRound(bool proxy = false) : proxy_(proxy) {}
 
-  /// Before group(). Valid until the last verdict.
-  void add(const domain::HitBatch& hits, TrackReply& reply) { gather_.add(hits, reply); }
+  /// Begins with the hits of a message, which stays valid until it is settled.
+  void begin(link::Gather& message);
 
-  /// Groups what was added; call once.
-  void group();
+  bool is_settled() const noexcept { return message_->is_settled(); }
 
-  /// After group(): the commands, by their indices.
+  /// The commands, by their indices.
   std::uint32_t commands() const noexcept { return static_cast<std::uint32_t>(commands_.size()); }
   const domain::TokenId& token(std::uint32_t command) const { return commands_[command].token; }
   /// The increments of a command, one for each path, by their indices in the round: from the first up to the end.
@@ -85,12 +84,6 @@ class RedisRound {
   /// What an error says of the hits that it was replied to.
   domain::Verdict verdict_of(const redisReply& error) const;
 
-  /// Hands the verdicts that were taken since the last time to their batches. Answers true if all have
-  /// theirs.
-  bool deliver() { return gather_.deliver(); }
-
-  void clear();
-
  private:
   struct Hit {
     std::uint32_t batch;
@@ -111,12 +104,14 @@ class RedisRound {
     bool met_no_token = false;
   };
 
-  const domain::TokenId& id(const Hit& hit) const { return gather_.batch(hit.batch).id(hit.hit); }
-  std::string_view path(const Hit& hit) const { return gather_.batch(hit.batch).path(hit.hit); }
-  void settle(const Hit& hit, const domain::Verdict& verdict) { gather_.settle(hit.batch, hit.hit, verdict); }
+  const domain::TokenId& id(const Hit& hit) const { return message_->batch(hit.batch).id(hit.hit); }
+  std::string_view path(const Hit& hit) const { return message_->batch(hit.batch).path(hit.hit); }
+  void settle(const Hit& hit, const domain::Verdict& verdict) {
+    message_->settle(hit.batch, hit.hit, verdict);
+  }
 
   const bool proxy_;
-  link::Gather gather_;
+  link::Gather* message_ = nullptr;
   std::vector<Hit> hits_;  // grouped by token and path, in order within them
   std::vector<Increment> increments_;
   std::vector<Command> commands_;

@@ -38,6 +38,7 @@ class RedisRoundTest : public testing::Test {
  protected:
   const domain::TokenId low_{{1}};
   const domain::TokenId high_{{2}};
+  link::Gather message_;
   RedisRound round_;
 };
 
@@ -57,9 +58,9 @@ TEST_F(RedisRoundTest, OneCommandForEachTokenAndOneIncrementForEachPath) {
   second.push(high_, "/b");
   Verdicts first_verdicts(first.size());
   Verdicts second_verdicts(second.size());
-  round_.add(first, first_verdicts);
-  round_.add(second, second_verdicts);
-  round_.group();
+  message_.add(first, first_verdicts);
+  message_.add(second, second_verdicts);
+  round_.begin(message_);
   ASSERT_EQ(round_.commands(), 2U);
 
   std::string out;
@@ -71,13 +72,13 @@ TEST_F(RedisRoundTest, OneCommandForEachTokenAndOneIncrementForEachPath) {
   EXPECT_EQ(out, expected);
 
   EXPECT_EQ(round_.take_counts(1, *reply_of("*2\r\n:7\r\n:12\r\n")), nullptr);
-  EXPECT_FALSE(round_.deliver()) << "one token's hits are still under way";
+  EXPECT_FALSE(message_.deliver()) << "one token's hits are still under way";
   EXPECT_EQ(first_verdicts.all,
             (Expected{Verdict::counted(10), std::nullopt, Verdict::counted(7), Verdict::counted(11)}));
   EXPECT_EQ(second_verdicts.all, Expected{Verdict::counted(12)});
 
   round_.settle_command(0, Verdict::unknown_token());
-  EXPECT_TRUE(round_.deliver());
+  EXPECT_TRUE(message_.deliver());
   EXPECT_EQ(first_verdicts.all[1], Verdict::unknown_token());
 }
 
@@ -87,8 +88,8 @@ TEST_F(RedisRoundTest, KnownTokensNeedNoScript) {
   hits.push(low_, "/a");
   hits.push(low_, "/b");
   Verdicts verdicts(hits.size());
-  round_.add(hits, verdicts);
-  round_.group();
+  message_.add(hits, verdicts);
+  round_.begin(message_);
   std::string out;
   round_.append(0, RedisRound::Form::plain, out);
   std::string expected;
@@ -99,9 +100,9 @@ TEST_F(RedisRoundTest, KnownTokensNeedNoScript) {
   EXPECT_EQ(round_.end_increment(0) - round_.first_increment(0), 2U);
 
   EXPECT_FALSE(round_.take_count(0, *reply_of("-OOM no\r\n")));
-  EXPECT_FALSE(round_.deliver());
+  EXPECT_FALSE(message_.deliver());
   EXPECT_TRUE(round_.take_count(1, *reply_of(":7\r\n")));
-  EXPECT_TRUE(round_.deliver());
+  EXPECT_TRUE(message_.deliver());
   EXPECT_EQ(verdicts.all, (Expected{Verdict::counted(6), Verdict::not_counted(), Verdict::counted(7)}));
 }
 
@@ -111,15 +112,15 @@ TEST_F(RedisRoundTest, AHitThatHasItsVerdictGetsNoOther) {
   hits.push(low_, "/a");
   hits.push(low_, "/b");
   Verdicts verdicts(hits.size());
-  round_.add(hits, verdicts);
-  round_.group();
+  message_.add(hits, verdicts);
+  round_.begin(message_);
   EXPECT_TRUE(round_.take_count(0, *reply_of(":2\r\n")));
   EXPECT_TRUE(round_.take_count(0, *reply_of(":4\r\n")));
   round_.settle_increment(0, Verdict::not_counted());
-  EXPECT_FALSE(round_.deliver());
+  EXPECT_FALSE(message_.deliver());
   EXPECT_EQ(round_.take_counts(0, *reply_of("*2\r\n:9\r\n:3\r\n")), nullptr);
   round_.settle_command(0, Verdict::perhaps_counted());
-  EXPECT_TRUE(round_.deliver());
+  EXPECT_TRUE(message_.deliver());
   EXPECT_EQ(verdicts.all, (Expected{Verdict::counted(1), Verdict::counted(2), Verdict::counted(3)}));
 }
 
@@ -137,11 +138,12 @@ TEST_F(RedisRoundTest, ACountThatIsLessThanWasAddedIsNoAnswer) {
     hits.push(low_, "/a");
     hits.push(low_, "/a");
     Verdicts verdicts(hits.size());
-    round.add(hits, verdicts);
-    round.group();
+    link::Gather message;
+    message.add(hits, verdicts);
+    round.begin(message);
     const auto its = reply_of(reply);
     EXPECT_EQ(round.take_count(0, *its), is_count);
-    EXPECT_TRUE(round.deliver());
+    EXPECT_TRUE(message.deliver());
     EXPECT_EQ(verdicts.all,
               is_count ? (Expected{Verdict::counted(its->integer - 1), Verdict::counted(its->integer)})
                        : (Expected{Verdict::perhaps_counted(), Verdict::perhaps_counted()}));
@@ -153,12 +155,12 @@ TEST_F(RedisRoundTest, ATokenThatIsNotKnownAnyMoreIsUnknown) {
   hits.push(low_, "/a");
   hits.push(low_, "/b");
   Verdicts verdicts(hits.size());
-  round_.add(hits, verdicts);
-  round_.group();
+  message_.add(hits, verdicts);
+  round_.begin(message_);
   round_.take_no_token(0);
   EXPECT_TRUE(round_.take_count(0, *reply_of(":1\r\n")));
   round_.settle_increment(1, Verdict::perhaps_counted());  // the connection is lost
-  EXPECT_TRUE(round_.deliver());
+  EXPECT_TRUE(message_.deliver());
   EXPECT_EQ(verdicts.all, (Expected{Verdict::unknown_token(), Verdict::perhaps_counted()}));
 }
 
@@ -171,12 +173,12 @@ TEST_F(RedisRoundTest, ABatchIsNotLookedAtAfterItsLastVerdict) {
   second.push(low_, "/c");
   Verdicts first_verdicts(first.size());
   Verdicts second_verdicts(second.size());
-  round_.add(first, first_verdicts);
-  round_.add(second, second_verdicts);
-  round_.group();
+  message_.add(first, first_verdicts);
+  message_.add(second, second_verdicts);
+  round_.begin(message_);
   round_.take_no_token(0);
   round_.take_count(0, *reply_of(":1\r\n"));
-  EXPECT_FALSE(round_.deliver());
+  EXPECT_FALSE(message_.deliver());
   EXPECT_EQ(first_verdicts.all, Expected{Verdict::unknown_token()});
   first.clear();
   first.push(high_, "/another");
@@ -185,7 +187,7 @@ TEST_F(RedisRoundTest, ABatchIsNotLookedAtAfterItsLastVerdict) {
   EXPECT_EQ(round_.token_of_increment(2), low_) << "which is to be named in the log";
   round_.settle_increment(2, Verdict::perhaps_counted());
   EXPECT_EQ(round_.token(0), low_) << "whose hash is to be tidied up";
-  EXPECT_TRUE(round_.deliver());
+  EXPECT_TRUE(message_.deliver());
   EXPECT_EQ(second_verdicts.all, (Expected{Verdict::not_counted(), Verdict::perhaps_counted()}));
 }
 
@@ -194,27 +196,27 @@ TEST_F(RedisRoundTest, AnErrorFailsItsOwnHits) {
   hits.push(low_, "/bad");
   hits.push(low_, "/good");
   Verdicts verdicts(hits.size());
-  round_.add(hits, verdicts);
-  round_.group();
+  message_.add(hits, verdicts);
+  round_.begin(message_);
   const auto reply = reply_of("*2\r\n-ERR hash value is not an integer\r\n:3\r\n");
   EXPECT_EQ(round_.take_counts(0, *reply), reply->element[0]);
-  EXPECT_TRUE(round_.deliver());
+  EXPECT_TRUE(message_.deliver());
   EXPECT_EQ(verdicts.all, (Expected{Verdict::not_counted(), Verdict::counted(3)}));
 }
 
-TEST_F(RedisRoundTest, WhatIsGivenUpGetsItsVerdictAndTheRoundIsUsedAgain) {
+TEST_F(RedisRoundTest, ItIsUsedAgain) {
   for (int use = 0; use < 2; ++use) {
     domain::HitBatch hits;
     hits.push(low_, "/a");
     hits.push(low_, "/a");
     Verdicts verdicts(hits.size());
-    round_.add(hits, verdicts);
-    round_.group();
+    message_.add(hits, verdicts);
+    round_.begin(message_);
     ASSERT_EQ(round_.commands(), 1U);
     round_.settle_command(0, Verdict::perhaps_counted());
-    EXPECT_TRUE(round_.deliver());
+    EXPECT_TRUE(message_.deliver());
     EXPECT_EQ(verdicts.all, (Expected{Verdict::perhaps_counted(), Verdict::perhaps_counted()}));
-    round_.clear();
+    message_.clear();
   }
 }
 

@@ -1,28 +1,63 @@
 #include "store/redis/redis_store.h"
 
-#include "store/redis/redis_connection.h"
+#include "link/link.h"
+#include "link/tcp_transport.h"
+#include "runtime/log.h"
+#include "store/redis/redis_channel.h"
 
 namespace tracker::store::redis {
 
+namespace {
+
+using namespace std::chrono_literals;
+
+link::LinkSettings link_settings(const RedisSettings& settings) {
+  return {.retry_longest = 1'000ms,
+          .early_cut_is_outage = true,
+          .window_bytes = 8 * 1024 * 1024,
+          .progress = settings.reply_deadline,
+          .question_pause = 1'000ms,  // its settings can be changed while it runs, and it can fall silent
+          .asks_while_busy = true};
+}
+
+}  // namespace
+
+struct RedisStore::Parts {
+  Parts(boost::asio::io_context& loop, const RedisSettings& settings)
+      : shared(settings),
+        link(loop, {.name = shared.name,
+                    .address = settings.redis.address,
+                    .settings = link_settings(settings),
+                    .changes = &changes,
+                    .make_channel = [this](auto id, runtime::Socket socket) {
+                      return std::make_shared<RedisChannel>(
+                          shared, link, id, std::make_unique<link::TcpTransport>(std::move(socket)));
+                    }}) {}
+
+  RedisShared shared;
+  runtime::ChangeLog changes;
+  link::Link link;
+};
+
 RedisStore::RedisStore(boost::asio::io_context& loop, const RedisSettings& settings)
-    : connection_(std::make_unique<Connection>(loop, settings)) {}
+    : parts_(std::make_unique<Parts>(loop, settings)) {}
 
 RedisStore::~RedisStore() = default;
 
 void RedisStore::track(const domain::HitBatch& hits, TrackReply& reply) {
-  connection_->track(hits, reply);
+  parts_->link.track(hits, reply);
 }
 
 void RedisStore::add_token(const domain::TokenId& id, domain::Deadline deadline, AddReply& reply) {
-  connection_->add_token(id, deadline, reply);
+  parts_->link.request(std::make_unique<AddToken>(id, deadline, reply));
 }
 
 const ReadinessSource& RedisStore::readiness() const {
-  return connection_->readiness();
+  return parts_->link.readiness();
 }
 
 void RedisStore::wait_for_first_attempt(std::chrono::milliseconds longest) const {
-  connection_->wait_for_first_attempt(longest);
+  parts_->link.wait_for_first_attempt(longest);
 }
 
 }  // namespace tracker::store::redis

@@ -29,8 +29,8 @@ class RedisStore final : public CounterStore {
   void wait_for_first_attempt(std::chrono::milliseconds longest) const;
 
  private:
-  class Connection;
-  std::unique_ptr<Connection> connection_;
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
 };
 
 }  // namespace tracker::store::redis

@@ -1,0 +1,120 @@
+#include "store/redis/redis_channel.h"
+
+#include <utility>
+
+#include "runtime/deadlines.h"
+#include "runtime/log.h"
+
+namespace tracker::store::redis {
+
+namespace {
+constexpr auto key_report_pause = std::chrono::seconds(1);
+}  // namespace
+
+RedisChannel::RedisChannel(RedisShared& shared, link::Link& link, link::LinkCore::ConnectionId id,
+                           std::unique_ptr<link::Transport> transport)
+    : shared_(shared),
+      link_(link),
+      id_(id),
+      transport_(std::move(transport)),
+      pipeline_(shared.settings, shared.knowledge),
+      handshake_(pipeline_, shared.durability) {}
+
+void RedisChannel::greet() {
+  transport_->start(*this);
+  handshake_.begin();
+}
+
+void RedisChannel::send(link::Gather& hits, link::TimePoint /*now*/) {
+  pipeline_.send(hits);
+}
+
+bool RedisChannel::send(link::Command& command, link::TimePoint /*now*/) {
+  pipeline_.send(static_cast<AddToken&>(command));
+  return true;
+}
+
+void RedisChannel::ask(link::TimePoint /*now*/) {
+  pipeline_.look();
+}
+
+void RedisChannel::flush() {
+  const bool held = !transport_->write(pipeline_.out());
+  if (std::exchange(held_, held) == held) return;
+  link_.on([&](link::LinkCore& core) { core.on_held(id_, held); });
+}
+
+void RedisChannel::close() {
+  transport_.reset();
+}
+
+void RedisChannel::on_writable() {
+  link_.on([](link::LinkCore& /*core*/) {});  // it flushes
+}
+
+void RedisChannel::on_end(const std::string& how) {
+  using enum link::LinkCore::Loss;
+  link_.on([&](link::LinkCore& core) {
+    const auto now = runtime::Clock::now();
+    if (greeted_) return core.on_lost(id_, cut, how, now);
+    const auto why_not = why_unfit(pipeline_, shared_.durability, true);
+    if (why_not) return core.on_lost(id_, unfit, *why_not, now);
+    core.on_lost(id_, cut, handshake_.explain_end(how), now);
+  });
+}
+
+void RedisChannel::on_bytes(std::string_view bytes) {
+  link_.on([&](link::LinkCore& core) {
+    const auto now = runtime::Clock::now();
+    replies_.feed(bytes);
+    bool make_sense = true;
+    while (const redisReply* reply = make_sense ? replies_.next() : nullptr) {
+      make_sense = pipeline_.take(*reply);
+    }
+    make_sense = make_sense && !replies_.broken();
+    core.on_heard(id_, now);
+    if (pipeline_.has_trouble()) report_trouble(now);
+    if (greeted_) {
+      conclude_replies(core, make_sense, now);
+    } else {
+      conclude_greeting(core, bytes, make_sense, now);
+    }
+  });
+}
+
+void RedisChannel::conclude_greeting(link::LinkCore& core, std::string_view bytes, bool make_sense,
+                                     link::TimePoint now) {
+  switch (handshake_.take(bytes, make_sense)) {
+    case RedisHandshake::State::under_way:
+      return;
+    case RedisHandshake::State::fit:
+      greeted_ = true;
+      return core.on_greeted(id_, "", now);
+    case RedisHandshake::State::unfit:
+      return core.on_lost(id_, link::LinkCore::Loss::unfit, handshake_.why_not(), now);
+  }
+}
+
+void RedisChannel::conclude_replies(link::LinkCore& core, bool make_sense, link::TimePoint now) {
+  if (!make_sense) {
+    return core.on_lost(id_, link::LinkCore::Loss::unfit,
+                        "cannot be used: it sent what is no reply to what it was asked", now);
+  }
+  const bool has_looked = pipeline_.has_looked();
+  if (const auto why_not = why_unfit(pipeline_, shared_.durability, false)) {
+    core.on_unfit(id_, *why_not, now);
+  } else if (has_looked) {
+    core.on_question_answered(id_, now);
+  }
+}
+
+/// Logs what went wrong with a key, now and then.
+void RedisChannel::report_trouble(link::TimePoint now) {
+  const auto trouble = pipeline_.take_trouble();
+  if (now - shared_.key_reported < key_report_pause) return;
+  shared_.key_reported = now;
+  runtime::log_warning(shared_.name + (trouble.perhaps_counted ? ": perhaps counted: " : ": not counted: ") +
+                       trouble.key + ": " + trouble.error);
+}
+
+}  // namespace tracker::store::redis
