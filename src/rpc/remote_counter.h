@@ -2,10 +2,10 @@
 
 #include <boost/asio/io_context.hpp>
 #include <cstdint>
-#include <memory>
 #include <string>
 
 #include "counter/counter.h"
+#include "link/link.h"
 #include "runtime/address.h"
 #include "runtime/log.h"
 
@@ -19,13 +19,11 @@ struct RemoteCounterSettings {
   std::uint32_t calls_per_connection = 1U << 30U;
 };
 
-class RemoteLink;
-
 /// A counter service in another process, over one stream. Hits that wait while a message is under way go into
-/// the next one together. It connects, and connects again, by itself; while it is not connected, or the
+/// the next one together. It connects, and connects again, by itself. While it is not connected, or the
 /// counter says that it cannot count or says nothing any more, every hit is refused at once. What was sent is
-/// never sent again. Belongs to one worker: track() and mint() are called, and replies come, in its thread;
-/// readiness() may be called from any.
+/// never sent again. All may be called from any thread. From the worker's own, what is asked costs no thread switch;
+/// replies come there.
 class RemoteCounter final : public counter::Counter {
  public:
   /// Starts to connect as soon as the worker runs; a counter that is not there is no error.
@@ -39,7 +37,7 @@ class RemoteCounter final : public counter::Counter {
   const counter::ReadinessSource& readiness() const override;
 
  private:
-  std::unique_ptr<RemoteLink> link_;
+  link::Link link_;
 };
 
 }  // namespace tracker::rpc

@@ -1,8 +1,6 @@
 #pragma once
 
-#include <boost/asio/steady_timer.hpp>
-#include <chrono>
-#include <memory>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,55 +9,39 @@
 
 #include "counter/counter.h"
 #include "domain/verdict.h"
-#include "link/gather.h"
+#include "link/link.h"
 #include "rpc/batch_message.h"
 #include "rpc/grpc_connection.h"
 
 namespace tracker::rpc {
 
-class RemoteLink;
-
-/// One connection to the counter: the stream on it, its message of hits in flight, and the mints beside it. Belongs to
-/// its link's worker. Invariants:
-/// 1. What it was given was sent. If the connection is lost, that is perhaps counted; it is never sent again.
-/// 2. One message of hits is on its way at a time.
-/// 3. A counter that is asked, by hits or every ask_pause by nothing, answers within a deadline or counts as silent;
-///    one that stays silent is lost.
-class RemoteStream final : public GrpcConnection {
+/// A token to be minted by the counter.
+class MintCommand final : public link::Command {
  public:
-  using Clock = std::chrono::steady_clock;
+  MintCommand(domain::Deadline deadline, counter::MintReply& its_reply)
+      : Command(deadline), reply(its_reply) {}
+  void on_failed(domain::Failure failure) override { reply.on_minted(failure); }
 
-  /// On a socket that is connected.
-  RemoteStream(RemoteLink& link, boost::asio::io_context& worker, runtime::Socket socket,
-               std::uint32_t calls_max);
+  counter::MintReply& reply;
+};
 
-  /// Greets the counter; the link's on_heard() or on_lost() tells.
-  void start(const std::string& authority, const std::string& version);
+/// One connection to the counter: the stream of messages on it, and the calls that mint beside the stream.
+class RemoteStream final : public GrpcConnection, public link::Channel {
+ public:
+  /// On a socket that is connected. `link` outlives it. `authority` is the counter's name in calls.
+  RemoteStream(link::Link& link, link::LinkCore::ConnectionId id, runtime::Socket socket,
+               std::string authority, std::string version, std::uint32_t calls_max);
 
-  /// The counter has answered the greeting.
-  bool is_open() const noexcept { return open_; }
-  /// It is open, and no message is on its way.
-  bool has_room() const noexcept { return open_ && in_flight_.batches() == 0; }
-  /// Why the counter cannot count, as it says itself; empty: it can.
-  const std::string& counters_why_not() const noexcept { return counters_why_not_; }
-
-  /// The next message. Nothing is in it, and it may be filled, while there is room.
-  link::Gather& next_message() noexcept { return in_flight_; }
-  /// Sends it, with some hits in it. The link's on_heard() tells when there is room again.
-  void send();
-  /// It is open. Answers false if no more calls can be made on this connection: then nothing was sent.
-  bool mint(domain::Deadline deadline, counter::MintReply& reply);
-
-  /// Is given nothing more; the link's on_lost() tells when what is in flight was answered, or takes too long.
-  void leave();
-
-  /// Ends it at once. Its link hears nothing of it any more; what is in flight is answered: perhaps.
-  void abandon();
+  void greet() override { begin(); }
+  void send(link::Gather& hits, link::TimePoint now) override;
+  bool send(link::Command& command, link::TimePoint now) override;
+  void ask(link::TimePoint now) override;
+  void flush() override;
+  void close() override { GrpcConnection::close(); }
 
  private:
   struct Mint {
-    counter::MintReply* reply;
-    domain::Deadline deadline;
+    MintCommand* command;
     std::optional<domain::Token> token;
   };
 
@@ -69,35 +51,23 @@ class RemoteStream final : public GrpcConnection {
   void on_peer_ends() override;
   void on_lost(const std::string& reason) override;
 
-  std::shared_ptr<RemoteStream> self();
-  void give_up_after(std::chrono::milliseconds time, const std::string& reason);
-  void hear(bool news);
+  void take_response(link::LinkCore& core, std::string_view message, link::TimePoint now);
   bool take_verdicts(std::string_view verdicts);
-  void leave_if_done();
-  void ask_later();
-  std::optional<Clock::time_point> answer_due() const;
-  void watch();
-  void on_silence();
+  void end_mint(link::LinkCore& core, CallId call, const CallStatus& status, link::TimePoint now);
 
-  RemoteLink* link_;  // null once abandoned
-  std::string authority_;
-  std::string version_;
+  link::Link& link_;
+  const link::LinkCore::ConnectionId id_;
+  const std::string authority_;
+  const std::string version_;
   CallId track_ = 0;
-  bool open_ = false;
-  bool silent_ = false;   // it has not answered in time
-  bool leaving_ = false;  // it is given nothing more
-  std::string counters_why_not_;
+  bool unflushed_ = false;  // something was sent since the last flush()
+  bool opened_ = false;     // the counter has answered the opening
   std::unordered_map<CallId, Mint> mints_;
 
-  link::Gather in_flight_;                        // the message on its way; no batches: there is none
+  link::Gather* in_flight_ = nullptr;             // the message on its way; null: there is none
   std::uint64_t number_ = 0;                      // its number
   std::vector<const domain::HitBatch*> batches_;  // of a message while it is written
-  std::vector<domain::HitVerdict> verdicts_;      // of a message
-  std::optional<Clock::time_point> asked_;        // whether it is there, and not answered yet
-  boost::asio::steady_timer ask_timer_;
-  boost::asio::steady_timer silence_timer_;
-  boost::asio::steady_timer end_timer_;  // of the greeting, or of leaving
-  bool watching_ = false;
+  std::vector<domain::HitVerdict> verdicts_;      // of a message while it is read
 };
 
 }  // namespace tracker::rpc
