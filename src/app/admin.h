@@ -9,11 +9,11 @@
 
 namespace tracker::app {
 
-/// The admin door of a store on disk, in its directory; null for the other stores, and, with a warning, where it
-/// cannot listen. `open_store` outlives it.
+/// Opens the admin door of a store on disk, in its directory. Returns null for other stores, and, with a warning, if it
+/// cannot listen. `open_store` must outlive it.
 std::unique_ptr<doors::AdminDoor> open_admin_door(const OpenStore& open_store);
 
-/// What to do when all else is drained: drains this door, too, if there is one, and then calls `drained`.
+/// Returns what to do when everything else is drained: drain this door, if there is one, and then call `drained`.
 std::function<void()> draining_last(doors::AdminDoor* door, std::function<void()> drained);
 
 }  // namespace tracker::app

@@ -14,19 +14,19 @@ using std::chrono_literals::operator""ms;
 
 void add_counter_settings(SettingTable& table, CounterSettings& settings) {
   add_service_settings(table, settings.service, "--counter-addr", "COUNTER_ADDR", {"127.0.0.1", 6381},
-                       "Where it listens for gRPC.", "a counter's work is done by one thread");
+                       "Where to listen for gRPC.", "a counter's work is done by one thread");
   table.begin_group(SettingTable::Group::addresses);
-  table.add_switch("--insecure", settings.insecure, "Listens off loopback although the link has no TLS.",
-                   SettingTable::Condition{"a --counter-addr off loopback", [&settings] {
-                                             return is_off_loopback(settings.service.address);
-                                           }});
+  table.add_switch(
+      "--insecure", settings.insecure, "Allows listening off loopback, although the link has no TLS.",
+      SettingTable::Condition{"a --counter-addr off loopback",
+                              [&settings] { return is_off_loopback(settings.service.address); }});
   settings.store.add_settings(table, "redis");
   table.begin_group(SettingTable::Group::deadlines);
   table.add_duration("--request-deadline", settings.request_deadline, 1ms,
-                     "How long a call waits for its count, and how long Redis may say nothing.");
+                     "How long a call waits for its count, and how long Redis may be silent.");
   table.begin_group(SettingTable::Group::limits);
   table.add_count("--hits-max", settings.hits_max, 1, 100'000'000,
-                  "Hits and mints in flight, of all callers.");
+                  "The number of hits and mints in flight, of all callers.");
   add_port_settings(table, settings.port);
 }
 
@@ -65,7 +65,7 @@ void run_counter(const CounterSettings& settings) {
                      door.drain(settings.service.drain.limit,
                                 draining_last(admin_door.get(), std::move(drained)));
                    }});
-  workers.stop();  // before it says so
+  workers.stop();  // before the log says "drained"
   runtime::log_info("drained");
 }
 

@@ -8,7 +8,7 @@ namespace tracker::app {
 
 namespace {
 
-/// However low the limit is: then nobody knows what will fail.
+/// Each listener has these, however low the limit is. Then anything may fail.
 constexpr std::size_t least_connections = 16;
 
 std::size_t descriptors_of(const ConnectionBudget& budget) {

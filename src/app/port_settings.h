@@ -12,13 +12,13 @@
 
 namespace tracker::app {
 
-/// What the counter's port grants to others than tracker's own envoys.
+/// The limits of the counter's port for clients other than tracker's envoys.
 struct PortSettings {
   std::size_t connections_max = 1'000;
   std::chrono::milliseconds idle_deadline{600'000};
 };
 
-/// Declares them; `settings` outlives the table. Under a condition: where there may be no such port.
+/// Declares them. `settings` must outlive the table. `condition` says when there is such a port.
 void add_port_settings(settings::SettingTable& table, PortSettings& settings,
                        const std::optional<settings::SettingTable::Condition>& condition = std::nullopt);
 
@@ -26,7 +26,7 @@ void add_port_settings(settings::SettingTable& table, PortSettings& settings,
 ConnectionBudget wanted_connections(const PortSettings& settings);
 rpc::CounterServerSettings server_settings(const PortSettings& settings, const ConnectionBudget& budget);
 
-/// Whether it listens for others than this machine, or its name cannot be found.
+/// Whether other machines can reach the address. Also true if its name cannot be resolved.
 bool is_off_loopback(const runtime::Address& address);
 
 /// Refuses to listen off loopback unless `insecure`: the link has no TLS, and whoever reaches it can count.

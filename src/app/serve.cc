@@ -18,20 +18,20 @@ using settings::SettingTable;
 
 void add_serve_settings(SettingTable& table, ServeSettings& settings) {
   add_service_settings(table, settings.service, "--envoy-addr", "ENVOY_ADDR", {"127.0.0.1", 6380},
-                       "Where it listens for HTTP.");
+                       "Where to listen for HTTP.");
   table.begin_group(SettingTable::Group::addresses);
-  table.add({"--counter-addr", "COUNTER_ADDR", "Where it listens for gRPC, too.", "none: it does not",
+  table.add({"--counter-addr", "COUNTER_ADDR", "Where to listen for gRPC as well.", "none: it does not",
              "host:port, [v6]:port or :port",
              [&settings](std::string_view text) {
                settings.counter_addr = runtime::parse_address(text);
                return settings.counter_addr.has_value();
              },
              "ADDRESS"});
-  table.add_switch(
-      "--insecure", settings.insecure, "Listens for gRPC off loopback although the link has no TLS.",
-      SettingTable::Condition{"a --counter-addr off loopback", [&settings] {
-                                return settings.counter_addr && is_off_loopback(*settings.counter_addr);
-                              }});
+  table.add_switch("--insecure", settings.insecure, "Allows gRPC off loopback, although the link has no TLS.",
+                   SettingTable::Condition{"a --counter-addr off loopback", [&settings] {
+                                             return settings.counter_addr &&
+                                                    is_off_loopback(*settings.counter_addr);
+                                           }});
   settings.store.add_settings(table, store_on_disk);
   add_port_settings(table, settings.port, SettingTable::Condition{"--counter-addr", [&settings] {
                                                                     return settings.counter_addr.has_value();

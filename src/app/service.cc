@@ -30,12 +30,12 @@ void require_random_numbers() {
   } catch (const std::exception&) {
     throw StartupError(
         StartupError::refused_by_the_machine,
-        "the system gives no random numbers, of which tokens are made; allow getrandom(2), which a "
+        "the system gives no random numbers, and tokens are made of them; allow getrandom(2), which a "
         "seccomp profile or a sandbox may forbid");
   }
 }
 
-/// Libraries abort where they find none.
+/// Libraries abort if they get none.
 void require_descriptors(std::size_t threads) {
   const std::size_t least = 64 + 8 * threads;
   const auto limit = raise_descriptor_limit();
@@ -103,23 +103,23 @@ void run_service(boost::asio::io_context& control, const ServiceSettings& settin
     }));
   }
 
-  runtime::Drain drain(
-      control, settings.drain,
-      {.not_ready =
-           [&] {
-             readiness_to_health.reset();
-             const auto now = std::chrono::system_clock::now();
-             if (health) health->set_readiness(domain::Readiness::not_ready("draining", now));
-             if (parts.announce_end) parts.announce_end();
-             runtime::log_info("not ready: draining");
-           },
-       .drain = [&] { parts.drain([&] { drain.drained(); }); },
-       .end = [&] { control.stop(); },
-       .reread =
-           [&] {
-             if (parts.reread) return parts.reread();
-             runtime::log_info("SIGHUP: this service reads no files that could be read anew");
-           }});
+  runtime::Drain drain(control, settings.drain,
+                       {.not_ready =
+                            [&] {
+                              readiness_to_health.reset();
+                              const auto now = std::chrono::system_clock::now();
+                              if (health)
+                                health->set_readiness(domain::Readiness::not_ready("draining", now));
+                              if (parts.announce_end) parts.announce_end();
+                              runtime::log_info("not ready: draining");
+                            },
+                        .drain = [&] { parts.drain([&] { drain.drained(); }); },
+                        .end = [&] { control.stop(); },
+                        .reread =
+                            [&] {
+                              if (parts.reread) return parts.reread();
+                              runtime::log_info("SIGHUP: this service reads no files");
+                            }});
   start();
   runtime::log_info("listening " + endpoints +
                     (health ? " " + listening_text("health", health->endpoints()) : ""));

@@ -22,8 +22,8 @@ struct ServiceSettings {
   bool health_details = false;
 };
 
-/// Declares its own address, health, threads and draining. `one_thread` says why --threads has no effect yet;
-/// empty: it has. The targets outlive the table, here and below.
+/// Declares the service's own address, health, threads and draining. `one_thread` says why --threads has no effect yet;
+/// it is empty if it has one. The targets must outlive the table, here and below.
 void add_service_settings(settings::SettingTable& table, ServiceSettings& settings,
                           const std::string& address_flag, const std::string& address_environment,
                           runtime::Address address_default, const std::string& address_help,
@@ -32,13 +32,13 @@ void add_service_settings(settings::SettingTable& table, ServiceSettings& settin
 /// Declares the limits and deadlines of the HTTP door.
 void add_envoy_settings(settings::SettingTable& table, envoy::EnvoySettings& settings);
 
-/// Refuses two doors of this process at one address, whose mistake "address in use" would not tell.
-/// `counter_addr`: of a door that it has besides. Throws StartupError.
+/// Refuses two listeners of this process at one address, because "address in use" would not say which. `counter_addr`
+/// is the address of the gRPC listener beside HTTP, if there is one. Throws StartupError.
 void require_different_addresses(const ServiceSettings& settings,
                                  const std::optional<runtime::Address>& counter_addr = std::nullopt);
 
-/// Where the health door is: as it was set, or the service's own address with its port + 10; nowhere for port
-/// 0. Throws StartupError if there is no such port.
+/// The health address: as it was set, or the service's own address with its port + 10. Returns nothing if it was not
+/// set and the port is 0. Throws StartupError if there is no such port.
 std::optional<runtime::Address> health_address(const ServiceSettings& settings);
 
 }  // namespace tracker::app

@@ -26,18 +26,18 @@ using settings::SettingTable;
 using settings::StartupError;
 
 const char* const about_backup =
-    "Asks the process that serves the store, by the socket admin.sock in its directory, and need not stop "
-    "it; if none does, it reads the store itself. Everything that was answered before is in the backup. It "
-    "is made where you see TO, and every block of it is looked at before it is called done. On the disk of "
-    "the "
-    "store it shares files with it, and so takes little room; copy it elsewhere by any means.\n\n"
+    "If a process serves the store, the command asks that process, by the socket admin.sock in the "
+    "directory of the store. The process goes on counting. Otherwise the command reads the store itself. The "
+    "backup holds everything that was answered before the command began. Every block of it is checked before "
+    "the command says done. On the disk of the store, the backup shares files with the store and takes "
+    "little room. Copy it to another disk by any means.\n\n"
     "  tracker backup /backups/monday                        of ./tracker-data\n"
     "  tracker backup /backups/monday --store rocksdb:/srv   of another one\n"
     "  tracker restore /backups/monday --store rocksdb:/new  and back again";
 
 const char* const about_restore =
-    "Looks through the backup, copies it, and looks through the copy. The directory becomes a store only "
-    "when everything is there and on disk: after an interruption, restore again.\n\n"
+    "Checks the backup, copies it, and checks the copy. The directory becomes a store only when everything "
+    "is there and on disk. After an interruption, restore again.\n\n"
     "  tracker restore /backups/monday                       to ./tracker-data\n"
     "  tracker restore /backups/monday --store rocksdb:/new  to another place\n"
     "  tracker serve --store rocksdb:/new                    and go on counting";
@@ -78,7 +78,7 @@ void add_settings(SettingTable& table, BackupSettings& settings, const std::stri
   settings.store.add_copies_setting(table, store_help);
 }
 
-/// Nothing: nobody listens there.
+/// Returns nothing if nobody listens there.
 std::optional<Socket> connect(asio::io_context& context, const doors::AdminSocket& admin) {
   Socket socket(context);
   boost::system::error_code error;
@@ -90,8 +90,8 @@ std::optional<Socket> connect(asio::io_context& context, const doors::AdminSocke
   refuse(admin.path() + ": " + error.message() + "; run this as the user that serves the store");
 }
 
-/// The directory of a backup, made where this process sees its name, for the process that serves the store to fill. It
-/// goes at the end, unless it is kept.
+/// The directory of a backup. This process makes it, and the process that serves the store fills it. It is removed at
+/// the end unless keep() is called.
 class BackupDirectory {
  public:
   explicit BackupDirectory(const std::string& path) : path_(path), directory_(make(path)) {}
@@ -102,7 +102,7 @@ class BackupDirectory {
   BackupDirectory(const BackupDirectory&) = delete;
   BackupDirectory& operator=(const BackupDirectory&) = delete;
 
-  /// To the user of the process at the other end of the socket, which is to write there.
+  /// Makes the user of the process at the other end of the socket its owner, since that process writes there.
   void give_to_peer_of(Socket& socket) const {
     ucred peer{};
     socklen_t size = sizeof peer;
@@ -132,8 +132,8 @@ class BackupDirectory {
   bool is_kept_ = false;
 };
 
-/// Asks the admin door, and hands the descriptor over if it is one. A call that is not known to the process is answered
-/// with 404.
+/// Sends a call to the admin door, with the descriptor if there is one. If the process does not know the call, it
+/// answers 404.
 http::response<http::string_body> ask(Socket& socket, const std::string& call, const std::string& to,
                                       int descriptor = -1) {
   http::request<http::string_body> request(http::verb::post, call, 11);
@@ -165,7 +165,7 @@ std::string text_of(const http::response<http::string_body>& response, const std
   return text;
 }
 
-/// Whatever the other process says: it may see another directory under this name.
+/// Checks that the backup is there. The other process may see another directory under this name.
 void require_backup(const app::StoreCopies& copies, const std::string& to) {
   try {
     copies.check(to);
@@ -178,7 +178,8 @@ void require_backup(const app::StoreCopies& copies, const std::string& to) {
   }
 }
 
-/// A process of an older version makes the directory itself, where it sees the name, and does not look through it.
+/// A process of an older version makes the directory itself, under that name as it sees it, and does not check the
+/// backup.
 std::string backup_by_older(Socket& socket, const app::StoreCopies& copies, const std::string& to) {
   const auto summary = text_of(ask(socket, doors::backup_at, to), to);
   require_backup(copies, to);
@@ -230,12 +231,13 @@ std::string backup_alone(const app::StoreKind& kind, const std::string& to) {
 
 void add_backup_settings(SettingTable& table, BackupSettings& settings) {
   add_settings(table, settings, "TO",
-               "The directory that it makes; it must not exist, nor be inside the store.", "Which store.");
+               "The directory to make. It must not exist, and not be inside the store.",
+               "The store to copy.");
 }
 
 void add_restore_settings(SettingTable& table, BackupSettings& settings) {
   add_settings(table, settings, "FROM", "A directory that tracker backup made.",
-               "The store that it makes; the directory must be absent or empty.");
+               "The store to make. Its directory must be absent or empty.");
 }
 
 void backup(const BackupSettings& settings) {

@@ -15,11 +15,11 @@ struct BackupSettings {
 extern const char* const about_backup;
 extern const char* const about_restore;
 
-/// Declare the settings; `settings` outlives the table.
+/// Declare the settings. `settings` must outlive the table.
 void add_backup_settings(settings::SettingTable& table, BackupSettings& settings);
 void add_restore_settings(settings::SettingTable& table, BackupSettings& settings);
 
-/// Copies a store: by the process that serves it, or, if there is none, by itself. Throws StartupError.
+/// Copies a store, through the process that serves it if there is one. Throws StartupError.
 void backup(const BackupSettings& settings);
 
 /// Makes a store of a backup. Throws StartupError.

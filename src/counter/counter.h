@@ -12,15 +12,15 @@ using store::TrackReply;
 /// Receives the outcome of mint().
 class MintReply {
  public:
-  /// Called once, on any thread, also before mint() has returned.
+  /// Called once, on any thread, perhaps before mint() has returned.
   virtual void on_minted(domain::Result<domain::Token> minted) = 0;
 
  protected:
   ~MintReply() = default;
 };
 
-/// A counter service as its callers see it, in this process or in another. All calls may come from any thread
-/// at the same time and return without waiting.
+/// A counter service as its callers see it, in this process or in another. Any thread may call any function at any
+/// time. Calls return without waiting.
 class Counter {
  public:
   Counter() = default;
@@ -31,8 +31,7 @@ class Counter {
   /// As CounterStore::track().
   virtual void track(const domain::HitBatch& hits, TrackReply& reply) = 0;
 
-  /// Hands out a fresh token that is known to every counter of the service. `reply` stays valid until it is
-  /// answered.
+  /// Makes a fresh token, known to every counter of the service. `reply` must stay valid until it is called.
   virtual void mint(domain::Deadline deadline, MintReply& reply) = 0;
 
   /// Whether hits can be counted. Any thread.

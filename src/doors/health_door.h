@@ -11,8 +11,8 @@
 
 namespace tracker::doors {
 
-/// The HTTP listener beside the counted port, for those who run the service: /healthz, /readyz and /version.
-/// Belongs to the thread that runs `context`.
+/// The HTTP listener beside the counted port, for those who run the service: /healthz, /readyz and /version. Belongs to
+/// the thread that runs `context`.
 class HealthDoor {
  public:
   /// Listens and serves. Throws boost::system::system_error if it cannot listen.
@@ -23,7 +23,7 @@ class HealthDoor {
   /// What /readyz answers from now on.
   void set_readiness(const domain::Readiness& readiness);
 
-  /// Where it listens: on all the addresses of a name.
+  /// Where it listens: all addresses of a name.
   std::vector<runtime::Endpoint> endpoints() const;
 
  private:

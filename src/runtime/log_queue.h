@@ -9,27 +9,26 @@
 
 namespace tracker::runtime {
 
-/// Lines on their way to a descriptor that may take nothing for as long as it likes (a pipe that nobody reads). A
-/// thread of its own writes them, and nobody waits for that thread: a line that does not fit into the queue takes
-/// the place of the oldest one, and a line of the queue's own says later how many were dropped. All may be called
-/// from any thread.
+/// A queue of lines for a descriptor that may block for as long as it likes (a pipe that nobody reads). A thread of its
+/// own writes them, and nobody waits for that thread. When the queue is full, a new line replaces the oldest one; later
+/// the queue writes a line that says how many were dropped. Any thread.
 class LogQueue {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// Holds `lines_max` lines. Nothing is written before start().
+  /// The queue holds `lines_max` lines. Nothing is written before start().
   LogQueue(int descriptor, std::size_t lines_max);
 
-  /// Its thread writes what is queued and then ends.
+  /// The thread still writes what is queued, and then ends.
   ~LogQueue();
 
-  /// Starts the thread. Throws std::system_error if the machine has none.
+  /// Starts the thread. Throws std::system_error if the machine refuses it.
   void start();
 
-  /// `line` is without its newline.
+  /// `line` has no newline at its end.
   void push(std::string line);
 
-  /// Runs `call` on the queue's thread at `when`, or as soon after as that thread writes nothing.
+  /// Runs `call` on the queue's thread at `when`, or as soon after that as the thread is not writing.
   void call_at(Clock::time_point when, std::function<void()> call);
 
   /// Waits until all that was pushed is written and no call is due, no longer than `at_most` while the descriptor takes
@@ -41,7 +40,7 @@ class LogQueue {
   std::shared_ptr<State> state_;  // shared with the thread, which may outlive this
 };
 
-/// Writes all of `text`, however long that takes. Answers 0 or the errno.
+/// Writes all of `text`, however long that takes. Returns 0, or the errno.
 int write_all(int descriptor, std::string_view text) noexcept;
 
 }  // namespace tracker::runtime

@@ -9,9 +9,9 @@ namespace tracker::store::rocksdb {
 namespace {
 
 constexpr std::size_t id_bytes = sizeof(domain::TokenId);
-/// What a counter takes in the index of its generation, at the worst.
+/// The most that a counter takes in the index of its generation.
 constexpr std::size_t index_bytes = 20;
-/// What a counter with a short path takes besides.
+/// What a counter with a short path takes beside that.
 constexpr std::size_t counter_bytes = sizeof(CachedCounter) + id_bytes + 24;
 
 /// A token id is a hash already.

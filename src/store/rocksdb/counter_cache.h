@@ -12,43 +12,43 @@
 
 namespace tracker::store::rocksdb {
 
-/// What a counter is found by. An empty path, which no counter has, stands for the token itself.
+/// The key of a counter. No counter has an empty path; it stands for the token itself.
 struct CounterKey {
   const domain::TokenId& id;
   std::string_view path;
 };
 
-/// One counter in the cache. Its key stands right behind it: the 16 bytes of the id, then the path.
+/// A counter in the cache. Its key follows it in memory: the 16 bytes of the id, and then the path.
 struct CachedCounter {
   std::int64_t count;  // of a token: when it was minted, in seconds since 1970
   std::uint32_t key_bytes;
-  bool in_commit;  // for whoever commits: it is among what the next commit writes
+  bool in_commit;  // for the committer: the next commit writes it
 
   std::string_view key() const noexcept { return {reinterpret_cast<const char*>(this + 1), key_bytes}; }
 };
 
-/// The counters that were wanted lately, in bounded memory. Two generations: what is found in the older one
-/// moves to the younger one, and when that has its half of the memory, the older one is dropped whole. Not
-/// synchronised.
+/// The recently used counters, in bounded memory. There are two generations. A counter that is found in the older one
+/// moves to the younger one. When the younger one has used its half of the memory, the older one is dropped as a whole.
+/// Not synchronised.
 ///
-/// Invariant: what find() and insert() answered is current, and stays where it is, until the next turn(); it
-/// is not forgotten before the turn() after that.
+/// Invariant: a counter that find() or insert() returned is current and stays in place until the next turn(). It is not
+/// forgotten before the turn() after that.
 class CounterCache {
  public:
   explicit CounterCache(std::size_t bytes_max);
 
-  /// Null: it is not here.
+  /// Returns null if the counter is not here.
   CachedCounter* find(const CounterKey& key);
 
-  /// Only after find() has answered null.
+  /// Call it only after find() has returned null.
   CachedCounter* insert(const CounterKey& key, std::int64_t count);
 
-  /// If the younger generation has its half, drops the older one and begins a new one.
+  /// Drops the older generation and begins a new one, if the younger one has used its half of the memory.
   void turn();
 
   void clear() noexcept;
 
-  /// How many counters it could give at once, of both generations.
+  /// How many counters both generations hold.
   std::size_t counters() const noexcept {
     return generations_[0].index.size() + generations_[1].index.size();
   }
@@ -82,7 +82,7 @@ class CounterCache {
   Generation& younger() noexcept { return generations_[younger_]; }
   Generation& older() noexcept { return generations_[1 - younger_]; }
 
-  std::size_t counters_max_;  // of a generation: for so many its index has room from the start
+  std::size_t counters_max_;  // of a generation; its index has room for them from the start
   std::size_t bytes_max_;     // of a generation, without the index
   std::array<Generation, 2> generations_;
   std::size_t younger_ = 0;

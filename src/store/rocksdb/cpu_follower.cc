@@ -10,7 +10,7 @@ void CpuFollower::given_work() noexcept {
   cpu_.store(::sched_getcpu(), std::memory_order_relaxed);
 }
 
-// A thread that may not be moved stays where it is: nothing depends on it.
+// A thread that cannot be moved stays where it is. Nothing depends on it.
 void CpuFollower::follow() noexcept {
   if (several_givers_) {
     if (followed_to_ >= 0) static_cast<void>(::sched_setaffinity(0, sizeof anywhere_, &anywhere_));

@@ -9,7 +9,7 @@
 
 namespace tracker::store::rocksdb {
 
-/// The checksum that RocksDB's files have: CRC-32C (RFC 3720, appendix B.4), eight bytes at a time.
+/// The checksum in RocksDB's files: CRC-32C (RFC 3720, appendix B.4), eight bytes at a time.
 class Crc32c {
  public:
   void add(unsigned char byte) noexcept { state_ = tables[0][(state_ ^ byte) & 0xFFU] ^ state_ >> 8U; }

@@ -10,17 +10,18 @@
 
 namespace tracker::store::rocksdb {
 
-/// The tables in which a read has found damage since the store was opened. Hits that need such a block are refused, and
-/// all others are counted: so the store stays ready, with a remark. Any thread.
+/// The tables in which a read has found damage since the store was opened. Hits that need such a block are refused; all
+/// others are counted. So the store stays ready, with a remark. Any thread.
 class DamagedTables {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// A read of this table has failed, for this reason. Answers the line to log; nothing if the table is known.
+  /// Tells that a read of this table failed, and why. Returns the line to log, or nothing if the table is known
+  /// already.
   std::optional<std::string> found(const std::string& table, const std::string& reason,
                                    Clock::time_point now);
 
-  /// The line to log again if the last one was logged an hour ago; nothing otherwise.
+  /// Returns the line to log again if the last one was logged an hour ago.
   std::optional<std::string> due(Clock::time_point now);
 
   /// Always ready. It remarks what is damaged, and the remedy.

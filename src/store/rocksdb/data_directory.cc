@@ -29,7 +29,7 @@ constexpr std::string_view format_words = "tracker store, format ";
 [[noreturn]] void throw_refused(const std::string& what, int error) {
   if (const auto lacking = shortage(error)) throw NoRoom(*lacking, what + ": " + error_text(error));
   throw StoreError(what + ": " + std::generic_category().message(error) +
-                   "; see to its permissions and its disk, or choose another directory");
+                   "; check its permissions and its disk, or choose another directory");
 }
 
 bool exists(const std::string& path) {
@@ -37,7 +37,7 @@ bool exists(const std::string& path) {
   return fs::exists(path, ignored);
 }
 
-/// Whether `path` leads to what is open.
+/// Whether `path` leads to the file that is open.
 bool is_same_file(const std::string& path, const runtime::Descriptor& open) {
   struct stat found {};
   struct stat wanted {};
@@ -150,7 +150,7 @@ void DataDirectory::keep_private() const {
   if (const auto warning = take_rights_of_others(path_)) runtime::log_warning(*warning);
 }
 
-/// On the directory itself: a file to lock would have to be made first.
+/// Locks the directory itself. A lock file would have to be made first.
 void DataDirectory::lock() {
   lock_.emplace(open_file(path_, O_RDONLY | O_DIRECTORY));
   if (!lock_->is_open()) throw_refused("cannot open the directory", errno);
@@ -202,7 +202,7 @@ void DataDirectory::move_new_database() {
 void DataDirectory::undo() noexcept {
   std::error_code error;
   if (is_new_) {
-    fs::remove(path_ + "/FORMAT", error);  // first: without it, the rest is no store
+    fs::remove(path_ + "/FORMAT", error);  // first, because without it the rest is not a store
     fs::remove_all(database_path(), error);
     fs::remove_all(new_database_path(), error);
   }

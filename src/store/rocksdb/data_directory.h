@@ -9,20 +9,20 @@
 
 namespace tracker::store::rocksdb {
 
-/// The directory of a store, for this process alone as long as this lives:
+/// The directory of a store. It belongs to this process alone as long as this object lives.
 ///
-///   FORMAT      tells that this is a store, and in which format
+///   FORMAT      says that this is a store, and in which format
 ///   db/         the RocksDB database
-///   db.new/     the same, whole, of a start that was cut off after FORMAT was there; or a part of it, if it is not
-///   RESTORING   the mark of a restore (store_copy.h): without FORMAT, of one that did not come to its end
+///   db.new/     the database of a first start that was interrupted: complete if FORMAT is there, otherwise perhaps not
+///   RESTORING   the mark of a restore (store_copy.h); without FORMAT, of a restore that was interrupted
 ///
-/// A directory that holds something and no FORMAT is left alone. All of it is for this user alone (private_files.h).
+/// A directory that holds other files and no FORMAT is left alone. Only this user has access to it (private_files.h).
 class DataDirectory {
  public:
-  /// Makes it if need be, locks it, and takes the rights of others there. Throws StoreError; then nothing else on
-  /// disk has changed.
+  /// Makes the directory if necessary, locks it, and takes the rights of other users. Throws StoreError; nothing else
+  /// on disk has changed then.
   explicit DataDirectory(const std::string& path);
-  /// Takes back all that was made, but for a store that was there before, or is to be kept.
+  /// Removes what was made, unless the store was there before or keep() was called.
   ~DataDirectory();
   DataDirectory(const DataDirectory&) = delete;
   DataDirectory& operator=(const DataDirectory&) = delete;
@@ -31,13 +31,13 @@ class DataDirectory {
   const std::string& path() const noexcept { return path_; }
   std::string database_path() const { return path_ + "/db"; }
 
-  /// Whether it is no store yet: then it is to have a database, in new_database_path(), and to adopt that.
+  /// Whether there is no store yet. Then make a database in new_database_path() and call adopt_new_database().
   bool is_new() const noexcept { return is_new_; }
   std::string new_database_path() const { return path_ + "/db.new"; }
-  /// Makes it a store, with that database. A start that is cut off leaves a store or none, nothing between. Throws
-  /// StoreError.
+  /// Makes the directory a store with that database. A start that is interrupted leaves a store or none, never half of
+  /// one. Throws StoreError.
   void adopt_new_database();
-  /// All has gone well: what was made stays. Throws StoreError.
+  /// Keeps what was made. Throws StoreError.
   void keep();
 
   /// Ready if path() still leads to this directory, and to its database. After keep(). Any thread.
@@ -45,10 +45,11 @@ class DataDirectory {
 
   /// Throws StoreError unless `path` holds a store of a format that this program knows. Reads only.
   static void check(const std::string& path);
-  /// But for what a fresh file system has in it, and a first start that was cut off leaves. Throws StoreError.
+  /// Whether the directory is empty. Ignores what a fresh file system has in it, and what a first start that was
+  /// interrupted leaves. Throws StoreError.
   static bool is_empty(const std::string& path);
   static constexpr const char* restoring = "RESTORING";
-  /// It holds what an interrupted restore left.
+  /// Whether it holds what an interrupted restore left.
   static bool is_unfinished(const std::string& path);
 
   /// Makes the FORMAT file of a new store. Throws StoreError.
@@ -62,10 +63,10 @@ class DataDirectory {
   void undo() noexcept;
 
   std::string path_;
-  std::string made_;  // the topmost directory that was not there; empty: all were
+  std::string made_;  // the topmost directory that was made; empty if none was
   bool is_new_ = false;
   std::optional<runtime::Descriptor> lock_;
-  std::optional<runtime::Descriptor> database_;  // of its directory, to know it again
+  std::optional<runtime::Descriptor> database_;  // its directory, to recognise it
 };
 
 }  // namespace tracker::store::rocksdb

@@ -31,14 +31,14 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// RocksDB's own log is not kept: what matters comes as an error of a call.
+/// RocksDB's own log is not kept. What matters comes as the error of a call.
 class NoLog final : public ::rocksdb::Logger {
  public:
   NoLog() : Logger(::rocksdb::InfoLogLevel::FATAL_LEVEL) {}
   void Logv(const char* /*format*/, va_list /*arguments*/) override {}
 };
 
-/// What goes wrong in RocksDB's own threads, in flushes and compactions.
+/// Receives the errors of RocksDB's own threads, in flushes and compactions.
 class ErrorListener final : public ::rocksdb::EventListener {
  public:
   ErrorListener(std::shared_ptr<WatchedFileSystem> files, std::function<void(const std::string&)> on_fatal)
@@ -49,7 +49,7 @@ class ErrorListener final : public ::rocksdb::EventListener {
     on_fatal_(error->IsCorruption() ? "damaged: " + error->ToString() + "; restore a backup"
                                     : error->ToString());
   }
-  /// Database::try_reopen() does that.
+  /// Database::try_reopen() recovers instead.
   void OnErrorRecoveryBegin(::rocksdb::BackgroundErrorReason /*reason*/, ::rocksdb::Status /*error*/,
                             bool* auto_recovery) override {
     *auto_recovery = false;
@@ -60,7 +60,7 @@ class ErrorListener final : public ::rocksdb::EventListener {
   const std::function<void(const std::string&)> on_fatal_;
 };
 
-/// For a database that is not served: of its files, only shortages are told.
+/// For a database that is not served: only shortages are reported.
 struct UnwatchedFiles {
   std::shared_ptr<WatchedFileSystem> files = std::make_shared<WatchedFileSystem>("", false, nullptr, nullptr);
   std::unique_ptr<::rocksdb::Env> environment = ::rocksdb::NewCompositeEnv(files);
@@ -68,7 +68,7 @@ struct UnwatchedFiles {
 
 [[noreturn]] void throw_failed(const std::string& what, const ::rocksdb::Status& status) {
   throw_if_no_room(what, status);
-  throw StoreError(what + ": " + status.ToString() + "; see to the disk");
+  throw StoreError(what + ": " + status.ToString() + "; check the disk");
 }
 
 constexpr int cache_shard_bits = 2;
@@ -80,14 +80,14 @@ std::size_t write_buffer_bytes(const RocksDbSettings& settings) {
 ::rocksdb::Options options_for(const RocksDbSettings& settings) {
   ::rocksdb::Options options;
   options.info_log = std::make_shared<NoLog>();
-  // check_database() reads the logs more strictly than any of RocksDB's modes, and lets only what a crash leaves of
-  // a last record pass. That is to be left out, also where it lies in zeros.
+  // check_database() reads the logs more strictly than any of RocksDB's modes. It lets pass only a last record that a
+  // crash cut off. RocksDB must leave that out, also if it lies in zeros.
   options.wal_recovery_mode = ::rocksdb::WALRecoveryMode::kSkipAnyCorruptedRecords;
   options.paranoid_checks = true;
-  // What the logs have becomes a table at once. They may never have reached the disk, even where the kernel shows
-  // them and another fsync would say yes: after one that failed.
+  // The contents of the logs become a table at once. After an fsync that failed, they may not be on the disk, although
+  // the kernel shows them and another fsync would succeed.
   options.avoid_flush_during_recovery = false;
-  // Nor is one made at the end: all but the store's secret, which is in a table, is in the logs.
+  // No table is made at the end: everything is in the logs, except the store's secret, which is in a table.
   options.avoid_flush_during_shutdown = true;
   options.skip_stats_update_on_db_open = true;
   options.max_bgerror_resume_count = 0;
@@ -98,21 +98,21 @@ std::size_t write_buffer_bytes(const RocksDbSettings& settings) {
   options.write_buffer_size = write_buffer_bytes(settings);
   options.target_file_size_base = settings.table_bytes;
   options.max_write_buffer_number = 3;
-  options.memtable_prefix_bloom_size_ratio = 0.1;  // new counters are not looked for in it
+  options.memtable_prefix_bloom_size_ratio = 0.1;  // so that a new counter need not be looked for in it
   options.memtable_whole_key_filtering = true;
   options.manifest_preallocation_size = 64 << 10U;
 
   ::rocksdb::BlockBasedTableOptions table;
   table.filter_policy.reset(::rocksdb::NewBloomFilterPolicy(10));
   table.cache_index_and_filter_blocks = true;
-  // Few shards: the filter of a table, 3 MiB, must fit into one. (In pieces, as a partitioned one, it would; but
-  // then RocksDB before 9.4 reads pieces of the index from disk also where it may not, its pull request 12757.)
+  // Few shards, because the filter of a table (3 MiB) must fit into one. (A partitioned filter would fit into more, but
+  // then RocksDB before 9.4 reads parts of the index from disk even if it must not: its pull request 12757.)
   table.block_cache = ::rocksdb::NewLRUCache(settings.cache_bytes / 5, cache_shard_bits);
   options.table_factory.reset(::rocksdb::NewBlockBasedTableFactory(table));
   return options;
 }
 
-/// The name of the first table in RocksDB's words; empty: there is none.
+/// The name of the first table in a text of RocksDB's; empty if there is none.
 std::string table_in(const std::string& words) {
   constexpr std::string_view extension = ".sst";
   const auto end = words.find(extension);
@@ -121,14 +121,14 @@ std::string table_in(const std::string& words) {
   return words.substr(begin, end + extension.size() - begin);
 }
 
-/// Whether a read that ended so will always do so: the file is damaged, missing, or cannot be read by its disk.
+/// Whether a read that failed like this will always fail: the file is damaged or missing, or its disk cannot read it.
 bool is_damage(const ::rocksdb::Status& status) {
   return status.IsCorruption() || status.IsPathNotFound() ||
          (status.IsIOError() && status.ToString().ends_with(error_text(EIO)));
 }
 
-/// The store's secret, which is drawn now if it has none, and on disk then. It is not in any log, where each record is
-/// a commit.
+/// The secret of the store. If it has none, draws one and writes it to disk. The secret is in no log, where each record
+/// is a commit.
 StoreSecret secret_of(::rocksdb::DB& db) {
   if (const auto secret = read_secret(db)) return *secret;
   StoreSecret secret{};
@@ -144,14 +144,15 @@ StoreSecret secret_of(::rocksdb::DB& db) {
   return secret;
 }
 
-/// What a log has becomes a table, and must not be there alone: the next start would find more in it than in the logs.
+/// The contents of a log become a table. They must be on disk in the log too; otherwise the next start would find more
+/// in the tables than in the logs.
 void sync_logs(const std::string& directory) {
   for (const auto& path : files_in(directory, ".log")) {
     const auto log = open_file(path, O_RDONLY);
     if (log.is_open() && ::fdatasync(log.number()) == 0) continue;
     const auto about = "cannot sync " + path + ": " + error_text(errno);
     if (const auto lacking = log.is_open() ? std::nullopt : shortage(errno)) throw NoRoom(*lacking, about);
-    throw StoreError(about + "; see to the disk");
+    throw StoreError(about + "; check the disk");
   }
 }
 
@@ -189,7 +190,7 @@ void Database::create(const std::string& directory, const RocksDbSettings& setti
   const std::unique_ptr<::rocksdb::DB> db(raw);
   if (status.ok()) {
     secret_of(*db);
-    // Down to where it stays: the tables of the first starts are fewer by one.
+    // Moves the table to the last level, so that the first starts have one table less.
     status = db->CompactRange({}, nullptr, nullptr);
     if (status.ok()) status = db->Close();
   }
@@ -295,7 +296,7 @@ std::optional<Reading> Database::read_in_memory(std::string_view key) {
   ::rocksdb::PinnableSlice value;
   const std::shared_lock lock(in_use_);
   const auto status = db_->Get(options, db_->DefaultColumnFamily(), ::rocksdb::Slice(key), &value);
-  // RocksDB before 9.1 says OK and nothing where it would have to open a table (its pull request 12443).
+  // If RocksDB before 9.1 would have to open a table, it returns OK and no value (its pull request 12443).
   const bool needs_disk = status.IsIncomplete() || (status.ok() && value.empty());
   return needs_disk ? std::nullopt : std::optional(reading_of(status, value));
 }
@@ -322,8 +323,8 @@ int Database::lacking() const {
   return db_ == nullptr ? lacking_at_open_.load() : files_->lacking();
 }
 
-/// Enough for what is in memory to become a table, or, on a small disk, for a good part of it. A quota, a limit, inodes
-/// and descriptors are seen by trying.
+/// Whether the disk has room for what is in memory to become a table; on a small disk, for a part of it. Quotas,
+/// limits, inodes and descriptors are checked by trying.
 bool Database::has_room() const {
   struct statvfs disk {};
   if (::statvfs(directory_.c_str(), &disk) != 0) return false;
@@ -367,14 +368,14 @@ void Database::copy_to(const std::string& directory) {
     if (status.ok()) status = checkpoint->CreateCheckpoint(directory);
     if (!status.ok()) throw_failed("cannot copy the database", status);
   }
-  // It has all that was committed before in tables. Its logs were copied while they were written, in pieces of
-  // different moments.
+  // Everything that was committed before is in tables. The logs were copied while they were written, so their parts are
+  // of different moments.
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(directory)) {
     if (entry.path().extension() == ".log") fs::remove(entry.path(), error);
   }
   if (error) throw StoreError("cannot remove the logs of the copy: " + error.message());
-  // Opened once, it has a log.
+  // Opening it once gives it a log.
   const UnwatchedFiles files;
   auto options = options_for(settings_);
   options.env = files.environment.get();
@@ -393,7 +394,7 @@ std::optional<std::string> Database::own_damage(const std::string& found) {
   auto status = reader.Open(path);
   if (status.ok()) status = reader.VerifyChecksum();
   if (status.ok() || !is_damage(status) || !fs::exists(path)) return std::nullopt;
-  damaged_tables_.found(path, status.ToString(), DamagedTables::Clock::now());  // the caller says so
+  damaged_tables_.found(path, status.ToString(), DamagedTables::Clock::now());  // the caller logs it
   return path;
 }
 

@@ -21,16 +21,16 @@ namespace tracker::store::rocksdb {
 
 class WatchedFileSystem;
 
-/// What one key was found to have.
+/// The result of reading one key.
 struct Reading {
   enum class Kind { absent, found, failed };
   Kind kind = Kind::absent;
   std::int64_t value = 0;
   std::string error;     // of failed
-  bool damaged = false;  // of failed: DamagedTables have it, and the log
+  bool damaged = false;  // of failed: it is in DamagedTables and in the log
 };
 
-/// The changes of one commit, in the order in which they are made. Used again after begin().
+/// The changes of one commit, in order. begin() makes it ready for the next one.
 class CommitWrite {
  public:
   explicit CommitWrite(const StoreSecret& secret) : secret_(secret) {}
@@ -45,66 +45,66 @@ class CommitWrite {
   ::rocksdb::WriteBatch batch_;
 };
 
-/// The RocksDB database of a store. A key is a token's id (16 bytes) and a path, its value the count; an id alone
-/// has the time when the token was minted (seconds since 1970). Values are 8 bytes, little end first.
+/// The RocksDB database of a store. A key is a token id (16 bytes) and a path; its value is the count. An id alone has
+/// the time when the token was minted (seconds since 1970). Values are 8 bytes, little-endian.
 ///
-/// An error that leaves open what is on disk ends the process (RocksDbSettings::on_fatal). Any thread, but for
-/// what says otherwise.
+/// An error after which it is not known what is on disk ends the process (RocksDbSettings::on_fatal). Any thread,
+/// except where a function says otherwise.
 class Database {
  public:
-  /// Makes an empty database; `directory` does not exist. Throws StoreError.
+  /// Makes an empty database. `directory` must not exist. Throws StoreError.
   static void create(const std::string& directory, const RocksDbSettings& settings);
 
-  /// Looks through the database in `directory`, and opens it only if all that was ever committed is there. What was
-  /// only in its logs is in tables then, and on disk.
-  /// Throws StoreError; then nothing on disk has changed, as far as the damage could be seen without.
+  /// Checks the database in `directory`, and opens it only if everything that was ever committed is there. Afterwards
+  /// everything from its logs is in tables on disk. Throws StoreError. Nothing on disk has changed then, unless the
+  /// damage could only be seen by opening the database.
   Database(std::string directory, const RocksDbSettings& settings);
   ~Database();
 
-  /// Of the last commit when it was opened.
+  /// The facts of the last commit, when the database was opened.
   const CommitFacts& facts_at_open() const noexcept { return facts_at_open_; }
-  /// How many bytes of a torn tail its logs had then.
+  /// How many bytes of a torn tail its logs had when it was opened.
   std::uint64_t left_out_bytes_at_open() const noexcept { return left_out_bytes_at_open_; }
-  /// Which each commit carries.
+  /// The secret that each commit carries.
   const StoreSecret& secret() const noexcept { return secret_; }
 
-  /// Makes the changes, and answers when they are as durable as the settings say; false: something is lacking, and
-  /// they are certainly not made, nor will be. One thread.
+  /// Makes the changes, and returns when they are as durable as the settings say. Returns false if something is lacking
+  /// (see lacking()); then the changes are certainly not made, now or later. One thread only.
   bool write(CommitWrite& write);
 
-  /// What each key has, all of one moment.
+  /// Reads all keys as of one moment.
   std::vector<Reading> read(const std::vector<::rocksdb::Slice>& keys);
 
-  /// What the key has, if that can be told without the disk; nothing otherwise.
+  /// Reads the key if that needs no disk access. Otherwise returns nothing.
   std::optional<Reading> read_in_memory(std::string_view key);
 
-  /// Everything that was written is on disk after this.
+  /// Syncs everything that was written.
   void sync();
 
-  /// What was lacking for anything since it was opened (an errno that no_room.h knows): then nothing more can be
-  /// written until it is opened again. 0: nothing was.
+  /// The shortage that was met since the database was opened: an errno that no_room.h knows, or 0. After a shortage
+  /// nothing can be written until it is opened again.
   int lacking() const;
 
-  /// Closes and opens it again, through the same check, if there is room now and nobody is using it. Answers whether
-  /// it did. Only the thread that writes.
+  /// Closes it and opens it again, with the same check, if there is room now and nobody is using it. Returns whether it
+  /// did. Only for the thread that writes.
   bool try_reopen();
 
-  /// Copies it into `directory`, which does not exist, without looking through it. Throws StoreError.
+  /// Copies it into `directory`, which must not exist, without checking the blocks. Throws StoreError.
   void copy_to(const std::string& directory);
 
-  /// Looks through a database that nobody has open: what opening looks at, and the checksum of every table's
-  /// every block; so many bytes a second at most, 0: as fast as it can be. Answers the facts of its last commit.
-  /// Changes nothing. Throws StoreError, a DamageError if it is damaged.
+  /// Checks a database that nobody has open: everything that opening checks, and the checksum of every block. Reads at
+  /// most `bytes_per_s`; 0 means no limit. Returns the facts of its last commit. Changes nothing. Throws StoreError, or
+  /// DamageError if it is damaged.
   static CommitFacts look_through(const std::string& directory, std::uint64_t bytes_per_s = 0);
 
-  /// If `found`, what look_through() found damaged in a copy, names a table that is damaged in this database, too, notes
-  /// that, and answers the path of the table. It holds the files of this database under the same names.
+  /// `found` is the damage that look_through() found in a copy, whose files have the names of this database's files. If
+  /// the table that it names is damaged in this database too, notes that and returns the table's path.
   std::optional<std::string> own_damage(const std::string& found);
 
-  /// Its files are not at their path any more: the next close marks nothing there. Before it is destroyed.
+  /// Tells that the files are no longer at their path, so that closing writes no mark there.
   void leave_end_unmarked() noexcept { marks_end_ = false; }
 
-  /// What reads have found damaged.
+  /// The tables in which reads have found damage.
   DamagedTables& damaged_tables() noexcept { return damaged_tables_; }
 
  private:
@@ -121,12 +121,12 @@ class Database {
   CommitFacts facts_at_open_;
   std::uint64_t left_out_bytes_at_open_ = 0;
   StoreSecret secret_{};
-  RunMark mark_;  // before it is armed: whoever opens it; then: whoever makes a log, one after the other
-  std::atomic<int> lacking_at_open_ = 0;  // the last try to open it again
+  RunMark mark_;  // written by the thread that opens it, and later by the one that makes a log, one at a time
+  std::atomic<int> lacking_at_open_ = 0;  // of the last attempt to open it again
   DamagedTables damaged_tables_;
   std::atomic<bool> marks_end_ = true;
 
-  mutable std::shared_mutex in_use_;  // exclusive: to open and close
+  mutable std::shared_mutex in_use_;  // held exclusively to open and close
   std::shared_ptr<WatchedFileSystem> files_;
   std::unique_ptr<::rocksdb::Env> environment_;
   std::unique_ptr<::rocksdb::DB> db_;

@@ -32,9 +32,9 @@ namespace {
   throw DamageError(what);
 }
 
-/// What cannot be read may be whole: then a backup would be older for nothing.
+/// A file that cannot be read may be intact. Then restoring a backup would lose counts for nothing.
 [[noreturn]] void throw_unreadable(const std::string& what) {
-  throw StoreError("cannot read " + what + "; see to its permissions, the limit of open files, and the disk");
+  throw StoreError("cannot read " + what + "; check its permissions, the limit of open files, and the disk");
 }
 
 [[noreturn]] void throw_unreadable(const std::string& what, int error) {
@@ -50,7 +50,7 @@ std::ifstream open_to_read(const fs::path& path) {
   return file;
 }
 
-/// Lets RocksDB tell which logs still count, and replay none of them.
+/// Makes RocksDB report which logs are still in use, without replaying them.
 class LogNumber final : public ::rocksdb::WalFilter {
  public:
   const char* Name() const override { return "LogNumber"; }
@@ -64,7 +64,7 @@ class LogNumber final : public ::rocksdb::WalFilter {
     return WalProcessingOption::kStopReplay;
   }
 
-  /// Nothing: there is no log.
+  /// Returns nothing if there is no log.
   std::optional<std::uint64_t> smallest() const { return smallest_; }
 
  private:
@@ -79,7 +79,7 @@ std::uint64_t number_of(const fs::path& file) {
   return number;
 }
 
-/// The write-ahead logs that still count, by number.
+/// The write-ahead logs that are still in use, by number.
 std::map<std::uint64_t, fs::path> logs_from(const std::string& directory, std::uint64_t smallest) {
   std::map<std::uint64_t, fs::path> logs;
   for (const auto& path : files_in(directory, ".log")) {
@@ -88,7 +88,7 @@ std::map<std::uint64_t, fs::path> logs_from(const std::string& directory, std::u
   return logs;
 }
 
-/// The part that RocksDB would take for an end.
+/// The damage that RocksDB would take for the end of the log.
 void check_manifest(const std::string& directory) {
   auto current = open_to_read(directory + "/CURRENT");
   std::string name;
@@ -122,8 +122,8 @@ std::vector<ReadLog> read_logs(const std::map<std::uint64_t, fs::path>& paths,
   return logs;
 }
 
-/// Each log goes on where the one before it ended, the first of them at the latest with what the tables do not
-/// have. Answers the last commit.
+/// Checks that each log begins with the commit after the last one of the log before it, and that the first log leaves
+/// no gap after the commits in the tables. Returns the last commit.
 std::uint64_t follow_commits(const std::vector<ReadLog>& logs, std::uint64_t last_commit) {
   bool is_first = true;
   for (const auto& [number, path, found] : logs) {
@@ -138,14 +138,13 @@ std::uint64_t follow_commits(const std::vector<ReadLog>& logs, std::uint64_t las
   return last_commit;
 }
 
-/// What a log that was laid out must have on disk at least: its first extent, and that of the last commit that was
-/// synced.
+/// The least size of a log that was laid out: its first extent, and the extent of the last commit that was synced.
 std::uint64_t least_bytes(const LogFindings& found) {
   constexpr auto extent = WatchedFileSystem::extent_bytes;
   return std::max<std::uint64_t>((found.synced_end + extent - 1) / extent, 1) * extent;
 }
 
-/// What the last run says that it had on disk must be there.
+/// Checks that everything is there that the last run's mark says it had on disk.
 void check_against(const RunMark& mark, const std::vector<ReadLog>& logs, std::uint64_t last_commit) {
   bool is_last_there = false;
   for (const auto& [number, path, found] : logs) {
@@ -165,9 +164,9 @@ void check_against(const RunMark& mark, const std::vector<ReadLog>& logs, std::u
   }
 }
 
-/// Tables that the manifest does not name: of a flush or compaction that a crash cut off, which have no more than the
-/// logs and the other tables. If one has, the manifest ends too early. (Unless a log is there that it was made of: of
-/// what an fsync had failed for, a start makes a table, and the disk may still not have it in the log.)
+/// Checks the tables that the manifest does not name. They are of a flush or a compaction that a crash cut off, and
+/// have no more than the logs and the other tables. If one has more, the manifest ends too early. (Unless the log is
+/// there that it was made of: after a failed fsync, a start makes a table of a log that the disk may still not have.)
 void check_unnamed_tables(const std::string& directory, ::rocksdb::DB& db, const ::rocksdb::Options& options,
                           const std::vector<ReadLog>& logs, std::uint64_t last_commit) {
   std::vector<::rocksdb::LiveFileMetaData> named;

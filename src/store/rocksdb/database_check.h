@@ -12,32 +12,32 @@
 namespace tracker::store::rocksdb {
 
 struct CheckedDatabase {
-  /// The number of the last commit that it holds.
+  /// The number of the last commit in it.
   std::uint64_t last_commit = 0;
-  /// How many bytes of a torn tail its logs have.
+  /// The number of bytes of a torn tail in its logs.
   std::uint64_t left_out_bytes = 0;
-  /// Why the mark of its last run is ignored, if one is there.
+  /// Why the mark of its last run is ignored, if it is.
   std::optional<std::string> mark_ignored;
 };
 
-/// Looks through the database in `directory`: its manifest and tables as far as RocksDB looks at them when it opens,
-/// every byte of the write-ahead logs, and the mark of its last run. Changes nothing. Throws StoreError if anything that
-/// was ever committed is not there.
+/// Checks the database in `directory`: the parts of its manifest and tables that RocksDB reads when it opens them,
+/// every byte of the write-ahead logs, and the mark of its last run. Changes nothing. Throws StoreError if anything
+/// that was ever committed is missing.
 CheckedDatabase check_database(const std::string& directory, const ::rocksdb::Options& options);
 
-/// The files there whose name ends so. Throws StoreError.
+/// The files in `directory` whose names have this extension. Throws StoreError.
 std::vector<std::string> files_in(const std::string& directory, const std::string& extension);
 
-/// Throws NoRoom if a call of RocksDB's failed for a shortage, with what was being done.
+/// Throws NoRoom if a call of RocksDB's failed because of a shortage. `what` says what was being done.
 void throw_if_no_room(const std::string& what, const ::rocksdb::Status& status);
 
-/// Throws what a read of a database has met: a DamageError, or a StoreError if it may be whole and cannot be read.
+/// Throws the error of a read: DamageError, or StoreError if the data may be intact but cannot be read.
 [[noreturn]] void throw_because_of(const ::rocksdb::Status& status);
 
-/// The facts of the last commit that `db` has; none of the first was made. Throws StoreError.
+/// The facts of the last commit in `db`, or default ones if there is none. Throws StoreError.
 CommitFacts read_commit_facts(::rocksdb::DB& db);
 
-/// Nothing: it has none, since no tracker that draws one has opened it yet. Throws StoreError.
+/// The secret of the store. Returns nothing if no tracker that draws secrets has opened it yet. Throws StoreError.
 std::optional<StoreSecret> read_secret(::rocksdb::DB& db);
 
 }  // namespace tracker::store::rocksdb

@@ -45,7 +45,7 @@ void make_missing(const fs::path& directory) {
   if (const auto lacking = shortage(reason))
     throw NoRoom(*lacking, directory.string() + ": " + error_text(reason));
   throw StoreError("cannot make the directory: " + error_text(reason) +
-                   "; see to its permissions and its disk, or choose another directory");
+                   "; check its permissions and its disk, or choose another directory");
 }
 
 }  // namespace

@@ -12,17 +12,17 @@
 
 namespace tracker::store::rocksdb {
 
-/// As the system says it.
+/// The system's text for an errno.
 inline std::string error_text(int error) {
   return std::generic_category().message(error);
 }
 
-/// If it cannot be opened, it is not open, and errno says why.
+/// Opens a file. If it fails, the result is not open, and errno says why.
 inline runtime::Descriptor open_file(const std::string& path, int flags, mode_t mode = 0) {
   return runtime::Descriptor(::open(path.c_str(), flags | O_CLOEXEC, mode));
 }
 
-/// What was made, moved or removed in it is on disk after this. Throws StoreError.
+/// Syncs a directory: what was made, moved or removed in it. Throws StoreError.
 inline void sync_directory(const std::string& path) {
   const auto directory = open_file(path, O_RDONLY | O_DIRECTORY);
   if (!directory.is_open() || ::fsync(directory.number()) != 0) {
@@ -30,21 +30,22 @@ inline void sync_directory(const std::string& path) {
   }
 }
 
-/// Absolute, in normal form, without a slash at its end. Throws StoreError.
+/// The path in absolute and normal form, without a slash at its end. Throws StoreError.
 std::string absolute_path(const std::string& path);
 
-/// Whether `path` is in the directory `outer` or is that itself, whatever links lead there. Where `path` does not exist
-/// yet, the place counts where it would be made.
+/// Whether `path` is `outer` or lies inside it, through whatever links. If `path` does not exist, the place counts
+/// where it would be made.
 bool is_within(const std::string& path, const std::string& outer);
 
-/// Throws what making or writing `path` has met: a NoRoom, or another StoreError.
+/// Throws the error of making or writing `path`: NoRoom or another StoreError.
 [[noreturn]] void throw_not_written(const std::string& path, int error);
 
-/// Makes what is missing of the directories down to `path`, for this user alone, and puts that on disk. Answers the topmost one that it
-/// made, in absolute form; nothing if all were there. Throws StoreError, and then nothing has changed.
+/// Makes what is missing of the directories down to `path`, for this user alone, and puts that on disk. Answers the
+/// topmost one that it made, in absolute form; nothing if all were there. Throws StoreError, and then nothing has
+/// changed.
 std::string make_directories(const std::string& path);
 
-/// Takes that back, as far as the directories are empty: another process may have used one meanwhile.
+/// Removes them again, if they are empty: another process may use one of them.
 void remove_directories(const std::string& path, const std::string& topmost) noexcept;
 
 }  // namespace tracker::store::rocksdb

@@ -9,15 +9,14 @@
 
 namespace tracker::store::rocksdb {
 
-/// Brings to disk what was written, at the latest `interval` after it was, on a thread of its own: nobody
-/// waits for it.
+/// Syncs what was written, at the latest `interval` later, on a thread of its own. Nobody waits for it.
 class IntervalSync {
  public:
-  /// `database` outlives it.
+  /// `database` must outlive it.
   IntervalSync(Database& database, std::chrono::milliseconds interval);
   ~IntervalSync();
 
-  /// Something was written. Any thread.
+  /// Tells that something was written. Any thread.
   void written();
 
  private:

@@ -14,36 +14,36 @@
 
 namespace tracker::store::rocksdb {
 
-/// What the database has for one counter, or for a token if the path in its key is empty.
+/// A read of one counter, or of a token if the path in its key is empty.
 struct Load {
   std::string key;
-  bool token_known = false;                             // it need not be looked up
-  domain::Deadline deadline = domain::Deadline::max();  // after that it is not read any more
+  bool token_known = false;                             // the token need not be read
+  domain::Deadline deadline = domain::Deadline::max();  // it is not read after that
 
   Reading counter;
   Reading token;
 
-  /// Whether the token is asked for besides.
+  /// Whether the token must be read as well.
   bool wants_token() const noexcept { return !token_known && key.size() > sizeof(domain::TokenId); }
 };
 
-/// Reads counters that are not in the cache, on a thread of its own, so that nobody else waits for the disk.
-/// Some of those that wait are read together, at most loads_at_once: a slow disk delays no others than it must.
+/// Reads counters that are not in the cache, on a thread of its own, so that nobody else waits for the disk. It reads
+/// at most loads_at_once of them together, so that a slow read delays few others.
 class Loader {
  public:
   static constexpr std::size_t loads_at_once = 256;
 
-  /// `on_loaded` gets what was read, on the loader's thread; what it was too late for has failed. `database` outlives
-  /// the loader.
+  /// `on_loaded` gets what was read, on the loader's thread. A load that came too late has failed. `database` must
+  /// outlive the loader.
   Loader(Database& database, std::function<void(std::span<Load* const>)> on_loaded);
 
-  /// Ends the thread; what waits is not read any more.
+  /// Ends the thread. Waiting loads are not read any more.
   ~Loader();
 
-  /// Reads it at once if that needs no disk; false: it is as it was. Any thread.
+  /// Reads it at once if that needs no disk access. Otherwise returns false and changes nothing. Any thread.
   bool load_from_memory(Load& load);
 
-  /// Any thread. They stay valid, and untouched, until they are loaded.
+  /// The loads must stay valid and must not be touched until they are loaded. Any thread.
   void load(const std::vector<Load*>& loads);
 
  private:
@@ -58,7 +58,7 @@ class Loader {
   std::vector<Load*> waiting_;  // mutex_
   bool stopping_ = false;       // mutex_
 
-  std::vector<Load*> in_time_;  // the thread's, as the next
+  std::vector<Load*> in_time_;  // this and the next belong to the thread
   std::vector<::rocksdb::Slice> keys_;
   std::thread thread_;
 };

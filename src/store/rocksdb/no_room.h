@@ -7,7 +7,7 @@
 
 namespace tracker::store::rocksdb {
 
-/// What a system call lacked, in plain words. Nothing is broken: it may be there again later.
+/// What a system call lacked, in plain words. Nothing is broken. It may be available again later.
 struct Shortage {
   int error;  // the errno
   std::string what;
@@ -15,13 +15,13 @@ struct Shortage {
 };
 
 /// What a call that failed with this errno lacked: room on the disk, in a quota or below the limit of a file's size, or
-/// descriptors. Nothing: it failed for another reason. Serving, starting, backup and restore all judge by this.
+/// descriptors. Returns nothing if it failed for another reason. Serving, starting, backup and restore all use this.
 std::optional<Shortage> shortage(int error);
 
-/// A shortage, as opposed to everything else that may keep a store from being opened or made.
+/// A store cannot be opened, written or made because of a shortage.
 class NoRoom final : public StoreError {
  public:
-  /// `about`: what was done, to which file.
+  /// `about` says what was done, and to which file.
   NoRoom(const Shortage& shortage, const std::string& about)
       : StoreError(shortage.what + " (" + about + "); " + shortage.remedy), error_(shortage.error) {}
 

@@ -22,7 +22,7 @@ namespace {
 constexpr mode_t rights_of_others = S_IRWXG | S_IRWXO;
 constexpr mode_t writing_of_others = S_IWGRP | S_IWOTH;
 
-/// What others may still do after the rights were taken.
+/// What other users may still do after the rights were taken.
 struct Left {
   std::string readable;  // the first file that others may read
   std::string writable;  // the first file that others may write
@@ -40,7 +40,7 @@ void note(const std::string& path, const struct stat& status, Left& left) {
   if ((others & writing_of_others) != 0 && left.writable.empty()) left.writable = described(path, status);
 }
 
-/// `file` is open. It may be of a file system that has no modes: so it is looked at once more.
+/// `file` is open. Its file system may have no modes, so they are checked again.
 void take_rights(int file, const std::string& path, Left& left) {
   struct stat status {};
   if (::fstat(file, &status) != 0 || (status.st_mode & rights_of_others) == 0) return;
@@ -50,7 +50,7 @@ void take_rights(int file, const std::string& path, Left& left) {
   note(path, status, left);
 }
 
-/// Whether it is a link that may have been put there by somebody else, to have us change files elsewhere.
+/// Whether it is a link that somebody else may have made, so that we change files elsewhere.
 bool is_link_of_another(const std::string& path) {
   struct stat status {};
   return ::lstat(path.c_str(), &status) == 0 && S_ISLNK(status.st_mode) && status.st_uid != ::geteuid();
@@ -58,7 +58,7 @@ bool is_link_of_another(const std::string& path) {
 
 void take_rights_in(const std::string& path, int more_flags, Left& left) {
   const auto directory = open_file(path, O_RDONLY | O_DIRECTORY | more_flags);
-  if (!directory.is_open()) return;  // it is not there, or opening the store says why not
+  if (!directory.is_open()) return;  // it does not exist, or opening the store will say what is wrong
   // A default ACL would give others rights in new files, whatever the umask.
   ::fremovexattr(directory.number(), "system.posix_acl_default");
   take_rights(directory.number(), path, left);
@@ -95,7 +95,7 @@ std::optional<std::string> take_rights_of_others(const std::string& path) {
   Left left;
   take_rights_in(path, 0, left);
   take_rights_in(path + "/db", is_link_of_another(path + "/db") ? O_NOFOLLOW : 0, left);
-  take_rights_in(path + "/db.new", O_NOFOLLOW, left);  // nobody but a start that was cut off makes one
+  take_rights_in(path + "/db.new", O_NOFOLLOW, left);  // of a first start that was interrupted
   if (!left.writable.empty()) {
     throw StoreError(
         "others may write there: " + left.writable +
@@ -103,7 +103,7 @@ std::optional<std::string> take_rights_of_others(const std::string& path) {
   }
   if (left.readable.empty()) return std::nullopt;
   return "others may read " + left.readable +
-         ", and who can read a store can count with what is in it; have its owner run chmod -R go= on it";
+         ", and whoever can read a store can count with the ids in it; have its owner run chmod -R go= on it";
 }
 
 }  // namespace tracker::store::rocksdb

@@ -33,7 +33,7 @@ struct RocksDbStore::Parts {
     readiness.emplace(
         std::vector{&watch->readiness(), &committer.readiness(), &database.damaged_tables().readiness()});
   }
-  /// What is in its place now, if it is not there, is somebody else's.
+  /// If it is not in its place any more, what is there now belongs to somebody else.
   ~Parts() {
     if (!directory.readiness().is_ready()) database.leave_end_unmarked();
   }
@@ -71,7 +71,7 @@ namespace {
   throw StoreError("it would be inside the store " + store + "; choose a place outside");
 }
 
-/// RocksDB's words name `path`, which means nothing to who reads them.
+/// RocksDB's text names `path`, which means nothing to the reader.
 std::string with_name(std::string words, const std::string& path, const std::string& name) {
   for (auto at = words.find(path); at != std::string::npos; at = words.find(path, at + name.size())) {
     words.replace(at, path.size(), name);
@@ -81,7 +81,7 @@ std::string with_name(std::string words, const std::string& path, const std::str
 
 }  // namespace
 
-/// FORMAT makes it a backup, so that goes last, and if something goes wrong, first.
+/// FORMAT makes it a backup. So FORMAT is made last, and removed first if something goes wrong.
 StoreSummary RocksDbStore::Parts::copy_into(const std::string& path, const std::string& name) try {
   if (const auto now = directory.readiness(); !now.is_ready()) throw StoreError(now.why_not());
   try {
@@ -111,7 +111,7 @@ CommitFacts RocksDbStore::Parts::look_through(const std::string& copy) try {
                      "; keep your older backups, and restore one");
   }
   throw StoreError("the copy is damaged, and the store is not: " + error.found() +
-                   "; see to the disk of the copy");
+                   "; check the disk of the copy");
 }
 
 RocksDbStore::RocksDbStore(const RocksDbSettings& settings) : parts_(std::make_unique<Parts>(settings)) {}

@@ -11,16 +11,16 @@
 
 namespace tracker::store::rocksdb {
 
-/// Counts on disk, in a directory of this process alone. A thread of its own takes every batch that waits
-/// into one commit, and answers it when it is as durable as the settings say. While the directory is not where it was
-/// opened, hits are refused.
+/// Counts on disk, in a directory that belongs to this process alone. A thread of its own takes all waiting batches
+/// into one commit. It answers them when the commit is as durable as the settings say. Hits are refused while the
+/// directory is not where it was opened.
 class RocksDbStore final : public CounterStore {
  public:
-  /// Opens the store in `settings.directory`, or makes it there if there is nothing. Throws StoreError; then
-  /// nothing on disk has changed.
+  /// Opens the store in `settings.directory`, or makes one there if the directory is empty or absent. Throws
+  /// StoreError; nothing on disk has changed then.
   explicit RocksDbStore(const RocksDbSettings& settings);
 
-  /// Nothing is under way any more. Closes the database.
+  /// Closes the database. Nothing may be in flight.
   ~RocksDbStore() override;
 
   void track(const domain::HitBatch& hits, TrackReply& reply) override;
@@ -29,19 +29,19 @@ class RocksDbStore final : public CounterStore {
 
   /// The absolute path.
   const std::string& directory() const noexcept;
-  /// With how many tokens it opened.
+  /// The number of tokens when it was opened.
   std::uint64_t tokens_at_open() const noexcept;
-  /// How many bytes of a torn tail were left out then: of what a crash had cut off.
+  /// The number of bytes of a torn tail that were left out when it was opened.
   std::uint64_t left_out_bytes_at_open() const noexcept;
 
-  /// Copies the store, as it is at some moment of the call, into `directory`, which must not exist and be outside of
-  /// the store, while it goes on serving: everything that was answered before the call is in it. The copy is looked
-  /// through before it becomes a backup. Blocks. Throws StoreError, and then leaves nothing there. Any thread but the
-  /// workers'.
+  /// Copies the store into `directory`, as of a moment during the call, and goes on serving. The copy holds everything
+  /// that was answered before the call. `directory` must not exist and must be outside the store. The copy is checked
+  /// before it becomes a backup. Blocks. Throws StoreError, and leaves nothing there then. Any thread except the
+  /// workers.
   StoreSummary backup(const std::string& directory);
 
-  /// The same into an empty directory that is open, and that this process need not see under any name. `name` is what
-  /// errors call it. What was made in it is removed if it throws.
+  /// The same, into an empty directory that is open. This process need not see it under any name; errors call it
+  /// `name`. If it throws, it removes what it made there.
   StoreSummary backup_into(const runtime::Descriptor& directory, const std::string& name);
 
   /// Throws StoreError unless `directory` holds a store of a format that this program knows. Reads only.

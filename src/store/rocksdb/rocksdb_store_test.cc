@@ -288,7 +288,7 @@ TEST_F(RocksDbStoreTest, WhatCannotBeReadOrWrittenIsNotCalledDamaged) {
   for (const auto& file : files) {
     SCOPED_TRACE(file);
     fs::permissions(file, fs::perms::none);
-    EXPECT_THAT(refusal_of_nobody(), AllOf(HasSubstr("cannot read"), HasSubstr("see to its permissions"),
+    EXPECT_THAT(refusal_of_nobody(), AllOf(HasSubstr("cannot read"), HasSubstr("check its permissions"),
                                            HasSubstr("denied"), testing::Not(HasSubstr("damaged"))));
     fs::permissions(file, fs::perms::owner_read | fs::perms::owner_write);
   }
@@ -304,8 +304,7 @@ TEST_F(RocksDbStoreTest, WhatCannotBeReadOrWrittenIsNotCalledDamaged) {
   for (const auto& directory : {path(), path() / "db"}) {
     SCOPED_TRACE(directory);
     fs::permissions(directory, fs::perms::owner_read | fs::perms::owner_exec);
-    EXPECT_THAT(refusal_of_nobody(),
-                AllOf(HasSubstr("is not writable"), HasSubstr("see to its permissions")));
+    EXPECT_THAT(refusal_of_nobody(), AllOf(HasSubstr("is not writable"), HasSubstr("check its permissions")));
     fs::permissions(directory, fs::perms::owner_all);
   }
   EXPECT_EQ(refusal_of_nobody(), "it opened");

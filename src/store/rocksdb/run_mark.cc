@@ -15,7 +15,7 @@ namespace tracker::store::rocksdb {
 namespace {
 
 constexpr std::string_view words = "tracker mark 1";
-constexpr std::size_t mark_bytes = 512;  // one sector, which a disk writes whole or not at all
+constexpr std::size_t mark_bytes = 512;  // one sector: a disk writes it whole or not at all
 constexpr std::size_t manifest_bytes_max = 4096;
 
 std::uint32_t checksum_of(std::string_view bytes) {
@@ -27,10 +27,10 @@ std::uint32_t checksum_of(std::string_view bytes) {
 [[noreturn]] void throw_failed(const std::string& what, int error) {
   const auto about = what + ": " + error_text(error);
   if (const auto lacking = shortage(error)) throw NoRoom(*lacking, about);
-  throw StoreError(about + "; see to its permissions and its disk");
+  throw StoreError(about + "; check its permissions and its disk");
 }
 
-/// The first bytes of a file, so many at most. Nothing: it is not there.
+/// The first bytes of a file, at most `bytes_max`. Returns nothing if the file does not exist.
 std::optional<std::string> first_bytes(const std::string& path, std::size_t bytes_max) {
   const auto file = open_file(path, O_RDONLY);
   if (!file.is_open() && errno == ENOENT) return std::nullopt;
@@ -91,7 +91,7 @@ void write_mark(const std::string& directory, const RunMark& mark) {
   const auto path = directory + "/MARK";
   auto text = text_of(mark);
   text.resize(mark_bytes, '\n');
-  sync_directory(directory);  // the names of the logs are on disk before the mark that needs them
+  sync_directory(directory);  // the names of the logs must be on disk before the mark that needs them
   const bool is_new = ::access(path.c_str(), F_OK) != 0;
   const auto file = open_file(path, O_WRONLY | O_CREAT | O_NOFOLLOW, 0600);
   if (!file.is_open()) throw_failed("cannot write " + path, errno);
@@ -107,12 +107,12 @@ FoundMark find_mark(const std::string& directory) {
   const auto text = first_bytes(path, mark_bytes);
   if (!text) return {};
   auto mark = parse_mark(*text);
-  if (!mark) return {std::nullopt, path + " is ignored: it is no whole mark"};
+  if (!mark) return {std::nullopt, path + " is ignored: it is not a complete mark"};
   if (!is_now(mark->run, directory)) {
     return {std::nullopt,
             path +
                 " is ignored: it belongs to another run; an older copy of the store was put back, a "
-                "start was cut off, or another version of tracker ran"};
+                "start was interrupted, or another version of tracker ran"};
   }
   return {std::move(mark), std::nullopt};
 }

@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// Nobody else opens a store there as long as this lives.
+/// No other process opens a store there as long as the result lives.
 runtime::Descriptor lock_directory(const std::string& path, const std::string& if_locked) {
   auto directory = open_file(path, O_RDONLY | O_DIRECTORY);
   if (!directory.is_open()) throw StoreError(path + ": cannot open it: " + error_text(errno));
@@ -56,7 +56,8 @@ void copy_files(const std::string& from, const std::string& to) {
   sync_directory(to);
 }
 
-/// What is there of an unfinished restore; without FORMAT, which goes first, it is none; the mark goes last.
+/// Removes what an interrupted restore left. FORMAT goes first, because without it the rest is not a store. The mark
+/// goes last.
 void remove_unfinished(const fs::path& to) {
   for (const auto* name : {"FORMAT", "db", "FORMAT.new"}) fs::remove_all(to / name);
   fs::remove(to / DataDirectory::restoring);
@@ -82,7 +83,7 @@ void look_through_copy(const std::string& to) try {
   Database::look_through(to + "/db");
 } catch (const DamageError& error) {
   throw StoreError(to + ": the copy is damaged, and the backup is not: " + error.found() +
-                   "; see to the disk, or choose another directory");
+                   "; check the disk, or choose another directory");
 }
 
 std::string make_or_take(const std::string& to) try {
@@ -104,7 +105,7 @@ void fill(const std::string& from, const std::string& to) try {
 }
 
 void require_apart(const std::string& from, const std::string& to) {
-  if (!fs::exists(from)) return;  // which is said when it is opened
+  if (!fs::exists(from)) return;  // opening it will say so
   std::error_code error;
   if (fs::equivalent(from, to, error)) {
     throw StoreError(to + ": it is the backup itself; choose another directory");
@@ -146,7 +147,7 @@ StoreSummary restore_store(const std::string& from, const std::string& to) try {
   const fs::path store = to;
   if (DataDirectory::is_unfinished(to)) remove_unfinished(store);
   require_empty(store);
-  fs::remove_all(store / "db.new");  // of a first start that was cut off
+  fs::remove_all(store / "db.new");  // of a first start that was interrupted
   try {
     fill(from, to);
   } catch (...) {
@@ -158,7 +159,7 @@ StoreSummary restore_store(const std::string& from, const std::string& to) try {
     throw;
   }
   std::error_code ignored;
-  fs::remove(store / DataDirectory::restoring, ignored);  // beside FORMAT it means nothing
+  fs::remove(store / DataDirectory::restoring, ignored);  // it has no meaning beside FORMAT
   return summary;
 } catch (const fs::filesystem_error& error) {
   throw StoreError(error.path2().empty() ? error.path1().string() + ": " + error.code().message()

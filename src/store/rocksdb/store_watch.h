@@ -13,16 +13,16 @@
 
 namespace tracker::store::rocksdb {
 
-/// Looks, four times a second, whether the store is still where it was opened: what is counted into files that were
-/// removed ends with the process, so hits are to be refused then. Also repeats in the log what is damaged. On a thread
-/// of its own: nobody waits for it.
+/// Checks four times a second whether the store is still where it was opened. Counts in files that were removed end
+/// with the process, so hits must be refused then. Also repeats in the log what is damaged. Has a thread of its own;
+/// nobody waits for it.
 class StoreWatch {
  public:
-  /// Both outlive it.
+  /// Both must outlive it.
   StoreWatch(const DataDirectory& directory, DamagedTables& damaged_tables);
   ~StoreWatch();
 
-  /// Whether the store was in its place at the last look. Cheap. Any thread.
+  /// Whether the store was in its place at the last check. Cheap. Any thread.
   bool is_in_place() const noexcept { return in_place_.load(std::memory_order_relaxed); }
 
   /// The same, with the reason. Any thread.
@@ -34,7 +34,7 @@ class StoreWatch {
 
   const DataDirectory& directory_;
   DamagedTables& damaged_tables_;
-  runtime::ChangeLog changes_;  // the thread's
+  runtime::ChangeLog changes_;  // belongs to the thread
   std::atomic<bool> in_place_ = true;
 
   ReadinessSource readiness_{domain::Readiness::ready(std::chrono::system_clock::now())};

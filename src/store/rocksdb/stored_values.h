@@ -8,7 +8,7 @@
 
 namespace tracker::store::rocksdb {
 
-/// How numbers stand in the database: 8 bytes, little end first.
+/// The form of numbers in the database: 8 bytes, little-endian.
 using Value = std::array<char, 8>;
 
 inline Value encode_value(std::uint64_t number) noexcept {
@@ -20,7 +20,7 @@ inline Value encode_value(std::uint64_t number) noexcept {
   return bytes;
 }
 
-/// A number of as many bytes, 8 at most.
+/// Reads a little-endian number of at most 8 bytes.
 inline std::uint64_t little_endian(std::string_view bytes) noexcept {
   std::uint64_t number = 0;
   for (auto byte = bytes.rbegin(); byte != bytes.rend(); ++byte) {
@@ -29,16 +29,16 @@ inline std::uint64_t little_endian(std::string_view bytes) noexcept {
   return number;
 }
 
-/// Nothing if it is none.
+/// Returns nothing if the bytes are not a number.
 inline std::optional<std::uint64_t> decode_value(std::string_view bytes) noexcept {
   return bytes.size() == sizeof(Value) ? std::optional(little_endian(bytes)) : std::nullopt;
 }
 
-/// What every commit says of itself, as its first change: under the key "commit", which is shorter than that
-/// of any counter. The numbers have no gaps, so that a commit that is missing from the logs is seen.
+/// What every commit says about itself, as its first change, under the key "commit". That key is shorter than any
+/// counter's. The numbers have no gaps, so that a missing commit is noticed.
 struct CommitFacts {
   std::uint64_t number = 0;  // 1 for the first
-  std::uint64_t tokens = 0;  // how many the store knows then
+  std::uint64_t tokens = 0;  // the number of tokens after it
 };
 inline constexpr std::string_view commit_key = "commit";
 inline constexpr std::size_t commit_facts_bytes = 2 * sizeof(Value);
@@ -49,8 +49,9 @@ inline std::optional<CommitFacts> decode_facts(std::string_view bytes) noexcept 
   return CommitFacts{little_endian(bytes.substr(0, 8)), little_endian(bytes.substr(8))};
 }
 
-/// Random bytes that a store draws once and keeps under the key "secret", also shorter than that of any counter. Every
-/// commit carries them, so that it can be told from bytes of a client that look like one. They never leave the store.
+/// Random bytes that a store draws once and keeps under the key "secret", which is also shorter than any counter's.
+/// Every commit carries them, so that bytes of a client that look like a commit are not taken for one. They never leave
+/// the store.
 using StoreSecret = std::array<char, 16>;
 inline constexpr std::string_view secret_key = "secret";
 
@@ -62,7 +63,7 @@ inline std::optional<StoreSecret> decode_secret(std::string_view bytes) noexcept
   return secret;
 }
 
-/// What a commit ends with: not a zero, so that it is seen if the last of its bytes were not written into zeros.
+/// The end of a commit. It is not zero, so that it is noticed if the last bytes were not written into zeros.
 inline constexpr std::string_view commit_end = "\xFF";
 
 }  // namespace tracker::store::rocksdb

@@ -20,7 +20,7 @@ using ::rocksdb::IOOptions;
 using ::rocksdb::IOStatus;
 
 namespace {
-/// RocksDB would take the room for a whole log or table at once, which a small disk may not have.
+/// RocksDB would allocate the room for a whole log or table at once. A small disk may not have it.
 constexpr std::size_t preallocation_bytes_max = std::size_t{4} << 20U;
 
 /// The number in the name of one of RocksDB's files.
@@ -41,7 +41,7 @@ class Zeros {
  public:
   explicit Zeros(const std::string& path) : file_(open_file(path, O_WRONLY)), error_(errno) {}
 
-  /// The first extent is on disk after this.
+  /// Writes and syncs the first extent.
   IOStatus lay_out() {
     if (!file_.is_open()) return failed(error_);
     auto status = make_room(1);
@@ -50,7 +50,7 @@ class Zeros {
     return status;
   }
 
-  /// Before so many bytes are appended.
+  /// Call it before this many bytes are appended.
   IOStatus make_room(std::size_t bytes) {
     appended_ += bytes;
     while (end_ < appended_) {
@@ -69,10 +69,10 @@ class Zeros {
 
  private:
   const runtime::Descriptor file_;
-  const int error_;  // why it is not open, if it is not
+  const int error_;  // the errno, if it could not be opened
   std::uint64_t appended_ = 0;
   std::uint64_t end_ = 0;      // of the last whole extent
-  std::uint64_t written_ = 0;  // zeros, so far
+  std::uint64_t written_ = 0;  // the zeros so far
 };
 }  // namespace
 
@@ -135,12 +135,12 @@ class WatchedFileSystem::File final : public ::rocksdb::FSWritableFileOwnerWrapp
     target()->SetPreallocationBlockSize(std::min(size, preallocation_bytes_max));
   }
 
-  /// As a log that is laid out; before anything is written.
+  /// Makes it a log that is laid out. Call it before anything is written.
   IOStatus lay_out() {
     return zeros_ ? judge([&] { return zeros_->lay_out(); }, false) : IOStatus::OK();
   }
 
-  /// On disk after this, also if another thread is just about that.
+  /// Syncs it, even if another thread is doing so just now.
   IOStatus sync_if_needed() {
     const std::lock_guard lock(syncing_);
     return unsynced_ ? sync_alone([&] { return target()->Sync({}, nullptr); }) : IOStatus::OK();
@@ -308,7 +308,7 @@ IOStatus WatchedFileSystem::LockFile(const std::string& name, const IOOptions& o
   return outcome([&] { return target()->LockFile(name, options, lock, debug); });
 }
 
-/// RocksDB's own code leaves errno as the system call set it that failed.
+/// After a failed system call, RocksDB's code leaves errno as it is.
 template <typename Call>
 IOStatus WatchedFileSystem::outcome(Call call) {
   errno = 0;
@@ -319,7 +319,7 @@ IOStatus WatchedFileSystem::outcome(Call call) {
   return IOStatus::NoSpace(status.getState() == nullptr ? error_text(error) : status.getState());
 }
 
-/// It is in the text alone, and EMFILE's is in ENFILE's.
+/// The errno is only in the text. The text of EMFILE is contained in that of ENFILE.
 int WatchedFileSystem::error_of(const ::rocksdb::Status& status) {
   const auto text = std::string_view(status.getState() == nullptr ? "" : status.getState());
   for (const int error : {EDQUOT, EFBIG, ENFILE, EMFILE}) {

@@ -13,47 +13,49 @@
 
 namespace tracker::store::rocksdb {
 
-/// The files of a database as RocksDB writes them, watched from below, because RocksDB goes on after errors
-/// that it must not go on after:
+/// The file system that RocksDB uses for a database. It watches RocksDB's files, because RocksDB goes on after some
+/// errors after which it must not:
 ///
-///  - A failed fsync leaves open what is on disk, and the next one may succeed without having written
-///    anything. So it is fatal in the call itself, and so is any failed write but on a full disk.
-///  - A file that once found no room takes nothing any more: what RocksDB could not write is certainly not there,
-///    and does not come there later.
-///  - RocksDB knows one shortage alone, a full disk. All that no_room.h knows are shown to it as that, for any file.
-///  - A file is made in the stead of what has its name. RocksDB would write where a link leads.
-///  - A hard link that a file system or a rule of the machine refuses is one that it does not support: RocksDB copies then.
-///  - A log is on disk whole before the next one begins, also if nobody asked for an fsync: so only the last
-///    one can end too early after a power cut.
+///  - After a failed fsync nobody knows what is on disk, and the next fsync may succeed without having written
+///    anything. So a failed fsync is fatal within the call, and so is any failed write, except for lack of room.
+///  - A file that once lacked room accepts no more writes. What RocksDB could not write is certainly not there, now or
+///    later.
+///  - RocksDB knows only one shortage, a full disk. Every shortage that no_room.h knows looks like that to RocksDB, for
+///    any file.
+///  - A new file replaces whatever has its name. RocksDB would write through a link.
+///  - A hard link that the file system or a rule of the machine refuses looks unsupported to RocksDB, which then
+///    copies.
+///  - A log is synced before the next one begins, even if nobody asked for it. So after a power cut only the last log
+///    can end too early.
 ///
-/// And where each commit is synced, logs are laid out on disk: they are written into zeros that were written before,
-/// in whole extents. A sync of a file that does not grow has no size of it to write, which takes a good third less. The
-/// first extent is on disk before anything else is written to the log. What is left of the zeros stays, so that a log
-/// that was laid out is never shorter than what was synced of it, up to the end of its extent (write_ahead_log.h).
+/// If each commit is synced, logs are also laid out on disk: zeros are written ahead of the records, in whole extents,
+/// and synced. A sync of a record then need not write a new file size, which makes it cheaper by a good third. The
+/// first extent is on disk before anything else is written to the log. Remaining zeros stay. So a log that was laid out
+/// ends with a whole extent, and holds everything of it that was synced (write_ahead_log.h).
 ///
 /// Any thread.
 class WatchedFileSystem final : public ::rocksdb::FileSystemWrapper {
  public:
   static constexpr std::uint64_t extent_bytes = 256 << 10U;
 
-  /// Watches the files in `directory`; of others, only shortages are told. `on_fatal` does not return. `on_log_made`
-  /// is called for each log with its number, once it is armed, before anything is written to it; it may throw
+  /// Watches the files in `directory`. Of other files it reports only shortages. `on_fatal` must not return. After
+  /// arm(), `on_log_made` is called with the number of each new log before anything is written to it. It may throw
   /// StoreError.
   WatchedFileSystem(std::string directory, bool lays_logs_out,
                     std::function<void(const std::string& reason)> on_fatal,
                     std::function<void(std::uint64_t log)> on_log_made);
 
-  /// From now on errors are fatal; before, they are only RocksDB's to report.
+  /// From now on errors are fatal. Before, only RocksDB reports them.
   void arm() noexcept { armed_ = true; }
 
-  /// What was lacking for any of the watched files (an errno that no_room.h knows); 0: nothing.
+  /// The shortage that a watched file has met: an errno that no_room.h knows, or 0.
   int lacking() const noexcept { return lacking_; }
-  /// RocksDB has stopped with this status, which is a shortage.
+  /// Tells that RocksDB has stopped with this status, which is a shortage.
   void on_stopped(const ::rocksdb::Status& status) noexcept { lacking_ = error_of(status); }
-  /// The errno of a shortage, which RocksDB has from such a file system and passes on as kNoSpace.
+  /// The errno in a status that stands for a shortage.
   static int error_of(const ::rocksdb::Status& status);
 
-  /// The number of the log that was made last; 0: none was.
+  /// The number of the newest log; 0 if there is none.
   std::uint64_t last_log() const noexcept { return last_log_; }
 
   const char* Name() const override { return "WatchedFileSystem"; }
@@ -63,7 +65,7 @@ class WatchedFileSystem final : public ::rocksdb::FileSystemWrapper {
   ::rocksdb::IOStatus NewDirectory(const std::string& name, const ::rocksdb::IOOptions& options,
                                    std::unique_ptr<::rocksdb::FSDirectory>* result,
                                    ::rocksdb::IODebugContext* debug) override;
-  // What follows is watched for shortages alone.
+  // The following are watched only for shortages.
   ::rocksdb::IOStatus NewSequentialFile(const std::string& name, const ::rocksdb::FileOptions& options,
                                         std::unique_ptr<::rocksdb::FSSequentialFile>* result,
                                         ::rocksdb::IODebugContext* debug) override;
@@ -90,10 +92,10 @@ class WatchedFileSystem final : public ::rocksdb::FileSystemWrapper {
   class File;
   class Directory;
 
-  /// The outcome of a call, with every shortage shown as a full disk.
+  /// The outcome of a call, in which every shortage looks like a full disk.
   template <typename Call>
   ::rocksdb::IOStatus outcome(Call call);
-  /// Looks at the outcome of a write or, if nothing may be lacking for it, of an fsync.
+  /// Checks the outcome of a write, or of an fsync, which no shortage excuses.
   ::rocksdb::IOStatus watch(::rocksdb::IOStatus status, bool is_sync);
   ::rocksdb::IOStatus tell_of_log(const std::string& name);
   bool is_watched(const std::string& name) const {
@@ -108,7 +110,7 @@ class WatchedFileSystem final : public ::rocksdb::FileSystemWrapper {
   std::atomic<int> lacking_ = 0;
   std::atomic<std::uint64_t> last_log_ = 0;
   std::mutex logs_mutex_;
-  std::set<File*> logs_;  // logs_mutex_; those that are open
+  std::set<File*> logs_;  // logs_mutex_; the open ones
 };
 
 }  // namespace tracker::store::rocksdb

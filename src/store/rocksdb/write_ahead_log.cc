@@ -11,24 +11,30 @@ namespace tracker::store::rocksdb {
 
 namespace {
 
-// A log is blocks of 32 KiB. A record is one full fragment, or a first, any number of middle and a last one; a
-// fragment lies in one block: checksum (4 bytes), length (2), type (1), bytes. What is left of a block and too
-// short for that is zeros. The bytes of a record are a write batch: sequence number (8), number of puts (4), changes:
-// a put is its type (1), and key and value, each behind its length; log data, which are for the log alone, are their
-// type (1), and bytes behind their length. A commit is a put that tells its number, the store's secret as log data,
-// puts, and commit_end as log data; those of older stores are puts alone. All numbers: little end first.
+// The format of a log. All numbers are little-endian.
+//
+// A log consists of blocks of 32 KiB. A record is one full fragment; or a first one, any number of middle ones, and a
+// last one. A fragment lies within a block: checksum (4 bytes), length (2), type (1), bytes. The rest of a block that
+// is too short for a header is zeros.
+//
+// The bytes of a record are a write batch: sequence number (8), number of puts (4), changes. A put is its type (1), and
+// key and value, each after its length. Log data, which only the log has, is its type (1), and bytes after their
+// length.
+//
+// A commit is a put with its number, the store's secret as log data, puts, and commit_end as log data. In older stores
+// it is puts alone.
 constexpr std::size_t block_bytes = 32768;
-constexpr std::size_t sector_bytes = 512;  // the least that any disk writes
+constexpr std::size_t sector_bytes = 512;  // the smallest unit that a disk writes
 constexpr std::size_t header_bytes = 7;
 constexpr std::size_t batch_header_bytes = 12;
-/// More zeros than a commit of an older store ends with, unless its last sector was not written: it ends with a value
-/// of 8 bytes that is not 0.
+/// More zeros than a commit of an older store can end with, unless its last sector was not written: it ends with a
+/// value of 8 bytes that is not 0.
 constexpr std::size_t many_zeros = 8;
 constexpr char put = 1;
 constexpr char log_data = 3;
 enum Type : unsigned char { full = 1, first = 2, middle = 3, last = 4 };
 
-/// The front of every commit, up to its number.
+/// The beginning of every commit, up to its number.
 const std::string& commit_front() {
   static const std::string front = [] {
     std::string bytes(1, put);
@@ -41,7 +47,7 @@ const std::string& commit_front() {
 }
 const std::size_t commit_number_at = batch_header_bytes + commit_front().size();
 const std::size_t commit_front_bytes = commit_number_at + 8;
-/// Where its secret stands, with what is in front of it.
+/// Where its secret begins, including the type and length before it.
 const std::size_t commit_secret_at = commit_number_at + commit_facts_bytes;
 const std::size_t commit_secret_end = commit_secret_at + 2 + sizeof(StoreSecret);
 
@@ -54,12 +60,12 @@ std::uint32_t masked(std::uint32_t crc) {
   return (crc >> 15U | crc << 17U) + 0xA282EAD8U;
 }
 
-/// A fragment at the front of `bytes`, which is long enough for its header.
+/// A fragment at the beginning of `bytes`, which are enough for its header.
 struct Fragment {
   std::uint32_t checksum;
   std::size_t size;
   unsigned char type;
-  std::string_view bytes;  // what is there of it
+  std::string_view bytes;  // the part of it that is there
 
   explicit Fragment(std::string_view from)
       : checksum(static_cast<std::uint32_t>(little_endian(from.substr(0, 4)))),
@@ -86,7 +92,7 @@ bool fits(const Fragment& fragment, std::size_t size) {
   return masked(crc.value()) == fragment.checksum;
 }
 
-/// Whether its checksum fits to any beginning of `bytes`: then it is whole, and its length is damaged.
+/// Whether its checksum matches some beginning of `bytes`. Then it is whole, and its length is damaged.
 bool is_whole_with_another_length(const Fragment& fragment) {
   Crc32c crc;
   crc.add(fragment.type);
@@ -97,7 +103,7 @@ bool is_whole_with_another_length(const Fragment& fragment) {
   });
 }
 
-/// Takes a text and its length off the front of `bytes`; false: it is not all there.
+/// Takes a length and a text of that length from the beginning of `bytes`. Returns false if it is not complete.
 bool take_text(std::string_view& bytes) {
   std::size_t size = 0;
   for (unsigned shift = 0;; shift += 7) {
@@ -112,7 +118,8 @@ bool take_text(std::string_view& bytes) {
   return true;
 }
 
-/// How long the whole write batch is that `bytes` begin with; nothing: it is not all there. `end`: what it ends with.
+/// The length of the write batch at the beginning of `bytes`, which ends with `end`. Returns nothing if it is not
+/// complete.
 std::optional<std::size_t> batch_bytes(std::string_view bytes, std::string_view end) {
   const auto bytes_given = bytes.size();
   if (bytes.size() < batch_header_bytes) return std::nullopt;
@@ -133,14 +140,14 @@ bool is_zero(std::string_view bytes) {
   return bytes.find_first_not_of('\0') == bytes.npos;
 }
 
-/// The bytes up to the zeros at their end.
+/// The bytes without the zeros at their end.
 std::string_view without_last_zeros(std::string_view bytes) {
   return bytes.substr(0, bytes.find_last_not_of('\0') + 1);
 }
 
 class LogReader {
  public:
-  /// Whether its records are commits, which may have been written into zeros, or anything.
+  /// `of_commits` says whether the records are commits, which may have been written into zeros.
   LogReader(std::string_view log, bool of_commits, const std::optional<StoreSecret>& secret)
       : log_(log), content_end_(without_last_zeros(log).size()), of_commits_(of_commits) {
     if (secret) secret_ = as_log_data({secret->data(), secret->size()});
@@ -156,7 +163,7 @@ class LogReader {
   }
 
  private:
-  /// False: there is nothing more to find out.
+  /// Returns false if there is nothing more to find out.
   bool read_block() {
     const auto block = log_.substr(position_, block_bytes);
     const auto block_begin = position_;
@@ -190,7 +197,7 @@ class LogReader {
     return false;
   }
 
-  /// What stands here, up to the end of its block or of the file, is no valid fragment.
+  /// The bytes here, up to the end of the block or of the file, are not a valid fragment.
   bool not_valid(std::string_view rest, std::size_t left_of_block) {
     const Fragment fragment(rest);
     const bool is_possible = fragment.is_known_type() && header_bytes + fragment.size <= left_of_block;
@@ -203,8 +210,9 @@ class LogReader {
     return damaged(is_possible ? "a record whose checksum does not fit" : "a record of an impossible length");
   }
 
-  /// Whether a sector of what stands here, at least so many bytes, was not written, and it is the last record. (It
-  /// begins with its checksum: zeros up to the end of a sector may be that, by a chance that is small twice over.)
+  /// Whether this is the last record, of at least this many bytes, and one of its sectors was not written. (It begins
+  /// with its checksum. Zeros up to the end of a sector may be a checksum, but two unlikely things must come together
+  /// for that.)
   bool lacks_sector(std::size_t least_bytes) const {
     const auto tail = log_.substr(position_, std::max(content_end_ - position_, least_bytes));
     for (std::size_t begin = 0; begin < tail.size();) {
@@ -231,10 +239,10 @@ class LogReader {
     return torn_here();
   }
 
-  /// Whether another record was begun behind the one that is not valid here.
+  /// Whether another record was begun behind the invalid one here.
   bool record_follows() const { return secret_follows() || fragment_follows(); }
 
-  /// Whether the secret of another commit stands behind here. (A block's first fragment may divide it.)
+  /// Whether the secret of another commit follows. (The first fragment of a block may divide it.)
   bool secret_follows() const {
     if (secret_.empty()) return false;
     const auto begin = in_record_ ? record_begin_ : position_;
@@ -252,8 +260,8 @@ class LogReader {
     return false;
   }
 
-  /// Whether a record begins in a later block, or in this one behind the fragment that is not valid, as told by
-  /// fragments that stand one behind the other from where a fragment must.
+  /// Whether a record begins in a later block, or in this one behind the invalid fragment. Finds it by following
+  /// fragments from a place where one must begin.
   bool fragment_follows() const {
     auto at = behind_this_fragment();
     for (auto end = (position_ / block_bytes + 1) * block_bytes; at < content_end_;
@@ -269,7 +277,8 @@ class LogReader {
     return false;
   }
 
-  /// As its header tells it; the end of the block if the header may be of two sectors, of which one was not written.
+  /// The end according to its header; or the end of the block if the header may lie in two sectors, of which one was
+  /// not written.
   std::uint64_t behind_this_fragment() const {
     const auto block_end = (position_ / block_bytes + 1) * block_bytes;
     if (position_ % sector_bytes + header_bytes > sector_bytes) return block_end;
@@ -284,7 +293,7 @@ class LogReader {
     return size && fits(fragment, *size);
   }
 
-  /// What each commit here ends with.
+  /// The end of each commit in this log.
   std::string_view end_of_commits() const {
     static const std::string end = as_log_data(commit_end);
     return has_secrets_ ? std::string_view(end) : std::string_view();
@@ -294,7 +303,7 @@ class LogReader {
     return findings_.empty() || commit == findings_.next_commit;
   }
 
-  /// Whether this much of a fragment can be a beginning of the commit that is due, and no more than that.
+  /// Whether this part of a fragment can be a beginning of the next commit, and nothing more.
   bool is_beginning_of_commit(const Fragment& fragment) const {
     const auto bytes = fragment.bytes;
     if (fragment.type == full && batch_bytes(bytes, end_of_commits())) return false;
@@ -303,7 +312,7 @@ class LogReader {
     return commit_front().starts_with(front);
   }
 
-  /// Of the commit whose bytes begin so, if it is the one that is due.
+  /// The number of the commit that begins like this, if it is the next one.
   std::optional<std::uint64_t> commit_number(std::string_view bytes) const {
     if (bytes.size() < commit_front_bytes ||
         bytes.substr(batch_header_bytes, commit_front().size()) != commit_front()) {
@@ -338,9 +347,9 @@ class LogReader {
   }
 
   const std::string_view log_;
-  const std::size_t content_end_;  // behind it there are only zeros, if anything
+  const std::size_t content_end_;  // only zeros follow, if anything
   const bool of_commits_;
-  std::string secret_;  // as each commit carries it; empty: there is none
+  std::string secret_;  // as each commit carries it; empty if there is none
   bool has_secrets_ = !secret_.empty();
   LogFindings findings_;
   std::uint64_t last_end_ = 0;    // of the last whole commit
