@@ -368,6 +368,19 @@ TEST_F(LinkCoreTest, ASecondEarlyCutIsFollowedByAPause) {
   EXPECT_EQ(done().back(), "connect") << "it has lasted";
 }
 
+TEST_F(LinkCoreTest, WhereEarlyCutsHaveALongPauseBehindThemHitsDoNotWait) {
+  get_ready();
+  bool outage = false;
+  for (LinkCore::ConnectionId id = 1; id < 10 && !outage; ++id) {
+    core_.on_lost(id, Loss::cut, "cut", now_);
+    outage = done().front() == "not ready: is not reachable: cut";
+    done_when_woken();
+    connect_again(id + 1);
+    done();
+  }
+  EXPECT_TRUE(outage);
+}
+
 class EarlyCutTest : public LinkCoreTest {
  protected:
   EarlyCutTest() : LinkCoreTest({.early_cut_is_outage = true}) {}

@@ -27,8 +27,8 @@ void flush_log() noexcept;
 /// Ends the process at once, with what was logged but without destructors.
 [[noreturn]] void exit_now(int exit_code) noexcept;
 
-/// The log of something that comes and goes: a line only when it changed, however often and by however many
-/// it is reported. When it changes too often (10 times at once, then every 5 s), changes are left out, but never the
+/// The log of something that comes and goes: a line only when it changed, however often and by however many it is
+/// reported. Several who report the same trouble a moment apart, step by step, are one. When it changes too often (10 times at once, then every 5 s), changes are left out, but never the
 /// last one. Any thread.
 class ChangeLog {
  public:
