@@ -141,7 +141,7 @@ TEST(StartupTest, WhatIsNoSettingIsRefused) {
       {serve_with({"-threads", "1"}), {"did you mean --threads?"}},
       {serve_with({"threads=1"}), {"\"threads=1\"", "did you mean --threads?"}},
       {serve_with({"-V"}), {"-V: "}},
-      {serve_with({"stray"}), {"\"stray\": this is no argument of tracker serve"}},
+      {serve_with({"stray"}), {"\"stray\": this is not an argument of tracker serve"}},
       {serve_with({"--insecure", "yes"}), {"\"yes\""}},
       {serve_with({"--threads"}), {"--threads: its value is missing"}},
       {serve_with({"--threads", "1", "--threads", "2"}), {"--threads: it is given more than once"}},

@@ -15,9 +15,9 @@ using settings::SettingTable;
 
 void add_envoy_command_settings(SettingTable& table, EnvoyCommandSettings& settings) {
   add_service_settings(table, settings.service, "--envoy-addr", "ENVOY_ADDR", {"127.0.0.1", 6380},
-                       "Where it listens for HTTP.");
+                       "Where to listen for HTTP.");
   table.begin_group(SettingTable::Group::addresses);
-  table.add({"--counter-addr", "COUNTER_ADDR", "Which counter it asks.", to_string(settings.counter_addr),
+  table.add({"--counter-addr", "COUNTER_ADDR", "The counter to ask.", to_string(settings.counter_addr),
              "host:port or [v6]:port of one counter (lists and lookup:// are not built yet)",
              [&settings](std::string_view text) {
                const auto address = runtime::parse_address(text);

@@ -32,12 +32,12 @@ struct EnvoyParts {
   std::function<void()> on_running;        // once they run, before it accepts; null: there is nothing to do
 };
 
-/// Runs the HTTP door over these counters until it is drained: the same for every command that has one. The
-/// workers are stopped when it returns. Throws StartupError.
+/// Runs the HTTP door over these counters until it is drained, for every command that has one. The workers have stopped
+/// when it returns. Throws StartupError.
 void run_envoy(runtime::Workers& workers, const ServiceSettings& service, envoy::EnvoySettings settings,
                const EnvoyParts& parts);
 
-/// Makes the workers. Throws StartupError if the machine has no room for them.
+/// Makes the workers. Throws StartupError if the machine refuses them.
 std::unique_ptr<runtime::Workers> make_workers(std::size_t threads);
 
 }  // namespace tracker::app

@@ -29,35 +29,35 @@ namespace settings = tracker::settings;
 using settings::StartupError;
 
 constexpr const char* about_settings =
-    "Each setting can also be given by the environment variable that is named in brackets; the flag beats "
-    "it. A flag that cannot take effect is refused; a variable that cannot is left alone.\n\n"
+    "Each setting can also be given by the environment variable in brackets. The flag beats the variable. A "
+    "flag that cannot take effect is refused; such a variable is ignored.\n\n"
     "  ADDRESS   127.0.0.1:80, [::1]:80, or :80 for every address of the machine\n"
     "  DURATION  300ms, 2s, 5m, 1h or 1d; a bare number counts seconds\n"
-    "  SIZE      8KiB, 1MiB or 2GiB; 8K and 8KB mean 8KiB, too, which is 8192 bytes;\n"
+    "  SIZE      8KiB, 1MiB or 2GiB; 8K and 8KB also mean 8KiB, which is 8192 bytes;\n"
     "            a bare number counts bytes\n"
     "  COUNT     a whole number\n"
     "  A setting without a value is a switch; its variable takes yes or no.";
 
-/// A closed standard descriptor would be taken by the first socket, and the log would be written into that.
+/// The first socket would take a closed standard descriptor, and the log would be written into it.
 void open_standard_descriptors() {
   for (int descriptor = 0; descriptor <= 2; ++descriptor) {
     if (fcntl(descriptor, F_GETFD) != -1) continue;
-    if (open("/dev/null", O_RDWR) == -1) static_cast<void>(open("/", O_PATH));  // takes nothing, either
+    if (open("/dev/null", O_RDWR) == -1) static_cast<void>(open("/", O_PATH));  // this takes no data either
   }
 }
 
-/// The command line: what can stand there, and what does.
+/// The command line: the commands that there are, and the one that was given.
 class CommandLine {
  public:
   CommandLine() {
     program_.set_version_flag("--version,-V", app::version_text());
     program_.require_subcommand(0, 1);
     program_.allow_extras();
-    add("serve", "Envoy and counter in one process: nothing else to start.", about_settings, true, serve_,
+    add("serve", "Runs an envoy and a counter in one process.", about_settings, true, serve_,
         app::add_serve_settings, app::serve);
-    add("envoy", "An HTTP envoy service, stateless, in front of a counter.", about_settings, true, envoy_,
+    add("envoy", "Runs an HTTP envoy, stateless, in front of a counter.", about_settings, true, envoy_,
         app::add_envoy_command_settings, app::run_envoy_command);
-    add("counter", "A gRPC counter service, which owns the counts.", about_settings, true, counter_,
+    add("counter", "Runs a gRPC counter, which owns the counts.", about_settings, true, counter_,
         app::add_counter_settings, app::run_counter);
     add("backup", "Copies the store on disk, while it is served or not.", cli::about_backup, false, backup_,
         cli::add_backup_settings, cli::backup);
@@ -70,7 +70,7 @@ class CommandLine {
     version_.allow_extras();
   }
 
-  /// Answers the exit code. Throws StartupError.
+  /// Returns the exit code. Throws StartupError.
   int run(int argc, char** argv) {
     try {
       program_.parse(argc, argv);
@@ -171,7 +171,7 @@ int main(int argc, char** argv) {
     runtime::hold_signals();
     app::end_by_last_words();
     open_standard_descriptors();
-    umask(S_IRWXG | S_IRWXO);  // all files that it makes are of a store or a backup, and those are private
+    umask(S_IRWXG | S_IRWXO);  // every file that it makes belongs to a store or a backup, which are private
     exit_code = CommandLine().run(argc, argv);
   } catch (const StartupError& error) {
     runtime::log_failure(error.what());

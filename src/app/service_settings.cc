@@ -31,7 +31,7 @@ bool is_v6(const std::string& host) {
   return host.find(':') != host.npos;
 }
 
-/// As far as the texts tell; of other pairs the machine says that the address is in use.
+/// Compares the texts. Where they do not tell, the machine will say that the address is in use.
 bool is_same(const runtime::Address& one, const runtime::Address& other) {
   if (one.port == 0 || one.port != other.port) return false;
   if (one.host == other.host || one.host.empty() || other.host.empty()) return true;
@@ -51,7 +51,7 @@ void add_service_settings(SettingTable& table, ServiceSettings& settings, const 
   settings.address_flag = address_flag;
   settings.address = std::move(address_default);
   table.add_address(address_flag, address_environment, settings.address, address_help);
-  table.add({"--health-addr", "HEALTH_ADDR", "Where /healthz, /readyz and /version are.",
+  table.add({"--health-addr", "HEALTH_ADDR", "Where to answer /healthz, /readyz and /version.",
              address_flag + " with its port + 10; none for port 0", "host:port, [v6]:port or :port",
              [&settings](std::string_view text) {
                settings.health_addr = runtime::parse_address(text);
@@ -59,22 +59,23 @@ void add_service_settings(SettingTable& table, ServiceSettings& settings, const 
              },
              "ADDRESS"});
   table.add_switch("--health-details", settings.health_details,
-                   "Lets /readyz name hosts and files in its reasons off loopback, too.");
+                   "Lets /readyz name hosts and files also on an address off loopback.");
   table.begin_group(Group::process);
   settings.threads = std::min(runtime::usable_cpus(), threads_max);
   const auto no_effect = "it has no effect yet: " + one_thread;
-  table.add_count("--threads", settings.threads, 1, threads_max,
-                  one_thread.empty()
-                      ? "Worker threads. The default is as many as it may use CPUs: by its affinity, "
-                        "and by the quota of its control group."
-                      : "Worker threads: " + no_effect + ".");
+  table.add_count(
+      "--threads", settings.threads, 1, threads_max,
+      one_thread.empty()
+          ? "The number of worker threads. The default is the number of CPUs that the process may "
+            "use, by its affinity and the quota of its control group."
+          : "The number of worker threads: " + no_effect + ".");
   if (!one_thread.empty()) table.warn_of("--threads", no_effect);
   table.add_switch(
       "--core-dumps", settings.core_dumps,
-      "Lets the process leave a core and be traced by its user; its memory holds tokens and passwords.");
+      "Lets the process leave a core dump and be traced by its user. Its memory holds tokens and passwords.");
   table.begin_group(Group::draining);
   table.add_duration("--drain-delay", settings.drain.delay, 0ms,
-                     "From the signal to end, not ready, to draining.");
+                     "How long to go on, not ready, between the signal to end and draining.");
   table.add_duration("--drain-limit", settings.drain.limit, 0ms, "How long draining may take.");
 }
 
@@ -83,30 +84,34 @@ void add_envoy_settings(SettingTable& table, envoy::EnvoySettings& settings) {
   table.add_duration("--request-deadline", settings.request_deadline, 1ms,
                      "How long a request waits for its count.");
   table.add_duration("--head-deadline", settings.head_deadline, 1ms,
-                     "From a request head's first byte to its last.");
+                     "How long a request head may take, from its first byte to its last.");
   table.add_duration("--idle-deadline", settings.idle_deadline, 1ms, "How long a connection may be idle.");
   table.add_duration("--write-deadline", settings.write_deadline, 1ms,
-                     "How long a client may take nothing of its answers.");
+                     "How long a client may read nothing of its answers.");
   table.add_duration("--linger-deadline", settings.linger_deadline, 0ms,
-                     "How long a closed connection's sender is still read.");
+                     "How long to read on when an answer closes a connection and its client still sends.");
   table.begin_group(SettingTable::Group::limits);
   table.add_bytes("--linger-bytes-max", settings.linger_bytes_max, 0, 1024 * mebibyte,
-                  "How much is still read of a closed connection's sender.",
+                  "How much to read on then.",
                   SettingTable::Condition{"a --linger-deadline above 0s",
                                           [&settings] { return settings.linger_deadline > 0ms; }});
   table.add_bytes("--request-line-bytes-max", settings.head.line_bytes_max, 16, mebibyte,
-                  "The request line, without its CRLF.");
-  table.add_bytes("--head-bytes-max", settings.head.head_bytes_max, 256, mebibyte, "The whole request head.");
-  table.add_count("--head-fields-max", settings.head.fields_max, 2, million, "Header fields of a request.");
+                  "The size of a request line, without its CRLF.");
+  table.add_bytes("--head-bytes-max", settings.head.head_bytes_max, 256, mebibyte,
+                  "The size of a whole request head.");
+  table.add_count("--head-fields-max", settings.head.fields_max, 2, million,
+                  "The number of header fields of a request.");
   table.add_count("--pipeline-max", settings.pipeline_max, 1, million,
-                  "Requests of one connection that wait for their answers.");
-  table.add_count("--connections-max", settings.connections_max, 1, 10 * million,
-                  "Open connections. A new one takes the place of the one that is idle for longest.");
+                  "The number of requests of one connection that wait for their answers.");
+  table.add_count(
+      "--connections-max", settings.connections_max, 1, 10 * million,
+      "The number of open connections. Above it, a new one takes the place of the one that has been "
+      "idle for longest.");
   table.add_count("--connections-per-address-max", settings.connections_per_address_max, 0, 10 * million,
-                  "Open connections of one client address (IPv6: of its first 64 bits); 0: no limit. A "
-                  "proxy is one address.");
+                  "The number of open connections of one client address (of IPv6, its first 64 bits); 0: no "
+                  "limit. A proxy is one address.");
   table.add_count("--hits-max", settings.hits_max, 1, 100 * million,
-                  "Requests in flight, of all connections.");
+                  "The number of requests in flight, of all connections.");
 }
 
 void require_different_addresses(const ServiceSettings& settings,
@@ -125,7 +130,7 @@ void require_different_addresses(const ServiceSettings& settings,
     if (twin == door) continue;
     throw StartupError(StartupError::bad_setting,
                        door->name + ": " + to_string(door->address) + " is taken by " + twin->name + " " +
-                           to_string(twin->address) + " of this same process; choose another port");
+                           to_string(twin->address) + " of this process; choose another port");
   }
 }
 

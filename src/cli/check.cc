@@ -73,7 +73,7 @@ class Client {
     http::request<http::empty_body> request(http::verb::get, path, 11);
     request.set(http::field::host, host_);
     request.set(http::field::user_agent, "tracker check");
-    // Bare: the first tracker's envoys know no scheme.
+    // Without a scheme, which the first tracker's envoys do not know.
     if (!token.empty()) request.set(http::field::authorization, token);
     if (const auto [error, bytes] = co_await http::async_write(stream_, request, as_tuple); error) {
       co_return failed(error);
@@ -105,7 +105,7 @@ class Client {
   bool connected_ = false;
 };
 
-/// The text between `before` and `after`, if the body is just that; a line may end behind it.
+/// The text between `before` and `after`, if the body consists of these, perhaps with a newline at its end.
 std::string inside(std::string_view body, std::string_view before, std::string_view after) {
   if (body.ends_with('\n')) body.remove_suffix(1);
   if (!body.starts_with(before) || !body.ends_with(after)) return {};
@@ -148,7 +148,7 @@ class Check {
     return {context_, endpoints_[envoy], to_string(settings_.envoys[envoy])};
   }
 
-  /// One request, on a connection of its own.
+  /// Sends one request, on a connection of its own.
   Client::Answer ask(std::size_t envoy, const std::string& path, const std::string& token) {
     Client::Answer answer;
     const auto get = [](Client asker, std::string its_path, std::string its_token,
@@ -161,7 +161,7 @@ class Check {
     return answer;
   }
 
-  /// Two tokens, from the first envoy and the last: each must be valid at all of them at once.
+  /// Gets two tokens, from the first envoy and from the last. Each must be valid at all envoys at once.
   bool mint() {
     for (auto [token, envoy] :
          {std::pair(Token::first, std::size_t{0}), std::pair(Token::second, endpoints_.size() - 1)}) {
@@ -228,7 +228,7 @@ class Check {
                  total_, last ? "\n" : "");
   }
 
-  /// One more request each, which must answer the number of all before it and this one.
+  /// Sends one more request for each token and path. Its count must be the number of requests so far.
   bool judge(const std::vector<CheckShare>& load) {
     std::printf("%-8s %-7s %9s %9s %6s  %s\n", "token", "path", "expected", "answered", "then", "");
     bool all_right = true;
@@ -308,11 +308,11 @@ bool parse_envoys(std::string_view text, std::vector<runtime::Address>& into) {
 
 void add_check_settings(SettingTable& table, CheckSettings& settings) {
   table.begin_group(SettingTable::Group::load);
-  table.add({"--envoys", "", "The envoys that it sends to: host:port,host:port,...", "none: it must be given",
+  table.add({"--envoys", "", "The envoys to send to: host:port,host:port,...", "none: it is required",
              "host:port, or several of them with commas between",
              [&settings](std::string_view text) { return parse_envoys(text, settings.envoys); },
              "ADDRESSES"});
-  table.add_count("--requests", settings.requests, 40, 100'000'000, "How many requests it sends, about.");
+  table.add_count("--requests", settings.requests, 40, 100'000'000, "About how many requests to send.");
 }
 
 bool check(const CheckSettings& settings) {

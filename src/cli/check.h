@@ -18,9 +18,9 @@ struct CheckSettings {
 /// Declares the settings; `settings` outlives the table.
 void add_check_settings(settings::SettingTable& table, CheckSettings& settings);
 
-/// Sends the load of check_load() to the envoys, in random order and at once, and judges every answer:
-/// progress on standard error, a table of expected and answered on standard output. Answers whether all was
-/// as it must be. Throws StartupError.
+/// Sends the load of check_load() to the envoys, in random order and concurrently, and judges every answer. Writes its
+/// progress to standard error, and a table of expected and answered requests to standard output. Returns whether every
+/// answer was right. Throws StartupError.
 bool check(const CheckSettings& settings);
 
 }  // namespace tracker::cli

@@ -8,7 +8,7 @@ namespace tracker::counter {
 
 namespace {
 
-/// A token on its way into the store; it is handed out when it is there. Deletes itself then.
+/// A token on its way into the store. It is handed out when it is stored. Deletes itself then.
 class Minting final : public store::AddReply {
  public:
   explicit Minting(MintReply& reply) : reply_(reply) {}

@@ -5,10 +5,10 @@
 
 namespace tracker::domain {
 
-/// How a call failed, by what its caller may conclude.
+/// How a call failed: what its caller may conclude.
 enum class Failure : std::uint8_t {
   not_done,      // certainly without effect
-  perhaps_done,  // it had its effect once or not at all: the answer was lost or came too late
+  perhaps_done,  // it took effect once or not at all: the answer was lost or came too late
 };
 
 /// What a call brought, or how it failed.

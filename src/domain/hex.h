@@ -10,8 +10,8 @@ namespace tracker::domain {
 inline constexpr char hex_lower[] = "0123456789abcdef";
 inline constexpr char hex_upper[] = "0123456789ABCDEF";
 
-/// What hex_value() answers for a character that is no hex digit; it has bits that no digit has, so that the
-/// values of several characters can be checked at once by or-ing them.
+/// The value of a character that is not a hex digit. It has bits that no digit has, so the values of several characters
+/// can be combined by `|` and checked at once.
 inline constexpr std::uint8_t not_hex = 0xF0;
 
 namespace detail {
@@ -32,7 +32,7 @@ constexpr std::uint8_t hex_value(char c) noexcept {
   return detail::hex_values[static_cast<std::uint8_t>(c)];
 }
 
-/// Two lower-case digits for each byte.
+/// Appends two lower-case digits for each byte.
 inline void append_hex(std::span<const std::uint8_t> bytes, std::string& out) {
   const std::size_t begin = out.size();
   out.resize(begin + 2 * bytes.size());

@@ -15,9 +15,9 @@ namespace tracker::domain {
 /// The moment after which nobody waits for an answer any more.
 using Deadline = std::chrono::steady_clock::time_point;
 
-/// The hits of one event-loop turn on their way to being counted: the unit of work that crosses every layer
-/// whole. Kept as columns that clear() leaves allocated, so that a reused batch allocates nothing per hit.
-/// Not synchronised: its owner fills it, and leaves it alone until every hit is answered.
+/// The hits of one turn of an event loop: the unit of work that crosses every layer as a whole. It is stored as
+/// columns. clear() keeps their memory, so a reused batch allocates nothing per hit. Not synchronised: its owner fills
+/// it, and then does not touch it until every hit has its verdict.
 class HitBatch {
  public:
   void clear() noexcept {
@@ -26,11 +26,11 @@ class HitBatch {
     path_ends_.clear();
   }
 
-  /// A hit whose deadline has passed when its turn comes is refused, not counted late.
+  /// A hit is refused, not counted late, if the deadline has passed when its turn comes.
   void set_deadline(Deadline deadline) noexcept { deadline_ = deadline; }
   Deadline deadline() const noexcept { return deadline_; }
 
-  /// Adds a hit; `path` is in normal form (domain/path.h).
+  /// Adds a hit. `path` is in normal form (domain/path.h).
   void push(const TokenId& id, std::string_view path) {
     ids_.push_back(id);
     paths_ += path;
@@ -46,11 +46,11 @@ class HitBatch {
     return {paths_.data() + begin, path_ends_[hit] - begin};
   }
 
-  /// Of all hits, one behind the other.
+  /// The columns: of all hits, one after the other.
   std::span<const TokenId> ids() const noexcept { return ids_; }
   std::string_view paths() const noexcept { return paths_; }
 
-  /// What the hits take in memory, and about what they take in a message.
+  /// The bytes that the hits take in memory, and about as many in a message.
   std::size_t bytes() const noexcept {
     return ids_.size() * (sizeof(TokenId) + sizeof(std::uint32_t)) + paths_.size();
   }

@@ -41,8 +41,8 @@ void append_encoded(unsigned char c, std::string& out) {
   out += hex_upper[c & 0xFU];
 }
 
-/// True if `path` is its own normal form: nothing to encode or decode, no empty segment, and no segment that
-/// begins with a dot. (Some of those that do are normal too; they take the long way.)
+/// Returns true if `path` is in normal form: nothing to encode or decode, no empty segment, and no segment that begins
+/// with a dot. (Some paths with such segments are in normal form too. They take the slow way.)
 bool is_plainly_normal(std::string_view path) {
   bool after_slash = false;
   for (char c : path) {
@@ -54,8 +54,8 @@ bool is_plainly_normal(std::string_view path) {
   return true;
 }
 
-/// Ends the segment that starts at `segment` in `out`: a dot segment is taken out again (with the one before
-/// it if it is `..`), everything up to and including `root` stays.
+/// Ends the segment that begins at `segment` in `out`. Removes it if it is `.`, and with it the segment before if it is
+/// `..`. Everything up to and including `root` stays.
 void resolve_segment(std::size_t root, std::size_t segment, std::string& out) {
   const std::string_view last = std::string_view(out).substr(segment);
   if (last == ".") {

@@ -6,18 +6,23 @@
 
 namespace tracker::domain {
 
-/// The longest path that is counted, in normal form. Every way in refuses a longer one, and that hit is not
-/// counted. A longer one that a store holds already, from before there was this limit, stays readable.
+/// The greatest length of a path in normal form. Every interface refuses a longer path and does not count that hit. A
+/// store may hold longer paths, from before this limit; they stay readable.
 inline constexpr std::size_t path_bytes_max = 8 * 1024;
 
-/// Appends the normal form of a request's path to `out`, so that every spelling of one path is counted as
-/// one. In this order: the query is dropped; bytes that a path may not hold bare (RFC 3986, section 3.3) but
-/// that clients send, `"<>\^{|}` and the backtick, are percent-encoded; percent-encodings of unreserved
-/// characters are decoded and the hex digits of the others upper-cased (RFC 3986, section 6.2.2); repeated
-/// slashes become one; `.` and `..` segments are resolved (RFC 3986, section 5.2.4).
+/// Appends the normal form of a request's path to `out`, so that all spellings of one path have one count. In this
+/// order:
 ///
-/// `raw` starts with '/', holds only 0x21 to 0x7E, no '#', and two hex digits after each '%': the request's
-/// head was checked for that. Pure; any thread. What is appended is at most three times as long as `raw`.
+/// 1. Drops the query.
+/// 2. Percent-encodes the bytes `"<>\^{|}` and the backtick, which clients send although a path may not hold them bare
+///    (RFC 3986, section 3.3).
+/// 3. Decodes the percent-encodings of unreserved characters, and makes the hex digits of the others upper case (RFC
+///    3986, section 6.2.2).
+/// 4. Replaces repeated slashes by one.
+/// 5. Resolves `.` and `..` segments (RFC 3986, section 5.2.4).
+///
+/// `raw` begins with '/', holds only bytes from 0x21 to 0x7E and no '#', and has two hex digits after each '%'. The
+/// caller has checked that. Appends at most three times the length of `raw`. Pure; any thread.
 void append_normal_path(std::string_view raw, std::string& out);
 
 }  // namespace tracker::domain

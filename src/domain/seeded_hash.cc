@@ -24,7 +24,7 @@ SeededHash::SeededHash() {
 }
 
 std::size_t SeededHash::operator()(std::string_view bytes, std::uint64_t more) const noexcept {
-  // Not in the seed: of short keys, XXH3 does no more with that than with their bytes.
+  // `more` is not mixed into the seed: for short keys, XXH3 does no more with the seed than with their bytes.
   return XXH3_64bits_withSeed(bytes.data(), bytes.size(), seed_) + more * 0x9E3779B97F4A7C15U;
 }
 

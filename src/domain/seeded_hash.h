@@ -6,13 +6,13 @@
 
 namespace tracker::domain {
 
-/// The hash of tables whose keys strangers choose, such as paths. Its seed is a secret of this process, so that nobody
-/// can choose keys that fall together. Any thread.
+/// A hash for tables whose keys strangers choose, such as paths. Its seed is a secret of this process, so nobody can
+/// choose keys that collide. Any thread.
 class SeededHash {
  public:
   using is_avalanching = void;
 
-  /// The seed is drawn once for the process. Throws std::runtime_error if the system gives no random numbers.
+  /// The seed is drawn once in a process. Throws std::runtime_error if the system gives no random numbers.
   SeededHash();
 
   /// `more` is the part of the key that is a number, if it has one.

@@ -6,9 +6,9 @@
 
 namespace tracker::domain {
 
-/// What a request's target turned out to be. Where several apply, the first in this list wins.
+/// What is wrong with a request's target, or what it is. If several apply, the first in this list wins.
 enum class Target : std::uint8_t {
-  bad_percent_encoding,  // a percent sign that two hex digits do not follow
+  bad_percent_encoding,  // a percent sign without two hex digits after it
   bad_byte,              // a byte above 0x7E
   fragment,              // a number sign
   bad_form,              // neither a path that begins with a slash nor an http or https URI
@@ -21,8 +21,8 @@ enum class Target : std::uint8_t {
 /// Pure; any thread.
 Target read_target(std::string_view target, std::string& path);
 
-/// True for `host` or `host:port` (RFC 3986, section 3.2, without user information; the host is not empty).
-/// Pure; any thread.
+/// Returns true for `host` or `host:port` (RFC 3986, section 3.2, without user information) with a host that is not
+/// empty. Pure; any thread.
 bool is_authority(std::string_view text);
 
 }  // namespace tracker::domain

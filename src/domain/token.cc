@@ -9,7 +9,7 @@
 namespace tracker::domain {
 
 namespace {
-/// Where each byte's two digits stand in the text.
+/// The places of each byte's two digits in the text.
 constexpr std::array<std::uint8_t, 16> digits_at = {0,  2,  4,  6,  9,  11, 14, 16,
                                                     19, 21, 24, 26, 28, 30, 32, 34};
 constexpr std::array<std::uint8_t, 4> hyphens_at = {8, 13, 18, 23};

@@ -11,7 +11,7 @@
 namespace tracker::domain {
 
 namespace {
-/// One hashing context per thread: looking SHA-256 up and allocating a context costs more than the hash.
+/// One hashing context for each thread: to look SHA-256 up and to allocate a context costs more than the hash.
 class Sha256 {
  public:
   Sha256()

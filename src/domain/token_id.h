@@ -13,15 +13,15 @@
 
 namespace tracker::domain {
 
-/// What stores, logs and messages between tracker's own processes know of a token. It opens nothing at the
-/// HTTP door, and the token cannot be found from it.
+/// A token as stores, logs and messages between tracker's own processes know it. It opens nothing at the HTTP door, and
+/// the token cannot be computed from it.
 struct TokenId {
   std::array<std::uint8_t, 16> bytes;
 
   auto operator<=>(const TokenId&) const = default;
 };
 
-/// For hash tables. A token id is a part of a hash already, so strangers cannot choose ids that fall together.
+/// For hash tables. A token id is part of a hash already, so strangers cannot choose ids that collide.
 struct TokenIdHash {
   using is_avalanching = void;  // boost::unordered need not mix it further
   std::size_t operator()(const TokenId& id) const noexcept {

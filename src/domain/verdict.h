@@ -9,11 +9,11 @@ struct Verdict {
   enum class Kind : std::uint8_t {
     counted,          // `count` is the running count of the token at the path, this hit included
     unknown_token,    // no such token was minted; not counted
-    not_counted,      // certainly not counted: it was refused before anything could have counted it
-    perhaps_counted,  // counted once or not at all: its answer was lost or came too late
+    not_counted,      // certainly not counted: refused before anything could count it
+    perhaps_counted,  // counted once or not at all: the answer was lost or came too late
   };
 
-  // Without defaults: an array of verdicts is filled, and need not be cleared before.
+  // No default values: an array of verdicts is filled and need not be cleared first.
   Kind kind;
   std::int64_t count;
 

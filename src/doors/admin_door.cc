@@ -21,8 +21,8 @@ Acceptor listen(asio::io_context& context, const AdminSocket& socket) {
   socket.remove();
   Acceptor acceptor(context.get_executor());
   acceptor.open(Protocol());
-  // bind() makes the file with the mode of the socket, so that it never has another one; umask() would change
-  // what every thread makes meanwhile.
+  // bind() makes the file with the mode of the socket, so the file never has another one. umask() would also change the
+  // files that other threads make meanwhile.
   ::fchmod(acceptor.native_handle(), S_IRUSR | S_IWUSR);
   acceptor.bind(socket.address());
   acceptor.listen();

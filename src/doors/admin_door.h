@@ -12,31 +12,31 @@
 
 namespace tracker::doors {
 
-/// The HTTP listener for whoever owns the data directory: a Unix socket in it that nobody else may open (mode
-/// 0600, from its first moment on). What is asked there may change things and take long: it runs on the door's
-/// own thread, one call after the other. All may be called from any thread.
+/// The HTTP listener for the owner of the data directory: a Unix socket in it, with mode 0600 from its first moment.
+/// Its calls may change things and take long. They run one after the other on the door's own thread. Any thread may
+/// call the functions below.
 class AdminDoor {
  public:
-  /// In plain words, for the person who asked.
+  /// The text is in plain words, for the person who asked.
   struct Answer {
     bool done;
     std::string text;
   };
-  /// `POST <target>`; the request's body is handed over as it came, and the descriptor that came with it, if one did.
-  /// What it throws is an answer, too.
+  /// `POST <target>`. Gets the body of the request as it came, and the descriptor that came with it, if one did. An
+  /// exception becomes a 500 with its text.
   struct Call {
     std::string target;
     std::function<Answer(const std::string& body, const runtime::Descriptor& passed)> run;
   };
 
-  /// Listens and serves. `directory` is this process's alone, so that a socket which is there already belongs to
-  /// nobody any more, and is replaced. Throws boost::system::system_error if it cannot listen.
+  /// Listens and serves. `directory` belongs to this process alone, so a socket that is there already belongs to no
+  /// process and is replaced. Throws boost::system::system_error if it cannot listen.
   AdminDoor(const std::string& directory, std::vector<Call> calls);
 
-  /// Waits for a call that runs.
+  /// Waits for the call that is running.
   ~AdminDoor();
 
-  /// Removes the socket, and calls `drained`, on the door's thread, when nothing runs any more.
+  /// Removes the socket. Calls `drained` on the door's thread when no call is running any more.
   void drain(std::function<void()> drained);
 
  private:
@@ -46,7 +46,7 @@ class AdminDoor {
   AdminSocket socket_;
   boost::asio::io_context context_{1};
   std::shared_ptr<Server> server_;
-  bool is_open_ = true;  // its thread's
+  bool is_open_ = true;  // belongs to the door's thread
   std::thread thread_;
 };
 

@@ -5,8 +5,8 @@
 
 namespace tracker::doors {
 
-/// Where the admin door of a data directory is: the Unix socket `admin.sock` in it. The address of a socket has
-/// room for 107 bytes of path; a longer one goes by way of /proc/self/fd, as long as this lives.
+/// The Unix socket of a data directory's admin door: `admin.sock` in that directory. The address of a socket has room
+/// for 107 bytes of path. A longer path goes through /proc/self/fd, which works as long as this object lives.
 class AdminSocket {
  public:
   /// Throws boost::system::system_error if the directory cannot be opened.
@@ -17,10 +17,10 @@ class AdminSocket {
 
   const std::string& path() const noexcept { return path_; }
 
-  /// Removes what has this name in the directory that was opened, wherever that is by now.
+  /// Removes the file of this name from the directory that was opened, wherever that directory is now.
   void remove() const noexcept;
 
-  /// To bind to, and to connect to.
+  /// The address to bind or to connect to.
   boost::asio::local::stream_protocol::endpoint address() const;
 
  private:

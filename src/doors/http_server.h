@@ -38,8 +38,8 @@ inline Response respond(http::status status, const char* type, std::string body)
   return response;
 }
 
-/// HTTP for the doors beside the counted port, over TCP or a Unix socket: few requests, small ones. Lives as long
-/// as its acceptor is open or a connection is. Belongs to the thread that runs the acceptor's context.
+/// An HTTP server for the doors beside the counted port, over TCP or a Unix socket. For few and small requests. Lives
+/// as long as its acceptor or a connection is open. Belongs to the thread that runs the acceptor's context.
 template <typename Protocol>
 class HttpServer : public std::enable_shared_from_this<HttpServer<Protocol>> {
   using Executor = boost::asio::io_context::executor_type;
@@ -52,10 +52,11 @@ class HttpServer : public std::enable_shared_from_this<HttpServer<Protocol>> {
  public:
   using Acceptor = boost::asio::basic_socket_acceptor<Protocol, Executor>;
 
-  /// Gets a well-formed request, and the descriptor that came with its first bytes, if one did (over a Unix socket).
+  /// Answers a well-formed request. `passed` is the descriptor that came with its first bytes over a Unix socket, if
+  /// one did.
   using Answer = std::function<Response(const Request&, const runtime::Descriptor& passed)>;
 
-  /// `answer` may block as long as nothing else hangs on this thread. A body of more than `body_bytes_max` is refused.
+  /// `answer` may block only if nothing else needs this thread. A body of more than `body_bytes_max` is refused.
   HttpServer(Acceptor acceptor, std::size_t body_bytes_max, Answer answer)
       : acceptor_(std::move(acceptor)), body_bytes_max_(body_bytes_max), answer_(std::move(answer)) {}
 
@@ -63,7 +64,7 @@ class HttpServer : public std::enable_shared_from_this<HttpServer<Protocol>> {
     boost::asio::co_spawn(acceptor_.get_executor(), accept(this->shared_from_this()), boost::asio::detached);
   }
 
-  /// Accepts no more; what is connected is still served.
+  /// Accepts no more connections. Those that are open are still served.
   void stop() {
     boost::system::error_code ignored;
     acceptor_.close(ignored);
@@ -86,7 +87,7 @@ class HttpServer : public std::enable_shared_from_this<HttpServer<Protocol>> {
         pause.expires_after(accept_pause);
         co_await pause.async_wait(token);
       } else {
-        // Whoever has asked for nothing the longest makes way for who asks now.
+        // The connection that has asked nothing for longest makes way for the new one.
         if (streams_.size() >= connections_max) streams_.front()->close();
         boost::asio::co_spawn(acceptor_.get_executor(), serve(self, Stream(std::move(socket))),
                               boost::asio::detached);
@@ -102,7 +103,7 @@ class HttpServer : public std::enable_shared_from_this<HttpServer<Protocol>> {
       parser.header_limit(8192);
       parser.body_limit(body_bytes_max_);
       if constexpr (is_local) {
-        // As long as nothing of a request is there, a connection may be idle: it makes way for others.
+        // Before the first byte of a request, a connection may be idle: it makes way for others.
         if (buffer.size() == 0) co_await stream.socket().async_wait(Stream::socket_type::wait_read, token);
       }
       const auto passed = receive_passed(stream, buffer);
@@ -132,7 +133,7 @@ class HttpServer : public std::enable_shared_from_this<HttpServer<Protocol>> {
     streams_.erase(place);
   }
 
-  /// With the first bytes of a request, which go into `buffer`.
+  /// Returns the descriptor that came with the first bytes of a request. The bytes go into `buffer`.
   static runtime::Descriptor receive_passed(Stream& stream, boost::beast::flat_buffer& buffer) {
     if constexpr (is_local) {
       return receive_descriptor(stream.socket().native_handle(), buffer);
@@ -144,7 +145,7 @@ class HttpServer : public std::enable_shared_from_this<HttpServer<Protocol>> {
   Acceptor acceptor_;
   const std::size_t body_bytes_max_;
   const Answer answer_;
-  std::list<Stream*> streams_;  // in the order in which they connected or were answered last
+  std::list<Stream*> streams_;  // in the order of their last answer, or of connecting
 };
 
 }  // namespace tracker::doors

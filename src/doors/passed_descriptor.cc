@@ -11,7 +11,7 @@ namespace tracker::doors {
 
 namespace {
 constexpr std::size_t bytes_at_once = 4096;
-/// More than one are closed by the kernel: there is no room for them.
+/// Room for one descriptor: the kernel closes any others.
 using Room = std::array<char, CMSG_SPACE(sizeof(int))>;
 }  // namespace
 
@@ -33,7 +33,7 @@ bool send_with_descriptor(int socket, const std::string& message, int descriptor
     if (bytes < 0 && errno == EINTR) continue;
     if (bytes < 0) return false;
     sent += static_cast<std::size_t>(bytes);
-    header.msg_control = nullptr;  // it has gone with the first bytes
+    header.msg_control = nullptr;  // it went with the first bytes
     header.msg_controllen = 0;
   }
   return true;

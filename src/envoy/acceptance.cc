@@ -17,7 +17,7 @@
 namespace tracker::envoy {
 
 namespace {
-constexpr int accepted_max = 128;  // before those that are connected have their turn
+constexpr int accepted_max = 128;  // before open connections have their turn
 constexpr int looks_max = 32;      // for a connection that can give way
 constexpr auto accept_pause = std::chrono::milliseconds(100);
 }  // namespace
@@ -68,7 +68,7 @@ void Acceptance::accept_later(Entrance& entrance) {
   });
 }
 
-/// Answers false if the machine has no room for more.
+/// Returns false if the machine has no room for more.
 bool Acceptance::accept_some(Entrance& entrance, int max) {
   for (int tried = 0; tried < max; ++tried) {
     sockaddr_storage address{};
@@ -82,7 +82,7 @@ bool Acceptance::accept_some(Entrance& entrance, int max) {
       return true;
     } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
       return false;
-    }  // else that client has gone already
+    }  // otherwise the client has gone already
   }
   return true;
 }
@@ -108,7 +108,7 @@ bool Acceptance::take_place() noexcept {
   return false;
 }
 
-/// The worker with the best claim has it, whichever that is (invariant 3).
+/// The worker with the best claim gets the arrival (invariant 3).
 void Acceptance::find_place(Arrival arrival) {
   if (draining_) return refuse(std::move(arrival.socket), Refusal::too_many_connections);
   if (take_place()) {
@@ -148,7 +148,7 @@ void Acceptance::follow_claim(const Claim& claim, Arrival arrival) {
   find_place(std::move(arrival));
 }
 
-/// Those that are idle were active just now. Soon that can be told from those who merely hold a place.
+/// All idle connections were active just now. Soon it is clear which of them only hold a place.
 void Acceptance::wait_for_place(Arrival arrival) {
   ++waiting_;
   auto timer = std::make_shared<boost::asio::steady_timer>(context_, settings_.active_for);
@@ -162,7 +162,7 @@ void Acceptance::wait_for_place(Arrival arrival) {
   });
 }
 
-/// Ends a connection that is what the claim says, if there still is one. The totals stay as they are (invariant 3).
+/// Ends a connection to which the claim applies, if there still is one. The totals stay as they are (invariant 3).
 bool Acceptance::make_room(const Claim& claim, runtime::Clock::time_point now) {
   using Kind = WorkerDeadlines::Kind;
   const runtime::Clock::duration wait =
@@ -183,7 +183,7 @@ void Acceptance::refuse(runtime::Descriptor socket, Refusal refusal) {
   worker_.refuse(std::move(socket), refusal);
 }
 
-/// Gives it no time to read its answer: so many are refused at once, or this is the end.
+/// Gives the client no time to read its answer, because too many are refused at once, or the service ends.
 void Acceptance::refuse_and_close(runtime::Descriptor socket, Refusal refusal) {
   leave(true);
   std::string answer;

@@ -20,39 +20,39 @@ namespace tracker::envoy {
 class Acceptance;
 class EnvoyWorker;
 
-/// What the workers of one envoy service count together.
+/// The totals of all workers of an envoy service.
 struct EnvoyTotals {
-  std::atomic<std::size_t> connections = 0;     // those that have a place
+  std::atomic<std::size_t> connections = 0;     // with a place
   std::atomic<std::size_t> beyond_limit = 0;    // connections that wait for a place, were refused or gave way
   std::atomic<std::size_t> hits_in_flight = 0;  // and mints
   std::shared_ptr<AddressCounts> addresses = std::make_shared<AddressCounts>();
   std::vector<Acceptance*> acceptances;  // all there are, complete before one of them runs
 };
 
-/// How one worker comes by its connections: it listens, and keeps the bounds on how many there are. Belongs to the
-/// worker's thread, but for what says otherwise. Invariants:
+/// Accepts the connections of one worker, and keeps the bounds on their number. Belongs to the worker's thread, except
+/// where a function says otherwise. Invariants:
 /// 1. A socket that was accepted is served in a place, or is beyond the limit, or has been closed.
 /// 2. EnvoyTotals::connections is the number of places taken, at most connections_max. EnvoyTotals::beyond_limit is the
 ///    number of all others, of which at most refused_connections_max have arrived so.
-/// 3. An arrival that finds no place takes that of a connection that gives way, which is then beyond the limit in its
-///    stead. The worker of the one serves the other, whoever accepted it.
+/// 3. An arrival that finds no place takes that of a connection that gives way, and that connection is beyond the limit
+///    instead. The worker of that connection serves the arrival, whichever worker accepted it.
 /// 4. An arrival follows each claim once, from the best to the worst, so its search ends.
 class Acceptance {
  public:
-  /// All arguments outlive it.
+  /// All arguments must outlive it.
   Acceptance(EnvoyWorker& worker, boost::asio::io_context& context, std::vector<runtime::Acceptor> acceptors,
              const EnvoySettings& settings, EnvoyTotals& totals, WorkerDeadlines& deadlines);
 
   /// Begins to accept.
   void start();
 
-  /// Accepts all that wait to be accepted, and then no more: a client that was connected in time is served.
+  /// Accepts every connection that is waiting, so that a client that connected in time is served. Then accepts no more.
   void drain();
 
-  /// A connection has ended, and its place is free at once.
+  /// Tells that a connection has ended. Its place is free at once.
   void leave(bool was_beyond_limit) noexcept;
 
-  /// Whether a closed connection beyond the limit may still be read for a while, or leaves room for others that come.
+  /// Whether a closed connection beyond the limit may still be read for a while, or must make room for others.
   bool has_room_beyond_limit() const noexcept {
     return totals_.beyond_limit <= settings_.refused_connections_max / 2;
   }
@@ -71,7 +71,7 @@ class Acceptance {
     runtime::Descriptor socket;
     AddressCounts::Place address;
     runtime::Clock::time_point now = runtime::Clock::now();
-    std::optional<Claim> last_claim = std::nullopt;  // that came to nothing: only those behind it are left
+    std::optional<Claim> last_claim = std::nullopt;  // the last one without success; only later ones remain
     bool has_waited = false;
   };
 

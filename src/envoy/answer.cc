@@ -91,7 +91,7 @@ void AnswerWriter::append_refusal(Refusal refusal, Persistence persistence, bool
                                   std::string& out) const {
   const RefusalText& text = text_of(refusal);
   const Digits status(text.status);
-  std::string body = R"({"title":")";  // RFC 9457; the texts hold nothing that JSON would escape
+  std::string body = R"({"title":")";  // RFC 9457; the texts need no escapes in JSON
   body += text.reason;
   body += R"(","status":)";
   body += status;

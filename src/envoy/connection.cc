@@ -44,11 +44,11 @@ void Connection::on_ready(const runtime::Readiness& ready) {
   }
   writable_ = writable_ || ready.writable;
   if (ready.broken && state_ < State::abandoned)
-    enter(State::abandoned);  // what it had sent is not even read
+    enter(State::abandoned);  // what the client had sent is not read either
   advance();
 }
 
-/// Does what can be done. After the last step its worker has it, and it is not to be touched any more.
+/// Does what can be done. After the last step it belongs to its worker and must not be touched.
 void Connection::advance() {
   assert(is_consistent());
   while (state_ != State::ended) {
@@ -97,7 +97,8 @@ bool Connection::is_at_its_end() const noexcept {
   return state_ == State::abandoned || (!receives() && first_ == nullptr && unsent_.empty());
 }
 
-/// Reads all that has arrived, as long as it may; at the service's end, all that had arrived when it began.
+/// Reads everything that has arrived, as long as it may. When the service ends, reads what had arrived when the end
+/// began.
 void Connection::read() {
   auto& buffer = worker_.read_buffer();
   const bool the_last = state_ == State::reading_last;
@@ -122,7 +123,7 @@ void Connection::read() {
       return;
     }
     if (the_last) last_bytes_left_ -= static_cast<std::size_t>(got);
-    // What comes after a read that left room is told again; only the end of it all is told once.
+    // What arrives after a read that left room is reported again. Only the end of the stream is reported once.
     if (static_cast<std::size_t>(got) < window && readable_ == Readable::yes) readable_ = Readable::no;
     std::memcpy(buffer.data(), unread_.data(), carried);
     unread_.clear();
@@ -144,7 +145,7 @@ void Connection::parse(std::string_view input) {
     const auto head = parse_request_head(input, settings.head);
     if (!head) break;
     crlf_skipped_ = false;
-    head_timed_ = false;  // the next head has a deadline of its own
+    head_timed_ = false;  // the next head has its own deadline
     take(*head);
     input.remove_prefix(head->size);
   }
@@ -258,7 +259,7 @@ void Connection::format_answers(std::string& out) {
   }
 }
 
-/// Starts the deadline of what it waits for now. That of a head has run since its first byte.
+/// Starts the deadline of what it waits for now. The deadline of a head has run since its first byte.
 void Connection::set_deadline() {
   using Kind = WorkerDeadlines::Kind;
   const bool in_a_head = unsent_.empty() && unread_is_ == Unread::part_of_head;
@@ -304,7 +305,7 @@ void Connection::give_way(runtime::Clock::time_point now) {
   on_deadline(now);
 }
 
-/// The head that did not come in time may be bad besides, and then that is its refusal.
+/// A head that did not come in time may also be malformed. Then that is why it is refused.
 Refusal Connection::refusal_of_late_head() const {
   const auto head = parse_request_head(unread_, worker_.settings().head, HeadInput::all_there_is);
   if (!head) return Refusal::head_too_slow;
@@ -324,7 +325,7 @@ void Connection::drain() {
   advance();
 }
 
-/// The service ends: reads what had arrived. What a client sends from then on does not put the end off.
+/// Reads what had arrived when the service began to end. What a client sends later does not delay the end.
 void Connection::read_the_last() {
   if (readable_ == Readable::no) readable_ = Readable::yes;
   read();
@@ -334,7 +335,7 @@ void Connection::read_the_last() {
     last_->persistence = Persistence::closes;
     if (receives()) enter(State::closing);
   } else if (receives()) {
-    // A client that is about to send finds nothing worse than 503; a silent one is let go soon.
+    // A client that is about to send gets 503. A silent one is closed soon.
     enter(State::refusing);
     worker_.deadlines().arm(WorkerDeadlines::Kind::linger, *this);
   }
@@ -349,8 +350,8 @@ void Connection::abandon_requests() noexcept {
   waiting_ = 0;
 }
 
-/// Where an answer ends a connection whose client still sends, that is read for a while: a socket that is
-/// closed with something unread would be reset, and the answer lost with it.
+/// If an answer ends a connection whose client still sends, reads on for a while. A socket that is closed with
+/// something unread is reset, and the answer is lost.
 void Connection::begin_to_end() {
   abandon_requests();
   const bool may_linger = !beyond_limit_ || worker_.acceptance().has_room_beyond_limit();

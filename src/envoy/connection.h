@@ -27,22 +27,24 @@ using ReadyHook =
     boost::intrusive::list_base_hook<boost::intrusive::tag<ReadyTag>,
                                      boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
 
-/// One client's connection. It is a state machine: whoever changes what is to be done next calls advance(), which does
+/// The connection of one client. It is a state machine: whatever changes what to do next calls advance(), which does
 /// what can be done. Invariants:
 /// 1. Requests wait in one queue in the order in which they came, and their answers leave in that order.
-/// 2. It reads only while it receives (State), fewer than pipeline_max requests wait, and all that was written has left.
-/// 3. The answer that closes the connection is the last of the queue: nothing is read behind its request.
-/// 4. It holds no read buffer. What it keeps between turns is an incomplete head, or requests that it may not read yet.
-/// 5. Readiness is told once (runtime/ready_set.h), so it is remembered until a read or write finds that there is none.
+/// 2. It reads only while it receives (State), fewer than pipeline_max requests wait, and all that was written has
+///    left.
+/// 3. The answer that closes the connection is the last in the queue: nothing is read behind its request.
+/// 4. It holds no read buffer. Between turns it keeps only an incomplete head, or requests that it may not read yet.
+/// 5. Readiness is reported once (runtime/ready_set.h). So it is remembered until a read or write finds that there is
+///    none.
 /// 6. State only moves down its list.
-/// 7. One deadline runs at most: the write's while something is unsent, that of an incomplete head, or that of being idle.
-///    A request that waits for its answer has its batch's deadline instead.
+/// 7. At most one deadline runs: for writing while something is unsent, for an incomplete head, or for being idle. A
+///    request that waits for its answer has the deadline of its batch instead.
 class Connection final : public ConnectionHook,
                          public ReadyHook,
                          public runtime::Expiring,
                          public runtime::Pollable {
  public:
-  /// One beyond the limit has no place: it is there to be refused.
+  /// A connection beyond the limit has no place. It is there to be refused.
   Connection(EnvoyWorker& worker, runtime::Descriptor socket, AddressCounts::Place address,
              bool beyond_limit);
   ~Connection();
@@ -51,27 +53,27 @@ class Connection final : public ConnectionHook,
   bool is_beyond_limit() const noexcept { return beyond_limit_; }
   void on_ready(const runtime::Readiness& ready) override;
 
-  /// Answers with this refusal behind what waits, and then closes. The answer to HEAD has no body.
+  /// Answers with this refusal, after the requests that wait, and then closes. An answer to HEAD has no body.
   void close_with(Refusal refusal, bool with_body = true);
 
-  /// Has its worker send what is unsent, and the answers that are next in order.
+  /// Hands its worker what is unsent and the answers that are next in order, to be sent.
   void write_answers();
 
-  /// What came of that: so many of the bytes were sent, or -errno.
+  /// The result of that: the number of bytes sent, or -errno.
   void on_sent(std::string_view bytes, ssize_t sent);
 
-  /// The service ends: reads what has arrived, and ends after the answers to it.
+  /// Reads what has arrived, and ends after the answers to it, because the service ends.
   void drain();
 
   void on_deadline(runtime::Clock::time_point now) override;
 
-  /// Whether its client loses nothing if it ends now: no request of it is under way, nothing that it sent is
-  /// unread, and it has all its answers, or did not take them in all the time since `idle_since` that it has
-  /// for that. Asks the kernel, since what has just arrived may not have been told yet. For one whose idle or
+  /// Whether the client loses nothing if the connection ends now: it has no request in flight, nothing that it sent is
+  /// unread, and it has all its answers, or has had the time for them since `idle_since` and did not read them. Asks
+  /// the kernel, because what has just arrived may not have been reported yet. Only while its idle deadline or its
   /// head's deadline runs.
   bool can_give_way(runtime::Clock::time_point idle_since, runtime::Clock::time_point now) const;
 
-  /// Ends as at its deadline, since another has its place: it is beyond the limit now.
+  /// Ends as at its deadline, because another connection has its place. It is beyond the limit now.
   void give_way(runtime::Clock::time_point now);
 
  private:
@@ -79,21 +81,21 @@ class Connection final : public ConnectionHook,
     serving,       // receives requests
     reading_last,  // the service ends: receives what had arrived by then
     refusing,      // the service ends: receives one more request, which is refused
-    closing,       // receives no more, and ends after the answers that wait
-    half_closed,   // the same, but the client has closed its sending side: nothing need be read of it
+    closing,       // receives no more, and ends after the waiting answers
+    half_closed,   // the same, and the client has closed its sending side: there is nothing to read
     lingering,     // has sent its last answer; reads what the client still sends, and drops it
     abandoned,     // the client has gone or its time is over: ends without further answers
-    ended,         // its worker has it, and will delete it
+    ended,         // its worker will delete it
   };
   enum class Readable : std::uint8_t {
     no,
     yes,        // as far as is known
-    to_the_end  // the client has closed its sending side, which is not told again: read until that is found
+    to_the_end  // the client has closed its sending side, which is reported only once: read until the end
   };
   enum class Unread : std::uint8_t {
     nothing,
     part_of_head,
-    requests,  // it may begin with a whole one, which waits until fewer than pipeline_max wait
+    requests,  // perhaps a whole one, which waits until fewer than pipeline_max requests wait
   };
   enum class Step : std::uint8_t { parse, read, read_the_last, write, wait_for_answers };
 
@@ -131,7 +133,7 @@ class Connection final : public ConnectionHook,
   domain::TokenId last_token_id_ = domain::token_id(last_token_);
   std::uint32_t waiting_ = 0;  // requests in the queue
   std::size_t linger_bytes_left_ = 0;
-  std::size_t last_bytes_left_ = 0;  // of what had arrived when the drain was asked for
+  std::size_t last_bytes_left_ = 0;  // of what had arrived when the drain began
   State state_ = State::serving;
   Readable readable_ = Readable::yes;
   Unread unread_is_ = Unread::nothing;

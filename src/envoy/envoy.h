@@ -15,25 +15,25 @@ namespace tracker::envoy {
 class EnvoyWorker;
 struct EnvoyTotals;
 
-/// The HTTP envoy service: one listener and one set of connections per worker. Made, drained and destroyed by
-/// the thread that runs the program.
+/// The HTTP envoy service: a listener and a set of connections for each worker. Made, drained and destroyed by the main
+/// thread.
 class Envoy {
  public:
-  /// Listens, but does not accept yet. `counter_of(worker)` answers the counter that a worker asks. Throws
-  /// boost::system::system_error if it cannot listen. The workers and counters outlive the envoy.
+  /// Listens, but does not accept yet. `counter_of(worker)` returns the counter that a worker asks. The workers and the
+  /// counters must outlive the envoy. Throws boost::system::system_error if it cannot listen.
   Envoy(runtime::Workers& workers, const runtime::Address& address, const EnvoySettings& settings,
         const std::function<counter::Counter&(std::size_t worker)>& counter_of);
 
-  /// The workers have been stopped, or never ran.
+  /// The workers must have been stopped, or have never run.
   ~Envoy();
 
-  /// On all the addresses of a name.
+  /// Where it listens: all addresses of a name.
   const std::vector<runtime::Endpoint>& endpoints() const { return endpoints_; }
 
-  /// Accepts from now on, as soon as the workers run.
+  /// Accepts connections from now on, when the workers run.
   void start();
 
-  /// Stops accepting, answers what was received, and then calls `on_drained`, on a worker's thread.
+  /// Stops accepting, answers what was received, and then calls `on_drained` on a worker's thread.
   void drain(std::function<void()> on_drained);
 
  private:

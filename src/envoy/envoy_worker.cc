@@ -49,7 +49,7 @@ void EnvoyWorker::ended(Connection& connection) {
   });
 }
 
-/// While many are ready, more become so meanwhile: looking again at once is cheaper than by way of the loop.
+/// While many connections are ready, more become so. To look again at once is cheaper than to go through the loop.
 void EnvoyWorker::serve_ready() {
   std::size_t told = many_ready;
   for (int turns = 0; turns < turns_max && told >= many_ready; ++turns) {

@@ -19,16 +19,16 @@
 
 namespace tracker::envoy {
 
-/// One worker's part of the envoy service: its acceptance, its connections, their turns and their deadlines. It is called
-/// from the worker's thread only. Invariants:
+/// One worker's part of the envoy service: its acceptance, its connections, their turns and their deadlines. It is
+/// called from the worker's thread only. Invariants:
 /// 1. A connection belongs to one worker from its beginning to its end.
-/// 2. A connection that has ended is deleted once the event loop has run what is ready: until then others may hold
-///    pointers to it.
+/// 2. A connection that has ended is deleted after the event loop has run everything that is ready. Until then there
+///    may be pointers to it.
 /// 3. A worker is drained when it drains, has no connection, no arrival waits for a place, and nothing is in flight. It
 ///    says so once.
 class EnvoyWorker {
  public:
-  /// The arguments outlive the worker.
+  /// The arguments must outlive the worker.
   EnvoyWorker(boost::asio::io_context& context, std::vector<runtime::Acceptor> acceptors,
               counter::Counter& counter, const EnvoySettings& settings, EnvoyTotals& totals);
   ~EnvoyWorker();
@@ -36,8 +36,8 @@ class EnvoyWorker {
   /// Begins to accept.
   void start() { acceptance_.start(); }
 
-  /// Accepts no more, reads what has arrived once more, and lets every connection end with its answers.
-  /// `on_drained` is called when the last one has ended.
+  /// Accepts no more connections, reads what has arrived, and lets every connection end with its answers. `on_drained`
+  /// is called when the last one has ended.
   void drain(std::function<void()> on_drained);
 
   // For connections.
@@ -56,7 +56,7 @@ class EnvoyWorker {
 
   /// Serves a connection that has a place.
   void serve(runtime::Descriptor socket, AddressCounts::Place address);
-  /// Answers a connection beyond the limit with this, and ends it.
+  /// Answers a connection beyond the limit with this refusal, and ends it.
   void refuse(runtime::Descriptor socket, Refusal refusal);
   bool is_drained() const noexcept { return state_ == State::drained; }
   void report_if_drained();

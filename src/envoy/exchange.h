@@ -12,8 +12,8 @@ namespace tracker::envoy {
 
 class Connection;
 
-/// One request and its answer-to-be. It stands in its connection's queue from the moment its head was read
-/// until its answer is formatted, and in a batch while its hit is under way.
+/// A request and its answer. It is in its connection's queue from the moment when its head was read until its answer is
+/// formatted, and in a batch while its hit is in flight.
 struct Exchange {
   enum class Answer : std::uint8_t { none_yet, count, token, refusal };
 
@@ -27,7 +27,7 @@ struct Exchange {
   domain::Token token{};
 };
 
-/// Exchanges that are used again, so that a request allocates none. Belongs to one worker.
+/// A pool of exchanges, so that a request allocates none. Belongs to one worker.
 class ExchangePool {
  public:
   Exchange& take() {

@@ -33,7 +33,7 @@ auto AddressCounts::enter(const sockaddr_storage& address, std::size_t max) -> s
   assert(max > 0);
   const Key key = key_of(address);
   const std::lock_guard lock(mutex_);
-  std::size_t& count = counts_[key];  // zero for a new one, which `max` is above
+  std::size_t& count = counts_[key];  // 0 for a new address, which is below `max`
   if (count >= max) return std::nullopt;
   ++count;
   return Place(shared_from_this(), key);

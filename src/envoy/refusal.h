@@ -5,8 +5,8 @@
 
 namespace tracker::envoy {
 
-/// Why a request is answered with an error. They stand in the order in which they win where several apply:
-/// the rows of the table in docs/http.md, then what is found on the way to the count.
+/// Why a request is answered with an error. If several apply, the first in this order wins: first the rows of the table
+/// in docs/http.md, then what is found on the way to the count.
 enum class Refusal : std::uint8_t {
   http_version,
   tls,
@@ -43,13 +43,13 @@ enum class Refusal : std::uint8_t {
 
 inline constexpr std::size_t refusal_count = static_cast<std::size_t>(Refusal::too_many_of_this_address) + 1;
 
-/// How a refusal looks from outside.
+/// How a refusal is answered.
 struct RefusalText {
   std::uint16_t status;
   bool closes;              // the connection ends after this answer
-  std::string_view reason;  // the reason phrase, and the problem's title
-  std::string_view fields;  // further header fields, each with its CRLF
-  std::string_view detail;  // the problem's detail: what was wrong and what would be right
+  std::string_view reason;  // the reason phrase, and the title of the problem
+  std::string_view fields;  // more header fields, each with its CRLF
+  std::string_view detail;  // the detail of the problem: what was wrong and what would be right
 };
 
 const RefusalText& text_of(Refusal refusal) noexcept;

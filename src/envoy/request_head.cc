@@ -17,7 +17,7 @@ using domain::equal_in_any_case;
 
 enum CharacterClass : std::uint8_t {
   token_character = 1,    // RFC 9110, section 5.6.2
-  control_character = 2,  // but for HTAB, which a field's value may hold
+  control_character = 2,  // except HTAB, which a field's value may hold
 };
 
 consteval std::array<std::uint8_t, 256> make_classes() {
@@ -42,7 +42,7 @@ bool is_token(std::string_view text) {
 }
 
 bool has_control_character(std::string_view text) {
-  // Eight bytes at a time as long as none is below 0x20 (HTAB is, too) or 0x7F.
+  // Eight bytes at a time, as long as none is 0x7F or below 0x20 (as HTAB is, too).
   constexpr std::uint64_t each = 0x0101010101010101;
   for (std::uint64_t bytes = 0; text.size() >= sizeof bytes; text.remove_prefix(sizeof bytes)) {
     std::memcpy(&bytes, text.data(), sizeof bytes);
@@ -51,7 +51,7 @@ bool has_control_character(std::string_view text) {
   return std::any_of(text.begin(), text.end(), [](char c) { return is(control_character, c); });
 }
 
-/// The text without the spaces and tabs around it (RFC 9110, section 5.6.3: OWS).
+/// The text without spaces and tabs around it (RFC 9110, section 5.6.3: OWS).
 std::string_view trimmed(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
   while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
@@ -68,7 +68,7 @@ void for_each_element(std::string_view list, Visit visit) {
   }
 }
 
-/// True for HTTP/ and a version number that is not 1.x: a protocol that is well known, but not spoken here.
+/// Returns true for HTTP/ and a version number other than 1.x: a known protocol that this server does not speak.
 bool is_other_version(std::string_view word) {
   if (!word.starts_with("HTTP/")) return false;
   word.remove_prefix(5);
@@ -77,7 +77,7 @@ bool is_other_version(std::string_view word) {
   return all_digits(major) && major != "1" && (dot == word.npos || all_digits(word.substr(dot + 1)));
 }
 
-/// True for HTTP/1.x.
+/// Returns true for HTTP/1.x.
 bool is_version_1(std::string_view word) {
   return word.size() == 8 && word.starts_with("HTTP/1.") && domain::is_digit(word[7]);
 }
@@ -110,7 +110,7 @@ class HeadParser {
 
  private:
   struct Line {
-    std::string_view text;  // without its CRLF; of an unfinished line, without a CR that may begin one
+    std::string_view text;  // without its CRLF, and in an unfinished line without a CR at its end
     bool ended;
     bool ended_in_crlf;
   };
@@ -125,7 +125,7 @@ class HeadParser {
     return {text, ended, ended && cr};
   }
 
-  /// Keeps the refusal that stands first in Refusal. Answers false, so that it can be returned.
+  /// Keeps the refusal that comes first in Refusal. Returns false, for `return refuse(...)`.
   bool refuse(Refusal refusal) {
     if (!head_.refusal || refusal < *head_.refusal) head_.refusal = refusal;
     return false;
@@ -154,7 +154,7 @@ class HeadParser {
   std::optional<RequestHead> unfinished_fields() {
     if (size_ >= limits_.head_bytes_max) refuse(Refusal::head_too_large);
     if (what_ == HeadInput::all_there_is) return head_;
-    // What is too large cannot become right again. Any other refusal waits: one that wins over it may come.
+    // A head that is too large stays so. Any other refusal must wait: one that wins over it may still come.
     if (head_.refusal && *head_.refusal > Refusal::too_many_fields) return std::nullopt;
     return refused_or_incomplete();
   }
@@ -164,7 +164,7 @@ class HeadParser {
     return std::nullopt;
   }
 
-  /// Answers false if nothing that follows can matter.
+  /// Returns false if nothing that follows can matter.
   bool request_line(const Line& line) {
     const auto first_space = line.text.find(' ');
     const auto last_space = line.text.rfind(' ');

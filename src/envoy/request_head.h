@@ -9,14 +9,14 @@
 namespace tracker::envoy {
 
 struct HeadLimits {
-  std::size_t line_bytes_max = 8 * 1024;   // the request line without its CRLF
-  std::size_t head_bytes_max = 16 * 1024;  // everything up to and with the empty line
+  std::size_t line_bytes_max = 8 * 1024;   // of the request line, without its CRLF
+  std::size_t head_bytes_max = 16 * 1024;  // of everything up to the empty line, including it
   std::size_t fields_max = 100;
 };
 
-/// What a request's head says, as far as it matters here. The views point into the input.
+/// The parts of a request head that matter here. The views point into the input.
 struct RequestHead {
-  std::size_t size = 0;  // bytes of the input that the head takes, with its empty line
+  std::size_t size = 0;  // of the head in bytes, with its empty line
 
   std::string_view method;
   std::string_view target;
@@ -24,21 +24,21 @@ struct RequestHead {
   int authorization_fields = 0;
   bool http_1_0 = false;
   bool keep_alive = false;           // RFC 9112, section 9.3: the connection persists after the answer
-  bool has_body = false;             // a Content-Length above zero
-  bool expects_the_unknown = false;  // an Expect other than 100-continue
+  bool has_body = false;             // Content-Length is above zero
+  bool expects_the_unknown = false;  // there is an Expect other than 100-continue
 
-  /// The head breaks HTTP's grammar or a limit, so the connection cannot go on; of the rest only `method` is
-  /// valid then, and only as far as it could be read.
+  /// Why the head breaks HTTP's grammar or a limit. The connection cannot go on then, and of the other fields only
+  /// `method` is valid, as far as it could be read.
   std::optional<Refusal> refusal;
 };
 
-/// Whether more of an incomplete head may follow the input.
+/// Whether more may follow an incomplete head.
 enum class HeadInput { to_be_continued, all_there_is };
 
-/// Reads the head that `input` begins with, by RFC 9112 without any of its leniencies. Answers nothing if the
-/// head is not complete yet and nothing in it can be refused so far. A refusal is judged by what has arrived:
-/// of those that apply, the one that stands first in Refusal. Of an incomplete head that is all there is,
-/// what can be read of it is answered, if its request line is complete. Pure; any thread.
+/// Reads the head at the beginning of `input`, by RFC 9112 without any of its leniencies. Returns nothing if the head
+/// is not complete and nothing in it can be refused yet. Of all refusals that apply to what has arrived, the first in
+/// Refusal wins. Of an incomplete head after which nothing comes, it returns what can be read, if the request line is
+/// complete. Pure; any thread.
 std::optional<RequestHead> parse_request_head(std::string_view input, const HeadLimits& limits,
                                               HeadInput what = HeadInput::to_be_continued);
 

@@ -53,7 +53,7 @@ bool Turn::enter_flight() {
     return false;
   }
   ++in_flight_;
-  schedule_end();  // if it is answered at once, that must not end the turn: its connection is still read
+  schedule_end();  // an answer that comes at once must not end the turn: the connection is still being read
   return true;
 }
 
@@ -114,7 +114,7 @@ void Turn::send_all() {
 
 void Turn::schedule_end() {
   if (std::exchange(end_scheduled_, true) || std::exchange(end_posted_, true)) return;
-  // What is ready now runs before what is posted now: all of it is still part of this turn.
+  // Everything that is ready now runs before what is posted now, so it is part of this turn.
   boost::asio::post(executor(), [this] {
     end_posted_ = false;
     end();
@@ -123,7 +123,7 @@ void Turn::schedule_end() {
 
 void Turn::end() {
   assert(writes_.empty() && write_buffer_.empty());
-  end_scheduled_ = true;  // verdicts that come at once do not end it a second time
+  end_scheduled_ = true;  // verdicts that come at once must not end the turn a second time
   deadlines_.hold_clock();
   answers_.set_time(std::time(nullptr));
   hand_on();
@@ -137,7 +137,7 @@ void Turn::end() {
   }
   deadlines_.release_clock();
   end_scheduled_ = false;
-  if (filling_ != nullptr || !ready_.empty()) schedule_end();  // of connections that went on reading
+  if (filling_ != nullptr || !ready_.empty()) schedule_end();  // for connections that went on reading
   deadlines_.publish();
   on_end_();
 }

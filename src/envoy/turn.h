@@ -20,24 +20,24 @@ namespace tracker::envoy {
 
 struct EnvoyTotals;
 
-/// What one worker gathers until its event loop would wait again. At the turn's end its hits are handed on in one
-/// batch, and each connection with new answers gets one write. Belongs to the worker's thread, but for what says
-/// otherwise. Invariants:
-/// 1. A hit that was taken is in exactly one batch: in `filling_`, or in one that was handed on. A batch is filled again
-///    only after its last verdict.
-/// 2. `in_flight_` is the number of hits and mints that were taken and have no verdict yet, also where nobody waits for
-///    it any more. Each of them is in EnvoyTotals::hits_in_flight, too.
-/// 3. Where a hit or an answer waits for the turn's end, that end is under way or scheduled. At most one is posted.
-/// 4. The turn's end handles the connections that had answers when it began. Those that get some meanwhile have the
-///    next turn, so a client that never pauses does not make a turn endless.
+/// What a worker gathers before its event loop would wait again. At the end of the turn, its hits are handed on in one
+/// batch, and each connection with new answers gets one write. Belongs to the worker's thread, except where a function
+/// says otherwise. Invariants:
+/// 1. A hit that was taken is in exactly one batch: in `filling_`, or in one that was handed on. A batch is filled
+///    again only after its last verdict.
+/// 2. `in_flight_` is the number of hits and mints that were taken and have no verdict yet, even if nobody waits for it
+///    any more. Each of them is also in EnvoyTotals::hits_in_flight.
+/// 3. If a hit or an answer waits for the end of the turn, that end is running or scheduled. At most one is posted.
+/// 4. The end of a turn handles the connections that had answers when it began. Connections that get some meanwhile
+///    belong to the next turn, so a client that never pauses does not make a turn endless.
 /// 5. `write_buffer_` holds the bytes of `writes_`, in their order. Both are empty between turns.
 class Turn {
  public:
-  /// `on_end` is called at the end of each turn, as the last thing. All arguments outlive the turn.
+  /// `on_end` is called last at the end of each turn. All arguments must outlive the turn.
   Turn(boost::asio::io_context& context, counter::Counter& counter, const EnvoySettings& settings,
        EnvoyTotals& totals, WorkerDeadlines& deadlines, std::function<void()> on_end);
 
-  /// What is ready is about to be read: all of it is part of one turn, which the caller ends.
+  /// Tells that everything that is ready is about to be read. It is part of one turn, which the caller ends.
   void begin() noexcept { end_scheduled_ = true; }
   void end();
 
@@ -46,23 +46,24 @@ class Turn {
 
   // For connections.
 
-  /// Takes the hit into the batch of this turn; answers false if too many are in flight.
+  /// Takes the hit into the batch of this turn. Returns false if too many are in flight.
   bool track(const domain::TokenId& id, std::string_view path, Exchange& exchange);
   bool mint(Exchange& exchange);
 
   ExchangePool& exchanges() noexcept { return exchanges_; }
   const AnswerWriter& answers() const noexcept { return answers_; }
 
-  /// The connection has something to write, and does so at the end of the turn.
+  /// Tells that the connection has something to write. It does so at the end of the turn.
   void write_at_end(Connection& connection);
-  /// A connection that writes appends its bytes to this buffer, and has those from `begin` on sent with what others
-  /// write.
+  /// A connection that writes appends its bytes to this buffer. send_later() sends the bytes from `begin` on, together
+  /// with those of other connections.
   std::string& write_buffer() noexcept { return write_buffer_; }
   void send_later(Connection& connection, std::size_t begin);
 
   // For connections and batches.
 
-  /// The exchange has its answer. Its connection is written to at the end of the turn, which the caller schedules.
+  /// Tells that the exchange has its answer. Its connection writes at the end of the turn, which the caller must
+  /// schedule.
   void answered(Exchange& exchange);
   void schedule_end();
 
@@ -73,7 +74,8 @@ class Turn {
   }                                                                   // any thread
   auto executor() const noexcept { return context_.get_executor(); }  // any thread
   void take_back(TurnBatch& batch);
-  /// So many have their verdicts, and their exchanges have been answered. The last that was in flight ends the turn.
+  /// Tells that this many hits have their verdicts and their exchanges are answered. The last one in flight ends the
+  /// turn.
   void leave_flight(std::size_t hits);
 
  private:
@@ -93,7 +95,7 @@ class Turn {
   std::vector<TurnBatch*> free_batches_;
   TurnBatch* filling_ = nullptr;  // null while this turn has no hit
   std::size_t in_flight_ = 0;
-  bool end_scheduled_ = false;  // now or later, there will be one
+  bool end_scheduled_ = false;  // an end is running or will come
   bool end_posted_ = false;
 
   boost::intrusive::list<Connection, boost::intrusive::base_hook<ReadyHook>,

@@ -12,7 +12,7 @@ namespace tracker::envoy {
 
 class Turn;
 
-/// The hits of one turn, and whose they are. Used again after its last verdict.
+/// The hits of one turn, with their exchanges. It is used again after its last verdict.
 class TurnBatch final : public counter::TrackReply, public runtime::Expiring {
  public:
   explicit TurnBatch(Turn& turn) : turn_(turn) {}
@@ -32,10 +32,10 @@ class TurnBatch final : public counter::TrackReply, public runtime::Expiring {
   domain::HitBatch& hits() noexcept { return hits_; }
   bool settled() const noexcept { return unsettled_ == 0; }
 
-  /// From any thread; what comes from another one crosses over to the turn's thread.
+  /// Any thread. Verdicts from another thread are posted to the turn's thread.
   void on_verdicts(std::span<const domain::HitVerdict> verdicts) override;
 
-  /// Nobody waits any longer: what has no verdict yet was perhaps counted.
+  /// Nobody waits any longer. Hits without a verdict were perhaps counted.
   void on_deadline(runtime::Clock::time_point now) override;
 
  private:
@@ -47,12 +47,12 @@ class TurnBatch final : public counter::TrackReply, public runtime::Expiring {
   std::size_t unsettled_ = 0;         // hits without a verdict
 };
 
-/// A token on its way to a client. Deletes itself when its answer has come.
+/// A token on its way to a client. Deletes itself when it has been answered.
 class PendingMint final : public counter::MintReply, public runtime::Expiring {
  public:
   PendingMint(Turn& turn, Exchange& exchange) : turn_(turn), exchange_(&exchange) {}
 
-  /// From any thread.
+  /// Any thread.
   void on_minted(boost::system::result<domain::Token, domain::Failure> minted) override;
   void on_deadline(runtime::Clock::time_point now) override;
 

@@ -26,7 +26,7 @@ std::optional<runtime::Clock::time_point> WorkerDeadlines::expire(runtime::Clock
   return next;
 }
 
-/// A store would take the cache line from the workers that read it, so only a change is stored.
+/// Stores only a change: a store takes the cache line from the workers that read it.
 void WorkerDeadlines::publish() noexcept {
   const auto tell = [](auto& told, runtime::Clock::time_point since) {
     if (told.load(std::memory_order_relaxed) != since) told.store(since, std::memory_order_relaxed);

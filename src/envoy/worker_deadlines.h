@@ -10,16 +10,16 @@
 
 namespace tracker::envoy {
 
-/// All deadlines of one worker: a queue for each kind, and one timer over them. Belongs to the worker's thread, but for
-/// longest_waiting(). Invariants:
-/// 1. What is armed stands in exactly one queue, and the queue knows how long it may wait.
+/// All deadlines of one worker: a queue for each kind, and one timer for all queues. Belongs to the worker's thread,
+/// except longest_waiting(). Invariants:
+/// 1. Whatever is armed is in exactly one queue, and the queue knows how long it may wait.
 /// 2. The timer fires at the earliest deadline of all queues, or before.
-/// 3. longest_waiting() is what publish() was last called for; it is a hint to the other workers.
+/// 3. longest_waiting() is as publish() last left it. It is a hint for other workers.
 class WorkerDeadlines {
  public:
   /// What is waited for.
   enum class Kind : std::uint8_t {
-    answer,  // of the counter, for a batch or a mint
+    answer,  // the counter's, for a batch or a mint
     head,    // the rest of a request's head
     idle,    // the next request
     write,   // a client that takes its answers
@@ -31,10 +31,10 @@ class WorkerDeadlines {
   /// Starts the time of `expiring`, or starts it again, whatever it waited for before.
   void arm(Kind kind, runtime::Expiring& expiring);
 
-  /// As the clock says, or as it said when it was held.
+  /// The time: of the clock, or when it was held.
   runtime::Clock::time_point now() const { return held_ ? *held_ : runtime::Clock::now(); }
 
-  /// Reads the clock once for all that comes until it is released: a turn arms many deadlines.
+  /// Reads the clock once for everything until release_clock(), because a turn arms many deadlines.
   void hold_clock() { held_ = runtime::Clock::now(); }
   void release_clock() noexcept { held_.reset(); }
 
@@ -44,7 +44,7 @@ class WorkerDeadlines {
     return queue(kind).find(latest, looks_max, fits);
   }
 
-  /// Tells other workers since when connections of this one wait, if that has changed.
+  /// Publishes for other workers since when connections of this one wait, if that has changed.
   void publish() noexcept;
   const LongestWaiting& longest_waiting() const noexcept { return longest_waiting_; }  // any thread
 

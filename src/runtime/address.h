@@ -15,7 +15,7 @@ struct Address {
   bool operator==(const Address&) const = default;
 };
 
-/// Nothing if `text` is none of the three forms. Does not ask whether the host exists. Pure.
+/// Returns nothing if `text` has none of the three forms. Does not check that the host exists. Pure.
 std::optional<Address> parse_address(std::string_view text);
 
 /// `host:port`, with brackets where the host needs them.

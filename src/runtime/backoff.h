@@ -6,9 +6,9 @@
 
 namespace tracker::runtime {
 
-/// How long to wait before the next attempt: from `first`, twice as long after each failure, `longest` at
-/// most, each drawn between half and all of that, so that many who lost the same peer do not come back at the
-/// same moment.
+/// How long to wait before the next attempt. The wait begins with `first` and doubles after each failure, up to
+/// `longest`. Each wait is drawn at random between half and all of that, so that many clients that lost the same peer
+/// do not come back at the same moment.
 class Backoff {
  public:
   Backoff(std::chrono::milliseconds first, std::chrono::milliseconds longest,
@@ -18,7 +18,7 @@ class Backoff {
   /// The wait before the next attempt.
   std::chrono::milliseconds next() { return next(std::uniform_real_distribution<double>()(random_)); }
 
-  /// The same with a draw from outside, from 0 up to 1.
+  /// The same, with the random number given: from 0 up to 1.
   std::chrono::milliseconds next(double random) {
     const auto wait = next_ / 2 + std::chrono::milliseconds(
                                       static_cast<long>(random * static_cast<double>((next_ / 2).count())));
@@ -26,7 +26,7 @@ class Backoff {
     return wait;
   }
 
-  /// An attempt succeeded.
+  /// Tells that an attempt succeeded.
   void reset() { next_ = first_; }
 
  private:

@@ -9,15 +9,15 @@
 
 namespace tracker::runtime {
 
-/// The log of a bound that many may meet: one warning when it is met, and the next only when it was not met for a minute
-/// before. Not synchronised.
+/// Logs that a bound was met: one warning, and the next one only after a minute in which it was not met. Not
+/// synchronised.
 class BoundLog {
  public:
   void met(Clock::time_point now, const std::string& line) {
     if (is_new(now)) log_warning(line);
   }
 
-  /// Whether to log; of met(), for its tests.
+  /// Whether met() would log now. For tests.
   bool is_new(Clock::time_point now) {
     constexpr auto quiet = std::chrono::minutes(1);
     const bool is_new = !last_met_ || now - *last_met_ >= quiet;

@@ -20,7 +20,7 @@ std::string takes_longer_than(std::chrono::milliseconds time) {
   return " takes longer than " + std::to_string(time.count()) + " ms";
 }
 
-/// Sorted, since the order of a name's addresses changes from one look-up to the next, and what is wrong does not.
+/// Sorted, so that the text stays the same when only the order of a name's addresses changes between look-ups.
 std::string joined(std::vector<std::string> troubles) {
   std::sort(troubles.begin(), troubles.end());
   std::string text;
@@ -33,7 +33,7 @@ std::string joined(std::vector<std::string> troubles) {
 
 }  // namespace
 
-/// What is still on the event loop keeps it alive; once it has ended, that does nothing.
+/// Kept alive by what is still on the event loop, which does nothing once the attempt has ended.
 class Connector::Attempt : public std::enable_shared_from_this<Attempt> {
  public:
   Attempt(boost::asio::io_context& loop, const ConnectDeadlines& deadlines, Done done)
@@ -63,7 +63,7 @@ class Connector::Attempt : public std::enable_shared_from_this<Attempt> {
  private:
   struct Try {
     tcp::endpoint endpoint;
-    std::optional<Socket> socket;  // while it is tried
+    std::optional<Socket> socket;  // during the attempt
   };
 
   void try_all(const std::vector<boost::asio::ip::address>& found, std::uint16_t port) {
@@ -102,14 +102,15 @@ class Connector::Attempt : public std::enable_shared_from_this<Attempt> {
                           });
   }
 
-  /// Where nobody listens on a port that the system also gives to clients, a socket may have been connected to itself.
+  /// If nobody listens on a port that the system also gives to clients, a socket may connect to itself. That is an
+  /// error.
   static boost::system::error_code trouble_with(Socket& socket) {
     boost::system::error_code error;
     const bool is_itself = socket.local_endpoint(error) == socket.remote_endpoint(error);
     return is_itself && !error ? boost::asio::error::connection_refused : error;
   }
 
-  /// Answers false if its time was over before.
+  /// Returns false if its time was over before.
   bool on_failed(std::size_t number, boost::system::error_code error) {
     if (!race_->failed(number)) return false;
     give_up(number, ": " + error.message());

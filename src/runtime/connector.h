@@ -12,30 +12,30 @@
 
 namespace tracker::runtime {
 
-/// Each step has a time of its own.
+/// How long each step may take.
 struct ConnectDeadlines {
   std::chrono::milliseconds look_up{2'000};
-  std::chrono::milliseconds address{2'000};  // of each
+  std::chrono::milliseconds address{2'000};  // for each address
 };
 
-/// Connects to a peer that others have named, again and again: looks up its name, and tries all its addresses,
-/// staggered (address_race.h). A look-up that takes longer than its time fails the attempt, goes on, and serves the
-/// next one. Belongs to the loop's thread, and is destroyed there or when the loop has stopped.
+/// Connects to a peer by its name, as often as asked: looks up the name, and tries all its addresses, staggered
+/// (address_race.h). If a look-up takes too long, the attempt fails; the look-up goes on, and the next attempt uses its
+/// result. Belongs to the loop's thread. It must be destroyed there, or after the loop has stopped.
 class Connector {
  public:
-  /// A socket that is connected (not blocking, without Nagle's delay, with TCP keep-alive); or one that is not, and
-  /// the step that failed or was slow, such as "connecting to 10.0.0.1:6379: Connection refused".
+  /// Gets a connected socket (non-blocking, with TCP_NODELAY and TCP keep-alive). On failure it gets a closed socket,
+  /// and in `trouble` the step that failed or was slow, such as "connecting to 10.0.0.1:6379: Connection refused".
   using Done = std::function<void(Socket socket, const std::string& trouble)>;
 
   Connector(boost::asio::io_context& loop, Address address, const ConnectDeadlines& deadlines = {},
             NameLookup::LookUp look_up = runtime::look_up);
 
-  /// Calls back no more.
+  /// `done` is not called any more.
   ~Connector();
   Connector(const Connector&) = delete;
   Connector& operator=(const Connector&) = delete;
 
-  /// One attempt, which ends by calling `done` from the loop, once. One at a time.
+  /// Begins an attempt. It ends with one call of `done` from the loop. There may be one attempt at a time.
   void connect(Done done);
 
  private:
@@ -45,7 +45,7 @@ class Connector {
   const Address address_;
   const ConnectDeadlines deadlines_;
   NameLookup lookup_;
-  std::shared_ptr<Attempt> attempt_;  // the last one
+  std::shared_ptr<Attempt> attempt_;  // the latest
 };
 
 }  // namespace tracker::runtime

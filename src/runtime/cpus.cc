@@ -19,7 +19,7 @@ void lower(Quota& least, Quota quota) {
   if (quota) least = std::min(least.value_or(*quota), *quota);
 }
 
-/// Of a file such as `200000 100000` or `max 100000`: microseconds of CPU time in each period of so many.
+/// Reads a file such as `200000 100000` or `max 100000`: microseconds of CPU time, and the period, in microseconds.
 Quota quota_v2(const std::string& group) {
   std::ifstream file(group + "/cpu.max");
   double quota_us = 0;
@@ -36,8 +36,8 @@ Quota quota_v1(const std::string& group) {
   return quota_us / period_us;
 }
 
-/// The least of the group's and of those around it, up to the root. A container may see only some of them, and
-/// see its own group as the root: what is not there has no quota.
+/// The smallest quota of the group and its ancestors, up to the root. A container may see only some of them, or see its
+/// own group as the root. A group that is not visible counts as having no quota.
 Quota least_quota(const std::string& root, std::string group, Quota (*quota_of)(const std::string& group)) {
   Quota least;
   if (group.find("/..") != group.npos) group.clear();  // it is outside of what this process sees

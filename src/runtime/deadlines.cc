@@ -36,7 +36,7 @@ void DeadlineTimer::stop() {
 }
 
 void DeadlineTimer::wait() {
-  timer_.expires_at(fires_at_);  // an earlier wait is cancelled by this
+  timer_.expires_at(fires_at_);  // this cancels an earlier wait
   timer_.async_wait([this](boost::system::error_code error) {
     if (error || stopped_) return;
     fires_at_ = Clock::time_point::max();

@@ -11,11 +11,11 @@ namespace tracker::runtime {
 
 using Clock = std::chrono::steady_clock;
 
-/// Something that expires. Belongs to one worker; leaves its queue when it is destroyed.
+/// Something with a deadline. Belongs to one worker. Its destructor takes it out of its queue.
 class Expiring
     : public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
  public:
-  /// Its deadline has passed; it has left its queue.
+  /// Called when the deadline has passed. It is in no queue any more.
   virtual void on_deadline(Clock::time_point now) = 0;
 
   void disarm() noexcept { unlink(); }
@@ -29,27 +29,27 @@ class Expiring
   Clock::time_point deadline_;
 };
 
-/// Things that all expire the same time after they were armed: a list in order of arming, so arming,
-/// disarming and looking for the next are all O(1). Not synchronised.
+/// Deadlines of equal length, as a list in the order of arming. So arming, disarming and finding the next deadline are
+/// O(1). Not synchronised.
 class DeadlineQueue {
  public:
   explicit DeadlineQueue(Clock::duration duration) : duration_(duration) {}
 
-  /// Starts the time of `expiring` (again), whichever queue it is in.
+  /// Starts the time of `expiring`, or starts it again, and moves it here from whichever queue it is in.
   void arm(Expiring& expiring, Clock::time_point now) noexcept;
 
-  /// Calls on_deadline() of what is due.
+  /// Calls on_deadline() of everything that is due.
   void expire(Clock::time_point now);
 
   std::optional<Clock::time_point> next() const noexcept;
 
-  /// When the one that was armed first was armed; the latest time there is if none is.
+  /// When the first entry was armed; time_point::max() if the queue is empty.
   Clock::time_point first_armed() const noexcept {
     return expiring_.empty() ? Clock::time_point::max() : expiring_.front().deadline_ - duration_;
   }
 
-  /// The one that was armed first of those for which `fits(expiring, armed_at)` holds. Looks at no more than
-  /// `looks_max`, and at none that was armed after `latest`. Null if there is none.
+  /// The first entry for which `fits(expiring, armed_at)` holds, or null. Looks at no more than `looks_max` entries,
+  /// and at none that was armed after `latest`.
   template <typename Fits>
   Expiring* find(Clock::time_point latest, int looks_max, Fits fits) {
     for (Expiring& expiring : expiring_) {
@@ -68,15 +68,15 @@ class DeadlineQueue {
 /// One timer over several deadline queues. Belongs to one worker.
 class DeadlineTimer {
  public:
-  /// `expire` is called when a deadline may have passed, and answers when the next one is.
+  /// `expire` is called when a deadline may have passed. It returns the next deadline, if there is one.
   DeadlineTimer(boost::asio::io_context& context,
                 std::function<std::optional<Clock::time_point>(Clock::time_point now)> expire)
       : timer_(context), expire_(std::move(expire)) {}
 
-  /// The timer will fire at `deadline` or earlier. Cheap if it would anyway.
+  /// Makes the timer fire at `deadline` or earlier. Cheap if it would do so anyway.
   void fire_by(Clock::time_point deadline);
 
-  /// It fires no more.
+  /// The timer does not fire any more.
   void stop();
 
  private:

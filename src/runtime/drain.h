@@ -15,19 +15,19 @@ struct DrainSettings {
   std::chrono::milliseconds limit{10'000};
 };
 
-/// The end of a service: on SIGTERM or SIGINT it is not ready any more, goes on for the delay, and then has
-/// the limit to drain and to end; see SignalHandlers for what cuts it off. Belongs to the thread that runs
-/// `control`, but for what says otherwise.
+/// The orderly end of a service. On SIGTERM or SIGINT the service becomes unready, goes on for `delay`, and then has
+/// `limit` to drain and to end. SignalHandlers says what cuts this short. Belongs to the thread that runs `control`,
+/// except where a function says otherwise.
 class Drain {
  public:
   struct Steps {
-    std::function<void()> not_ready;  // tell whoever asks
-    std::function<void()> drain;      // stop accepting, and call drained() once all is answered
+    std::function<void()> not_ready;  // tell everybody who asks
+    std::function<void()> drain;      // stop accepting, and call drained() when everything is answered
     std::function<void()> end;
-    std::function<void()> reread;  // on SIGHUP: read anew what was read from files
+    std::function<void()> reread;  // on SIGHUP: read the service's files again
   };
 
-  /// Waits for signals as long as it lives, and `control` goes on meanwhile.
+  /// Waits for signals as long as it lives, and keeps `control` running.
   Drain(boost::asio::io_context& control, const DrainSettings& settings, Steps steps);
 
   /// From any thread.

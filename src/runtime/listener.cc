@@ -20,7 +20,7 @@ constexpr int attempts_max = 16;
 using NotSentLowWater = boost::asio::detail::socket_option::integer<IPPROTO_TCP, TCP_NOTSENT_LOWAT>;
 using ReusePort = boost::asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
 
-/// Opens and binds. An address of all machines is IPv6 and IPv4 at once, where the machine has IPv6.
+/// Opens and binds. The empty host means IPv6 and IPv4 at once, if the machine has IPv6.
 Acceptor bind(boost::asio::io_context& context, const Endpoint& endpoint, bool share) {
   Acceptor acceptor(context.get_executor());
   acceptor.open(endpoint.protocol());
@@ -29,8 +29,8 @@ Acceptor bind(boost::asio::io_context& context, const Endpoint& endpoint, bool s
   if (endpoint.protocol() == tcp::v6()) {
     acceptor.set_option(boost::asio::ip::v6_only(!endpoint.address().is_unspecified()));
   }
-  // Inherited by its connections: what a slow client has not taken yet stays small, and each time it takes
-  // some the socket becomes writable, so that slow is not mistaken for stopped.
+  // Its connections inherit this. The kernel keeps little for a slow client, and the socket becomes writable each time
+  // the client takes some of it. So a slow client is not mistaken for one that has stopped reading.
   acceptor.set_option(NotSentLowWater(not_sent_bytes_max));
   acceptor.bind(endpoint);
   return acceptor;
@@ -43,7 +43,7 @@ Acceptor open(boost::asio::io_context& context, const Endpoint& endpoint, bool s
   return acceptor;
 }
 
-/// Whether this machine has the address, with any port.
+/// Whether this machine has the address. The port does not matter.
 bool can_listen(const Endpoint& endpoint) {
   boost::asio::io_context context;
   boost::system::error_code error;
@@ -109,7 +109,7 @@ std::vector<Acceptor> listen(boost::asio::io_context& context, const Address& ad
     try {
       return listen(context, endpoints);
     } catch (const boost::system::system_error& error) {
-      // The free port that the first number took may not be free on the others.
+      // The port that was free on the first address may not be free on the others.
       const bool chose_badly =
           address.port == 0 && endpoints.size() > 1 && error.code() == boost::asio::error::address_in_use;
       if (!chose_badly || attempts_left == 1) throw;

@@ -16,35 +16,35 @@ using Acceptor =
 
 using Endpoint = boost::asio::ip::tcp::endpoint;
 
-/// Finds the address's number, the first of them where it is a name that has several; asks the system's resolver
-/// where it is a name. Throws boost::system::system_error.
+/// Resolves an address; of a name with several, the first one. Asks the system's resolver about names. Throws
+/// boost::system::system_error.
 Endpoint resolve(const Address& address);
 
-/// Finds all the numbers that a service listens on: of a name all it has, of `localhost` 127.0.0.1 and ::1 whatever
-/// the resolver says (RFC 6761, section 6.3). IPv6 that is switched off on this machine is left out, unless
-/// nothing else is left. Throws boost::system::system_error.
+/// Resolves an address to everything that a service listens on: all addresses of a name, and 127.0.0.1 and ::1 for
+/// `localhost`, whatever the resolver says (RFC 6761, section 6.3). Leaves IPv6 out if this machine has switched it
+/// off, unless nothing else remains. Throws boost::system::system_error.
 std::vector<Endpoint> resolve_all(const Address& address);
 
-/// `endpoints` without those of IPv6 that `can_listen` denies, unless that would leave none. Pure.
+/// `endpoints` without the IPv6 ones for which `can_listen` returns false, unless none would remain. Pure.
 std::vector<Endpoint> without_unusable_ipv6(std::vector<Endpoint> endpoints,
                                             const std::function<bool(const Endpoint&)>& can_listen);
 
-/// Throws boost::system::system_error if listen() would now, since somebody listens there, for instance. Nobody can
-/// connect meanwhile.
+/// Throws boost::system::system_error if listen() would throw now, for example because another program listens there.
+/// No client can connect during the check.
 void require_free(const Address& address);
 
-/// Listens on `address` alone, by one acceptor for each of its numbers, all on the same port. Throws
-/// boost::system::system_error; a port that anybody listens on already is an error, also where that program would
-/// share it. Not blocking; port 0 takes one that is free on all of them.
+/// Listens on `address`, with one non-blocking acceptor for each address that it resolves to, all on one port. Port 0
+/// takes a port that is free on all of them. Throws boost::system::system_error, also if another program listens on the
+/// port and would share it.
 std::vector<Acceptor> listen(boost::asio::io_context& context, const Address& address);
 
-/// The acceptors of listen() for each context, all on the same port, among which the kernel shares the connections
-/// (SO_REUSEPORT). The first context listens alone before it begins to share, so that two programs that start at
-/// the same moment cannot both get the port. Throws as listen().
+/// As listen(), with a set of acceptors for each context. The kernel divides the connections among them (SO_REUSEPORT).
+/// The first context listens alone before it begins to share the port, so that of two programs that start at the same
+/// moment only one gets it. Throws as listen().
 std::vector<std::vector<Acceptor>> listen_shared(const std::vector<boost::asio::io_context*>& contexts,
                                                  const Address& address);
 
-/// Where they listen, with the real port.
+/// Where the acceptors listen, with the real port.
 std::vector<Endpoint> endpoints_of(const std::vector<Acceptor>& acceptors);
 
 /// As it is written in the log.

@@ -30,14 +30,14 @@ constexpr auto pause_of_changes = std::chrono::seconds(5);
 /// A bad line is not logged again within this time, unless good news came between.
 constexpr auto same_change = std::chrono::seconds(1);
 
-/// Never destroyed: its thread may hang in a write for ever.
+/// Never destroyed: its thread may block in a write for ever.
 LogQueue& queue() {
   static auto& the_queue = *new LogQueue(STDERR_FILENO, lines_max);
   return the_queue;
 }
 std::atomic<bool> is_open = false;
 
-/// What open_log() was told. Never destroyed: as long as the process lives, threads may log.
+/// The arguments of open_log(). Never destroyed: threads may log as long as the process lives.
 struct Names {
   std::string service = "tracker";
   std::string introduction;
@@ -72,7 +72,7 @@ void log(std::string_view level, std::string_view line) {
 }
 
 std::string left_out(std::size_t count, const std::string& what) {
-  return count == 0 ? "" : " (" + std::to_string(count) + " " + what + " before it left out)";
+  return count == 0 ? "" : " (" + std::to_string(count) + " " + what + " left out before it)";
 }
 
 }  // namespace
@@ -149,13 +149,13 @@ struct ChangeLog::State : std::enable_shared_from_this<State> {
     log_last(last + left_out(std::exchange(skipped, 0), "changes"));
   }
 
-  std::mutex mutex;  // of all below; what it logs goes into a queue, so that nobody holds this for long
+  std::mutex mutex;  // protects everything below; never held for long, since log lines go into a queue
   std::string last;
   std::vector<std::pair<std::string, Clock::time_point>> recently_bad;
   Log log_last = log_info;
   LogPace pace{changes_at_once, pause_of_changes};
-  bool waiting = false;     // for the pace; then `last` is not logged yet
-  std::size_t skipped = 0;  // changes meanwhile
+  bool waiting = false;     // for the pace; `last` is not logged yet
+  std::size_t skipped = 0;  // changes that were left out meanwhile
 };
 
 ChangeLog::ChangeLog() : state_(std::make_shared<State>()) {}
@@ -169,7 +169,7 @@ void ChangeLog::bad(const std::string& line) {
 }
 
 struct RareLog::State {
-  std::mutex mutex;  // of all below
+  std::mutex mutex;  // protects everything below
   LogPace pace{changes_at_once, pause_of_changes};
   std::size_t skipped = 0;
 };
@@ -184,7 +184,7 @@ void RareLog::warning(std::string_view line) {
     ++state_->skipped;
     return;
   }
-  log_warning(std::string(line) + left_out(std::exchange(state_->skipped, 0), "like it"));
+  log_warning(std::string(line) + left_out(std::exchange(state_->skipped, 0), "lines like it"));
 }
 
 }  // namespace tracker::runtime

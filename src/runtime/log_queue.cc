@@ -27,7 +27,7 @@ int write_all(int descriptor, std::string_view text) noexcept {
     const auto written = ::write(descriptor, text.data(), text.size());
     if (written >= 0) {
       text.remove_prefix(static_cast<std::size_t>(written));
-    } else if (errno == EAGAIN) {  // somebody who shares it has made it non-blocking
+    } else if (errno == EAGAIN) {  // another process that shares it made it non-blocking
       pollfd ready{descriptor, POLLOUT, 0};
       ::poll(&ready, 1, -1);
     } else if (errno != EINTR) {
@@ -57,13 +57,13 @@ struct LogQueue::State {
   const int descriptor;
   const std::size_t lines_max;
 
-  std::mutex mutex;  // of all below; never held while anything is written or called
+  std::mutex mutex;  // protects everything below; never held during a write or a call
   std::condition_variable changed;
   std::deque<std::string> lines;
   std::multimap<Clock::time_point, std::function<void()>> calls;
   std::size_t dropped = 0;
   std::string why_dropped;
-  bool busy = false;  // with a line or a call
+  bool busy = false;  // writing a line, or running a call
   bool ended = false;
 };
 
@@ -98,7 +98,7 @@ void LogQueue::State::wait(std::unique_lock<std::mutex>& lock) {
   }
 }
 
-/// A line at a time: what is no longer than PIPE_BUF never mixes with what others write into the same pipe.
+/// One write per line: a write of up to PIPE_BUF bytes never mixes with what others write to the same pipe.
 void LogQueue::State::write_next(std::unique_lock<std::mutex>& lock) {
   const auto lost = std::exchange(dropped, 0);
   std::string text;
@@ -116,7 +116,7 @@ void LogQueue::State::write_next(std::unique_lock<std::mutex>& lock) {
   if (error == 0) return;
   drop(std::max<std::size_t>(lost, 1),
        "standard error could not be written: " + std::generic_category().message(error));
-  if (lost > 0) {  // nor could the next line
+  if (lost > 0) {  // the next line could not be written either
     lines.pop_front();
     ++dropped;
   }

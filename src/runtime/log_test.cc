@@ -49,7 +49,7 @@ TEST(LogTest, WhatChangesTooOftenIsLeftOutButNotTheLastChange) {
   for (int i = 1; i <= 1'000; ++i) changes.bad("reason " + std::to_string(i));
   changes.good("it is there");
   EXPECT_EQ(lines(log.text()), 11) << log.text();
-  EXPECT_NE(log.text().find(" info it is there (990 changes before it left out)\n"), std::string::npos)
+  EXPECT_NE(log.text().find(" info it is there (990 changes left out before it)\n"), std::string::npos)
       << log.text();
 }
 

@@ -40,7 +40,7 @@ FoundAddresses look_up(const std::string& host) {
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* all = nullptr;
-  // Without a host there must be a service.
+  // getaddrinfo() needs a service if there is no host.
   const int error =
       ::getaddrinfo(host.empty() ? nullptr : host.c_str(), host.empty() ? "1" : nullptr, &hints, &all);
   FoundAddresses found;
@@ -56,7 +56,7 @@ FoundAddresses look_up(const std::string& host) {
   return found;
 }
 
-/// Who is to hear of a look-up.
+/// The receiver of a look-up's result.
 struct NameLookup::Owner {
   std::mutex mutex;
   NameLookup* lookup;  // mutex; null once it is gone

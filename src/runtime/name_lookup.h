@@ -10,38 +10,38 @@
 
 namespace tracker::runtime {
 
-/// What a look-up found: addresses, in the order in which the system would try them, or why there are none.
+/// The result of a look-up: addresses, in the order in which the system would try them, or the reason why there are
+/// none.
 struct FoundAddresses {
   std::vector<boost::asio::ip::address> addresses;
   std::string trouble;
 };
 
-/// Asks the system's resolver (getaddrinfo), and blocks as long as that takes. An empty host is this machine.
+/// Asks the system's resolver (getaddrinfo(3)), and blocks as long as that takes. The empty host means this machine.
 /// Any thread.
 FoundAddresses look_up(const std::string& host);
 
-/// Looks up one name, again and again. Each look-up has a thread of its own, and there is one at a time: a name
-/// server that is slow holds up nobody else, nor the end of the process, which does not wait for that thread. A host
-/// that is a number needs no look-up. Belongs to the loop's thread, and is destroyed there or when the loop has
-/// stopped.
+/// Looks up one name, as often as asked, one look-up at a time. Each look-up has a thread of its own, so a slow name
+/// server delays nobody else. The end of the process does not wait for that thread. A numeric host needs no look-up.
+/// Belongs to the loop's thread. It must be destroyed there, or after the loop has stopped.
 class NameLookup {
  public:
   using LookUp = std::function<FoundAddresses(const std::string& host)>;
   using Done = std::function<void(const FoundAddresses& found)>;
 
-  /// `look_up` is called on threads of its own, maybe after this is gone.
+  /// `look_up` is called on other threads, perhaps after this object is gone.
   NameLookup(boost::asio::io_context& loop, std::string host, LookUp look_up = runtime::look_up);
 
-  /// Calls back no more. A look-up under way comes to its end by itself.
+  /// `done` is not called any more. A running look-up ends by itself.
   ~NameLookup();
   NameLookup(const NameLookup&) = delete;
   NameLookup& operator=(const NameLookup&) = delete;
 
-  /// Calls `done` from the loop, once, as soon as the addresses are known. Waits for the look-up that is under way, if
-  /// there is one; what it found after stop_waiting() is used here, once.
+  /// Calls `done` from the loop, once, when the addresses are known. Joins the look-up that is running, if there is
+  /// one. Uses the result of a look-up that ended after stop_waiting(), once.
   void start(Done done);
 
-  /// Does not call back; the look-up goes on.
+  /// `done` will not be called. The look-up goes on.
   void stop_waiting() { done_ = nullptr; }
 
  private:

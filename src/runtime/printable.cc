@@ -12,7 +12,7 @@ struct Character {
   std::size_t bytes;
 };
 
-/// The character at the start of `text`, which is not empty; nothing if that is not UTF-8 (RFC 3629, section 3).
+/// The character at the start of `text`, which is not empty. Returns nothing if it is not UTF-8 (RFC 3629, section 3).
 std::optional<Character> first_character(std::string_view text) {
   const auto byte = [text](std::size_t at) { return static_cast<unsigned char>(text[at]); };
   const unsigned char lead = byte(0);

@@ -6,10 +6,10 @@
 
 namespace tracker::runtime {
 
-/// `text` as one line that a terminal and a log can show: for what others say (a peer's error, a key, a file name).
-/// Control characters, line separators, characters that turn the direction of writing, and bytes that are not UTF-8
-/// become `\xNN`, byte by byte; after about `bytes_max` bytes it says how many more there were. What is printable
-/// already stays as it is. Pure.
+/// `text` as one line that a terminal and a log can show. For text that others wrote: a peer's error, a key, a file
+/// name. Control characters, line separators, characters that change the direction of writing, and bytes that are not
+/// UTF-8 become `\xNN`, byte by byte. After about `bytes_max` bytes the text is cut, and says how many bytes are
+/// missing. Other text stays as it is. Pure.
 std::string printable(std::string_view text, std::size_t bytes_max = 2'000);
 
 }  // namespace tracker::runtime

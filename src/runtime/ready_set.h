@@ -12,7 +12,7 @@ namespace tracker::runtime {
 struct Readiness {
   bool readable;
   bool writable;
-  bool hung_up;  // the other side has closed its sending side, or all of it
+  bool hung_up;  // the peer has closed its sending side, or the whole connection
   bool broken;   // the connection was reset, or failed otherwise
 };
 
@@ -25,20 +25,19 @@ class Pollable {
   ~Pollable() = default;
 };
 
-/// Tells descriptors' readiness once each time that it comes (epoll's EPOLLET), so that waiting again costs no
-/// system call; Asio's sockets need one for every wait. Belongs to one worker, whose loop waits for the set as
-/// a whole.
+/// Reports that a descriptor is ready, once each time it becomes so (epoll, EPOLLET). So waiting again takes no system
+/// call, while Asio's sockets take one for every wait. Belongs to one worker, whose loop waits for the set as a whole.
 class ReadySet {
  public:
-  /// The loop calls `on_some_ready` when something is ready: then tell() is to be called.
-  /// Throws boost::system::system_error.
+  /// The loop calls `on_some_ready` when something is ready; it must call tell() then. Throws
+  /// boost::system::system_error.
   ReadySet(boost::asio::io_context& context, std::function<void()> on_some_ready);
 
-  /// From now on, until the descriptor is closed; `pollable` lives until the loop has run what is ready then.
-  /// Throws boost::system::system_error.
+  /// Reports to `pollable` until the descriptor is closed. `pollable` must live until the loop has run everything that
+  /// is ready at that moment. Throws boost::system::system_error.
   void add(int descriptor, Pollable& pollable);
 
-  /// Tells all that is ready now; answers how many were told.
+  /// Reports to all that are ready now. Returns how many these were.
   std::size_t tell();
 
  private:

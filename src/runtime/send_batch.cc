@@ -45,16 +45,16 @@ void SendBatch::send(std::span<Message> messages) noexcept {
   for (auto& message : messages) send_one(message);
 }
 
-/// False: the ring fails, and those that it did not answer are lost.
+/// Returns false if the ring fails. Messages without a result are lost then.
 bool SendBatch::send_through_ring(std::span<Message> messages) noexcept {
   for (auto& message : messages) {
-    auto* entry = ::io_uring_get_sqe(ring_.get());  // there is room: all that was there is done
+    auto* entry = ::io_uring_get_sqe(ring_.get());  // there is room, because all earlier entries are done
     assert(entry != nullptr);
     ::io_uring_prep_send(entry, message.socket, message.bytes.data(), message.bytes.size(), flags);
     ::io_uring_sqe_set_data(entry, &message);
     message.sent = -EIO;
   }
-  // None waits for its socket, so all are done when the call returns.
+  // No send waits for its socket, so all are done when the call returns.
   for (auto left = static_cast<unsigned>(messages.size()); left > 0;) {
     const int submitted = ::io_uring_submit_and_wait(ring_.get(), left);
     if (submitted < 0 && submitted != -EINTR && submitted != -EAGAIN) return false;

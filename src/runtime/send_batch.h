@@ -10,21 +10,22 @@ struct io_uring;
 
 namespace tracker::runtime {
 
-/// Sends to many sockets with one system call, through a ring of the kernel's (io_uring(7)); where it has none, or
-/// forbids it, with one call each. One thread at a time.
+/// Sends to many sockets with one system call (io_uring(7)). Where the kernel has no io_uring, or forbids it, each
+/// socket takes one call. One thread at a time.
 class SendBatch {
  public:
   struct Message {
     int socket;
     std::string_view bytes;
-    /// Bytes, maybe fewer than there are; or an error as -errno: -EAGAIN, the socket takes none now.
+    /// The number of bytes sent, perhaps fewer than there are; or -errno, where -EAGAIN means that the socket takes
+    /// none now.
     ssize_t sent;
   };
 
   SendBatch();
   ~SendBatch();
 
-  /// Sends each as send(2) would, without waiting and without SIGPIPE, and sets its `sent`.
+  /// Sends each message as send(2) would, without waiting and without SIGPIPE, and sets its `sent`.
   void send(std::span<Message> messages) noexcept;
 
  private:
@@ -33,7 +34,7 @@ class SendBatch {
   };
   bool send_through_ring(std::span<Message> messages) noexcept;
 
-  std::unique_ptr<io_uring, Close> ring_;  // null: there is none
+  std::unique_ptr<io_uring, Close> ring_;  // null if there is none
 };
 
 }  // namespace tracker::runtime

@@ -13,15 +13,15 @@ class SignalPolicy {
 
   enum class Action {
     none,
-    end,     // there is nothing to drain: it serves nobody yet, or never will
-    drain,   // the first signal to end of a service
-    cut_off  // whoever sent the first one does not want to wait any more
+    end,     // end now: nothing is served yet, or ever
+    drain,   // the first SIGTERM or SIGINT of a service
+    cut_off  // a later one: whoever sent the first does not want to wait any longer
   };
 
-  /// From now on the end is a drain; or, with false, it is not any more.
+  /// Whether a signal to end begins a drain from now on.
   void set_serving(bool serving) { serving_ = serving; }
 
-  /// SIGTERM or SIGINT has come.
+  /// Tells that SIGTERM or SIGINT has come.
   Action take_end(Clock::time_point now) {
     if (first_) return now - *first_ < settling ? Action::none : Action::cut_off;
     if (!serving_) return Action::end;
@@ -30,7 +30,7 @@ class SignalPolicy {
   }
 
  private:
-  /// Terminals and process managers may send a signal twice, to the process and to its group.
+  /// Terminals and process managers may send one signal twice: to the process and to its group.
   static constexpr auto settling = std::chrono::seconds(1);
 
   bool serving_ = false;

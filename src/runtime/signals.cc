@@ -19,11 +19,11 @@ namespace {
 
 using Clock = SignalPolicy::Clock;
 
-constexpr int exit_by_signal = 128;  // as shells have it
+constexpr int exit_by_signal = 128;  // as in shells
 
 struct Signals {
   Process process = Process::command;
-  std::mutex mutex;  // of all below
+  std::mutex mutex;  // protects everything below
   SignalPolicy policy;
   SignalHandlers::Handlers handlers;
   std::chrono::milliseconds drain_time{};
@@ -52,7 +52,7 @@ std::string name(int signal) {
     log_failure("ended by " + name(signal));
     exit_now(exit_by_signal + signal);
   }
-  log_info(name(signal) + " while it starts: it ends, and has served nobody");
+  log_info(name(signal) + " during the start: ending; nothing was served");
   exit_now(EXIT_SUCCESS);
 }
 
@@ -68,7 +68,7 @@ void take_end(int signal) {
       all.cut_off_at = Clock::now() + all.drain_time;
       return all.handlers.drain();
     case SignalPolicy::Action::cut_off:
-      log_warning("a second signal, " + name(signal) + ": it ends at once; what is left is cut off");
+      log_warning("a second signal, " + name(signal) + ": ending at once; what is left is cut off");
       exit_now(exit_by_signal + signal);
   }
 }
@@ -79,7 +79,7 @@ void take_hangup() {
   if (all.handlers.reread) all.handlers.reread();
 }
 
-/// Answers 0 when it is time to cut off.
+/// Returns the signal, or 0 when it is time to cut off.
 int wait_for(const sigset_t& set) {
   std::optional<Clock::time_point> end;
   {
@@ -97,7 +97,7 @@ int wait_for(const sigset_t& set) {
     } else {
       signal = sigwaitinfo(&set, nullptr);
     }
-    if (signal > 0) return signal;  // otherwise EINTR, or EAGAIN at the end of the time
+    if (signal > 0) return signal;  // otherwise EINTR, or EAGAIN when the time is over
   }
 }
 
@@ -105,7 +105,7 @@ void take_signals(const sigset_t& set) {
   for (;;) {
     const int signal = wait_for(set);
     if (signal == 0) {
-      log_warning("--drain-limit passed; what is left is cut off");
+      log_warning("--drain-limit has passed; what is left is cut off");
       exit_now(EXIT_SUCCESS);
     }
     signal == SIGHUP ? take_hangup() : take_end(signal);

@@ -6,32 +6,32 @@
 
 namespace tracker::runtime {
 
-/// The signals of this process. A thread of its own takes SIGTERM, SIGINT and SIGHUP, so that they work whatever
-/// the other threads do, and also where this is process 1, for which signals have no default actions.
+/// The signals of this process. A thread of its own handles SIGTERM, SIGINT and SIGHUP. So they work whatever other
+/// threads do, and also in process 1, for which signals have no default actions.
 
-/// The first thing in main(), before there is any other thread: from now on SIGTERM, SIGINT and SIGHUP wait for
-/// start_signal_thread(), and SIGUSR1, SIGUSR2, SIGALRM, SIGPIPE and SIGXFSZ are ignored.
+/// Must be called first in main(), before there is another thread. From then on, SIGTERM, SIGINT and SIGHUP wait for
+/// start_signal_thread(). SIGUSR1, SIGUSR2, SIGALRM, SIGPIPE and SIGXFSZ are ignored.
 void hold_signals() noexcept;
 
 enum class Process {
-  service,  // ends with 0 by SIGTERM or SIGINT while it starts, and SIGHUP never ends it
-  command   // ends with 128 + the signal's number; SIGHUP does what it always does
+  service,  // while it starts, SIGTERM and SIGINT end it with 0; SIGHUP never ends it
+  command   // SIGTERM and SIGINT end it with 128 + their number; SIGHUP has its default action
 };
 
-/// Throws std::system_error if the machine has no thread for it.
+/// Throws std::system_error if the machine refuses the thread.
 void start_signal_thread(Process process);
 
-/// What a service does on signals while this lives.
+/// What a service does on signals, as long as this lives.
 class SignalHandlers {
  public:
   struct Handlers {
-    std::function<void()> drain;   // on the first SIGTERM or SIGINT; called once at most
+    std::function<void()> drain;   // on the first SIGTERM or SIGINT; called at most once
     std::function<void()> reread;  // on SIGHUP
   };
 
-  /// The handlers are called on the signals' thread, and must not block. `drain_time` after the first signal to
-  /// end, or on a second one that comes a second after it or later, the process is ended, however far it is: with 0,
-  /// or with 128 + the signal's number. Both are logged. That holds also when this does not live any more.
+  /// The handlers are called on the signal thread and must not block. The process is ended by force `drain_time` after
+  /// the first SIGTERM or SIGINT, with 0; or on a second one that comes a second or more after the first, with 128 +
+  /// its number. Both are logged. This also holds after this object is gone.
   SignalHandlers(Handlers handlers, std::chrono::milliseconds drain_time);
   ~SignalHandlers();
   SignalHandlers(const SignalHandlers&) = delete;

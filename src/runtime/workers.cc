@@ -54,7 +54,7 @@ void require_threads(std::size_t count) {
 }
 
 void run_in_short_slices() noexcept {
-  // sched_setattr(2), which libc does not know: the ordinary policy, and the shortest slice that there is.
+  // sched_setattr(2), which libc does not have: the ordinary policy with the shortest slice.
   struct {
     std::uint32_t size = sizeof(*this);
     std::uint32_t policy = SCHED_OTHER;
@@ -83,7 +83,7 @@ void Workers::start() {
       worker.thread = start_thread("worker-" + std::to_string(i), [&worker] { worker.context.run(); });
     }
   } catch (...) {
-    stop();  // before what they work with is gone
+    stop();  // before anything that they use is gone
     throw;
   }
 }

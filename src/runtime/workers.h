@@ -10,21 +10,21 @@
 
 namespace tracker::runtime {
 
-/// Starts a thread with a name (15 characters of it are kept); signals are left to the thread that calls this.
+/// Starts a thread with a name, cut to 15 characters. The thread blocks all signals.
 std::thread start_thread(const std::string& name, std::function<void()> run);
 
-/// Throws std::system_error unless this process may have `count` more threads at once, each with memory of its own. For
-/// libraries that hang, or abort, where they get none.
+/// Throws std::system_error unless this process may have `count` more threads at once, each with a stack. For libraries
+/// that hang or abort if they get none.
 void require_threads(std::size_t count);
 
-/// Asks the system to let the calling thread run as soon as it can, ahead of threads that are about to use
-/// their whole slice: for work that is short and that many wait for. A hint; Linux heeds it from 6.12 on.
+/// Asks the system to run the calling thread ahead of threads with longer time slices. For short work that many wait
+/// for. A hint, which Linux heeds since 6.12.
 void run_in_short_slices() noexcept;
 
-/// The worker threads: one event loop each. What belongs to a worker is touched by its thread alone.
+/// The worker threads, with one event loop each. What belongs to a worker is touched only by its thread.
 class Workers {
  public:
-  /// Makes the loops; nothing runs yet.
+  /// Makes the loops. Nothing runs yet.
   explicit Workers(unsigned count);
 
   /// Stops and joins.
@@ -33,15 +33,15 @@ class Workers {
   std::size_t count() const noexcept { return workers_.size(); }
   boost::asio::io_context& context(std::size_t worker) noexcept { return workers_[worker]->context; }
 
-  /// Starts the threads; signals are left to the thread that calls this.
+  /// Starts the threads. They block all signals.
   void start();
 
-  /// Ends the loops, whatever still waits in them, and joins the threads. Not from a worker.
+  /// Ends the loops, even if work waits in them, and joins the threads. Must not be called from a worker.
   void stop();
 
  private:
   struct Worker {
-    // One thread runs it, and does all the I/O in it: others only post.
+    // One thread runs it and does all I/O in it. Other threads only post.
     boost::asio::io_context context{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO};
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work{context.get_executor()};
     std::thread thread;
@@ -49,7 +49,7 @@ class Workers {
   std::vector<std::unique_ptr<Worker>> workers_;
 };
 
-/// Stops the workers at the end of its scope: it stands behind what they work with.
+/// Stops the workers at the end of its scope. Declare it after everything that they use.
 class StopAtEnd {
  public:
   explicit StopAtEnd(Workers& workers) : workers_(workers) {}

@@ -16,15 +16,15 @@ namespace tracker::settings {
 namespace {
 
 constexpr const char* about =
-    "tracker hands out tokens and answers, for every HTTP request that carries one, how many times that "
-    "token has asked for that path.";
+    "tracker hands out tokens. For each HTTP request that carries one, it answers how many times that token "
+    "has asked for that path.";
 
 constexpr const char* first_steps =
     "  tracker serve                                        start it\n"
     "  curl localhost:6380/auth                             get a token\n"
-    "  curl -H 'Authorization: TOKEN' localhost:6380/any    be counted";
+    "  curl -H 'Authorization: TOKEN' localhost:6380/any    have a request counted";
 
-/// They are to come.
+/// Planned.
 constexpr auto not_built_yet = {"balancer", "export", "import", "slots", "status", "tokens", "counts", "top"};
 
 [[noreturn]] void refuse(const std::string& line) {
@@ -47,7 +47,7 @@ std::string meant_or(const std::optional<std::string>& meant, const std::string&
   std::vector<std::string> names{"help", "version"};
   for (const auto& command : commands) names.push_back(command.name);
   refuse(shown(name) + ": there is no such command; " +
-         meant_or(nearest(name, names), "tracker help lists all"));
+         meant_or(nearest(name, names), "tracker help lists all commands"));
 }
 
 /// The commands that have a setting, for a sentence.
@@ -60,7 +60,7 @@ std::string commands_with(const Commands& commands, const std::string& flag) {
   return names;
 }
 
-/// The name that an argument begins with, hyphens and all: what is behind it may be a password.
+/// The name at the beginning of an argument, with its hyphens. What follows may be a password.
 std::string name_in(const std::string& argument) {
   const auto end = std::find_if_not(argument.begin(), argument.end(), [](unsigned char c) {
     return std::isalnum(c) != 0 || c == '-' || c == '_';
@@ -81,8 +81,8 @@ std::string help_of(const Commands& commands) {
     text += "  " + name + summary + "\n";
   };
   for (const auto& command : commands) add(command.name, command.summary);
-  add("help [COMMAND]", "Prints this help, or that of a command; so does --help.");
-  add("version", "Prints the version and the commit; so does -V or --version.");
+  add("help [COMMAND]", "Prints this help, or the help of a command. So does --help.");
+  add("version", "Prints the version and the commit. So do -V and --version.");
   return text + "\n" + wrapped(first_steps);
 }
 
@@ -107,8 +107,9 @@ void refuse_without_command(const Commands& commands, const std::vector<std::str
 
 void refuse_argument(const Commands& commands, const Command& command, const std::string& argument) {
   const auto name = name_in(argument);
-  const auto complaint = argument.starts_with('-') ? name + ": there is no such setting of tracker "
-                                                   : shown(argument) + ": this is no argument of tracker ";
+  const auto complaint = argument.starts_with('-')
+                             ? name + ": there is no such setting of tracker "
+                             : shown(argument) + ": this is not an argument of tracker ";
   const auto others = commands_with(commands, name);
   if (!others.empty()) refuse(complaint + command.name + "; it is one of " + others);
   const auto known = command.table.flags();
@@ -129,10 +130,10 @@ std::vector<std::string> misspelled_variables(const Commands& commands) {
     const auto name = entry.substr(0, entry.find('='));
     if (contains(known, name)) continue;
     auto meant = nearest(name, known);
-    // Some variables have no prefix, such as REDIS_ADDR.
+    // Some variables, such as REDIS_ADDR, have no prefix.
     if (!meant && name.starts_with(prefix)) meant = nearest(name.substr(prefix.size()), known);
     if (!meant || !(name.starts_with(prefix) || meant->starts_with(prefix))) continue;
-    warnings.push_back(name + ": there is no such variable, and it is ignored; did you mean " + *meant + "?");
+    warnings.push_back(name + ": there is no such variable; it is ignored; did you mean " + *meant + "?");
   }
   return warnings;
 }

@@ -13,30 +13,29 @@ namespace tracker::settings {
 struct Command {
   std::string name;
   std::string summary;  // one sentence
-  std::string details;  // what its help says after the settings
+  std::string details;  // the end of its help, after the settings
   bool is_service;
   CLI::App& parser;
   SettingTable table;
-  std::function<int()> run;  // answers the exit code
+  std::function<int()> run;  // returns the exit code
 };
 using Commands = std::list<Command>;
 
-/// What --help prints, of the program and of one command. Lines of 80 columns at most.
+/// The texts of --help: of the program, and of one command. Lines have at most 80 columns.
 std::string help_of(const Commands& commands);
 std::string help_of(const Command& command);
 
 /// Throws StartupError if there is no command of that name.
 const Command& command_of(const Commands& commands, const std::string& name);
 
-/// Says what is wrong with a command line whose first arguments, `before`, are no command; there may be none.
+/// Throws StartupError for a command line without a command. `before` holds its first arguments, if there are any.
 [[noreturn]] void refuse_without_command(const Commands& commands, const std::vector<std::string>& before);
 
-/// Says what is wrong with an argument that is neither a setting of `command` nor the value of one.
+/// Throws StartupError for an argument that is neither a setting of `command` nor the value of one.
 [[noreturn]] void refuse_argument(const Commands& commands, const Command& command,
                                   const std::string& argument);
 
-/// What to warn of: the environment variables that somebody misspelled. They are ignored, which is hard to
-/// see.
+/// A warning for each environment variable that is probably misspelt. It is ignored, which is hard to notice.
 std::vector<std::string> misspelled_variables(const Commands& commands);
 
 }  // namespace tracker::settings

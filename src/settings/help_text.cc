@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t columns_max = 80;
 
-/// A flag stays with the word before it: a line that begins with a hyphen is a setting of its own.
+/// A flag stays with the word before it, because a line that begins with a hyphen looks like a setting.
 std::vector<std::string> words_of(const std::string& paragraph) {
   std::istringstream stream(paragraph);
   std::vector<std::string> words;

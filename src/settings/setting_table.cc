@@ -36,7 +36,7 @@ std::string environment_of(const std::string& flag) {
   throw StartupError(StartupError::bad_setting, line);
 }
 
-/// The value that counts, if there is one, and whose it is.
+/// A value that was given, and where.
 struct Given {
   std::string name;  // as an error names it
   std::string value;
@@ -71,7 +71,7 @@ std::string help_of(const SettingTable::Setting& setting, bool is_switch) {
 }  // namespace
 
 SettingTable::SettingTable(CLI::App& command) : command_(command) {
-  command_.allow_extras();  // main() says in its own words what is wrong with them
+  command_.allow_extras();  // main() reports them in its own words
 }
 
 SettingTable::Entry& SettingTable::add_entry(Setting setting, bool is_switch) {

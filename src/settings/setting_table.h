@@ -17,32 +17,33 @@ class App;
 
 namespace tracker::settings {
 
-/// The settings of one command. A flag beats its environment variable, which beats the default; an empty
-/// environment variable is as good as none, and white space around a value does not count. The target of a
-/// setting holds its default until read() is called.
+/// The settings of one command. A flag beats its environment variable, which beats the default. An empty variable
+/// counts as not set. White space around a value is ignored. The target of a setting has its default value until read()
+/// is called.
 class SettingTable {
  public:
-  /// Adds its flags to `command`, which outlives it.
+  /// Adds its flags to `command`, which must outlive it.
   explicit SettingTable(CLI::App& command);
 
-  /// The headings of the help, in its order.
+  /// The headings of the help, in order.
   enum class Group { addresses, load, store, limits, deadlines, draining, process };
 
-  /// What is added from now on stands under this heading.
+  /// Settings that are added from now on come under this heading.
   void begin_group(Group group) { group_ = group; }
 
-  /// Without what a setting takes no effect. A flag that is given all the same is refused; a variable is left
-  /// alone, since commands share files of them.
+  /// What a setting needs to take effect. Without it, the flag is refused, and the variable is ignored, since commands
+  /// share environment files.
   struct Condition {
     std::string only_with;        // such as `--store redis`
-    std::function<bool()> holds;  // asked when the settings that were added before have been read
+    std::function<bool()> holds;  // called after the settings that were added before have been read
   };
 
-  /// `parse` stores the value, or answers false; then `wanted` says what would be right. Or it throws
-  /// std::invalid_argument, which says what is wrong, and repeats nothing of a value that may be secret.
+  /// `parse` stores the value and returns true. If it returns false, the error says that the value is not `wanted`. It
+  /// may also throw std::invalid_argument that says what is wrong. That text must not repeat a value that may be
+  /// secret.
   struct Setting {
     std::string flag;         // with its hyphens
-    std::string environment;  // empty: TRACKER_ and the flag's name
+    std::string environment;  // empty: TRACKER_ and the name of the flag
     std::string help;
     std::string default_text;
     std::string wanted;
@@ -65,13 +66,13 @@ class SettingTable {
   void add_switch(const std::string& flag, bool& target, const std::string& help,
                   std::optional<Condition> condition = std::nullopt);
 
-  /// Where this flag, which was added before, is given, read() answers this, too.
+  /// Makes read() return this warning if this flag, which was added before, is given.
   void warn_of(const std::string& flag, const std::string& warning);
 
-  /// A directory that must stand on the command line, without a flag. Its target is set when that is parsed.
+  /// A directory that must be on the command line, without a flag. Its target is set when the command line is parsed.
   void add_argument(const std::string& name, std::string& target, const std::string& help);
 
-  /// Sets the targets, once the command line was parsed; answers what to warn of. Throws StartupError.
+  /// Sets the targets after the command line was parsed. Returns warnings. Throws StartupError.
   std::vector<std::string> read() const;
 
   std::vector<std::string> flags() const;
@@ -85,8 +86,8 @@ class SettingTable {
     Setting setting;
     Group group;
     bool is_switch;
-    std::vector<std::string> flag_values;  // as often as it was given
-    std::string warning;                   // empty: none
+    std::vector<std::string> flag_values;  // one for each time it was given
+    std::string warning;                   // empty if there is none
   };
   struct ArgumentEntry {
     std::string name;

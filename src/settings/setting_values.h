@@ -8,21 +8,22 @@
 
 namespace tracker::settings {
 
-/// `250ms`, `2s`, `1.5s`, `5m`, `1h`, `1d`, or a bare number of seconds; not negative, at most a year. Pure,
-/// as are the others here.
+/// Reads `250ms`, `2s`, `1.5s`, `5m`, `1h`, `1d`, or a bare number of seconds. Not negative, and at most a year. Pure,
+/// like the other functions here.
 std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
 
-/// `4096`, `8KiB`, `1MiB`, `2GiB`, in capitals or not. K and KB mean KiB, 1024 bytes, and so on: a limit of
-/// memory is counted in these, and one that was meant in thousands is met all the same.
+/// Reads `4096`, `8KiB`, `1MiB` or `2GiB`, in any case. K and KB also mean KiB (1024 bytes), and so on. Limits of
+/// memory are usually given in these units, and a limit that was meant in thousands is kept within 1024-based units
+/// too.
 std::optional<std::size_t> parse_bytes(std::string_view text);
 
-/// A whole number in decimal digits.
+/// Reads a whole number in decimal digits.
 std::optional<std::size_t> parse_count(std::string_view text);
 
-/// `yes`, `on`, `true`, `1`; `no`, `off`, `false`, `0`; in capitals or not.
+/// Reads `yes`, `on`, `true`, `1`, `no`, `off`, `false` or `0`, in any case.
 std::optional<bool> parse_switch(std::string_view text);
 
-/// Without the white space around it.
+/// The text without white space around it.
 std::string_view trimmed(std::string_view text);
 
 /// As a person would write it: `2s`, `300ms`, `10m`.

@@ -5,7 +5,7 @@
 
 namespace tracker::settings {
 
-/// A reason not to start: one line that names the setting and the value, and says what would be right.
+/// Why the program does not start: one line that names the setting and the value, and says what would be right.
 class StartupError : public std::runtime_error {
  public:
   static constexpr int refused_by_the_machine = 1;

@@ -7,12 +7,12 @@
 
 namespace tracker::settings {
 
-/// Which of `known` somebody meant who wrote `wrong`: the one that is one or two slips of the keyboard away
-/// (a character too many, too few, another one, or two in the wrong order). Capitals, `-` and `_` do not
-/// matter. Nothing: none of them is that near. Pure, as is the other.
+/// The entry of `known` that `wrong` probably means: one that is at most two typing errors away (a character too many,
+/// one missing, a wrong one, or two in the wrong order). Case, `-` and `_` do not matter. Returns nothing if none is
+/// that near. Pure, like the other function.
 std::optional<std::string> nearest(std::string_view wrong, const std::vector<std::string>& known);
 
-/// The first of `known` that `wrong` is the beginning of.
+/// The first entry of `known` that begins with `wrong`.
 std::optional<std::string> completed(std::string_view wrong, const std::vector<std::string>& known);
 
 }  // namespace tracker::settings

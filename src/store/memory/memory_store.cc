@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::size_t shard_count = 64;
 
-/// Small, because there is one for each counter: the token stands in it by its number in the shard.
+/// Small, because there is one for each counter. It holds the token by its number in the shard.
 struct CounterKey {
   const char* path;
   std::uint32_t path_bytes;
@@ -39,7 +39,7 @@ struct CounterKeyHash {
 }  // namespace
 
 struct alignas(64) MemoryStore::Shard {
-  std::mutex mutex;  // protects all that follows
+  std::mutex mutex;  // protects everything below
   boost::unordered_flat_map<domain::TokenId, std::uint32_t, domain::TokenIdHash> tokens;
   boost::unordered_flat_map<CounterKey, std::int64_t, CounterKeyHash> counts;
   std::pmr::monotonic_buffer_resource paths;
@@ -72,7 +72,7 @@ void MemoryStore::track(const domain::HitBatch& hits, TrackReply& reply) {
     return reply.on_one_verdict_for_all(hits.size(), domain::Verdict::not_counted());
   }
   const auto size =
-      static_cast<std::uint32_t>(hits.size());  // the batch is its owner's after the last verdict
+      static_cast<std::uint32_t>(hits.size());  // the batch belongs to its owner after the last verdict
   std::array<domain::HitVerdict, 256> verdicts;
   for (std::uint32_t hit = 0; hit < size;) {
     std::size_t judged = 0;

@@ -8,8 +8,9 @@
 
 namespace tracker::store::memory {
 
-/// Counts in memory, gone with the process. Sharded by token id, so that workers seldom meet; answers before
-/// track() returns. Nothing is ever removed: memory grows with the number of different token and path pairs.
+/// Counts in memory. The counts end with the process. The counters are divided into shards by token id, so that workers
+/// seldom wait for each other. track() replies before it returns. Nothing is ever removed: memory grows with the number
+/// of different pairs of token and path.
 class MemoryStore final : public CounterStore {
  public:
   MemoryStore();
