@@ -234,10 +234,7 @@ void LinkCore::on_lost(ConnectionId id, Loss loss, const std::string& words, Tim
   } else {
     const auto pause = pause_after(*current_, now);
     connect_at(now + pause);
-    // Hits wait for the next connection only if it is tried soon.
-    const auto longest_pause =
-        settings_.early_cut_is_outage ? std::chrono::milliseconds(0) : 2 * settings_.retry_first;
-    const bool is_outage = loss != Loss::cut || pause > longest_pause;
+    const bool is_outage = loss != Loss::cut || (settings_.early_cut_is_outage && pause.count() > 0);
     if (ready_ && !is_outage) {
       reports_.push_back({Report::Kind::bad_news, "was disconnected (" + words + "); connecting again"});
     } else {

@@ -49,8 +49,7 @@ struct LinkSettings {
   Duration retry_longest{2'000};
   /// A connection that has lasted so long is replaced at once. One that ends sooner might do so again and again.
   Duration lasting{1'000};
-  /// Whether a connection that is cut sooner than that, after another one, is an outage. If not, hits wait for the next,
-  /// unless the pause before it is longer than twice the first one.
+  /// Whether a connection that is cut sooner than that, after another one, is an outage. If not, hits wait for the next.
   bool early_cut_is_outage = false;
   /// The peer must have answered the greeting by then.
   Duration greeting_deadline{2'000};

@@ -368,20 +368,6 @@ TEST_F(LinkCoreTest, ASecondEarlyCutIsFollowedByAPause) {
   EXPECT_EQ(done().back(), "connect") << "it has lasted";
 }
 
-TEST_F(LinkCoreTest, WhereEarlyCutsHaveALongPauseBehindThemHitsDoNotWait) {
-  get_ready();
-  bool is_outage = false;
-  for (LinkCore::ConnectionId id = 1; id < 10 && !is_outage; ++id) {
-    core_.on_lost(id, Loss::cut, "cut", now_);
-    const Said said = done();
-    is_outage = !said.empty() && said.front() == "not ready: is not reachable: cut";
-    if (said.empty() || said.back() != "connect") done_when_woken();
-    connect_again(id + 1);
-    done();
-  }
-  EXPECT_TRUE(is_outage);
-}
-
 class EarlyCutTest : public LinkCoreTest {
  protected:
   EarlyCutTest() : LinkCoreTest({.early_cut_is_outage = true}) {}
