@@ -122,6 +122,7 @@ void CounterServer::drain(std::chrono::milliseconds limit) {
   wait_while([&] { return use.connections() > 0 && std::chrono::steady_clock::now() < announced; });
   // What comes now is refused. Clients that are still here have a moment to turn away by themselves.
   parts_->flight->drain();
+  for (const auto& loop : parts_->loops) loop->set_readiness("it is shutting down");
   const auto patience_ends = std::chrono::steady_clock::now() + time_to_turn_away;
   for (auto refused = parts_->flight->refused();
        use.connections() > 0 && std::chrono::steady_clock::now() < patience_ends;) {
