@@ -1,6 +1,6 @@
-// Fuzzes what hears Redis' replies: a model of Redis executes the commands of live rounds, and each of its replies may
-// be changed on its way: replaced, doubled, left out, cut. Whatever comes, each hit and each mint gets one verdict; no
-// hit is sent twice; and as long as nothing was changed, the verdicts are what the model counted.
+// Fuzzes the reader of Redis' replies. A model of Redis executes the commands of live rounds, and each of its replies
+// may be changed on its way: replaced, doubled, left out or cut. Whatever comes, each hit and each mint gets one
+// verdict, and no hit is sent twice. As long as nothing was changed, the verdicts are what the model counted.
 #include <hiredis/hiredis.h>
 
 #include <algorithm>
@@ -26,7 +26,7 @@ using namespace tracker;
 using store::redis::RedisPipeline;
 using Arguments = std::vector<std::string>;
 
-/// What a reply is replaced by.
+/// What a reply may be replaced by.
 constexpr std::array<std::string_view, 32> others = {
     ":0\r\n",
     ":1\r\n",
@@ -62,10 +62,10 @@ constexpr std::array<std::string_view, 32> others = {
     "\x15\x03\x03\x00\x02\x02\x0a",
 };
 
-/// Of 256 replies, so many are not changed.
+/// How many of 256 replies are not changed.
 constexpr std::size_t unchanged = 224;
 
-/// The bytes of the input, one after the other; zeros behind its end.
+/// The bytes of the input, one after the other, and then zeros.
 class Choices {
  public:
   explicit Choices(std::string_view input) : left_(input) {}
@@ -81,7 +81,7 @@ class Choices {
   std::string_view left_;
 };
 
-/// As much of Redis as tracker uses.
+/// The part of Redis that tracker uses.
 class Model {
  public:
   std::string execute(const Arguments& command) {
@@ -237,7 +237,8 @@ class Run {
     pipeline_->send(message);
   }
 
-  /// Lets the model execute what was sent, and the pipeline hear the replies. False: the connection is at its end.
+  /// Lets the model execute what was sent, and the pipeline take the replies. Returns false when the connection has
+  /// ended.
   bool exchange() {
     while (!pipeline_->out().empty()) {
       store::redis::RedisReplies commands;  // a command is written as a reply is
@@ -258,7 +259,7 @@ class Run {
     return true;
   }
 
-  /// Puts the reply behind the bytes, changed or not. False: nothing more comes.
+  /// Appends the reply to the bytes, changed or not. Returns false if nothing more comes.
   bool change(const std::string& reply, bool is_script, std::string& bytes) {
     const auto choice = choices_.next();
     if (choice < unchanged) {
@@ -339,9 +340,9 @@ class Run {
   std::vector<std::unique_ptr<Hits>> hits_;
   std::vector<std::unique_ptr<Mint>> mints_;
   std::map<std::string, std::int64_t> tracked_;
-  bool changed_ = false;  // a reply
-  bool shifted_ = false;  // replies of this connection answer other questions
-  bool lied_ = false;     // NOSCRIPT was said of a script that was executed: that cannot be seen through
+  bool changed_ = false;  // a reply was changed
+  bool shifted_ = false;  // replies of this connection answer other commands
+  bool lied_ = false;     // the reply was NOSCRIPT although the script was executed, which nobody can detect
 };
 
 }  // namespace

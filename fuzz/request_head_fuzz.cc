@@ -1,5 +1,5 @@
-// Fuzzes what stands between a client's bytes and the count: request head, route, normal form. Whatever they
-// accept is read by llhttp too, and must mean the same to it; llhttp's own leniencies are not our concern.
+// Fuzzes what lies between a client's bytes and the count: request head, route, normal form. llhttp reads everything
+// that these accept, and must read the same. What llhttp accepts beyond that does not matter.
 #include <llhttp.h>
 
 #include <cstdint>
@@ -19,7 +19,7 @@ using tracker::envoy::HeadLimits;
 using tracker::envoy::RequestHead;
 using tracker::envoy::Route;
 
-/// What llhttp makes of a request.
+/// A request as llhttp reads it.
 struct Reading {
   std::string target;
   std::string name;
@@ -30,7 +30,7 @@ struct Reading {
   bool complete = false;
 
   void end_field() {
-    value.resize(value.find_last_not_of(" \t") + 1);  // llhttp leaves the white space behind a value on it
+    value.resize(value.find_last_not_of(" \t") + 1);  // llhttp keeps the white space at the end of a value
     if (equal_in_any_case(name, "authorization") && authorization_fields++ == 0) authorization = value;
     name.clear();
     value.clear();
@@ -70,7 +70,7 @@ llhttp_settings_t llhttp_callbacks() {
 
 void compare_with_llhttp(std::string_view input, const RequestHead& head) {
   std::string bytes(input.substr(0, head.size));
-  // llhttp knows no HTTP/1.2 to 1.9, which RFC 9110, section 2.5, has us read as 1.1.
+  // llhttp does not know HTTP/1.2 to 1.9, which are read as 1.1 (RFC 9110, section 2.5).
   const auto minor = bytes.find("\r\n") - 1;
   if (bytes[minor] > '1') bytes[minor] = '1';
 
@@ -93,7 +93,7 @@ void compare_with_llhttp(std::string_view input, const RequestHead& head) {
   require(reading.authorization_fields == head.authorization_fields,
           "llhttp sees as many Authorization fields");
   require(reading.authorization == head.authorization, "llhttp sees the same Authorization");
-  // RFC 9112, section 9.3: close wins. llhttp lets keep-alive win in HTTP/1.0.
+  // `close` wins (RFC 9112, section 9.3). In llhttp, keep-alive wins in HTTP/1.0.
   require(reading.keep_alive == head.keep_alive || (head.http_1_0 && reading.keep_alive),
           "llhttp agrees on keep-alive");
 }

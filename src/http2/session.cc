@@ -67,13 +67,7 @@ struct Session::Callbacks {
     Session& self = session(user);
     self.block_bytes_ = 0;
     if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
-    auto& stream = self.streams_[frame->hd.stream_id];
-    if (!self.free_streams_.empty()) {
-      stream = std::move(self.free_streams_.back());
-      self.free_streams_.pop_back();
-    } else {
-      stream = std::make_unique<Stream>();
-    }
+    self.streams_[frame->hd.stream_id] = self.new_stream();
     return 0;
   }
 
@@ -263,6 +257,13 @@ Session::Stream* Session::find(StreamId id) {
   return found == streams_.end() || found->second->over ? nullptr : found->second.get();
 }
 
+std::unique_ptr<Session::Stream> Session::new_stream() {
+  if (free_streams_.empty()) return std::make_unique<Stream>();
+  auto stream = std::move(free_streams_.back());
+  free_streams_.pop_back();
+  return stream;
+}
+
 /// Requests that have not left never will.
 void Session::on_peer_ends() {
   peer_ends_ = true;
@@ -374,7 +375,7 @@ void Session::set_windows(std::uint32_t stream_bytes, std::uint32_t connection_b
 
 std::optional<StreamId> Session::open(Fields request) {
   if (nghttp2_session_check_request_allowed(session_.get()) == 0) return std::nullopt;
-  auto stream = std::make_unique<Stream>();
+  auto stream = new_stream();
   stream->told = true;
   const auto fields = name_values(request);
   const nghttp2_data_provider body{.source = {.ptr = stream.get()}, .read_callback = Callbacks::read_body};

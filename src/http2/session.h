@@ -171,6 +171,7 @@ class Session {
   };
 
   Stream* find(StreamId id);
+  std::unique_ptr<Stream> new_stream();
   bool tell();
   void tell(Event event);
   void tell_fields(const Event& event);

@@ -13,7 +13,7 @@ void Gather::add(const domain::HitBatch& hits, domain::TrackReply& reply) {
   batch.first = static_cast<std::uint32_t>(size());
   batch.undelivered = hits.size();
   batch.deadline = hits.deadline();
-  settled_.resize(size() + hits.size(), false);
+  settled_.resize(size() + hits.size(), 0);
   bytes_ += hits.bytes();
   unsettled_ += hits.size();
   undelivered_ += hits.size();
@@ -27,24 +27,11 @@ domain::Deadline Gather::deadline() const noexcept {
   return earliest;
 }
 
-/// Answers false if the hit with this number is settled.
-bool Gather::take_place(std::uint32_t number) {
-  if (settled_[number]) return false;
-  settled_[number] = true;
-  --unsettled_;
-  return true;
-}
-
-void Gather::settle(std::uint32_t batch, std::uint32_t hit, const domain::Verdict& verdict) {
-  auto& its = batches_[batch];
-  if (take_place(its.first + hit)) its.verdicts.push_back({hit, verdict});
-}
-
 bool Gather::settle(std::span<const domain::HitVerdict> verdicts) {
   for (auto verdict = verdicts.begin(); verdict != verdicts.end(); ++verdict) {
     if (take_place(verdict->hit)) continue;
     unsettled_ += static_cast<std::size_t>(verdict - verdicts.begin());
-    while (verdict != verdicts.begin()) settled_[(--verdict)->hit] = false;
+    while (verdict != verdicts.begin()) settled_[(--verdict)->hit] = 0;
     return false;
   }
   std::uint32_t batch = 0;

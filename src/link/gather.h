@@ -31,7 +31,10 @@ class Gather {
   domain::Deadline deadline() const noexcept;
 
   /// Settles one hit, by its index in its batch.
-  void settle(std::uint32_t batch, std::uint32_t hit, const domain::Verdict& verdict);
+  void settle(std::uint32_t batch, std::uint32_t hit, const domain::Verdict& verdict) {
+    auto& its = batches_[batch];
+    if (take_place(its.first + hit)) its.verdicts.push_back({hit, verdict});
+  }
 
   /// Settles hits by their numbers, all or none. Answers false, and settles none, if one of them is settled already or
   /// stands there twice.
@@ -58,11 +61,17 @@ class Gather {
     std::vector<domain::HitVerdict> verdicts;  // not delivered yet
   };
 
-  bool take_place(std::uint32_t number);
+  /// Answers false if the hit with this number is settled.
+  bool take_place(std::uint32_t number) {
+    if (settled_[number] != 0) return false;
+    settled_[number] = 1;
+    --unsettled_;
+    return true;
+  }
 
   std::vector<Batch> batches_;
-  std::uint32_t batches_in_use_ = 0;  // the others keep their memory
-  std::vector<bool> settled_;         // by number
+  std::uint32_t batches_in_use_ = 0;   // the others keep their memory
+  std::vector<std::uint8_t> settled_;  // by number: 1 or 0
   std::size_t bytes_ = 0;
   std::size_t unsettled_ = 0;
   std::size_t undelivered_ = 0;  // unsettled, or settled but not delivered yet

@@ -87,20 +87,9 @@ char* room_for(std::size_t size, std::string& out) {
   return out.data() + out.size() - size;
 }
 
-void append_bytes(std::uint32_t field, std::string_view bytes, std::string& out) {
-  char* at = room_for(wire::field_bytes(field, bytes.size()), out);
-  wire::write_bytes(bytes, wire::write_head(field, bytes.size(), at));
-}
-
-/// A message within a message. One that is empty is there all the same.
-void append_message(std::uint32_t field, std::string_view message, std::string& out) {
-  if (!message.empty()) return append_bytes(field, message, out);
-  out += {static_cast<char>(wire::tag(field, wire::Type::bytes)), '\0'};
-}
-
 std::string text_message(std::uint32_t field, std::string_view text) {
   std::string message;
-  append_bytes(field, text, message);
+  if (!text.empty()) wire::append_bytes(field, text, message);
   return message;
 }
 
@@ -144,7 +133,7 @@ std::optional<TrackRequest> read_track_request(std::string_view message) {
 }
 
 void append_opening_request(std::string_view version, std::string& out) {
-  append_message(track_request::opening, text_message(opening::version, version), out);
+  wire::append_bytes(track_request::opening, text_message(opening::version, version), out);
 }
 
 std::optional<TrackResponse> read_track_response(std::string_view message) {
@@ -165,17 +154,17 @@ std::optional<TrackResponse> read_track_response(std::string_view message) {
 }
 
 void append_opening_response(std::string_view version, std::string_view why_not_ready, std::string& out) {
-  append_message(track_response::opening, text_message(opening::version, version), out);
+  wire::append_bytes(track_response::opening, text_message(opening::version, version), out);
   append_readiness(why_not_ready, out);
 }
 
 void append_readiness(std::string_view why_not_ready, std::string& out) {
-  append_message(track_response::readiness, text_message(readiness::why_not, why_not_ready), out);
+  wire::append_bytes(track_response::readiness, text_message(readiness::why_not, why_not_ready), out);
 }
 
 void append_minted(const domain::Token& token, std::string& out) {
-  append_bytes(mint_response::token, {reinterpret_cast<const char*>(token.bytes.data()), token.bytes.size()},
-               out);
+  wire::append_bytes(mint_response::token,
+                     {reinterpret_cast<const char*>(token.bytes.data()), token.bytes.size()}, out);
 }
 
 std::optional<domain::Token> read_minted(std::string_view message) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -16,6 +17,12 @@ namespace tracker::rpc {
 
 // The messages of proto/tracker/v1/counting.proto, to and from columns in memory, without protobuf's objects: every hit
 // goes through them. The tests hold this codec to protobuf's own. Pure.
+
+/// The longest message of the stream that is taken. A batch is 1 MiB and a few columns.
+inline constexpr std::size_t track_message_bytes_max = 8 * 1024 * 1024;
+/// The HTTP/2 windows at both ends of the stream. A window must hold the longest message while less than half of the window
+/// is given back.
+inline constexpr std::uint32_t track_window_bytes = 2 * track_message_bytes_max;
 
 /// What HitBatch says besides its hits.
 struct BatchHead {

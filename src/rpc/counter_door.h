@@ -14,8 +14,8 @@
 
 namespace tracker::rpc {
 
-/// The gRPC door as a service uses it: it follows the counter's readiness, and drains on a thread of its own,
-/// since gRPC blocks for that. Belongs to the thread that runs `control`.
+/// The gRPC door as a service uses it. It follows the counter's readiness. It drains on a thread of its own, because
+/// CounterServer::drain() blocks. Belongs to the thread that runs `control`.
 class CounterDoor {
  public:
   /// The envoys' connections are served on `loop`, which stops before the door is destroyed. Throws

@@ -5,7 +5,6 @@
 
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/use_future.hpp>
-#include <mutex>
 #include <thread>
 #include <utility>
 
@@ -44,29 +43,29 @@ struct CounterServer::Parts {
   Parts(const std::vector<boost::asio::io_context*>& contexts, const runtime::Address& address,
         counter::Counter& counter, const CounterServerSettings& settings)
       : flight(std::make_shared<Flight>(settings.hits_max)),
-        acceptors(runtime::listen(*contexts.front(), address)),
-        pause(*contexts.front()) {
+        acceptors(runtime::listen(*contexts.front(), address)) {
     for (auto* context : contexts)
       loops.push_back(std::make_unique<ServerLoop>(*context, counter, flight, settings, use));
     for (auto& acceptor : acceptors) {
       keep_alive(acceptor);
-      accept(acceptor);
+      pauses.emplace_back(*contexts.front());
     }
+    for (std::size_t i = 0; i < acceptors.size(); ++i) accept(acceptors[i], pauses[i]);
   }
 
   /// In the first loop's thread; each connection goes to the next loop.
-  void accept(runtime::Acceptor& acceptor) {
+  void accept(runtime::Acceptor& acceptor, boost::asio::steady_timer& pause) {
     ServerLoop& loop = *loops[next_loop++ % loops.size()];
     acceptor.async_accept(loop.context(), [&](boost::system::error_code error, runtime::Socket socket) {
       if (!acceptor.is_open()) return;
       if (!error) {
         boost::asio::dispatch(
             loop.context(), [&loop, socket = std::move(socket)]() mutable { loop.take(std::move(socket)); });
-        return accept(acceptor);
+        return accept(acceptor, pause);
       }
       pause.expires_after(accept_pause);  // out of descriptors or memory: others must end first
       pause.async_wait([&](boost::system::error_code cancelled) {
-        if (!cancelled && acceptor.is_open()) accept(acceptor);
+        if (!cancelled && acceptor.is_open()) accept(acceptor, pause);
       });
     });
   }
@@ -88,7 +87,7 @@ struct CounterServer::Parts {
   ServerUse use;
   std::vector<std::unique_ptr<ServerLoop>> loops;
   std::vector<runtime::Acceptor> acceptors;
-  boost::asio::steady_timer pause;
+  std::vector<boost::asio::steady_timer> pauses;  // of each acceptor
   std::size_t next_loop = 0;
 };
 
@@ -122,6 +121,7 @@ void CounterServer::drain(std::chrono::milliseconds limit) {
   wait_while([&] { return use.connections() > 0 && std::chrono::steady_clock::now() < announced; });
   // What comes now is refused. Clients that are still here have a moment to turn away by themselves.
   parts_->flight->drain();
+  for (const auto& loop : parts_->loops) loop->set_readiness("it is shutting down");
   const auto patience_ends = std::chrono::steady_clock::now() + time_to_turn_away;
   for (auto refused = parts_->flight->refused();
        use.connections() > 0 && std::chrono::steady_clock::now() < patience_ends;) {

@@ -382,7 +382,7 @@ void GrpcConnection::flush() {
   on_held();
   if (!all_sent || closed_) return;
   on_written();
-  if (!closed_) close_if_over();
+  if (!closed_ && send_all()) close_if_over();  // it may have given back windows
 }
 
 /// Answers whether all that may be sent has left.

@@ -51,8 +51,8 @@ class GrpcConnection : public std::enable_shared_from_this<GrpcConnection>, priv
   /// Server: takes no more calls, and closes when those that there are have ended.
   void finish_all_and_close();
 
-  /// Writes what was sent since the loop's last turn. Nothing else writes, but what the connection itself receives.
-  /// At its end the connection may be gone, unless its caller keeps it.
+  /// Writes what was sent. Messages and statuses wait for this call, or until bytes come from the peer. The connection may
+  /// be gone afterwards, unless the caller keeps it alive.
   void flush();
 
  protected:

@@ -10,7 +10,7 @@ namespace tracker::rpc {
 
 namespace {
 
-/// Never destroyed: the libraries' threads outlive main().
+/// Never destroyed: protobuf may log after main().
 runtime::RareLog& rare_log() {
   static auto& the_log = *new runtime::RareLog;
   return the_log;

@@ -2,8 +2,8 @@
 
 namespace tracker::rpc {
 
-/// What gRPC's library and protobuf have to say goes into the program's log, at most so often, whoever makes them say
-/// it; they would write to standard error themselves, and wait for it. Once, before either is used.
+/// Sends protobuf's messages to the program's log, at a limited rate: a peer can cause them. Without this, protobuf writes
+/// them to standard error itself, and waits for it. Call it once, before protobuf is used.
 void log_for_libraries();
 
 }  // namespace tracker::rpc

@@ -24,13 +24,10 @@ void mint(ServerConnection& connection, GrpcConnection::CallId call, std::chrono
 /// tracker.v1.Counting/Mint.
 class MintCall final : public UnaryCall {
  public:
-  MintCall(ServerConnection& connection, GrpcConnection::CallId id, std::chrono::milliseconds time)
-      : UnaryCall(connection, id), time_(time) {}
+  using UnaryCall::UnaryCall;
 
  private:
   void on_request(std::string_view request) override;
-
-  const std::chrono::milliseconds time_;
 };
 
 }  // namespace tracker::rpc

@@ -15,7 +15,9 @@ namespace tracker::rpc {
 /// A call of one request and one response. It is worked on when the client has sent its only message and ended its side.
 class UnaryCall : public ServerCall {
  public:
-  UnaryCall(ServerConnection& connection, GrpcConnection::CallId id) : connection_(connection), id_(id) {}
+  /// `time`: how long its caller waits, at most.
+  UnaryCall(ServerConnection& connection, GrpcConnection::CallId id, std::chrono::milliseconds time)
+      : connection_(connection), id_(id), time_(time) {}
 
   void on_message(std::string_view message) final;
   void on_half_close() final;
@@ -27,6 +29,7 @@ class UnaryCall : public ServerCall {
 
   ServerConnection& connection_;
   const GrpcConnection::CallId id_;
+  const std::chrono::milliseconds time_;
 
  private:
   std::optional<std::string> request_;
@@ -35,14 +38,10 @@ class UnaryCall : public ServerCall {
 /// manager_rpc.CounterService/UpdateCounter: one hit, in the loop's turn.
 class UpdateCounterCall final : public UnaryCall {
  public:
-  /// `time`: how long its caller waits, at most.
-  UpdateCounterCall(ServerConnection& connection, GrpcConnection::CallId id, std::chrono::milliseconds time)
-      : UnaryCall(connection, id), time_(time) {}
+  using UnaryCall::UnaryCall;
 
  private:
   void on_request(std::string_view request) override;
-
-  const std::chrono::milliseconds time_;
 };
 
 /// Answers a call of UpdateCounter with the verdict on its hit.
@@ -51,13 +50,10 @@ void answer_update(ServerConnection& connection, GrpcConnection::CallId call, co
 /// manager_rpc.CounterService/NewToken.
 class NewTokenCall final : public UnaryCall {
  public:
-  NewTokenCall(ServerConnection& connection, GrpcConnection::CallId id, std::chrono::milliseconds time)
-      : UnaryCall(connection, id), time_(time) {}
+  using UnaryCall::UnaryCall;
 
  private:
   void on_request(std::string_view request) override;
-
-  const std::chrono::milliseconds time_;
 };
 
 /// What a failure looks like to a public caller.

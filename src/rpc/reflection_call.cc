@@ -36,15 +36,6 @@ constexpr std::array<std::string_view, 4> services{"manager_rpc.CounterService",
                                                    "grpc.reflection.v1.ServerReflection",
                                                    "grpc.reflection.v1alpha.ServerReflection"};
 
-void append(std::uint32_t field, std::string_view bytes, std::string& out) {
-  std::string head(16, '\0');
-  head.resize(static_cast<std::size_t>(
-      wire::write_varint(bytes.size(), wire::write_varint(wire::tag(field, wire::Type::bytes), head.data())) -
-      head.data()));
-  out += head;
-  out += bytes;
-}
-
 /// The public interface's file and all that it imports, each after what it imports.
 std::vector<const FileDescriptor*> public_files() {
   const FileDescriptor* file = manager_rpc::UpdateCounterRequest::descriptor()->file();
@@ -74,25 +65,25 @@ void append_file(const FileDescriptor* file, std::string& response) {
     if (!wanted) continue;
     google::protobuf::FileDescriptorProto proto;
     each->CopyTo(&proto);
-    append(1, proto.SerializeAsString(), files);
+    wire::append_bytes(1, proto.SerializeAsString(), files);
   }
-  append(response_field::file_descriptor_response, files, response);
+  wire::append_bytes(response_field::file_descriptor_response, files, response);
 }
 
 void append_services(std::string& response) {
   std::string list;
   for (const auto service : services) {
     std::string entry;
-    append(1, service, entry);
-    append(1, entry, list);
+    wire::append_bytes(1, service, entry);
+    wire::append_bytes(1, entry, list);
   }
-  append(response_field::list_services_response, list, response);
+  wire::append_bytes(response_field::list_services_response, list, response);
 }
 
 void append_error(StatusCode code, std::string_view message, std::string& response) {
   std::string error{static_cast<char>(wire::tag(1, wire::Type::varint)), static_cast<char>(code)};
-  append(2, message, error);
-  append(response_field::error_response, error, response);
+  wire::append_bytes(2, message, error);
+  wire::append_bytes(response_field::error_response, error, response);
 }
 
 void append_answer(std::uint32_t question, std::string_view value, std::string& response) {
@@ -133,7 +124,7 @@ void ReflectionCall::on_message(std::string_view message) {
     return connection_.finish(id_,
                               {StatusCode::invalid_argument, "the request is not a ServerReflectionRequest"});
   std::string& response = connection_.new_message();
-  append(response_field::original_request, message, response);
+  wire::append_bytes(response_field::original_request, message, response);
   append_answer(question, value, response);
   connection_.send_message(id_);
 }

@@ -10,9 +10,8 @@ namespace {
 
 using Loss = link::LinkCore::Loss;
 
-/// A window must hold a message of 8 MiB while less than half of it is given back.
-constexpr http2::Limits limits{.stream_window_bytes = 16 * 1024 * 1024,
-                               .connection_window_bytes = 16 * 1024 * 1024,
+constexpr http2::Limits limits{.stream_window_bytes = track_window_bytes,
+                               .connection_window_bytes = track_window_bytes,
                                .field_bytes_max = 64 * 1024};
 
 domain::Result<domain::Token> outcome(StatusCode code, bool not_processed,

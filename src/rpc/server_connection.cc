@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "rpc/batch_message.h"
 #include "rpc/health_calls.h"
 #include "rpc/mint_call.h"
 #include "rpc/public_calls.h"
@@ -21,10 +22,6 @@ constexpr http2::Limits public_limits{.streams_max = 1'000,
                                       .connection_window_bytes = 1024 * 1024,
                                       .field_bytes_max = 16 * 1024};
 constexpr std::size_t public_message_bytes_max = 64 * 1024;
-/// Of an envoy's: a window must hold a message while less than half of it is given back.
-constexpr std::uint32_t envoy_window_bytes = 16 * 1024 * 1024;
-/// A batch is 1 MiB and a few columns.
-constexpr std::size_t envoy_message_bytes_max = 8 * 1024 * 1024;
 
 }  // namespace
 
@@ -41,7 +38,7 @@ void ServerConnection::on_greeted() {
   const bool is_envoy = first_setting_of_peer(tracker_setting.id).has_value();
   client_ = is_envoy ? Client::envoy : Client::public_;
   if (is_envoy) {
-    set_windows(envoy_window_bytes, envoy_window_bytes);
+    set_windows(track_window_bytes, track_window_bytes);
     caller_ = std::make_shared<Flight::Caller>(loop_.flight());
   }
   loop_.on_greeted(*this);
@@ -61,7 +58,7 @@ std::size_t ServerConnection::on_call(CallId id, std::string_view method,
   } else if (method == "/manager_rpc.CounterService/NewToken") {
     call = std::make_unique<NewTokenCall>(*this, id, time);
   } else if (method == "/grpc.health.v1.Health/Check") {
-    call = std::make_unique<HealthCheckCall>(*this, id);
+    call = std::make_unique<HealthCheckCall>(*this, id, time);
   } else if (method == "/grpc.health.v1.Health/Watch") {
     call = std::make_unique<HealthWatchCall>(*this, id);
   } else if (method == "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo" ||
@@ -77,7 +74,7 @@ std::size_t ServerConnection::on_call(CallId id, std::string_view method,
   } else {
     calls_.emplace(id, std::move(call));
   }
-  return client_ == Client::envoy ? envoy_message_bytes_max : public_message_bytes_max;
+  return client_ == Client::envoy ? track_message_bytes_max : public_message_bytes_max;
 }
 
 ServerCall* ServerConnection::find(CallId id) {
@@ -97,7 +94,7 @@ void ServerConnection::on_cancel(CallId id) {
   const auto call = calls_.find(id);
   if (call == calls_.end()) return;
   calls_.erase(call);
-  if (client_ != Client::envoy) loop_.leave_call();
+  if (client_ != Client::envoy) loop_.leave_calls(1);
   idle_since_ = runtime::Clock::now();
 }
 
@@ -122,6 +119,8 @@ void ServerConnection::end() {
 }
 
 void ServerConnection::on_written() {
+  if (client_ != Client::envoy)
+    return;  // only an envoy's streams are held back, and a public client may have 1,000 calls
   for (const auto& [id, call] : calls_) call->on_written();
 }
 
@@ -131,9 +130,7 @@ void ServerConnection::on_held() {
 }
 
 void ServerConnection::on_lost(const std::string& /*reason*/) {
-  if (client_ != Client::envoy) {
-    for (std::size_t i = 0; i < calls_.size(); ++i) loop_.leave_call();
-  }
+  if (client_ != Client::envoy) loop_.leave_calls(calls_.size());
   calls_.clear();
   loop_.leave(*this, std::exchange(held_bytes_, 0));
 }

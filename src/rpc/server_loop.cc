@@ -134,10 +134,7 @@ void ServerLoop::announce_not_serving() {
 void ServerLoop::announce_end(const std::string& why) {
   boost::asio::post(loop_, [this, why] {
     why_ending_ = why;
-    for (const auto& connection : connections()) {
-      connection->announce_end();
-      connection->tell_readiness();
-    }
+    for (const auto& connection : connections()) connection->announce_end();
   });
 }
 

@@ -72,7 +72,7 @@ class ServerLoop {
   void leave(ServerConnection& connection, std::size_t held_bytes);
   /// A public call begins. Answers false if there are too many.
   bool enter_call();
-  void leave_call() { --use_.public_calls; }
+  void leave_calls(std::size_t calls) { use_.public_calls -= calls; }
   /// What a connection keeps has changed, from so many bytes. Soon afterwards a connection that keeps too many of its
   /// answers is dropped; if all together keep too much, those that have kept theirs longest are.
   void on_held(ServerConnection& connection, std::size_t before);

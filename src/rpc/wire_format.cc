@@ -2,6 +2,13 @@
 
 namespace tracker::rpc::wire {
 
+void append_bytes(std::uint32_t field, std::string_view bytes, std::string& out) {
+  const std::uint64_t its_tag = tag(field, Type::bytes);
+  const std::size_t begin = out.size();
+  out.resize(begin + varint_bytes(its_tag) + varint_bytes(bytes.size()) + bytes.size());
+  write_bytes(bytes, write_varint(bytes.size(), write_varint(its_tag, out.data() + begin)));
+}
+
 bool Fields::next() {
   if (rest_.empty() || broken_) return false;
   std::uint64_t its_tag = 0;

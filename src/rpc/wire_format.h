@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 /// Protobuf's wire format (protobuf.dev, "Encoding"), as much of it as batches need. Pure.
@@ -60,6 +61,9 @@ inline char* write_head(std::uint32_t field, std::size_t size, char* at) noexcep
 constexpr std::size_t field_bytes(std::uint32_t field, std::size_t size) noexcept {
   return size == 0 ? 0 : varint_bytes(tag(field, Type::bytes)) + varint_bytes(size) + size;
 }
+
+/// Appends a field of bytes, also where there are none: a message within a message may be empty.
+void append_bytes(std::uint32_t field, std::string_view bytes, std::string& out);
 
 /// The fields of a message, one after the other.
 class Fields {

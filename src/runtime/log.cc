@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdio>
@@ -10,6 +11,7 @@
 #include <ctime>
 #include <mutex>
 #include <utility>
+#include <vector>
 
 #include "runtime/log_pace.h"
 #include "runtime/log_queue.h"
@@ -25,6 +27,8 @@ constexpr std::size_t lines_max = 1024;
 constexpr auto flush_longest = std::chrono::milliseconds(200);
 constexpr int changes_at_once = 10;
 constexpr auto pause_of_changes = std::chrono::seconds(5);
+/// A bad line is not logged again within this time, unless good news came between.
+constexpr auto same_change = std::chrono::seconds(1);
 
 /// Never destroyed: its thread may block in a write for ever.
 LogQueue& queue() {
@@ -107,8 +111,24 @@ void exit_now(int exit_code) noexcept {
 struct ChangeLog::State : std::enable_shared_from_this<State> {
   using Log = void (*)(std::string_view);
 
-  void report(const std::string& line, Log log) {
+  void report_good(const std::string& line) {
     const std::lock_guard lock(mutex);
+    recently_bad.clear();
+    report(line, log_info);
+  }
+
+  void report_bad(const std::string& line) {
+    const std::lock_guard lock(mutex);
+    const auto now = Clock::now();
+    std::erase_if(recently_bad, [now](const auto& told) { return now - told.second > same_change; });
+    const bool is_told = std::any_of(recently_bad.begin(), recently_bad.end(),
+                                     [&line](const auto& told) { return told.first == line; });
+    if (is_told) return;
+    recently_bad.emplace_back(line, now);
+    report(line, log_warning);
+  }
+
+  void report(const std::string& line, Log log) {
     if (line == last) return;
     last = line;
     log_last = log;
@@ -131,6 +151,7 @@ struct ChangeLog::State : std::enable_shared_from_this<State> {
 
   std::mutex mutex;  // protects everything below; never held for long, since log lines go into a queue
   std::string last;
+  std::vector<std::pair<std::string, Clock::time_point>> recently_bad;
   Log log_last = log_info;
   LogPace pace{changes_at_once, pause_of_changes};
   bool waiting = false;     // for the pace; `last` is not logged yet
@@ -140,11 +161,11 @@ struct ChangeLog::State : std::enable_shared_from_this<State> {
 ChangeLog::ChangeLog() : state_(std::make_shared<State>()) {}
 
 void ChangeLog::good(const std::string& line) {
-  state_->report(line, log_info);
+  state_->report_good(line);
 }
 
 void ChangeLog::bad(const std::string& line) {
-  state_->report(line, log_warning);
+  state_->report_bad(line);
 }
 
 struct RareLog::State {

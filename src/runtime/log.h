@@ -27,8 +27,9 @@ void flush_log() noexcept;
 /// Flushes the log and ends the process at once, without running destructors.
 [[noreturn]] void exit_now(int exit_code) noexcept;
 
-/// Logs something that is good or bad: one line when it changes, however often it is reported and by however many. If
-/// it changes too often (10 times at once, then once in 5 s), changes are left out, but never the last one. Any thread.
+/// Logs something that is good or bad: one line when it changes, however often it is reported and by however many.
+/// Several who report the same trouble a moment apart, step by step, make one line. If it changes too often (10 times at
+/// once, then once in 5 s), changes are left out, but never the last one. Any thread.
 class ChangeLog {
  public:
   ChangeLog();

@@ -30,6 +30,19 @@ TEST(LogTest, AChangeIsLoggedOnce) {
   EXPECT_EQ(lines(log.text()), 2) << log.text();
 }
 
+// As two workers do that lose the same peer: each says that its connection is lost, and then that there is no other.
+TEST(LogTest, StepsOfTheSameTroubleAreLoggedOnce) {
+  const tests::CapturedLog log;
+  ChangeLog changes;
+  for (int worker = 0; worker < 2; ++worker) {
+    changes.bad("it was disconnected");
+    changes.bad("it is not reachable");
+  }
+  changes.good("it is there");
+  changes.bad("it was disconnected");
+  EXPECT_EQ(lines(log.text()), 4) << log.text();
+}
+
 TEST(LogTest, WhatChangesTooOftenIsLeftOutButNotTheLastChange) {
   const tests::CapturedLog log;
   ChangeLog changes;

@@ -8,7 +8,6 @@
 #include <cassert>
 #include <csignal>
 #include <cstdint>
-#include <future>
 #include <utility>
 
 namespace tracker::runtime {
@@ -28,29 +27,6 @@ std::thread start_thread(const std::string& name, std::function<void()> run) {
   pthread_setname_np(thread.native_handle(), name.substr(0, 15).c_str());
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   return thread;
-}
-
-void require_threads(std::size_t count) {
-  std::promise<void> all_are_there;
-  const std::shared_future<void> end = all_are_there.get_future().share();
-  std::vector<std::thread> threads;
-  const auto end_all = [&] {
-    all_are_there.set_value();
-    for (auto& thread : threads) thread.join();
-  };
-  threads.reserve(count);
-  try {
-    for (std::size_t i = 0; i < count; ++i) {
-      threads.push_back(start_thread("attempt", [end] {
-        const auto own_memory = std::make_unique<std::string>(std::size_t{100}, 'x');
-        end.wait();
-      }));
-    }
-  } catch (...) {
-    end_all();
-    throw;
-  }
-  end_all();
 }
 
 void run_in_short_slices() noexcept {

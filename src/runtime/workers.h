@@ -13,10 +13,6 @@ namespace tracker::runtime {
 /// Starts a thread with a name, cut to 15 characters. The thread blocks all signals.
 std::thread start_thread(const std::string& name, std::function<void()> run);
 
-/// Throws std::system_error unless this process may have `count` more threads at once, each with a stack. For libraries
-/// that hang or abort if they get none.
-void require_threads(std::size_t count);
-
 /// Asks the system to run the calling thread ahead of threads with longer time slices. For short work that many wait
 /// for. A hint, which Linux heeds since 6.12.
 void run_in_short_slices() noexcept;
