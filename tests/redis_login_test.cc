@@ -2,10 +2,13 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <thread>
 
 #include "support/health.h"
 #include "support/program.h"
@@ -59,6 +62,33 @@ TEST_F(RedisLoginTest, ThePasswordComesFromAFile) {
 
 TEST_F(RedisLoginTest, ThePasswordComesFromTheAddressWithWhiteSpaceAroundIt) {
   expect_ready(counter({}), {{"REDIS_ADDR", "  redis://:s3cr%2Fet%25@" + redis_.address() + "/0\n"}});
+}
+
+void wait_for_log(Program& program, const std::string& said) {
+  for (const Deadline deadline; program.output().find(said) == std::string::npos;) {
+    ASSERT_FALSE(deadline.passed()) << program.output();
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+}
+
+// A password that was changed needs no restart.
+TEST_F(RedisLoginTest, SighupReadsTheFileAgain) {
+  for (const std::string command : {"counter", "serve"}) {
+    SCOPED_TRACE(command);
+    const auto file = file_with("of yesterday");
+    Program program({command, "--" + (command == "serve" ? "envoy" : command) + "-addr", "127.0.0.1:0",
+                     "--health-addr", "127.0.0.1:0", "--store", "redis", "--redis-addr",
+                     "redis://app@" + redis_.address(), "--redis-password-file", file});
+    const auto health = program.wait_listening().at("health");
+    wait_readyz(health, 503, "--redis-password-file is wrong");
+    std::filesystem::remove(file);
+    program.send_signal(SIGHUP);
+    wait_for_log(program, "warning SIGHUP: the password stays as it was: --redis-password-file: ");
+    file_with("s3cr/et%\n");
+    program.send_signal(SIGHUP);
+    wait_readyz(health, 200);
+    EXPECT_THAT(program.output(), Not(HasSubstr("s3cr")));
+  }
 }
 
 TEST_F(RedisLoginTest, AFileForAllEyesIsWarnedOf) {

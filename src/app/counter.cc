@@ -64,7 +64,8 @@ void run_counter(const CounterSettings& settings) {
                    [&](std::function<void()> drained) {
                      door.drain(settings.service.drain.limit,
                                 draining_last(admin_door.get(), std::move(drained)));
-                   }});
+                   },
+               .reread = open_store.reread});
   workers.stop();  // before the log says "drained"
   runtime::log_info("drained");
 }

@@ -71,7 +71,8 @@ void run_envoy(runtime::Workers& workers, const ServiceSettings& service, envoy:
               {.readiness = parts.readiness,
                .unready_in_public = parts.unready_in_public,
                .announce_end = announce_end,
-               .drain = drain});
+               .drain = drain,
+               .reread = parts.reread});
 }
 
 }  // namespace tracker::app

@@ -30,6 +30,7 @@ struct EnvoyParts {
   doors::AdminDoor* admin_door = nullptr;  // null: there is none
   std::function<void()> on_start;          // once nothing can go wrong any more
   std::function<void()> on_running;        // once they run, before it accepts; null: there is nothing to do
+  std::function<void()> reread = nullptr;  // see ServiceParts
 };
 
 /// Runs the HTTP door over these counters until it is drained, for every command that has one. The workers have stopped

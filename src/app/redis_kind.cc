@@ -40,6 +40,17 @@ std::string password_in(const std::string& file) {
   return password;
 }
 
+/// A file that cannot be read leaves the password as it was.
+void reread_password(const std::string& file, store::redis::RedisStore& redis) {
+  try {
+    redis.set_password(password_in(file));
+    runtime::log_info(
+        "SIGHUP: read --redis-password-file again; the next connection to Redis logs in with it");
+  } catch (const StartupError& error) {
+    runtime::log_warning("SIGHUP: the password stays as it was: " + std::string(error.what()));
+  }
+}
+
 class RedisKind final : public StoreKind {
  public:
   std::string name() const override { return "redis"; }
@@ -59,7 +70,7 @@ class RedisKind final : public StoreKind {
          },
          "ADDRESS", chosen});
     table.add({"--redis-password-file", "",
-               "A file whose first line is the password of that Redis. It is read at the start only.", "none",
+               "A file whose first line is the password of that Redis. SIGHUP reads it again.", "none",
                "the name of a file",
                [this](std::string_view text) {
                  password_file_ = text;
@@ -83,10 +94,12 @@ class RedisKind final : public StoreKind {
                                           .proxy = proxy_,
                                           .require_durability = settings.require_durability});
     auto& redis = *store;
-    return {.store = std::move(store),
-            .note = "",
-            .unready_in_public = "Redis is not reachable, or cannot count",
-            .wait_for_first_attempt = [&redis] { redis.wait_for_first_attempt(first_attempt_longest); }};
+    OpenStore open{
+        .store = std::move(store),
+        .unready_in_public = "Redis is not reachable, or cannot count",
+        .wait_for_first_attempt = [&redis] { redis.wait_for_first_attempt(first_attempt_longest); }};
+    if (!password_file_.empty()) open.reread = [this, &redis] { reread_password(password_file_, redis); };
+    return open;
   }
 
  private:

@@ -69,7 +69,8 @@ void serve(const ServeSettings& settings) {
        },
        .admin_door = admin_door.get(),
        .on_start = [&] { log_note(open_store); },
-       .on_running = open_store.wait_for_first_attempt});
+       .on_running = open_store.wait_for_first_attempt,
+       .reread = open_store.reread});
   runtime::log_info("drained");
 }
 

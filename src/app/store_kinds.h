@@ -37,6 +37,8 @@ struct OpenStore {
   std::size_t files_max = 0;
   /// Blocks for a moment, in which the store may find out whether it is ready. Its loop runs. Null: it knows already.
   std::function<void()> wait_for_first_attempt = {};
+  /// On SIGHUP: reads its files again. The kind outlives it. Null: it has none.
+  std::function<void()> reread = {};
   /// Nothing: tracker does not back it up.
   std::optional<LiveBackup> backup = {};
 };

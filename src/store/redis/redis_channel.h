@@ -18,7 +18,7 @@ struct RedisShared {
   explicit RedisShared(const RedisSettings& its_settings)
       : settings(its_settings), name("Redis at " + to_string(its_settings.redis)), durability(settings) {}
 
-  const RedisSettings settings;
+  RedisSettings settings;  // its password may change, for the next connection
   const std::string name;
   RedisKnowledge knowledge;
   DurabilityWatch durability;

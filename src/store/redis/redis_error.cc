@@ -122,7 +122,8 @@ std::string explain_login(std::string_view error, const RedisSettings& settings)
     said.replace(at, password.size(), "***");
     at += 3;
   }
-  std::string its_remedy = "the user or the password in " + std::string(setting) + " is wrong";
+  std::string its_remedy =
+      "the user or the password in " + std::string(setting) + " or --redis-password-file is wrong";
   if (error.find("no password is set") != error.npos ||
       error.find("without any password configured") != error.npos) {
     its_remedy = "it wants no password; leave it out of " + std::string(setting);

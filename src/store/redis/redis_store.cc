@@ -1,5 +1,7 @@
 #include "store/redis/redis_store.h"
 
+#include <boost/asio/post.hpp>
+
 #include "link/link.h"
 #include "link/tcp_transport.h"
 #include "runtime/log.h"
@@ -23,17 +25,19 @@ link::LinkSettings link_settings(const RedisSettings& settings) {
 }  // namespace
 
 struct RedisStore::Parts {
-  Parts(boost::asio::io_context& loop, const RedisSettings& settings)
-      : shared(settings),
-        link(loop, {.name = shared.name,
-                    .address = settings.redis.address,
-                    .settings = link_settings(settings),
-                    .changes = &changes,
-                    .make_channel = [this](auto id, runtime::Socket socket) {
-                      return std::make_shared<RedisChannel>(
-                          shared, link, id, std::make_unique<link::TcpTransport>(std::move(socket)));
-                    }}) {}
+  Parts(boost::asio::io_context& its_loop, const RedisSettings& settings)
+      : loop(its_loop),
+        shared(settings),
+        link(its_loop, {.name = shared.name,
+                        .address = settings.redis.address,
+                        .settings = link_settings(settings),
+                        .changes = &changes,
+                        .make_channel = [this](auto id, runtime::Socket socket) {
+                          return std::make_shared<RedisChannel>(
+                              shared, link, id, std::make_unique<link::TcpTransport>(std::move(socket)));
+                        }}) {}
 
+  boost::asio::io_context& loop;
   RedisShared shared;
   runtime::ChangeLog changes;
   link::Link link;
@@ -54,6 +58,11 @@ void RedisStore::add_token(const domain::TokenId& id, domain::Deadline deadline,
 
 const ReadinessSource& RedisStore::readiness() const {
   return parts_->link.readiness();
+}
+
+void RedisStore::set_password(const std::string& password) {
+  boost::asio::post(parts_->loop,
+                    [parts = parts_.get(), password] { parts->shared.settings.redis.password = password; });
 }
 
 void RedisStore::wait_for_first_attempt(std::chrono::milliseconds longest) const {

@@ -3,6 +3,7 @@
 #include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <memory>
+#include <string>
 
 #include "store/counter_store.h"
 #include "store/redis/redis_settings.h"
@@ -23,6 +24,9 @@ class RedisStore final : public CounterStore {
   void track(const domain::HitBatch& hits, TrackReply& reply) override;
   void add_token(const domain::TokenId& id, domain::Deadline deadline, AddReply& reply) override;
   const ReadinessSource& readiness() const override;
+
+  /// Connections made from now on log in with this password. Any thread.
+  void set_password(const std::string& password);
 
   /// Waits until the first attempt to connect has ended, well or not, so that the log's first lines say what
   /// this Redis may lose; at most so long. Blocks: for start-up.
