@@ -147,6 +147,11 @@ class Run {
     return found == connections_.end() ? nullptr : &found->second;
   }
 
+  /// Not ready once in `n` times.
+  domain::Readiness readiness(unsigned n) {
+    return choices_.next(n) == 0 ? domain::Readiness::not_ready("no") : domain::Readiness::ready();
+  }
+
   void step() {
     const auto id = some_connection();
     switch (choices_.next(18)) {
@@ -170,9 +175,9 @@ class Run {
         connections_[last_id_];
         return;
       case 7:
-        return core_.on_greeted(id, choices_.next(4) == 0 ? "no" : "", now_);
+        return core_.on_greeted(id, readiness(4), now_);
       case 8:
-        return core_.on_readiness(id, choices_.next(2) == 0 ? "no" : "");
+        return core_.on_readiness(id, readiness(2));
       case 9:
         return core_.on_question_answered(id, now_);
       case 10:

@@ -241,19 +241,6 @@ TEST(StartupTest, MisspelledVariableIsWarnedOf) {
   EXPECT_FALSE(has(log, "s3cret")) << log;
 }
 
-TEST(StartupTest, CounterWarnsOfThreads) {
-  const Arguments counter{"counter",     "--store",       "memory",     "--counter-addr",
-                          "127.0.0.1:0", "--health-addr", "127.0.0.1:0"};
-  Arguments with_threads = counter;
-  with_threads.insert(with_threads.end(), {"--threads", "2"});
-  Program by_flag(with_threads);
-  by_flag.wait_listening();
-  EXPECT_TRUE(has(by_flag.output(), "warning --threads: it has no effect yet")) << by_flag.output();
-  Program by_variable(counter, {{"TRACKER_THREADS", "2"}});
-  by_variable.wait_listening();
-  EXPECT_FALSE(has(by_variable.output(), "--threads")) << by_variable.output();
-}
-
 TEST(StartupTest, DoorsAtOneAddressAreRefused) {
   struct Twins {
     Arguments arguments;
@@ -528,11 +515,6 @@ TEST(StartupTest, ThreadsAreByDefaultAsManyAsThereAreCpusForThem) {
 }
 
 // It is taken, so that all services can be started alike.
-TEST(StartupTest, HelpOfTheCounterSaysThatThreadsHasNoEffect) {
-  const std::string about = help_about(run_to_end({"counter", "--help"}).out, "--threads");
-  EXPECT_TRUE(has(about, "no effect")) << about;
-}
-
 const std::vector<std::string>& commands() {
   static const std::vector<std::string> all{"serve", "envoy", "counter", "backup", "restore", "check"};
   return all;

@@ -14,7 +14,7 @@ using std::chrono_literals::operator""ms;
 
 void add_counter_settings(SettingTable& table, CounterSettings& settings) {
   add_service_settings(table, settings.service, "--counter-addr", "COUNTER_ADDR", {"127.0.0.1", 6381},
-                       "Where to listen for gRPC.", "a counter's work is done by one thread");
+                       "Where to listen for gRPC.");
   table.begin_group(SettingTable::Group::addresses);
   table.add_switch(
       "--insecure", settings.insecure, "Allows listening off loopback, although the link has no TLS.",
@@ -36,25 +36,25 @@ void run_counter(const CounterSettings& settings) {
   prepare_service(settings.service);
   const std::size_t descriptors = raise_descriptor_limit();
   boost::asio::io_context control(1);
-  runtime::Workers workers(1);  // envoys and Redis on one loop: a batch crosses it without a thread switch
-  const auto open_store = settings.store.open(workers.context(0), settings.request_deadline);
+  const auto workers = make_workers(settings.service.threads);
+  const auto open_store = settings.store.open(workers->context(0), settings.request_deadline);
   const auto admin_door = open_admin_door(open_store);
   ConnectionBudget connections = wanted_connections(settings.port);
-  const auto few_descriptors =
-      fit_connections(connections, descriptors, reserved_descriptors(1, open_store.files_max));
+  const auto few_descriptors = fit_connections(
+      connections, descriptors, reserved_descriptors(settings.service.threads, open_store.files_max));
   counter::LocalCounter counter(*open_store.store);
   auto server = server_settings(settings.port, connections);
   server.hits_max = settings.hits_max;
   server.request_deadline = settings.request_deadline;
   rpc::CounterDoor door = listening("--counter-addr", settings.service.address, [&] {
-    return rpc::CounterDoor(control, workers.context(0), settings.service.address, counter, server);
+    return rpc::CounterDoor(control, workers->contexts(), settings.service.address, counter, server);
   });
-  const runtime::StopAtEnd stop_at_end(workers);
+  const runtime::StopAtEnd stop_at_end(*workers);
   run_service(control, settings.service, listening_text("counter", door.endpoints()),
               [&] {
                 if (few_descriptors) runtime::log_warning(*few_descriptors);
                 log_note(open_store);
-                workers.start();
+                start_workers(*workers);
                 if (open_store.wait_for_first_attempt) open_store.wait_for_first_attempt();
               },
               {.readiness = counter.readiness(),
@@ -66,7 +66,7 @@ void run_counter(const CounterSettings& settings) {
                                 draining_last(admin_door.get(), std::move(drained)));
                    },
                .reread = open_store.reread});
-  workers.stop();  // before the log says "drained"
+  workers->stop();  // before the log says "drained"
   runtime::log_info("drained");
 }
 

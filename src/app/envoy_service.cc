@@ -1,7 +1,6 @@
 #include "app/envoy_service.h"
 
 #include <boost/asio/post.hpp>
-#include <system_error>
 
 #include "app/admin.h"
 #include "app/descriptor_budget.h"
@@ -9,29 +8,8 @@
 #include "envoy/envoy.h"
 #include "runtime/listener.h"
 #include "runtime/log.h"
-#include "settings/startup_error.h"
 
 namespace tracker::app {
-
-using settings::StartupError;
-
-namespace {
-/// Runs what makes `threads` loops or threads.
-template <typename Make>
-auto with_room_for(std::size_t threads, Make make) {
-  try {
-    return make();
-  } catch (const std::system_error& error) {
-    throw StartupError(StartupError::refused_by_the_machine,
-                       "--threads " + std::to_string(threads) + ": " + error.code().message() + "; lower it");
-  }
-}
-}  // namespace
-
-std::unique_ptr<runtime::Workers> make_workers(std::size_t threads) {
-  return with_room_for(threads,
-                       [=] { return std::make_unique<runtime::Workers>(static_cast<unsigned>(threads)); });
-}
 
 void run_envoy(runtime::Workers& workers, const ServiceSettings& service, envoy::EnvoySettings settings,
                const EnvoyParts& parts) {
@@ -48,7 +26,7 @@ void run_envoy(runtime::Workers& workers, const ServiceSettings& service, envoy:
   });
   const auto counter_door = parts.open_counter_door ? parts.open_counter_door(control, budget) : nullptr;
   const auto start = [&] {
-    with_room_for(service.threads, [&] { workers.start(); });
+    start_workers(workers);
     if (few_descriptors) runtime::log_warning(*few_descriptors);
     parts.on_start();
     if (parts.on_running) parts.on_running();

@@ -38,7 +38,4 @@ struct EnvoyParts {
 void run_envoy(runtime::Workers& workers, const ServiceSettings& service, envoy::EnvoySettings settings,
                const EnvoyParts& parts);
 
-/// Makes the workers. Throws StartupError if the machine refuses them.
-std::unique_ptr<runtime::Workers> make_workers(std::size_t threads);
-
 }  // namespace tracker::app

@@ -139,12 +139,11 @@ class CommandLine {
                                      [](const std::string& argument) { return argument.starts_with('-'); });
       refuse_argument(commands_, command, flag != unknown.end() ? *flag : unknown.front());
     }
-    const auto warnings = command.table.read();
+    command.table.read();
     runtime::open_log(command.name, command.is_service ? app::version_text() : "");
     runtime::start_signal_thread(command.is_service ? runtime::Process::service : runtime::Process::command);
     tracker::rpc::log_for_libraries();
     if (!command.is_service) runtime::forbid_core_dumps();  // a service has a setting
-    for (const auto& warning : warnings) runtime::log_warning(warning);
     for (const auto& warning : misspelled_variables(commands_)) runtime::log_warning(warning);
     return command.run();
   }

@@ -63,7 +63,7 @@ void serve(const ServeSettings& settings) {
          server.hits_max = settings.envoy.hits_max;
          server.request_deadline = settings.envoy.request_deadline;
          return listening("--counter-addr", *settings.counter_addr, [&] {
-           return std::make_unique<rpc::CounterDoor>(control, workers->context(0), *settings.counter_addr,
+           return std::make_unique<rpc::CounterDoor>(control, workers->contexts(), *settings.counter_addr,
                                                      counter, server);
          });
        },

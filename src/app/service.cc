@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <system_error>
 
 #include "domain/token.h"
 #include "doors/health_door.h"
@@ -50,6 +51,17 @@ void require_free(const std::string& flag, const runtime::Address& address) {
   listening(flag, address, [&] { runtime::require_free(address); });
 }
 
+/// Runs what makes `threads` loops or threads.
+template <typename Make>
+auto with_room_for(std::size_t threads, Make make) {
+  try {
+    return make();
+  } catch (const std::system_error& error) {
+    throw StartupError(StartupError::refused_by_the_machine,
+                       "--threads " + std::to_string(threads) + ": " + error.code().message() + "; lower it");
+  }
+}
+
 /// As /readyz tells it. Where anybody may ask, reason and remarks name nothing.
 domain::Readiness for_readyz(const domain::Readiness& readiness, bool tells_details,
                              const std::string& in_public) {
@@ -80,6 +92,15 @@ void prepare_service(const ServiceSettings& settings,
   require_free(settings.address_flag, settings.address);
   for (const auto& [flag, address] : others) require_free(flag, address);
   if (const auto health = health_address(settings)) require_free("--health-addr", *health);
+}
+
+std::unique_ptr<runtime::Workers> make_workers(std::size_t threads) {
+  return with_room_for(threads,
+                       [=] { return std::make_unique<runtime::Workers>(static_cast<unsigned>(threads)); });
+}
+
+void start_workers(runtime::Workers& workers) {
+  with_room_for(workers.count(), [&] { workers.start(); });
 }
 
 void run_service(boost::asio::io_context& control, const ServiceSettings& settings,

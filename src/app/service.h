@@ -3,6 +3,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/system/system_error.hpp>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -12,6 +13,7 @@
 #include "counter/counter.h"
 #include "runtime/address.h"
 #include "runtime/listener.h"
+#include "runtime/workers.h"
 
 namespace tracker::app {
 
@@ -35,6 +37,11 @@ std::string listening_text(const std::string& door, const std::vector<runtime::E
 /// flags).
 void prepare_service(const ServiceSettings& settings,
                      const std::vector<std::pair<std::string, runtime::Address>>& others = {});
+
+/// Makes the workers of --threads. Throws StartupError if the machine refuses them.
+std::unique_ptr<runtime::Workers> make_workers(std::size_t threads);
+/// Starts them. Throws StartupError if the machine refuses the threads.
+void start_workers(runtime::Workers& workers);
 
 /// Runs a service whose doors are open. Logs `listening` with its endpoints (such as `envoy=127.0.0.1:6380`), serves
 /// health, and drains on a signal. Returns when it is drained. A drain that takes too long, or a second signal, ends

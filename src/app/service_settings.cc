@@ -45,7 +45,7 @@ bool is_same(const runtime::Address& one, const runtime::Address& other) {
 
 void add_service_settings(SettingTable& table, ServiceSettings& settings, const std::string& address_flag,
                           const std::string& address_environment, runtime::Address address_default,
-                          const std::string& address_help, const std::string& one_thread) {
+                          const std::string& address_help) {
   using Group = SettingTable::Group;
   table.begin_group(Group::addresses);
   settings.address_flag = address_flag;
@@ -62,14 +62,10 @@ void add_service_settings(SettingTable& table, ServiceSettings& settings, const 
                    "Lets /readyz name hosts and files also on an address off loopback.");
   table.begin_group(Group::process);
   settings.threads = std::min(runtime::usable_cpus(), threads_max);
-  const auto no_effect = "it has no effect yet: " + one_thread;
   table.add_count(
       "--threads", settings.threads, 1, threads_max,
-      one_thread.empty()
-          ? "The number of worker threads. The default is the number of CPUs that the process may "
-            "use, by its affinity and the quota of its control group."
-          : "The number of worker threads: " + no_effect + ".");
-  if (!one_thread.empty()) table.warn_of("--threads", no_effect);
+      "The number of worker threads. The default is the number of CPUs that the process may use, by its "
+      "affinity and the quota of its control group.");
   table.add_switch(
       "--core-dumps", settings.core_dumps,
       "Lets the process leave a core dump and be traced by its user. Its memory holds tokens and passwords.");

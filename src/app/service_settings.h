@@ -22,12 +22,10 @@ struct ServiceSettings {
   bool health_details = false;
 };
 
-/// Declares the service's own address, health, threads and draining. `one_thread` says why --threads has no effect yet;
-/// it is empty if it has one. The targets must outlive the table, here and below.
+/// Declares the service's own address, health, threads and draining. The targets must outlive the table, here and below.
 void add_service_settings(settings::SettingTable& table, ServiceSettings& settings,
                           const std::string& address_flag, const std::string& address_environment,
-                          runtime::Address address_default, const std::string& address_help,
-                          const std::string& one_thread = "");
+                          runtime::Address address_default, const std::string& address_help);
 
 /// Declares the limits and deadlines of the HTTP door.
 void add_envoy_settings(settings::SettingTable& table, envoy::EnvoySettings& settings);

@@ -13,13 +13,15 @@ class Readiness {
  public:
   using Time = std::chrono::system_clock::time_point;
 
+  // `since` is Time{} where nobody knows.
+
   /// `remarks`: what is refused although most hits are counted, one sentence each, with the remedy.
-  static Readiness ready(Time since, std::vector<std::string> remarks = {}) {
+  static Readiness ready(Time since = {}, std::vector<std::string> remarks = {}) {
     return {std::nullopt, std::move(remarks), since};
   }
 
   /// `why_not` is a sentence for an operator. It names the remedy where there is one.
-  static Readiness not_ready(std::string why_not, Time since) { return {std::move(why_not), {}, since}; }
+  static Readiness not_ready(std::string why_not, Time since = {}) { return {std::move(why_not), {}, since}; }
 
   bool is_ready() const noexcept { return !why_not_; }
 

@@ -69,7 +69,7 @@ void TurnBatch::on_deadline(runtime::Clock::time_point /*now*/) {
   turn_.schedule_end();
 }
 
-void PendingMint::on_minted(boost::system::result<domain::Token, domain::Failure> minted) {
+void PendingMint::on_minted(domain::Result<domain::Token> minted) {
   if (turn_.in_its_thread()) {
     settle(minted);
   } else {
@@ -77,7 +77,7 @@ void PendingMint::on_minted(boost::system::result<domain::Token, domain::Failure
   }
 }
 
-void PendingMint::settle(boost::system::result<domain::Token, domain::Failure> minted) {
+void PendingMint::settle(domain::Result<domain::Token> minted) {
   std::unique_ptr<PendingMint> self(this);
   Turn& turn = turn_;
   if (exchange_ != nullptr) {

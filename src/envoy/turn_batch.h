@@ -53,11 +53,11 @@ class PendingMint final : public counter::MintReply, public runtime::Expiring {
   PendingMint(Turn& turn, Exchange& exchange) : turn_(turn), exchange_(&exchange) {}
 
   /// Any thread.
-  void on_minted(boost::system::result<domain::Token, domain::Failure> minted) override;
+  void on_minted(domain::Result<domain::Token> minted) override;
   void on_deadline(runtime::Clock::time_point now) override;
 
  private:
-  void settle(boost::system::result<domain::Token, domain::Failure> minted);
+  void settle(domain::Result<domain::Token> minted);
 
   Turn& turn_;
   Exchange* exchange_;  // null once it is answered

@@ -285,13 +285,22 @@ bool Session::receive(std::string_view bytes) {
     break_off("ENHANCE_YOUR_CALM: it does not read what it asks for");
     return false;
   }
+  if (end_ == End::server) {
+    filter_.filter(bytes, [this](std::string_view part) { receive_part(part); });
+  } else {
+    receive_part(bytes);
+  }
+  tell();
+  fill();  // nghttp2 says by a GOAWAY frame that the protocol was broken
+  return why_.empty();
+}
+
+void Session::receive_part(std::string_view bytes) {
+  if (!why_.empty()) return;
   const auto taken = nghttp2_session_mem_recv(
       session_.get(), reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
   if (taken == NGHTTP2_ERR_NOMEM) throw std::bad_alloc();
   if (taken < 0) break_off(nghttp2_strerror(static_cast<int>(taken)));
-  tell();
-  fill();  // nghttp2 says by a GOAWAY frame that the protocol was broken
-  return why_.empty();
 }
 
 /// Tells what was recorded. Answers whether there was anything.

@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "http2/idle_reset_filter.h"
+
 struct nghttp2_session;
 
 namespace tracker::http2 {
@@ -172,6 +174,7 @@ class Session {
 
   Stream* find(StreamId id);
   std::unique_ptr<Stream> new_stream();
+  void receive_part(std::string_view bytes);
   bool tell();
   void tell(Event event);
   void tell_fields(const Event& event);
@@ -193,6 +196,7 @@ class Session {
   bool greeted_ = false;
   bool peer_ends_ = false;
   std::vector<Setting> peers_first_settings_;
+  IdleResetFilter filter_;  // server
 
   // Recorded by the callbacks, told by tell().
   bool telling_ = false;

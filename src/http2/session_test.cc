@@ -305,6 +305,14 @@ TEST_F(RawSessionTest, AClientMayCancelAllItsCallsEachSecond) {
   EXPECT_EQ(events_.streams.size(), 10'000U);
 }
 
+// gRPC's C core sends this for a call that is cancelled before its HEADERS have left.
+TEST_F(RawSessionTest, ACancelOfACallThatNeverBeganDoesNotEndTheConnection) {
+  ASSERT_TRUE(server_.receive(call(1) + raw::rst_stream(3, 8))) << server_.why();
+  EXPECT_EQ(server_.streams(), 1U);
+  ASSERT_TRUE(server_.receive(call(5))) << server_.why();
+  EXPECT_EQ(events_.streams.size(), 2U);
+}
+
 TEST_F(RawSessionTest, CallsThatAreCancelledAtOnceAreNeverToldAndTooManyEndTheConnection) {
   int calls = 0;
   for (StreamId id = 1; calls < 100'000 && server_.receive(call(id) + raw::rst_stream(id, 8)); id += 2)

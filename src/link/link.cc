@@ -116,12 +116,12 @@ bool Link::act(TimePoint now) {
 }
 
 void Link::connect() {
-  connector_.connect([this](runtime::Socket socket, const std::string& trouble) {
+  connector_.connect([this](runtime::Connector::Outcome outcome) {
     on([&](LinkCore& core) {
       const auto now = runtime::Clock::now();
-      if (!trouble.empty()) return core.on_not_connected(trouble, now);
+      if (!outcome) return core.on_not_connected(outcome.error(), now);
       const auto id = core.on_connected(now);
-      channels_.push_back({id, peer_.make_channel(id, std::move(socket))});
+      channels_.push_back({id, peer_.make_channel(id, std::move(*outcome))});
       channels_.back().channel->greet();
     });
   });

@@ -141,23 +141,23 @@ std::chrono::milliseconds LinkCore::pause_after(const Connection& connection, Ti
   return std::exchange(at_once_, false) ? std::chrono::milliseconds(0) : backoff_.next();
 }
 
-void LinkCore::on_greeted(ConnectionId id, const std::string& why_not, TimePoint now) {
+void LinkCore::on_greeted(ConnectionId id, const domain::Readiness& readiness, TimePoint now) {
   if (!is_current(id) || current_->state != State::greeting) return;
   current_->state = State::ready;
   current_->heard = now;
   current_->next_question = now + settings_.question_pause;
   wake_by(current_->next_question);
-  on_readiness(id, why_not);
+  on_readiness(id, readiness);
 }
 
-void LinkCore::on_readiness(ConnectionId id, const std::string& why_not) {
+void LinkCore::on_readiness(ConnectionId id, const domain::Readiness& readiness) {
   if (!is_current(id)) return;
-  current_->why_not = why_not;
+  current_->readiness = readiness;
   if (current_->state == State::greeting) return;
-  if (why_not.empty()) {
+  if (readiness.is_ready()) {
     become_ready();
   } else {
-    become_unready("is reachable, but " + why_not);
+    become_unready("is reachable, but " + readiness.why_not());
   }
 }
 
@@ -168,7 +168,7 @@ void LinkCore::on_heard(ConnectionId id, TimePoint now) {
   connection->heard = now;
   if (connection->state != State::silent) return;
   connection->state = State::ready;
-  on_readiness(id, std::string(connection->why_not));
+  on_readiness(id, domain::Readiness(connection->readiness));
 }
 
 void LinkCore::on_question_answered(ConnectionId id, TimePoint now) {

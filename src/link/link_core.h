@@ -11,6 +11,7 @@
 
 #include "domain/failure.h"
 #include "domain/hit_batch.h"
+#include "domain/readiness.h"
 #include "domain/track_reply.h"
 #include "link/gather.h"
 #include "runtime/backoff.h"
@@ -146,10 +147,10 @@ class LinkCore {
 
   ConnectionId on_connected(TimePoint now);
   void on_not_connected(const std::string& why, TimePoint now);
-  /// The peer has answered the greeting, and can count, or says why it cannot.
-  void on_greeted(ConnectionId id, const std::string& why_not, TimePoint now);
-  /// It says the same again, or something else.
-  void on_readiness(ConnectionId id, const std::string& why_not);
+  /// The peer has answered the greeting, and says whether it can count.
+  void on_greeted(ConnectionId id, const domain::Readiness& readiness, TimePoint now);
+  /// The peer says again whether it can count.
+  void on_readiness(ConnectionId id, const domain::Readiness& readiness);
   /// Something came; hits in flight may have been settled, and commands answered.
   void on_heard(ConnectionId id, TimePoint now);
   /// It has answered whether it is there.
@@ -201,12 +202,12 @@ class LinkCore {
   struct Connection {
     ConnectionId id = 0;
     State state = State::greeting;
-    TimePoint since{};                // connected
-    TimePoint heard{};                // the last time
-    TimePoint draining_until{};       // while it drains
-    TimePoint next_question{};        // once it was greeted
-    std::optional<TimePoint> asked;   // a question that is not answered yet
-    std::string why_not;              // it can count: empty
+    TimePoint since{};               // connected
+    TimePoint heard{};               // the last time
+    TimePoint draining_until{};      // while it drains
+    TimePoint next_question{};       // once it was greeted
+    std::optional<TimePoint> asked;  // a question that is not answered yet
+    domain::Readiness readiness = domain::Readiness::not_ready("it has not said so");
     bool held = false;                // takes no bytes for now
     std::size_t bytes = 0;            // of messages
     std::vector<Message> messages{};  // in flight, in their order

@@ -12,6 +12,7 @@ namespace tracker::link {
 namespace {
 
 using namespace std::chrono_literals;
+using domain::Readiness;
 using domain::Verdict;
 using Loss = LinkCore::Loss;
 using State = LinkCore::State;
@@ -94,12 +95,12 @@ class LinkCoreTest : public testing::Test {
   void get_ready() {
     core_.next(now_);
     core_.on_connected(now_);
-    core_.on_greeted(1, "", now_);
+    core_.on_greeted(1, Readiness::ready(), now_);
     ASSERT_EQ(done(), (Said{"ready: is reachable"}));
   }
   void connect_again(LinkCore::ConnectionId id) {
     ASSERT_EQ(core_.on_connected(now_), id);
-    core_.on_greeted(id, "", now_);
+    core_.on_greeted(id, Readiness::ready(), now_);
   }
 
   LinkCore core_;
@@ -169,7 +170,7 @@ TEST_F(LinkCoreTest, NothingIsSentBeforeTheGreetingIsAnswered) {
   EXPECT_EQ(core_.state(), State::greeting);
   track("a", 1);
   EXPECT_EQ(done(), (Said{"a not counted"}));
-  core_.on_greeted(1, "", now_);
+  core_.on_greeted(1, Readiness::ready(), now_);
   EXPECT_EQ(done(), (Said{"ready: is reachable"}));
   EXPECT_EQ(core_.state(), State::ready);
   track("b", 1);
@@ -203,8 +204,8 @@ TEST_F(LinkCoreTest, EventsOfAConnectionThatIsGoneAreNothing) {
   core_.on_held(1, true);
   core_.on_ending(1, now_);
   core_.on_unfit(1, "cannot be used", now_);
-  core_.on_readiness(1, "no");
-  core_.on_greeted(1, "", now_);
+  core_.on_readiness(1, Readiness::not_ready("no"));
+  core_.on_greeted(1, Readiness::ready(), now_);
   core_.on_question_answered(1, now_);
   EXPECT_EQ(done(), (Said{}));
   EXPECT_TRUE(core_.is_ready());
@@ -493,16 +494,16 @@ TEST_F(LinkCoreTest, ACommandIsRefusedBeforeItsDeadline) {
 TEST_F(LinkCoreTest, APeerThatCannotCountIsNotReady) {
   done();
   core_.on_connected(now_);
-  core_.on_greeted(1, "its store is away", now_);
+  core_.on_greeted(1, Readiness::not_ready("its store is away"), now_);
   EXPECT_EQ(done(), (Said{"not ready: is reachable, but its store is away"}));
   track("a", 1);
   EXPECT_EQ(done(), (Said{"a not counted"}));
-  core_.on_readiness(1, "");
+  core_.on_readiness(1, Readiness::ready());
   EXPECT_EQ(done(), (Said{"ready: is reachable"}));
   track("b", 1);
   done();
   track("c", 1);
-  core_.on_readiness(1, "its store is away");
+  core_.on_readiness(1, Readiness::not_ready("its store is away"));
   EXPECT_EQ(done(), (Said{"not ready: is reachable, but its store is away", "c not counted"}));
   answer();
   EXPECT_EQ(done(), (Said{"b counted"})) << "what was sent is still answered";

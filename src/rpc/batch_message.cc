@@ -10,6 +10,7 @@ namespace tracker::rpc {
 
 namespace {
 
+using domain::Readiness;
 using Kind = domain::Verdict::Kind;
 
 constexpr std::size_t id_bytes = sizeof(domain::TokenId);
@@ -138,28 +139,32 @@ void append_opening_request(std::string_view version, std::string& out) {
 
 std::optional<TrackResponse> read_track_response(std::string_view message) {
   TrackResponse response;
+  std::optional<std::string_view> why_not;
   wire::Fields fields(message);
   while (fields.next()) {
     std::optional<std::string_view>* field = nullptr;
     if (fields.number() == track_response::opening) field = &response.opening_version;
     if (fields.number() == track_response::verdicts) field = &response.verdicts;
-    if (fields.number() == track_response::readiness) field = &response.why_not_ready;
+    if (fields.number() == track_response::readiness) field = &why_not;
     if (field != nullptr && !take_once(fields, *field)) return std::nullopt;
   }
   if (fields.broken() || !to_text(response.opening_version, opening::version) ||
-      !to_text(response.why_not_ready, readiness::why_not)) {
+      !to_text(why_not, readiness::why_not)) {
     return std::nullopt;
   }
+  if (why_not)
+    response.readiness = why_not->empty() ? Readiness::ready() : Readiness::not_ready(std::string(*why_not));
   return response;
 }
 
-void append_opening_response(std::string_view version, std::string_view why_not_ready, std::string& out) {
+void append_opening_response(std::string_view version, const Readiness& readiness, std::string& out) {
   wire::append_bytes(track_response::opening, text_message(opening::version, version), out);
-  append_readiness(why_not_ready, out);
+  append_readiness(readiness, out);
 }
 
-void append_readiness(std::string_view why_not_ready, std::string& out) {
-  wire::append_bytes(track_response::readiness, text_message(readiness::why_not, why_not_ready), out);
+void append_readiness(const Readiness& readiness, std::string& out) {
+  const std::string_view why_not = readiness.is_ready() ? "" : std::string_view(readiness.why_not());
+  wire::append_bytes(track_response::readiness, text_message(readiness::why_not, why_not), out);
 }
 
 void append_minted(const domain::Token& token, std::string& out) {

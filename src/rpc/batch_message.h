@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "domain/hit_batch.h"
+#include "domain/readiness.h"
 #include "domain/token.h"
 #include "domain/verdict.h"
 
@@ -40,16 +41,16 @@ struct TrackRequest {
 std::optional<TrackRequest> read_track_request(std::string_view message);
 void append_opening_request(std::string_view version, std::string& out);
 
-/// What a TrackResponse holds, each at most once. An empty reason for not being ready says that the counter is ready.
+/// What a TrackResponse holds, each at most once.
 struct TrackResponse {
   std::optional<std::string_view> opening_version;
   std::optional<std::string_view> verdicts;
-  std::optional<std::string_view> why_not_ready;
+  std::optional<domain::Readiness> readiness;
 };
 /// As read_track_request().
 std::optional<TrackResponse> read_track_response(std::string_view message);
-void append_opening_response(std::string_view version, std::string_view why_not_ready, std::string& out);
-void append_readiness(std::string_view why_not_ready, std::string& out);
+void append_opening_response(std::string_view version, const domain::Readiness& readiness, std::string& out);
+void append_readiness(const domain::Readiness& readiness, std::string& out);
 
 /// MintResponse.
 void append_minted(const domain::Token& token, std::string& out);

@@ -126,15 +126,15 @@ TEST(BatchMessage, RequestsThatAreMalformedAreRefused) {
 
 TEST(BatchMessage, ResponsesAreReadAsProtobufWritesThem) {
   v1::TrackResponse response;
-  EXPECT_FALSE(read_track_response("")->why_not_ready);
+  EXPECT_FALSE(read_track_response("")->readiness);
   response.mutable_readiness();
-  EXPECT_EQ(read_track_response(response.SerializeAsString())->why_not_ready, "");
+  EXPECT_EQ(read_track_response(response.SerializeAsString())->readiness, domain::Readiness::ready());
   response.mutable_readiness()->set_why_not("the disk is full");
   response.mutable_opening()->set_version("1");
   response.mutable_verdicts()->add_counts(1);
   const std::string message = response.SerializeAsString();
   EXPECT_EQ(read_track_response(message)->opening_version, "1");
-  EXPECT_EQ(read_track_response(message)->why_not_ready, "the disk is full");
+  EXPECT_EQ(read_track_response(message)->readiness, domain::Readiness::not_ready("the disk is full"));
   EXPECT_EQ(read_track_response(message)->verdicts, response.verdicts().SerializeAsString());
   EXPECT_FALSE(read_track_response(message + message));
 }
@@ -148,13 +148,13 @@ TEST(BatchMessage, ProtobufReadsWhatIsWritten) {
     EXPECT_TRUE(request.has_opening());
     EXPECT_EQ(request.opening().version(), text);
     message.clear();
-    append_opening_response(text, "", message);
+    append_opening_response(text, domain::Readiness::ready(), message);
     v1::TrackResponse response;
     ASSERT_TRUE(response.ParseFromString(message));
     EXPECT_EQ(response.opening().version(), text);
     EXPECT_TRUE(response.has_readiness());
     message.clear();
-    append_readiness(text, message);
+    append_readiness(text.empty() ? domain::Readiness::ready() : domain::Readiness::not_ready(text), message);
     ASSERT_TRUE(response.ParseFromString(message));
     EXPECT_FALSE(response.has_opening());
     EXPECT_EQ(response.readiness().why_not(), text);

@@ -4,10 +4,10 @@
 
 namespace tracker::rpc {
 
-CounterDoor::CounterDoor(boost::asio::io_context& control, boost::asio::io_context& loop,
+CounterDoor::CounterDoor(boost::asio::io_context& control, const std::vector<boost::asio::io_context*>& loops,
                          const runtime::Address& address, counter::Counter& counter,
                          const CounterServerSettings& settings)
-    : server_(std::make_unique<CounterServer>(std::vector{&loop}, address, counter, settings)) {
+    : server_(std::make_unique<CounterServer>(loops, address, counter, settings)) {
   server_->set_readiness(counter.readiness().value());
   readiness_to_server_.emplace(
       counter.readiness().subscribe([&control, this](const domain::Readiness& readiness) {

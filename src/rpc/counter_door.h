@@ -18,9 +18,9 @@ namespace tracker::rpc {
 /// CounterServer::drain() blocks. Belongs to the thread that runs `control`.
 class CounterDoor {
  public:
-  /// The envoys' connections are served on `loop`, which stops before the door is destroyed. Throws
+  /// Its connections are shared among `loops`, which stop before the door is destroyed. Throws
   /// boost::system::system_error if it cannot listen.
-  CounterDoor(boost::asio::io_context& control, boost::asio::io_context& loop,
+  CounterDoor(boost::asio::io_context& control, const std::vector<boost::asio::io_context*>& loops,
               const runtime::Address& address, counter::Counter& counter,
               const CounterServerSettings& settings);
   ~CounterDoor();

@@ -49,7 +49,7 @@ class CounterDoorTest : public testing::Test {
       control_.get_executor()};
   runtime::Workers workers_{2};
   SayingCounter counter_;
-  CounterDoor door_{control_, workers_.context(0), {"127.0.0.1", 0}, counter_, {}};
+  CounterDoor door_{control_, {&workers_.context(0)}, {"127.0.0.1", 0}, counter_, {}};
   runtime::ChangeLog changes_;
   rpc::RemoteCounter envoy_{
       workers_.context(1),

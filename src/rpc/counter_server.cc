@@ -100,8 +100,7 @@ CounterServer::CounterServer(const std::vector<boost::asio::io_context*>& loops,
 CounterServer::~CounterServer() = default;
 
 void CounterServer::set_readiness(const domain::Readiness& readiness) {
-  const std::string why_not = readiness.is_ready() ? "" : readiness.why_not();
-  for (const auto& loop : parts_->loops) loop->set_readiness(why_not);
+  for (const auto& loop : parts_->loops) loop->set_readiness(readiness);
 }
 
 void CounterServer::announce_end() {
@@ -121,7 +120,8 @@ void CounterServer::drain(std::chrono::milliseconds limit) {
   wait_while([&] { return use.connections() > 0 && std::chrono::steady_clock::now() < announced; });
   // What comes now is refused. Clients that are still here have a moment to turn away by themselves.
   parts_->flight->drain();
-  for (const auto& loop : parts_->loops) loop->set_readiness("it is shutting down");
+  for (const auto& loop : parts_->loops)
+    loop->set_readiness(domain::Readiness::not_ready("it is shutting down"));
   const auto patience_ends = std::chrono::steady_clock::now() + time_to_turn_away;
   for (auto refused = parts_->flight->refused();
        use.connections() > 0 && std::chrono::steady_clock::now() < patience_ends;) {

@@ -12,7 +12,7 @@
 
 namespace tracker::rpc {
 
-using Minted = boost::system::result<domain::Token, domain::Failure>;
+using Minted = domain::Result<domain::Token>;
 
 /// Has a token minted for a call that waits no longer than `time`. `answer` is called in the connection's thread, and is
 /// to finish the call. The mint has entered the flight by `caller`, and leaves it.

@@ -84,11 +84,10 @@ void RemoteStream::on_message(CallId call, std::string_view message) {
 void RemoteStream::take_response(link::LinkCore& core, std::string_view message, link::TimePoint now) {
   const auto response = read_track_response(message);
   if (!response) return core.on_lost(id_, Loss::failed, "it answers what makes no sense", now);
-  const std::string why_not(response->why_not_ready.value_or(""));
   if (response->opening_version && !std::exchange(opened_, true)) {
-    core.on_greeted(id_, why_not, now);
-  } else if (response->why_not_ready) {
-    core.on_readiness(id_, why_not);
+    core.on_greeted(id_, response->readiness.value_or(domain::Readiness::ready()), now);
+  } else if (response->readiness) {
+    core.on_readiness(id_, *response->readiness);
   }
   if (response->verdicts && !take_verdicts(*response->verdicts)) {
     return core.on_lost(id_, Loss::failed, "it answers what was not asked", now);

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t mebibyte = 1024 * 1024;
 
-/// What all connections may keep of messages that have not come whole, and of answers that are not taken.
+/// What all connections of a server may keep of messages that have not come whole, and of answers that are not taken.
 constexpr std::size_t held_bytes_max = 128 * mebibyte;
 /// What one may keep of answers: those to several of the longest messages, of which an envoy sends one at a time.
 constexpr std::size_t unsent_bytes_max = 4 * mebibyte;
@@ -87,23 +87,23 @@ void ServerLoop::on_greeted(ServerConnection& connection) {
   --use_.unknown_connections;
   ++count;
   if (count > (is_envoy ? settings_.envoy_connections_max : settings_.connections_max)) {
-    full_log_.met(runtime::Clock::now(),
-                  is_envoy
-                      ? "there are " + std::to_string(settings_.envoy_connections_max) +
-                            " connections of envoys, the most that the port takes: others are closed at once"
-                      : "--counter-connections-max " + std::to_string(settings_.connections_max) +
-                            " is reached: other gRPC clients' connections are closed at once");
+    use_.full_log.met(
+        runtime::Clock::now(),
+        is_envoy ? "there are " + std::to_string(settings_.envoy_connections_max) +
+                       " connections of envoys, the most that the port takes: others are closed at once"
+                 : "--counter-connections-max " + std::to_string(settings_.connections_max) +
+                       " is reached: other gRPC clients' connections are closed at once");
     return connection.lose("there are too many connections");
   }
-  if (ending_) {
+  if (connections_end_) {
     connection.end();
-  } else if (!why_ending_.empty()) {
+  } else if (ending_) {
     connection.announce_end();
   }
 }
 
 void ServerLoop::leave(ServerConnection& connection, std::size_t held_bytes) {
-  held_bytes_ -= held_bytes;
+  use_.held_bytes -= held_bytes;
   --count_of(connection.client());
   connections_.erase(connection.self());
 }
@@ -116,10 +116,10 @@ bool ServerLoop::enter_call() {
 
 // What the service tells.
 
-void ServerLoop::set_readiness(const std::string& why_not) {
-  boost::asio::post(loop_, [this, why_not] {
-    if (why_not == why_not_ready_) return;
-    why_not_ready_ = why_not;
+void ServerLoop::set_readiness(const domain::Readiness& readiness) {
+  boost::asio::post(loop_, [this, readiness] {
+    if (readiness == readiness_) return;
+    readiness_ = readiness;
     for (const auto& connection : connections()) connection->tell_readiness();
   });
 }
@@ -133,14 +133,14 @@ void ServerLoop::announce_not_serving() {
 
 void ServerLoop::announce_end(const std::string& why) {
   boost::asio::post(loop_, [this, why] {
-    why_ending_ = why;
+    ending_ = domain::Readiness::not_ready(why);
     for (const auto& connection : connections()) connection->announce_end();
   });
 }
 
 void ServerLoop::end_connections() {
   boost::asio::post(loop_, [this] {
-    ending_ = true;
+    connections_end_ = true;
     for (const auto& connection : connections()) connection->end();
   });
 }
@@ -148,8 +148,8 @@ void ServerLoop::end_connections() {
 // What connections keep.
 
 void ServerLoop::on_held(ServerConnection& connection, std::size_t before) {
-  held_bytes_ += connection.held_bytes() - before;  // also where it becomes less
-  const bool too_many = held_bytes_ > held_bytes_max || connection.unsent_bytes() > unsent_bytes_max;
+  use_.held_bytes += connection.held_bytes() - before;  // also where it becomes less
+  const bool too_many = use_.held_bytes > held_bytes_max || connection.unsent_bytes() > unsent_bytes_max;
   // Soon, but not now: whoever calls is still at work on a connection.
   if (!too_many || std::exchange(dropping_, true)) return;
   boost::asio::post(loop_, [this] {
@@ -159,9 +159,9 @@ void ServerLoop::on_held(ServerConnection& connection, std::size_t before) {
 }
 
 bool ServerLoop::enter_batch(std::size_t bytes) {
-  if (batch_bytes_ + bytes > batch_bytes_max) return false;
-  batch_bytes_ += bytes;
-  return true;
+  if ((use_.batch_bytes += bytes) <= batch_bytes_max) return true;
+  use_.batch_bytes -= bytes;
+  return false;
 }
 
 void ServerLoop::drop_who_keeps_most() {
@@ -175,7 +175,7 @@ void ServerLoop::drop_who_keeps_most() {
   }
   std::sort(stalled.begin(), stalled.end());
   for (const auto& [since, connection] : stalled) {
-    if (held_bytes_ <= held_bytes_max) return;
+    if (use_.held_bytes <= held_bytes_max) return;
     drop(*connection, "others need the memory that its unfinished messages and unread answers take");
   }
 }
@@ -183,6 +183,7 @@ void ServerLoop::drop_who_keeps_most() {
 void ServerLoop::look_now_and_then() {
   const auto now = runtime::Clock::now();
   for (const auto& connection : connections()) look_at(*connection, now);
+  if (use_.held_bytes > held_bytes_max) drop_who_keeps_most();  // whose connection lies on another loop
   look_timer_.expires_after(look_pause);
   look_timer_.async_wait([this](boost::system::error_code error) {
     if (!error) look_now_and_then();
@@ -210,7 +211,7 @@ void ServerLoop::look_at(ServerConnection& connection, runtime::Clock::time_poin
 }
 
 void ServerLoop::drop(ServerConnection& connection, const std::string& reason) {
-  dropped_log_.met(runtime::Clock::now(), "a connection to the counter's port is dropped: " + reason);
+  use_.dropped_log.met(runtime::Clock::now(), "a connection to the counter's port is dropped: " + reason);
   connection.lose(reason);
 }
 

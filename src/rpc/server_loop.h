@@ -6,11 +6,13 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_set>
 #include <vector>
 
 #include "counter/counter.h"
+#include "domain/readiness.h"
 #include "rpc/counter_server.h"
 #include "rpc/flight.h"
 #include "rpc/public_turn.h"
@@ -20,12 +22,18 @@
 
 namespace tracker::rpc {
 
-/// How many connections and calls there are on all loops of one server. Any thread.
+/// What there is on all loops of one server. Any thread.
 struct ServerUse {
   std::atomic<std::size_t> unknown_connections = 0;  // whose first settings have not come
   std::atomic<std::size_t> public_connections = 0;
   std::atomic<std::size_t> envoy_connections = 0;
   std::atomic<std::size_t> public_calls = 0;
+  std::atomic<std::size_t> held_bytes =
+      0;  // of messages that have not come whole, and of answers that are not taken
+  std::atomic<std::size_t> batch_bytes = 0;  // that are with the counter
+
+  runtime::BoundLog full_log;
+  runtime::BoundLog dropped_log;
 
   std::size_t connections() const noexcept {
     return unknown_connections + public_connections + envoy_connections;
@@ -46,8 +54,8 @@ class ServerLoop {
   void take(runtime::Socket socket);
 
   // These four: any thread.
-  /// Tells every connection whether hits can be counted. An empty reason says that they can.
-  void set_readiness(const std::string& why_not);
+  /// Tells every connection whether hits can be counted.
+  void set_readiness(const domain::Readiness& readiness);
   /// Health says NOT_SERVING from now on.
   void announce_not_serving();
   /// Asks every client to make its calls elsewhere, and tells those that connect from now on why they should.
@@ -61,12 +69,10 @@ class ServerLoop {
   const std::shared_ptr<Flight>& flight() const noexcept { return flight_; }
   const std::string& version() const noexcept { return settings_.version; }
   std::chrono::milliseconds request_deadline() const noexcept { return settings_.request_deadline; }
-  /// Why hits cannot be counted here, or are better sent elsewhere. Empty: neither.
-  const std::string& why_not_ready() const noexcept {
-    return why_ending_.empty() ? why_not_ready_ : why_ending_;
-  }
+  /// Whether hits can be counted here, and are not better sent elsewhere.
+  const domain::Readiness& readiness() const noexcept { return ending_ ? *ending_ : readiness_; }
   /// As health tells it.
-  bool is_serving() const noexcept { return why_not_ready().empty() && !not_serving_; }
+  bool is_serving() const noexcept { return readiness().is_ready() && !not_serving_; }
   PublicTurn& turn() noexcept { return turn_; }
   void on_greeted(ServerConnection& connection);
   void leave(ServerConnection& connection, std::size_t held_bytes);
@@ -74,11 +80,11 @@ class ServerLoop {
   bool enter_call();
   void leave_calls(std::size_t calls) { use_.public_calls -= calls; }
   /// What a connection keeps has changed, from so many bytes. Soon afterwards a connection that keeps too many of its
-  /// answers is dropped; if all together keep too much, those that have kept theirs longest are.
+  /// answers is dropped; if those of all loops together keep too much, those of this loop that have kept theirs longest are.
   void on_held(ServerConnection& connection, std::size_t before);
   /// A batch of an envoy goes to the counter. Answers false if batches of too many bytes are there.
   bool enter_batch(std::size_t bytes);
-  void leave_batch(std::size_t bytes) noexcept { batch_bytes_ -= bytes; }
+  void leave_batch(std::size_t bytes) noexcept { use_.batch_bytes -= bytes; }
 
  private:
   void look_now_and_then();
@@ -96,16 +102,12 @@ class ServerLoop {
   ServerUse& use_;
   PublicTurn turn_;
   std::unordered_set<std::shared_ptr<ServerConnection>> connections_;
-  std::string why_not_ready_;
-  std::string why_ending_;
+  domain::Readiness readiness_ = domain::Readiness::ready();
+  std::optional<domain::Readiness> ending_;  // once announce_end() was called
   bool not_serving_ = false;
-  bool ending_ = false;
-  std::size_t held_bytes_ = 0;   // of all connections
-  std::size_t batch_bytes_ = 0;  // that are with the counter
-  bool dropping_ = false;        // soon
+  bool connections_end_ = false;
+  bool dropping_ = false;  // soon
   boost::asio::steady_timer look_timer_;
-  runtime::BoundLog full_log_;
-  runtime::BoundLog dropped_log_;
 };
 
 }  // namespace tracker::rpc

@@ -73,11 +73,10 @@ TrackCall::~TrackCall() = default;
 void TrackCall::on_message(std::string_view message) {
   if (ended_) return connection_.take_more(id_);
   const auto request = read_track_request(message);
-  bool understood = request.has_value() && (opened_ != request->opening_version.has_value());
-  if (understood && !opened_) {
-    opened_ = true;
-    why_not_ready_ = connection_.loop().why_not_ready();
-    append_opening_response(connection_.loop().version(), why_not_ready_, connection_.new_message());
+  bool understood = request.has_value() && (told_.has_value() != request->opening_version.has_value());
+  if (understood && !told_) {
+    told_ = connection_.loop().readiness();
+    append_opening_response(connection_.loop().version(), *told_, connection_.new_message());
     connection_.send_message(id_);
   } else if (understood && !request->batch) {  // it asks whether anybody is there
     connection_.new_message();
@@ -169,9 +168,9 @@ bool TrackCall::finish_if_done() {
 }
 
 void TrackCall::on_readiness() {
-  if (!opened_ || why_not_ready_ == connection_.loop().why_not_ready()) return;
-  why_not_ready_ = connection_.loop().why_not_ready();
-  append_readiness(why_not_ready_, connection_.new_message());
+  if (!told_ || told_ == connection_.loop().readiness()) return;
+  told_ = connection_.loop().readiness();
+  append_readiness(*told_, connection_.new_message());
   connection_.send_message(id_);
 }
 

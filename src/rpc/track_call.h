@@ -2,11 +2,12 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
-#include <string>
 #include <string_view>
 #include <vector>
 
+#include "domain/readiness.h"
 #include "domain/verdict.h"
 #include "rpc/server_connection.h"
 
@@ -42,10 +43,9 @@ class TrackCall final : public ServerCall {
   const GrpcConnection::CallId id_;
   std::vector<std::unique_ptr<Batch>> free_batches_;
   std::size_t in_flight_ = 0;
-  bool opened_ = false;
-  bool ended_ = false;         // no batch is taken any more
-  std::string why_not_ready_;  // as the envoy was told
-  bool misspoken_ = false;     // the client does not keep to counting.proto
+  std::optional<domain::Readiness> told_;  // what the envoy was told last, once the stream is open
+  bool ended_ = false;                     // no batch is taken any more
+  bool misspoken_ = false;                 // the client does not keep to counting.proto
 };
 
 }  // namespace tracker::rpc

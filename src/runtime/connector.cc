@@ -41,8 +41,8 @@ class Connector::Attempt : public std::enable_shared_from_this<Attempt> {
 
   void wait_for_look_up(NameLookup& lookup, std::uint16_t port) {
     lookup.start([self = shared_from_this(), port](const FoundAddresses& found) {
-      if (!found.trouble.empty()) return self->fail("looking up its name failed: " + found.trouble);
-      self->try_all(found.addresses, port);
+      if (!found) return self->fail("looking up its name failed: " + found.error());
+      self->try_all(*found, port);
     });
     timer_.expires_after(deadlines_.look_up);
     timer_.async_wait([self = shared_from_this(), &lookup](boost::system::error_code error) {
@@ -129,15 +129,15 @@ class Connector::Attempt : public std::enable_shared_from_this<Attempt> {
     socket.non_blocking(true, ignored);
     socket.set_option(tcp::no_delay(true), ignored);
     socket.set_option(boost::asio::socket_base::keep_alive(true), ignored);
-    end(std::move(socket), "");
+    end(std::move(socket));
   }
 
-  void fail(const std::string& trouble) { end(Socket(loop_.get_executor()), trouble); }
+  void fail(const std::string& trouble) { end(trouble); }
 
-  void end(Socket socket, const std::string& trouble) {
+  void end(Outcome outcome) {
     const auto done = std::exchange(done_, nullptr);
     abandon();
-    done(std::move(socket), trouble);
+    done(std::move(outcome));
   }
 
   boost::asio::io_context& loop_;

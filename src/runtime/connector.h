@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <boost/system/result.hpp>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -23,9 +24,10 @@ struct ConnectDeadlines {
 /// result. Belongs to the loop's thread. It must be destroyed there, or after the loop has stopped.
 class Connector {
  public:
-  /// Gets a connected socket (non-blocking, with TCP_NODELAY and TCP keep-alive). On failure it gets a closed socket,
-  /// and in `trouble` the step that failed or was slow, such as "connecting to 10.0.0.1:6379: Connection refused".
-  using Done = std::function<void(Socket socket, const std::string& trouble)>;
+  /// A connected socket (non-blocking, with TCP_NODELAY and TCP keep-alive), or in words the step that failed or was
+  /// slow, such as "connecting to 10.0.0.1:6379: Connection refused".
+  using Outcome = boost::system::result<Socket, std::string>;
+  using Done = std::function<void(Outcome outcome)>;
 
   Connector(boost::asio::io_context& loop, Address address, const ConnectDeadlines& deadlines = {},
             NameLookup::LookUp look_up = runtime::look_up);

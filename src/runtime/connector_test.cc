@@ -40,18 +40,18 @@ class ConnectorTest : public testing::Test {
 
   static NameLookup::LookUp finds(std::vector<const char*> addresses) {
     return [addresses](const std::string& /*host*/) {
-      FoundAddresses found;
-      for (const char* address : addresses) found.addresses.push_back(make_address(address));
-      return found;
+      std::vector<boost::asio::ip::address> found;
+      for (const char* address : addresses) found.push_back(make_address(address));
+      return FoundAddresses(found);
     };
   }
 
   /// What one attempt comes to: "" if it is connected.
   std::string attempt(Connector& connector) {
     std::optional<std::string> outcome;
-    connector.connect([&](Socket socket, const std::string& trouble) {
-      outcome = trouble;
-      if (socket.is_open()) reached_ = socket.remote_endpoint().address().to_string();
+    connector.connect([&](const Connector::Outcome& connected) {
+      outcome = connected ? "" : connected.error();
+      if (connected) reached_ = connected->remote_endpoint().address().to_string();
     });
     EXPECT_FALSE(outcome) << "it calls back from the loop";
     const auto deadline = std::chrono::steady_clock::now() + 20s;
@@ -106,9 +106,8 @@ TEST_F(ConnectorTest, NamesNoMoreThanAFewAddresses) {
 }
 
 TEST_F(ConnectorTest, SaysThatALookUpFailed) {
-  Connector connector(loop_, {"nobody", port()}, {}, [](const std::string& host) {
-    return FoundAddresses{{}, "no " + host};
-  });
+  Connector connector(loop_, {"nobody", port()}, {},
+                      [](const std::string& host) { return FoundAddresses("no " + host); });
   EXPECT_EQ(attempt(connector), "looking up its name failed: no nobody");
   EXPECT_EQ(attempt(connector), "looking up its name failed: no nobody");
 }
@@ -120,7 +119,7 @@ class SlowNames {
     return [state = state_](const std::string& /*host*/) {
       ++state->begun;
       state->may_end.wait(false);
-      return FoundAddresses{{make_address("127.0.0.3")}, ""};
+      return FoundAddresses(std::vector{make_address("127.0.0.3")});
     };
   }
   ~SlowNames() { let_go(); }
@@ -156,7 +155,7 @@ TEST_F(ConnectorTest, ALookUpUnderWayHoldsUpNeitherOthersNorTheEnd) {
   SlowNames names;
   {
     Connector slow(loop_, {"slow", port()}, {}, names.look_up());
-    slow.connect([](const Socket& /*socket*/, const std::string& /*trouble*/) { FAIL() << "it has ended"; });
+    slow.connect([](const Connector::Outcome& /*outcome*/) { FAIL() << "it has ended"; });
     Connector other(loop_, {"other", port()}, {}, finds({"127.0.0.3"}));
     EXPECT_EQ(attempt(other), "");
   }
@@ -167,13 +166,11 @@ TEST_F(ConnectorTest, ALookUpUnderWayHoldsUpNeitherOthersNorTheEnd) {
 TEST_F(ConnectorTest, CallsBackNoMoreOnceItIsGone) {
   {
     Connector connector(loop_, {"127.0.0.3", port()});
-    connector.connect(
-        [](const Socket& /*socket*/, const std::string& /*trouble*/) { FAIL() << "it has ended"; });
+    connector.connect([](const Connector::Outcome& /*outcome*/) { FAIL() << "it has ended"; });
   }
   {
     Connector connector(loop_, {"127.0.0.3", port()});
-    connector.connect(
-        [](const Socket& /*socket*/, const std::string& /*trouble*/) { FAIL() << "it has ended"; });
+    connector.connect([](const Connector::Outcome& /*outcome*/) { FAIL() << "it has ended"; });
     loop_.run_one();  // it connects
   }
   loop_.poll();

@@ -43,16 +43,14 @@ FoundAddresses look_up(const std::string& host) {
   // getaddrinfo() needs a service if there is no host.
   const int error =
       ::getaddrinfo(host.empty() ? nullptr : host.c_str(), host.empty() ? "1" : nullptr, &hints, &all);
-  FoundAddresses found;
-  if (error != 0) {
-    found.trouble = error == EAI_SYSTEM ? std::generic_category().message(errno) : ::gai_strerror(error);
-    return found;
-  }
+  if (error == EAI_SYSTEM) return std::generic_category().message(errno);
+  if (error != 0) return std::string(::gai_strerror(error));
+  std::vector<ip::address> found;
   for (const addrinfo* one = all; one != nullptr; one = one->ai_next) {
-    if (one->ai_family == AF_INET || one->ai_family == AF_INET6) found.addresses.push_back(address_of(*one));
+    if (one->ai_family == AF_INET || one->ai_family == AF_INET6) found.push_back(address_of(*one));
   }
   ::freeaddrinfo(all);
-  if (found.addresses.empty()) found.trouble = "it has no address";
+  if (found.empty()) return std::string("it has no address");
   return found;
 }
 
@@ -85,7 +83,7 @@ void NameLookup::begin() {
   boost::system::error_code not_numeric;
   const auto number = ip::make_address(host_, not_numeric);
   if (!not_numeric) {
-    found_ = FoundAddresses{{number}, ""};
+    found_ = std::vector{number};
     return;
   }
   try {
@@ -103,7 +101,7 @@ void NameLookup::begin() {
     }).detach();
     under_way_ = true;
   } catch (const std::system_error& error) {
-    found_ = FoundAddresses{{}, "no thread for it: " + error.code().message()};
+    found_ = "no thread for it: " + error.code().message();
   }
 }
 

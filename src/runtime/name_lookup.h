@@ -2,6 +2,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/address.hpp>
+#include <boost/system/result.hpp>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -10,12 +11,9 @@
 
 namespace tracker::runtime {
 
-/// The result of a look-up: addresses, in the order in which the system would try them, or the reason why there are
-/// none.
-struct FoundAddresses {
-  std::vector<boost::asio::ip::address> addresses;
-  std::string trouble;
-};
+/// The result of a look-up: one address or more, in the order in which the system would try them, or in words why there
+/// are none.
+using FoundAddresses = boost::system::result<std::vector<boost::asio::ip::address>, std::string>;
 
 /// Asks the system's resolver (getaddrinfo(3)), and blocks as long as that takes. The empty host means this machine.
 /// Any thread.

@@ -52,6 +52,12 @@ Workers::~Workers() {
   stop();
 }
 
+std::vector<boost::asio::io_context*> Workers::contexts() {
+  std::vector<boost::asio::io_context*> contexts;
+  for (auto& worker : workers_) contexts.push_back(&worker->context);
+  return contexts;
+}
+
 void Workers::start() {
   try {
     for (std::size_t i = 0; i < workers_.size(); ++i) {

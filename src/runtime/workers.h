@@ -28,6 +28,7 @@ class Workers {
 
   std::size_t count() const noexcept { return workers_.size(); }
   boost::asio::io_context& context(std::size_t worker) noexcept { return workers_[worker]->context; }
+  std::vector<boost::asio::io_context*> contexts();  // of all workers, in order
 
   /// Starts the threads. They block all signals.
   void start();

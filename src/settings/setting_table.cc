@@ -76,7 +76,7 @@ SettingTable::SettingTable(CLI::App& command) : command_(command) {
 
 SettingTable::Entry& SettingTable::add_entry(Setting setting, bool is_switch) {
   if (setting.environment.empty()) setting.environment = environment_of(setting.flag);
-  return entries_.emplace_back(Entry{std::move(setting), group_, is_switch, {}, {}});
+  return entries_.emplace_back(Entry{std::move(setting), group_, is_switch, {}});
 }
 
 void SettingTable::add(Setting setting) {
@@ -161,12 +161,6 @@ void SettingTable::add_argument(const std::string& name, std::string& target, co
   arguments_.push_back({name, target, help});
 }
 
-void SettingTable::warn_of(const std::string& flag, const std::string& warning) {
-  for (auto& entry : entries_) {
-    if (entry.setting.flag == flag) entry.warning = warning;
-  }
-}
-
 void SettingTable::read_arguments() const {
   for (const auto& argument : arguments_) {
     if (argument.target.empty()) {
@@ -178,22 +172,18 @@ void SettingTable::read_arguments() const {
   }
 }
 
-std::vector<std::string> SettingTable::read() const {
-  std::vector<std::string> warnings;
+void SettingTable::read() const {
   read_arguments();
-  for (const auto& [setting, group, is_switch, flag_values, warning] : entries_) {
+  for (const auto& [setting, group, is_switch, flag_values] : entries_) {
     const auto given = given_value(setting, flag_values);
     if (!given) continue;
-    const bool by_flag = !flag_values.empty();
     if (setting.condition && !setting.condition->holds()) {
-      if (!by_flag) continue;
+      if (flag_values.empty()) continue;
       refuse(setting.flag + ": it takes effect only with " + setting.condition->only_with +
              "; give that, or leave this out");
     }
     parse(setting, *given);
-    if (by_flag && !warning.empty()) warnings.push_back(setting.flag + ": " + warning);
   }
-  return warnings;
 }
 
 std::vector<std::string> SettingTable::flags() const {

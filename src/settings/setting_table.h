@@ -66,14 +66,11 @@ class SettingTable {
   void add_switch(const std::string& flag, bool& target, const std::string& help,
                   std::optional<Condition> condition = std::nullopt);
 
-  /// Makes read() return this warning if this flag, which was added before, is given.
-  void warn_of(const std::string& flag, const std::string& warning);
-
   /// A directory that must be on the command line, without a flag. Its target is set when the command line is parsed.
   void add_argument(const std::string& name, std::string& target, const std::string& help);
 
-  /// Sets the targets after the command line was parsed. Returns warnings. Throws StartupError.
-  std::vector<std::string> read() const;
+  /// Sets the targets after the command line was parsed. Throws StartupError.
+  void read() const;
 
   std::vector<std::string> flags() const;
   std::vector<std::string> variables() const;
@@ -87,7 +84,6 @@ class SettingTable {
     Group group;
     bool is_switch;
     std::vector<std::string> flag_values;  // one for each time it was given
-    std::string warning;                   // empty if there is none
   };
   struct ArgumentEntry {
     std::string name;

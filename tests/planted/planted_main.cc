@@ -9,6 +9,7 @@
 
 #include "app/envoy_service.h"
 #include "app/serve.h"
+#include "app/service.h"
 #include "counter/local_counter.h"
 #include "planted/planted_stores.h"
 #include "runtime/log.h"

@@ -9,10 +9,10 @@ DurabilityWatch::DurabilityWatch(const RedisSettings& settings)
       proxy_(settings.proxy),
       require_durability_(settings.require_durability) {}
 
-std::optional<std::string> DurabilityWatch::conclude(RedisDurability said, bool on_connecting) {
+domain::Readiness DurabilityWatch::conclude(RedisDurability said, bool on_connecting) {
   if (proxy_) {
     changes_.bad(name_ + "what a crash of this Redis loses cannot be known, since a proxy stands before it");
-    return std::nullopt;
+    return domain::Readiness::ready();
   }
   said.follow(known_, on_connecting);
   known_ = std::move(said);
@@ -22,7 +22,8 @@ std::optional<std::string> DurabilityWatch::conclude(RedisDurability said, bool 
   } else {
     changes_.good(name_ + known_.what_a_crash_loses());
   }
-  return require_durability_ ? shortfall : std::nullopt;
+  if (!require_durability_ || !shortfall) return domain::Readiness::ready();
+  return domain::Readiness::not_ready("keeps less than --require-durability asks: " + *shortfall);
 }
 
 }  // namespace tracker::store::redis

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <optional>
 #include <string>
 
+#include "domain/readiness.h"
 #include "runtime/log.h"
 #include "store/redis/redis_durability.h"
 #include "store/redis/redis_settings.h"
@@ -15,9 +15,9 @@ class DurabilityWatch {
  public:
   explicit DurabilityWatch(const RedisSettings& settings);
 
-  /// Takes what Redis says now; nothing is asked through a proxy, which would answer for itself. Answers why this
-  /// Redis is refused, or nothing.
-  std::optional<std::string> conclude(RedisDurability said, bool on_connecting);
+  /// Takes what Redis says now. Nothing is asked through a proxy, which would answer for itself. Returns whether this
+  /// Redis may be used; the reason why not is words that follow its name.
+  domain::Readiness conclude(RedisDurability said, bool on_connecting);
 
  private:
   const std::string name_;

@@ -57,8 +57,8 @@ void RedisChannel::on_end(const std::string& how) {
   link_.on([&](link::LinkCore& core) {
     const auto now = runtime::Clock::now();
     if (greeted_) return core.on_lost(id_, cut, how, now);
-    const auto why_not = why_unfit(pipeline_, shared_.durability, true);
-    if (why_not) return core.on_lost(id_, unfit, *why_not, now);
+    const auto fitness = fitness_of(pipeline_, shared_.durability, true);
+    if (!fitness.is_ready()) return core.on_lost(id_, unfit, fitness.why_not(), now);
     core.on_lost(id_, cut, handshake_.explain_end(how), now);
   });
 }
@@ -89,7 +89,7 @@ void RedisChannel::conclude_greeting(link::LinkCore& core, std::string_view byte
       return;
     case RedisHandshake::State::fit:
       greeted_ = true;
-      return core.on_greeted(id_, "", now);
+      return core.on_greeted(id_, domain::Readiness::ready(), now);
     case RedisHandshake::State::unfit:
       return core.on_lost(id_, link::LinkCore::Loss::unfit, handshake_.why_not(), now);
   }
@@ -101,8 +101,9 @@ void RedisChannel::conclude_replies(link::LinkCore& core, bool make_sense, link:
                         "cannot be used: it sent what is no reply to what it was asked", now);
   }
   const bool has_looked = pipeline_.has_looked();
-  if (const auto why_not = why_unfit(pipeline_, shared_.durability, false)) {
-    core.on_unfit(id_, *why_not, now);
+  const auto fitness = fitness_of(pipeline_, shared_.durability, false);
+  if (!fitness.is_ready()) {
+    core.on_unfit(id_, fitness.why_not(), now);
   } else if (has_looked) {
     core.on_question_answered(id_, now);
   }

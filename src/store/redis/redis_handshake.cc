@@ -12,25 +12,23 @@ constexpr const char* cannot_be_used = "cannot be used: ";
 RedisHandshake::State RedisHandshake::take(std::string_view bytes, bool make_sense) {
   if (beginning_.size() < beginning_bytes) beginning_ += bytes.substr(0, beginning_bytes);
   if (make_sense && pipeline_.is_waiting()) return State::under_way;
-  if (make_sense || !pipeline_.unfit().empty()) {
-    why_not_ = why_unfit(pipeline_, durability_, true).value_or("");
+  if (make_sense || !pipeline_.fitness().is_ready()) {
+    fitness_ = fitness_of(pipeline_, durability_, true);
   } else {
-    why_not_ = cannot_be_used + explain_stranger(beginning_);
+    fitness_ = domain::Readiness::not_ready(cannot_be_used + explain_stranger(beginning_));
   }
-  return why_not_.empty() ? State::fit : State::unfit;
+  return fitness_.is_ready() ? State::fit : State::unfit;
 }
 
 std::string RedisHandshake::explain_end(const std::string& how) const {
   return beginning_.empty() ? explain_silent_end(how) : how;
 }
 
-std::optional<std::string> why_unfit(RedisPipeline& pipeline, DurabilityWatch& durability,
-                                     bool on_connecting) {
-  if (!pipeline.unfit().empty()) return cannot_be_used + pipeline.unfit();
-  if (!pipeline.has_looked()) return std::nullopt;
-  const auto shortfall = durability.conclude(pipeline.take_look(), on_connecting);
-  if (!shortfall) return std::nullopt;
-  return "keeps less than --require-durability asks: " + *shortfall;
+domain::Readiness fitness_of(RedisPipeline& pipeline, DurabilityWatch& durability, bool on_connecting) {
+  const auto& fitness = pipeline.fitness();
+  if (!fitness.is_ready()) return domain::Readiness::not_ready(cannot_be_used + fitness.why_not());
+  if (!pipeline.has_looked()) return fitness;
+  return durability.conclude(pipeline.take_look(), on_connecting);
 }
 
 }  // namespace tracker::store::redis

@@ -1,10 +1,10 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 
+#include "domain/readiness.h"
 #include "store/redis/durability_watch.h"
 #include "store/redis/redis_pipeline.h"
 
@@ -26,8 +26,8 @@ class RedisHandshake {
   /// These bytes came, and the pipeline has taken the replies in them, as far as they `make_sense`.
   State take(std::string_view bytes, bool make_sense);
 
-  /// Why it is unfit, as said behind its name.
-  const std::string& why_not() const noexcept { return why_not_; }
+  /// Why it is unfit: words that follow its name.
+  const std::string& why_not() const { return fitness_.why_not(); }
 
   /// How the system says that the connection has ended, and what that may mean if Redis had not said a word before.
   std::string explain_end(const std::string& how) const;
@@ -36,11 +36,10 @@ class RedisHandshake {
   RedisPipeline& pipeline_;
   DurabilityWatch& durability_;
   std::string beginning_;  // of what came
-  std::string why_not_;
+  domain::Readiness fitness_ = domain::Readiness::ready();
 };
 
-/// Why this Redis is of no use, as it says itself by its replies so far; said behind its name. Nothing: it can be used.
-std::optional<std::string> why_unfit(RedisPipeline& pipeline, DurabilityWatch& durability,
-                                     bool on_connecting);
+/// Whether this Redis can be used, by its replies so far. The reason why not is words that follow its name.
+domain::Readiness fitness_of(RedisPipeline& pipeline, DurabilityWatch& durability, bool on_connecting);
 
 }  // namespace tracker::store::redis

@@ -253,24 +253,24 @@ void RedisPipeline::take_add(const Due& due, const redisReply& reply) {
 /// A reply to a part of a greeting or a look.
 void RedisPipeline::take_question(Question question, const redisReply& reply) {
   look_done_ = --questions_due_ == 0;
-  if (reply.type != REDIS_REPLY_ERROR || !unfit_.empty()) return;
+  if (reply.type != REDIS_REPLY_ERROR) return;
   const auto error = text_of(reply);
   switch (question) {
     case Question::log_in:
-      unfit_ = explain_login(error, settings_);
+      become_unfit(explain_login(error, settings_));
       return;
     case Question::choose:
-      unfit_ = explain(error, settings_) + ": it has no database " +
-               std::to_string(settings_.redis.database) + " for --redis-addr (REDIS_ADDR)";
+      become_unfit(explain(error, settings_) + ": it has no database " +
+                   std::to_string(settings_.redis.database) + " for --redis-addr (REDIS_ADDR)");
       return;
     case Question::probe_increment:
-      if (is_unfit(error)) unfit_ = explain(error, settings_);  // otherwise that it is no number
+      if (is_unfit(error)) become_unfit(explain(error, settings_));  // otherwise that it is no number
       return;
     case Question::probe_script:
     case Question::probe_script_text:
     case Question::probe_exists:
     case Question::probe_add:
-      if (!is_no_script(error) && !is_wrong_type(error)) unfit_ = explain(error, settings_);
+      if (!is_no_script(error) && !is_wrong_type(error)) become_unfit(explain(error, settings_));
       return;
     default:
       return;  // what it does not say of its durability is not known; an error to PING is a sign of life
@@ -283,6 +283,11 @@ void RedisPipeline::know(const domain::TokenId& id) {
   tokens.insert(id);
 }
 
+/// The first reason counts: others may follow from it.
+void RedisPipeline::become_unfit(std::string why_not) {
+  if (fitness_.is_ready()) fitness_ = domain::Readiness::not_ready(std::move(why_not));
+}
+
 /// What went wrong with a command on this token's key.
 void RedisPipeline::meet(const domain::TokenId& id, const redisReply& reply) {
   if (reply.type != REDIS_REPLY_ERROR) {
@@ -292,7 +297,7 @@ void RedisPipeline::meet(const domain::TokenId& id, const redisReply& reply) {
   const auto error = text_of(reply);
   if (is_unfit(error)) {
     if (!settings_.proxy) {
-      if (unfit_.empty()) unfit_ = explain(error, settings_);
+      become_unfit(explain(error, settings_));
       knowledge_.doubtful = id;
       return;
     }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "domain/failure.h"
+#include "domain/readiness.h"
 #include "link/link_core.h"
 #include "store/redis/redis_durability.h"
 #include "store/redis/redis_round.h"
@@ -80,9 +81,9 @@ class RedisPipeline {
   /// Replies are to come.
   bool is_waiting() const noexcept { return !due_.empty(); }
 
-  /// Why this Redis cannot count, and what to do about it; empty: it can, as far as is known. Nothing more should be
-  /// sent on this connection, but the replies that are due still come.
-  const std::string& unfit() const noexcept { return unfit_; }
+  /// Whether this Redis can count, by its replies so far; if not, why not, with the remedy. If it is unfit, nothing more
+  /// should be sent on this connection, but the replies that are due still come.
+  const domain::Readiness& fitness() const noexcept { return fitness_; }
 
   /// All of the last greeting or look is answered, and take_look() was not called since. It says what this Redis may
   /// lose.
@@ -132,6 +133,7 @@ class RedisPipeline {
   void know(const domain::TokenId& id);
   RedisRound& new_round();
   void recycle_if_settled(RedisRound& round);
+  void become_unfit(std::string why_not);
   void meet(const domain::TokenId& id, const redisReply& reply);
 
   const RedisSettings& settings_;
@@ -140,7 +142,7 @@ class RedisPipeline {
   std::deque<Due> due_;
   std::vector<std::unique_ptr<RedisRound>> rounds_;  // all there are
   std::vector<RedisRound*> free_rounds_;
-  std::string unfit_;
+  domain::Readiness fitness_ = domain::Readiness::ready();
   bool in_doubt_ = false;          // the proxy refused something that may concern all
   std::size_t questions_due_ = 0;  // of a greeting or a look
   bool look_done_ = false;

@@ -46,7 +46,7 @@ class RedisPipelineTest : public testing::Test {
     EXPECT_FALSE(pipeline_->is_waiting());
     EXPECT_TRUE(pipeline_->has_looked());
     pipeline_->take_look();
-    EXPECT_EQ(pipeline_->unfit(), "");
+    EXPECT_TRUE(pipeline_->fitness().is_ready());
     add(known_);
     EXPECT_TRUE(take(":1\r\n"));
     EXPECT_THAT(added_.outcomes, ElementsAre(std::nullopt));
@@ -106,7 +106,7 @@ class RedisPipelineTest : public testing::Test {
     Verdicts verdicts(hits.size());
     track(hits, verdicts);
     makes_sense_ = take(replies);
-    unfit_ = pipeline_->unfit();
+    fitness_ = pipeline_->fitness();
     trouble_ = pipeline_->has_trouble() ? std::optional(pipeline_->take_trouble()) : std::nullopt;
     if (!makes_sense_ || pipeline_->is_waiting()) lose();
     return verdicts.all;
@@ -127,7 +127,7 @@ class RedisPipelineTest : public testing::Test {
   boost::intrusive::list<link::Command, boost::intrusive::constant_time_size<false>> tokens_;
   // Of verdicts_after().
   bool makes_sense_ = false;
-  std::string unfit_;
+  domain::Readiness fitness_ = domain::Readiness::ready();
   std::optional<RedisPipeline::Trouble> trouble_;
 };
 
@@ -245,7 +245,7 @@ TEST_F(RedisPipelineTest, ATokenThatIsGoneIsTidiedUpOnce) {
 TEST_F(RedisPipelineTest, AnErrorOfAKeyFailsItsOwnHits) {
   EXPECT_THAT(verdicts_after(known_, {"/a", "/b"}, ":1\r\n-ERR hash value is not an integer\r\n:5\r\n"),
               ElementsAre(Verdict::not_counted(), Verdict::counted(5)));
-  EXPECT_EQ(unfit_, "");
+  EXPECT_TRUE(fitness_.is_ready());
   ASSERT_TRUE(trouble_.has_value());
   EXPECT_EQ(trouble_->key, redis_key(known_));
   EXPECT_EQ(trouble_->error, "ERR hash value is not an integer");
@@ -255,10 +255,10 @@ TEST_F(RedisPipelineTest, AnErrorOfAKeyFailsItsOwnHits) {
 TEST_F(RedisPipelineTest, AnErrorOfAllMakesItUnfitAndItsKeyIsLookedAtNext) {
   EXPECT_THAT(verdicts_after(known_, {"/a"}, ":1\r\n-MOVED 1 127.0.0.1:1\r\n"),
               ElementsAre(Verdict::not_counted()));
-  EXPECT_THAT(unfit_, HasSubstr("this is a node of a Redis Cluster"));
+  EXPECT_THAT(fitness_.why_not(), HasSubstr("this is a node of a Redis Cluster"));
   EXPECT_FALSE(trouble_.has_value());
   connect();
-  EXPECT_EQ(pipeline_->unfit(), "");
+  EXPECT_TRUE(pipeline_->fitness().is_ready());
   std::string expected;
   append_command({"HEXISTS", redis_key(known_), ""}, expected);
   EXPECT_THAT(pipeline_->out(), HasSubstr(expected));
@@ -274,7 +274,7 @@ TEST_F(RedisPipelineTest, AGreetingThatIsRefusedInPartIsUnfit) {
     std::string all;
     for (std::size_t i = 0; i < std::size(replies); ++i) all += i == refused ? denied : replies[i];
     EXPECT_TRUE(take(all + durability));
-    EXPECT_THAT(pipeline_->unfit(), HasSubstr("ACL SETUSER default")) << refused;
+    EXPECT_THAT(pipeline_->fitness().why_not(), HasSubstr("ACL SETUSER default")) << refused;
     lose();
   }
 }
@@ -285,10 +285,10 @@ TEST_F(RedisPipelineTest, ALookProbesWithoutEffect) {
   EXPECT_TRUE(pipeline_->has_looked());
   pipeline_->take_look();
   EXPECT_FALSE(pipeline_->has_looked());
-  EXPECT_EQ(pipeline_->unfit(), "");
+  EXPECT_TRUE(pipeline_->fitness().is_ready());
   pipeline_->look();
   EXPECT_TRUE(take("$-1\r\n-READONLY no\r\n:0\r\n" + durability));
-  EXPECT_THAT(pipeline_->unfit(), HasSubstr("READONLY"));
+  EXPECT_THAT(pipeline_->fitness().why_not(), HasSubstr("READONLY"));
 }
 
 class RedisProxyPipelineTest : public RedisPipelineTest {
@@ -303,12 +303,12 @@ TEST_F(RedisProxyPipelineTest, AnErrorFailsItsOwnHitsAndTheNextLookSeesWhetherAl
   EXPECT_THAT(
       verdicts_after(known_, {"/a", "/b"}, ":1\r\n-MOVED 1 127.0.0.1:1\r\n-ERR Connection timed out\r\n"),
       ElementsAre(Verdict::not_counted(), Verdict::perhaps_counted()));
-  EXPECT_EQ(unfit_, "");
+  EXPECT_TRUE(fitness_.is_ready());
   ASSERT_TRUE(trouble_.has_value());
   EXPECT_EQ(trouble_->key, redis_key(known_));
   pipeline_->look();
   EXPECT_TRUE(take("+PONG\r\n$-1\r\n-MOVED 1 127.0.0.1:1\r\n:0\r\n"));
-  EXPECT_THAT(pipeline_->unfit(), HasSubstr("MOVED"));
+  EXPECT_THAT(pipeline_->fitness().why_not(), HasSubstr("MOVED"));
 }
 
 }  // namespace
