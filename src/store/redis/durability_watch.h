@@ -9,14 +9,14 @@
 
 namespace tracker::store::redis {
 
-/// Follows what one Redis may lose: tells the log whenever that has changed, and judges whether it is enough.
-/// Belongs to the connection's thread.
+/// Follows what one Redis may lose. Logs it whenever it changes, and judges whether it is enough. Belongs to the
+/// connection's thread.
 class DurabilityWatch {
  public:
   explicit DurabilityWatch(const RedisSettings& settings);
 
-  /// Takes what Redis says now; nothing is asked through a proxy, which would answer for itself. Answers why this
-  /// Redis is refused, or nothing.
+  /// Takes what Redis says now. Through a proxy nothing is asked, because the proxy would answer for itself. Returns
+  /// why this Redis is refused, or nothing.
   std::optional<std::string> conclude(RedisDurability said, bool on_connecting);
 
  private:
