@@ -93,9 +93,9 @@ struct LinkSettings {
 ///  1. A batch or command is in one state only: it waits, it is in flight on one connection, or it has its outcome.
 ///  2. The action that writes it moves it from the waiting queue to a connection. From then on it counts as sent.
 ///  3. Only what waits is refused (not_counted, not_done). What is in flight gets its outcome from the peer, or is
-///  given up with its connection (perhaps_counted, perhaps_done).
+///     given up with its connection (perhaps_counted, perhaps_done).
 ///  4. Nothing that was sent is sent again. The exception is a command of which the peer has told the protocol that it
-///  was not done: that command waits again.
+///     was not done: that command waits again.
 ///  5. Each hit is settled once (Gather), and each command has one outcome.
 ///  6. Nothing waits while the peer is not ready. Nothing waits beyond its deadline.
 ///  7. Only deliver() tells outcomes, when the object is otherwise consistent.
