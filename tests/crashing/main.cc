@@ -1,4 +1,4 @@
-// tests/crash: rounds of load, kills and judgement, by hand.
+// tests/crash: rounds of load, kills and judgement, started by hand.
 
 #include <unistd.h>
 
@@ -53,7 +53,7 @@ void show_progress(const CrashRun& run, const Choice& choice) {
             << " tokens, " << run.keys() << " keys; " << run.totals().of_load() << std::endl;
 }
 
-// A run that is long enough to be a proof has met every kind of crash.
+// Returns whether a run that is long enough to be a proof has met every kind of crash.
 bool met_all_kinds(const Blows::Tally& blows, const Choice& choice) {
   if (choice.rounds < rounds_of_a_proof) return true;
   const bool with_power_cuts = choice.target == "serve" && choice.serve.power_cuts;
@@ -84,7 +84,7 @@ bool run_rounds(CrashRun& run, const Choice& choice) {
   return true;
 }
 
-// Its own directory under the one that was chosen; kept if something was wrong.
+// Makes a new directory under the chosen one. It is kept if something was wrong.
 std::filesystem::path new_directory(const std::filesystem::path& under) {
   std::string name = (under / "tracker-crash-XXXXXX").string();
   if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot make a directory like " + name);
