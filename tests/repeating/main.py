@@ -18,7 +18,7 @@ here = pathlib.Path(__file__).parent
 asked = 20
 patience_s = 20
 
-# Proxies of the environment are for the web.
+# Proxies in the environment are meant for the web.
 environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
 
 
