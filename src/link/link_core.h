@@ -67,10 +67,10 @@ struct LinkSettings {
   /// If set, a peer that owes an answer and sends nothing for this long is lost. If not set, an answer is due by the
   /// deadline of its hits, and the next three settings apply.
   std::optional<Duration> progress{};
-  /// Hits are refused once an answer is overdue by this much and the peer is silent. They are accepted again when it
-  /// speaks.
+  /// A peer that has not answered hits this long after their deadline is silent: hits are refused until it sends
+  /// something.
   Duration silence_grace{50};
-  /// A peer that stays silent is lost this much later.
+  /// A peer that has still not answered is lost this much later.
   Duration silence_max{1'000};
   /// The answer to a question is due within this time.
   Duration question_deadline{1'500};
@@ -94,8 +94,8 @@ struct LinkSettings {
 ///  2. The action that writes it moves it from the waiting queue to a connection. From then on it counts as sent.
 ///  3. Only what waits is refused (not_counted, not_done). What is in flight gets its outcome from the peer, or is
 ///     given up with its connection (perhaps_counted, perhaps_done).
-///  4. Nothing that was sent is sent again. The exception is a command of which the peer has told the protocol that it
-///     was not done: that command waits again.
+///  4. Nothing that was sent is sent again. The exception is a command that the peer has reported as not done: that
+///     command waits again.
 ///  5. Each hit is settled once (Gather), and each command has one outcome.
 ///  6. Nothing waits while the peer is not ready. Nothing waits beyond its deadline.
 ///  7. Only deliver() tells outcomes, when the object is otherwise consistent.

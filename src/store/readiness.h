@@ -7,7 +7,7 @@
 
 namespace tracker::store {
 
-/// The readiness of somebody to count hits, told to all subscribers.
+/// Whether somebody can count hits. Tells all subscribers.
 using ReadinessSource = runtime::Observable<domain::Readiness>;
 
 /// The readiness of several parts as one. It is ready, with the remarks of all parts, if all parts are. Otherwise it is
