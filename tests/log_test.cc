@@ -127,7 +127,7 @@ TEST_F(LogTest, AReaderThatHasStoppedStopsNeitherCountingNorHealthNorTheEnd) {
                               "127.0.0.1:0", "--health-addr", "127.0.0.1:0", "--threads", "1"});
   const auto doors = read_listening();
   pipe_.fill();
-  for (int count = 1; count <= 2; ++count) {  // each outage is logged, and each end of one
+  for (int count = 1; count <= 2; ++count) {  // each outage is logged, and the end of each outage
     redis.kill();
     wait_readyz(doors.at("health"), 503);
     redis.start_again();

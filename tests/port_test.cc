@@ -237,7 +237,7 @@ TEST_F(ShortIdleTest, IdleCallersAreSentAwayAndBusyOnesAreNot) {
     if (idle.readable(100ms) && idle.read_to_end() != RawClient::End::none) break;
   }
   EXPECT_NE(idle.end(), RawClient::End::none);
-  // Two steps (RFC 9113, section 6.8): a call that crosses the first one is served.
+  // Two steps (RFC 9113, section 6.8): a call that crosses the first step is served.
   const auto goaway = [](std::uint32_t last_stream) {
     return frame(goaway_frame, 0, 0, number(last_stream, 4) + number(0, 4));
   };

@@ -19,7 +19,7 @@ using StreamId = std::int32_t;
 
 enum class End : std::uint8_t { client, server };
 
-/// Error codes (RFC 9113, section 7) that tracker tells apart; there are others.
+/// Error codes (RFC 9113, section 7) that tracker distinguishes. There are others.
 enum class ErrorCode : std::uint32_t {
   none = 0x0,
   internal_error = 0x2,

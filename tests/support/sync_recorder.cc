@@ -4,12 +4,12 @@
 //
 //   created INODE DIRECTORY-INODE   a file was made, and its name is not on disk yet
 //   emptied INODE                   an open file was cut to nothing
-//   synced INODE BYTES CONTENT      so much of it was there when a successful fsync or fdatasync began, and so much
-//                                   of that up to the zeros at its end
-//   naming DIRECTORY-INODE ORDER    a sync of a directory began; ORDER tells one from another
+//   synced INODE BYTES CONTENT      the file had BYTES bytes when a successful fsync or fdatasync began, and CONTENT
+//                                   bytes without the zeros at its end
+//   naming DIRECTORY-INODE ORDER    a sync of a directory began; ORDER identifies it
 //   named DIRECTORY-INODE ORDER     it succeeded
-//   renaming INODE DIRECTORY-INODE  it is about to be renamed into that directory. When it is, that may be on disk
-//                                   at once, and then, with a journal, all that was made there before is too
+//   renaming INODE DIRECTORY-INODE  the file is about to be renamed into that directory. The rename may be on disk at
+//                                   once. Then, with a journal, so is everything that was made there before
 //
 // $SYNC_DELAY_US makes every sync take this much longer, as on a slow disk. With $SYNC_RECORD_MAX the program is killed
 // after it has written this many lines. So a test can kill it at every step, one after the other.

@@ -18,8 +18,8 @@ class WrongEnvoy {
  public:
   enum class Fault {
     none,
-    knows_no_bearer,  // a whole Authorization is the token, as the first
-                      // tracker's envoys have it; no fault to a judge
+    knows_no_bearer,  // the whole Authorization is the token, as for the first
+                      // tracker's envoys; a judge must accept this
     skips_a_count,
     gives_a_count_twice,
     loses_the_last_count,  // the last one of the second token
