@@ -19,7 +19,7 @@ namespace {
 
 std::unordered_map<std::string, std::int64_t> counts;  // by token and path
 std::unordered_map<int, std::string> unfinished;       // by connection: the start of a head
-std::string answer_head;                               // up to the length; made again every second
+std::string answer_head;                               // up to the length; rebuilt every second
 std::string key;                                       // of the current request
 
 void set_time(std::time_t now) {

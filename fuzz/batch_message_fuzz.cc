@@ -1,5 +1,5 @@
 // Fuzzes the readers of batches of hits and verdicts. What they can read must mean the same to protobuf's own code, if
-// that can read it too. Written and read again, it must be the same.
+// that can read it too. It must also stay the same when it is written and read again.
 #include <cstdint>
 #include <optional>
 #include <string>

@@ -1,6 +1,6 @@
-// Fuzzes an end of an HTTP/2 connection with what its peer says, piece by piece, while its owner does what owners
-// do. The first byte says which end it is, and how long a piece is. What it says itself must be whole frames, and its
-// events must be about streams that there are.
+// Fuzzes one end of an HTTP/2 connection with bytes from its peer, in pieces, while its owner acts as owners do. The
+// first byte of the input selects the end and the size of a piece. The end must send whole frames, and its events must
+// be about existing streams.
 #include <algorithm>
 #include <cstdint>
 #include <map>
@@ -27,10 +27,10 @@ class Owner final : public Session::Events {
     if (end_ == End::client) open();
   }
 
-  /// Answers false once the connection is over.
+  /// Returns false once the connection is over.
   bool receive(std::string_view bytes) { return session_.receive(bytes) && !session_.is_over(); }
 
-  /// Takes what it says, and looks at it.
+  /// Takes the bytes it sends, and checks them.
   void take() {
     session_.fill();
     const std::string said = std::exchange(session_.out(), {});
@@ -130,7 +130,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   input.remove_prefix(1);
   const bool client = choice % 2 == 0;
   Owner owner(client ? End::client : End::server);
-  // It comes past the beginning by itself.
+  // The fuzzer gets past the preface without having to find it.
   bool goes_on = owner.receive(std::string(client ? "" : preface) + std::string("\0\0\0\4\0\0\0\0\0", 9));
   const std::size_t piece = 1 + choice / 2U;
   while (goes_on && !input.empty()) {

@@ -1,6 +1,7 @@
-// Fuzzes the core of a link: any sequence of hits, commands, events and steps of the time, also such as no protocol would
-// cause. Whatever comes: each hit has one verdict and each command one outcome; what was handed out to be written is
-// never refused, unless the peer said that it was not done, and never handed out again; and bounds are kept.
+// Fuzzes the core of a link with any sequence of hits, commands, events and steps of the time, including those that no
+// protocol would cause. In all cases each hit must get one verdict and each command one outcome. What was handed out
+// for writing must never be refused, unless the peer said that it was not done, and must never be handed out again.
+// Bounds must be kept.
 #include <algorithm>
 #include <cstdint>
 #include <deque>
@@ -21,7 +22,7 @@ using link::LinkCore;
 using namespace std::chrono_literals;
 using Kind = LinkCore::Action::Kind;
 
-/// The bytes of the input, one after the other; zeros behind its end.
+/// The bytes of the input, in order. Zeros after its end.
 class Choices {
  public:
   explicit Choices(std::string_view input) : left_(input) {}
@@ -45,9 +46,9 @@ struct Batch final : domain::TrackReply {
   Run& run;
   domain::HitBatch hits;
   bool sent = false;
-  bool has_begun = false;  // some of it was answered
+  bool has_begun = false;  // some of its hits have verdicts
   std::vector<std::optional<domain::Verdict>> verdicts;
-  std::vector<std::optional<domain::Verdict>> said;  // by the peer
+  std::vector<std::optional<domain::Verdict>> said;  // what the peer said
 };
 
 struct State {
@@ -88,7 +89,7 @@ class Run {
       step();
       go_on();
     }
-    // Then nothing comes any more but the time.
+    // Then nothing happens any more except that time passes.
     for (int i = 0; i < 1'000 && !all_told(); ++i) {
       if (connecting_) {
         connecting_ = false;
@@ -100,7 +101,7 @@ class Run {
     judge();
   }
 
-  /// A reply was called: it may ask for more.
+  /// A reply was called. It may make new requests.
   void told() {
     if (choices_.next(4) == 0) track();
     if (choices_.next(8) == 0) request();
@@ -140,7 +141,7 @@ class Run {
     }
   }
 
-  /// One that is open, or was.
+  /// A connection that is open, or was open.
   LinkCore::ConnectionId some_connection() { return last_id_ - std::min(last_id_, choices_.next(3)); }
   Connection* open(LinkCore::ConnectionId id) {
     const auto found = connections_.find(id);
@@ -195,7 +196,7 @@ class Run {
     }
   }
 
-  /// The peer says some verdicts on some message, perhaps such that it has said before.
+  /// The peer sends some verdicts on some message, perhaps ones that it has sent before.
   void answer(LinkCore::ConnectionId id) {
     auto* connection = open(id);
     if (connection == nullptr || connection->messages.empty()) return core_.on_heard(id, now_);
@@ -316,7 +317,7 @@ class Run {
     for (const auto& batch : batches_) {
       for (std::size_t hit = 0; hit < batch.verdicts.size(); ++hit) {
         const auto& verdict = batch.verdicts[hit];
-        // What has no deadline may wait for the peer for ever.
+        // A batch without a deadline may wait for the peer forever.
         const bool may_wait = !batch.sent && batch.hits.deadline() == domain::Deadline::max();
         require(verdict.has_value() || may_wait || is_endless(batch), "each hit has a verdict");
         if (!verdict) continue;
@@ -326,7 +327,7 @@ class Run {
       }
     }
   }
-  /// Sent, without a deadline, to a peer that is given up by deadlines alone.
+  /// The batch was sent without a deadline, to a peer that is given up by deadlines alone.
   bool is_endless(const Batch& batch) const {
     return !settings_.progress && batch.hits.deadline() == domain::Deadline::max();
   }

@@ -1,6 +1,6 @@
-// Fuzzes the reader of Redis' replies. A model of Redis executes the commands of live rounds, and each of its replies
-// may be changed on its way: replaced, doubled, left out or cut. Whatever comes, each hit and each mint gets one
-// verdict, and no hit is sent twice. As long as nothing was changed, the verdicts are what the model counted.
+// Fuzzes the reader of Redis' replies. A model of Redis executes the commands of live rounds. Each of its replies may
+// be changed in transit: replaced, doubled, left out or cut. In all cases each hit and each mint must get one verdict,
+// and no hit may be sent twice. As long as nothing was changed, the verdicts must be what the model counted.
 #include <hiredis/hiredis.h>
 
 #include <algorithm>
@@ -26,7 +26,7 @@ using namespace tracker;
 using store::redis::RedisPipeline;
 using Arguments = std::vector<std::string>;
 
-/// What a reply may be replaced by.
+/// The replacements for a reply.
 constexpr std::array<std::string_view, 32> others = {
     ":0\r\n",
     ":1\r\n",
@@ -62,10 +62,10 @@ constexpr std::array<std::string_view, 32> others = {
     "\x15\x03\x03\x00\x02\x02\x0a",
 };
 
-/// How many of 256 replies are not changed.
+/// The share of replies that are not changed, in 256ths.
 constexpr std::size_t unchanged = 224;
 
-/// The bytes of the input, one after the other, and then zeros.
+/// The bytes of the input, in order, and zeros after that.
 class Choices {
  public:
   explicit Choices(std::string_view input) : left_(input) {}
@@ -95,7 +95,7 @@ class Model {
       flushed = false;
       return track(command);
     }
-    if (name == "EVAL") {  // tidies up, or adds a probe and takes it away
+    if (name == "EVAL") {  // tidies up, or adds a probe and removes it
       if (!exists(command.at(3))) hashes.erase(command.at(3));
       return "*0\r\n";
     }
@@ -108,7 +108,7 @@ class Model {
 
   bool flushed = true;
   std::map<std::string, std::map<std::string, std::int64_t>> hashes;
-  std::map<std::string, std::int64_t> sent;  // increments of keys and paths, of tokens or not
+  std::map<std::string, std::int64_t> sent;  // increments of keys and paths, of known tokens or not
 
  private:
   static std::string number(std::int64_t value) { return ":" + std::to_string(value) + "\r\n"; }
@@ -201,7 +201,7 @@ class Run {
     pipeline_->greet();
   }
 
-  /// As the link does where a connection is lost.
+  /// Does what the link does when a connection is lost.
   void lose() {
     for (auto& message : messages_) {
       message.settle_rest(domain::Verdict::perhaps_counted());
@@ -237,11 +237,11 @@ class Run {
     pipeline_->send(message);
   }
 
-  /// Lets the model execute what was sent, and the pipeline take the replies. Returns false when the connection has
+  /// Has the model execute what was sent and the pipeline take the replies. Returns false when the connection has
   /// ended.
   bool exchange() {
     while (!pipeline_->out().empty()) {
-      store::redis::RedisReplies commands;  // a command is written as a reply is
+      store::redis::RedisReplies commands;  // commands have the form of replies
       commands.feed(pipeline_->out());
       std::string bytes;
       bool goes_on = true;

@@ -1,5 +1,5 @@
-// Fuzzes what lies between a client's bytes and the count: request head, route, normal form. llhttp reads everything
-// that these accept, and must read the same. What llhttp accepts beyond that does not matter.
+// Fuzzes the code between a client's bytes and the count: request head, route, normal form. llhttp must accept
+// everything that this code accepts, and must read it in the same way. What llhttp accepts beyond that does not matter.
 #include <llhttp.h>
 
 #include <cstdint>
@@ -70,7 +70,7 @@ llhttp_settings_t llhttp_callbacks() {
 
 void compare_with_llhttp(std::string_view input, const RequestHead& head) {
   std::string bytes(input.substr(0, head.size));
-  // llhttp does not know HTTP/1.2 to 1.9, which are read as 1.1 (RFC 9110, section 2.5).
+  // llhttp does not know HTTP/1.2 to 1.9. tracker reads them as 1.1 (RFC 9110, section 2.5).
   const auto minor = bytes.find("\r\n") - 1;
   if (bytes[minor] > '1') bytes[minor] = '1';
 

@@ -1,5 +1,5 @@
-// tracker backup where the caller and the process that serves the store see different directories, or are of different
-// versions; and what is refused because of where it is.
+// tracker backup when the caller and the process that serves the store see different directories, or are of different
+// versions. Also tests what is refused because of its place.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -60,7 +60,8 @@ class BackupPlaceTest : public testing::Test {
     EXPECT_EQ(service.program->wait_exit(), 0) << service.program->output();
   }
 
-  // A store that nobody serves, and its token, which was counted once at each of `paths` paths. All is in tables.
+  // Makes a store that nobody serves, and its token, which was counted once at each of `paths` paths. Everything is in
+  // tables.
   std::string make_store(const std::string& name, int paths = 1) const {
     std::string token;
     for (int start = 0; start < 2; ++start) {
@@ -75,7 +76,7 @@ class BackupPlaceTest : public testing::Test {
     return token;
   }
 
-  // In the middle of the largest table.
+  // Damages the middle of the largest table.
   fs::path damage_a_table(const std::string& name) const {
     fs::path largest;
     for (const auto& entry : fs::directory_iterator(path(name) + "/db")) {
@@ -103,7 +104,7 @@ void expect_refusal(const Outcome& outcome, const std::vector<std::string>& part
   for (const std::string& part : parts) EXPECT_THAT(outcome.err, HasSubstr(part));
 }
 
-// As it may be with systemd's PrivateTmp=yes, and in another container.
+// The situation of systemd's PrivateTmp=yes, or of another container.
 TEST_F(BackupPlaceTest, ABackupIsMadeWhereItsCallerSeesIt) {
   if (!may_mount()) GTEST_SKIP() << "only root may mount";
   fs::create_directory(path("tmp"));
@@ -141,7 +142,7 @@ TEST_F(BackupPlaceTest, ABackupOnAnotherFileSystemIsCopied) {
   fs::remove_all(to);
 }
 
-// By root, of a store that another user serves; the backup is that user's.
+// Root backs up a store that another user serves. The backup belongs to that user.
 TEST_F(BackupPlaceTest, RootBacksUpTheStoreOfAnotherUser) {
   if (::geteuid() != 0 || std::system("command -v setpriv >/dev/null") != 0) GTEST_SKIP() << "only root can";
   constexpr uid_t nobody = 65534;
@@ -187,7 +188,7 @@ TEST_F(BackupPlaceTest, ARestoreInsideItsBackupIsRefusedAndTheOtherWayRound) {
     expect_refusal(restore("backup", to), {path(to), "inside the backup"});
   }
   EXPECT_EQ(files(), before);
-  // As a restore that was interrupted: this one would begin by clearing it away, with the backup in it.
+  // Looks like an interrupted restore. The next one would start by removing it, with the backup in it.
   fs::create_directories(path("unfinished/db"));
   std::ofstream(path("unfinished/RESTORING"));
   fs::rename(path("backup"), path("unfinished/db/backup"));
@@ -195,7 +196,7 @@ TEST_F(BackupPlaceTest, ARestoreInsideItsBackupIsRefusedAndTheOtherWayRound) {
   EXPECT_TRUE(fs::exists(path("unfinished/db/backup/FORMAT")));
 }
 
-// One call of an admin door, as curl makes it, on a connection of its own.
+// Makes one call of an admin door over a new connection, like curl.
 std::string call(const std::string& socket, const std::string& target, const std::string& body) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -217,7 +218,7 @@ std::string call(const std::string& socket, const std::string& target, const std
   return answer;
 }
 
-// What the docs show by curl, and what tracker backup of an older version sends.
+// The docs show this with curl, and tracker backup of an older version sends it.
 TEST_F(BackupPlaceTest, ThePathInTheBodyOfTheCallIsEnough) {
   make_store("data");
   const Service service = serve("data");
@@ -235,8 +236,8 @@ TEST_F(BackupPlaceTest, ThePathInTheBodyOfTheCallIsEnough) {
               AllOf(StartsWith("HTTP/1.1 500"), HasSubstr("no directory came with the request")));
 }
 
-// A process of version 0.1.0 as it was before it took descriptors: it knows POST /backup with a path, and nothing else.
-// What it said is recorded here.
+// A process of version 0.1.0 from before it took descriptors: it knows only POST /backup with a path. Its answers are
+// recorded here.
 class OlderProcess {
  public:
   OlderProcess(const std::string& directory, std::function<void(const std::string& to)> back_up)
@@ -316,7 +317,7 @@ TEST_F(BackupPlaceTest, AnOlderProcessIsAskedByPathAndJudgedByWhatIsThere) {
   EXPECT_FALSE(fs::exists(path("damaged")));
 }
 
-// The table shares its damage with the backup, which would be refused when it is needed.
+// The backup would share the damaged table, and be refused when it is needed.
 TEST_F(BackupPlaceTest, ABackupOfADamagedStoreIsNotMade) {
   make_store("data", 500);
   const auto table = damage_a_table("data");
@@ -458,7 +459,7 @@ TEST_F(BackupPlaceTest, AStoreOfAnOlderVersionIsTightenedWithItsBackups) {
   }
 }
 
-// What is planted in a directory that others could write before it was tracker's.
+// Files planted in a directory that others could write to before it was tracker's.
 TEST_F(BackupPlaceTest, ALinkInTheDirectoryIsNotFollowed) {
   std::ofstream(path("victim")) << "precious";
   for (const auto* name : {"FORMAT.new", "db.new"}) {
@@ -475,7 +476,7 @@ TEST_F(BackupPlaceTest, ALinkInTheDirectoryIsNotFollowed) {
 TEST_F(BackupPlaceTest, ALinkInTheDatabaseIsNotFollowed) {
   Service service = serve("data");
   std::ofstream(path("victim")) << "precious";
-  // Under the names that RocksDB gives its next files.
+  // The names that RocksDB will give its next files.
   for (int number = 1; number < 100; ++number) {
     const std::string digits = std::to_string(number);
     const std::string name = path("data/db/") + std::string(6 - digits.size(), '0') + digits;

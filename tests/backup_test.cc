@@ -1,5 +1,5 @@
-// tracker backup and tracker restore: of a store that is served under load, of one that is not; what a backup holds
-// is compared with what was answered; and what they refuse.
+// tracker backup and tracker restore, of a store that is served under load and of one that is not. The contents of a
+// backup are compared with the answers. Also tests what the commands refuse.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -49,7 +49,7 @@ class BackupTest : public testing::Test {
     return run_to_end({"restore", path(from), "--store", store(to)});
   }
 
-  // A store that nobody serves, and its token, which was counted three times at /.
+  // Makes a store that nobody serves, and its token, which was counted three times at /.
   std::string make_store(const std::string& name) const {
     Service service = serve(name);
     Caller caller(service.door);
@@ -87,7 +87,7 @@ void expect_refusal(const Outcome& outcome, const std::vector<std::string>& part
   for (const std::string& part : parts) EXPECT_THAT(outcome.err, HasSubstr(part));
 }
 
-// For every key: what was answered before the backup began <= what it holds <= what was sent before it was done.
+// For every key: the count answered before the backup began <= the count in it <= the requests sent before it was done.
 TEST_F(BackupTest, WhileItServesABackupHoldsWhatWasAnsweredBefore) {
   Service service = serve("data");
   Caller caller(service.door);
@@ -144,7 +144,7 @@ TEST_F(BackupTest, WhileItServesABackupHoldsWhatWasAnsweredBefore) {
   }
 }
 
-// The counts of the backup do not change with the store that it was made of, though they share files.
+// The counts of a backup do not change with the store that it was made of, although they share files.
 TEST_F(BackupTest, ABackupIsOfItsMoment) {
   const std::string token = make_store("data");
   Service service = serve("data");
@@ -166,7 +166,7 @@ TEST_F(BackupTest, OfAStoreThatNobodyServes) {
   expect_counts_on("data", token);
 }
 
-// A backup that was copied elsewhere, and a store that was copied while nobody served it, restore the same.
+// A backup that was copied elsewhere restores the same, and so does a store that was copied while nobody served it.
 TEST_F(BackupTest, CopiesOfABackupRestoreTheSame) {
   const std::string token = make_store("data");
   expect_success(backup("data", "backup"), {});
@@ -204,7 +204,7 @@ TEST_F(BackupTest, TheDirectoryMayHaveALongName) {
   expect_success(backup(name, "backup"), {"which a process serves"});
 }
 
-// Where no socket can be made it serves all the same, and says what does not work.
+// If the socket cannot be made, it serves nevertheless, and says what does not work.
 TEST_F(BackupTest, WithoutItsSocketItServes) {
   const std::string token = make_store("data");
   fs::create_directory(path("data/admin.sock"));
@@ -261,7 +261,7 @@ TEST_F(BackupTest, WhatCannotBeBackedUpIsRefused) {
   expect_refusal(run_to_end({"backup", path("a"), path("b"), "--store", store("data")}), {path("b")}, 2);
 }
 
-// It is locked, but nobody answers: it has just been started, or its socket was removed.
+// The store is locked, but nobody answers: the process has just been started, or its socket was removed.
 TEST_F(BackupTest, AStoreWhoseProcessCannotBeAskedIsRefused) {
   const Service service = serve("data");
   fs::remove(path("data/admin.sock"));
@@ -298,7 +298,7 @@ TEST_F(BackupTest, WhatIsNoBackupIsNotRestored) {
   fs::create_directory(path("empty"));
   expect_refusal(restore("none", "new"), {path("none")});
   expect_refusal(restore("empty", "new"), {path("empty"), "not a tracker store"});
-  // As an interrupted backup is.
+  // Looks like an interrupted backup.
   fs::copy(path("backup"), path("half"), fs::copy_options::recursive);
   fs::remove(path("half/FORMAT"));
   expect_refusal(restore("half", "new"), {path("half"), "not a tracker store"});
@@ -308,7 +308,7 @@ TEST_F(BackupTest, WhatIsNoBackupIsNotRestored) {
   EXPECT_FALSE(fs::exists(path("new")));
 }
 
-// Every file that holds counts, damaged in its middle.
+// Damages every file that holds counts in its middle.
 TEST_F(BackupTest, ADamagedBackupIsNotRestored) {
   {
     Service service = serve("data");
@@ -339,11 +339,11 @@ TEST_F(BackupTest, ADamagedBackupIsNotRestored) {
   EXPECT_GE(damaged, 3u);
 }
 
-// Killed at any moment, a restore leaves no store, or all of it; and the next one makes it.
+// A restore killed at any moment leaves no store or a whole one. The next restore makes it.
 TEST_F(BackupTest, AnInterruptedRestoreIsNeverTakenForAStore) {
   const std::string token = make_store("data");
   expect_success(backup("data", "backup"), {});
-  // So large that a kill hits the copying, too.
+  // Large enough that a kill also hits the copying.
   std::ofstream filler(path("backup/db/filler"), std::ios::binary);
   filler << std::string(std::size_t{32} << 20U, 'x');
   filler.close();
@@ -356,7 +356,8 @@ TEST_F(BackupTest, AnInterruptedRestoreIsNeverTakenForAStore) {
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
     if (round >= 4) {
-      std::this_thread::sleep_for(std::chrono::microseconds(random() % 100'000));  // not a wait: the moment
+      std::this_thread::sleep_for(
+          std::chrono::microseconds(random() % 100'000));  // not a wait, but the moment
     }
     program.send_signal(SIGKILL);
     program.wait_exit();

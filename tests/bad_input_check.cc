@@ -9,7 +9,7 @@
 namespace tracker::tests {
 namespace {
 
-// No input means this path.
+// No bad input means this path.
 const char* const neighbour = "/neighbour";
 
 void expect_one_refusal(RawClient& client, const BadInput& input) {
@@ -18,7 +18,7 @@ void expect_one_refusal(RawClient& client, const BadInput& input) {
   EXPECT_TRUE(is_refusal(answer, known ? answer.status : input.statuses.front(), input.after, input.asked));
 }
 
-// The good requests around the input count at `neighbour`; returns how many were due.
+// Checks the answers to the good requests around the input, which count at `neighbour`. Returns how many were due.
 int expect_answers(RawClient& client, const BadInput& input, const std::string& token, Sent sent) {
   const std::string good = get(neighbour, token);
   const std::string bytes = with_token(input.bytes, token);

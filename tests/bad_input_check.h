@@ -8,9 +8,9 @@ namespace tracker::tests {
 
 enum class Sent { whole, between_good_requests, byte_by_byte };
 
-// Sends the input on a connection of its own and expects exactly one refusal, a connection that closes or
-// goes on as the row says, and counts that did not move. False: the conversation broke off, perhaps after
-// waiting in vain, so that a caller with many inputs had better stop.
+// Sends the input on a new connection. Expects exactly one refusal, a connection that closes or goes on as the row
+// says, and unchanged counts. Returns false if the exchange broke off, perhaps after a wait in vain. Then a caller with
+// many inputs should stop.
 bool expect_refused(const Endpoint& envoy, const BadInput& input, Sent sent = Sent::whole);
 
 }  // namespace tracker::tests

@@ -1,5 +1,5 @@
-// Rounds of load, kills and judgement in brief, and that the judgement sees what it is there for. At length and
-// by hand: tests/crash.
+// A few rounds of load, kills and judgement, and tests that the judgement sees what it must see. For longer runs by
+// hand: tests/crash.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -41,7 +41,7 @@ void expect_exact(CrashRun& run, std::uint64_t seed) {
   EXPECT_GT(run.totals().counted, rounds) << "there was hardly any load";
 }
 
-// What is found wrong in the first of so many rounds that is; nothing if all are right.
+// Returns the violations of the first round that has any, among this many rounds. Empty if all are right.
 std::vector<std::string> first_violations(const ServeChoice& choice, std::size_t rounds_max) {
   Target target = serve_target(choice);
   CrashRun run(target, new_seed());
@@ -89,8 +89,8 @@ TEST_F(CrashTest, EnvoyCounterAndRedisKeepWhatTheyAnswered) {
   expect_exact(run, seed);
 }
 
-// The harness judged: each fault is seen, soon, and named. A program that is killed before it has committed
-// what it answered loses that, or gives it out again.
+// Judges the harness: each fault must be seen soon, and named. A program that is killed before it has committed what it
+// answered loses that count, or gives it out again.
 const auto is_loss = AnyOf(HasSubstr("counts were lost"), HasSubstr("the count went backwards"),
                            HasSubstr("was answered, but"), HasSubstr("a token that was handed out"));
 
@@ -98,7 +98,7 @@ TEST_F(CrashTest, SeesAnswersBeforeTheCommit) {
   EXPECT_THAT(first_violations(planted("answers-before-the-commit"), 20), Contains(is_loss));
 }
 
-// At the end of a key's counts, or as a gap where others were counted behind it.
+// Seen at the end of a key's counts, or as a gap if others were counted after it.
 TEST_F(CrashTest, SeesARepeatedBatch) {
   const auto is_surplus =
       AnyOf(HasSubstr("too much was counted"), HasSubstr("requests of unknown fate can have been those"));
@@ -109,8 +109,8 @@ TEST_F(CrashTest, SeesNothingWhereNothingIsPlanted) {
   EXPECT_THAT(first_violations(planted("none"), 3), IsEmpty());
 }
 
-// What the kernel holds outlives the process, and no power cut: so no answer leaves before the fsync that
-// covers it, or ServeKeepsWhatItAnswered would see the same.
+// Data in the kernel outlives the process, but not a power cut. If an answer left before the fsync that covers it,
+// ServeKeepsWhatItAnswered would see this, too.
 TEST_F(CrashTest, SeesThatAPowerCutTakesWhatWasNotSynced) {
   EXPECT_THAT(first_violations(with_durability("none"), 10), Contains(is_loss));
 }

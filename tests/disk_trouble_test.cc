@@ -31,7 +31,7 @@ namespace fs = std::filesystem;
 using testing::HasSubstr;
 using namespace std::chrono_literals;
 
-// A tracker with a store of its own, which survives it, on a disk that fails as it is told.
+// A tracker with a store that outlives it, on a disk that fails on command.
 class DiskTroubleTest : public testing::Test {
  protected:
   void start(const Arguments& more = {}) {
@@ -51,7 +51,7 @@ class DiskTroubleTest : public testing::Test {
                                                  {"ASAN_OPTIONS", "verify_asan_link_order=0"}});
   }
 
-  // Such as "sync broken .log". Whole at once.
+  // `how` is a line such as "sync broken .log". It takes effect at once.
   void fail(const std::string& how) {
     const auto next = temporary_.path() / "next";
     std::ofstream(next) << how;
@@ -64,7 +64,7 @@ class DiskTroubleTest : public testing::Test {
   const Endpoint& envoy() const { return doors_.at("envoy"); }
   const Endpoint& health() const { return doors_.at("health"); }
 
-  // A new token, with so many counts on /p.
+  // Mints a token and counts it `times` times at /p.
   std::string mint_and_count(int times) {
     const std::string token = Caller(envoy()).mint();
     for (int count = 1; count <= times; ++count) EXPECT_EQ(Caller(envoy()).count("/p", token), count);
@@ -77,15 +77,15 @@ class DiskTroubleTest : public testing::Test {
     expect_end_with_one_line();
   }
 
-  // Of those that count_until_it_fails() has counted, some.
+  // Expects second counts for some of those that count_until_it_fails() has counted.
   static void expect_second_counts(Caller& caller, const std::string& token, int counted) {
     for (int i = 0; i < counted; i += 1 + counted / 100) {
       EXPECT_EQ(caller.count("/" + std::to_string(i) + std::string(300, 'x'), token), 2) << i;
     }
   }
 
-  // Counts until something other than a count is answered, or until nothing is; a new path each time, so that
-  // much is written. Answers how many counts there were.
+  // Counts until the answer is not a count, or there is none. Each time it uses a new path, so that much is written.
+  // Returns the number of counts.
   int count_until_it_fails(const std::string& token, int most = 200'000) {
     RawClient client(envoy());
     for (int sent = 0; sent < most; sent += 50) {
@@ -123,7 +123,7 @@ class DiskTroubleTest : public testing::Test {
   std::map<std::string, Endpoint> doors_;
 };
 
-// Nobody is told a count of a commit whose sync failed, and what was told before is there.
+// No client is told a count of a commit whose sync failed. Counts that were answered before are there.
 TEST_F(DiskTroubleTest, AFailedSyncOfTheLogEndsItWithoutAnAnswer) {
   start();
   const std::string token = mint_and_count(10);
@@ -155,7 +155,7 @@ TEST_F(DiskTroubleTest, ASyncThatFailsForAFullDiskIsAFailedSync) {
   hit_and_expect_its_end(token);
 }
 
-// With interval durability the answer is out already; the next ones must not be.
+// With interval durability, the answer has been sent already. No later answer may be.
 TEST_F(DiskTroubleTest, AFailedSyncOfAnIntervalEndsIt) {
   start({"--durability", "interval:20"});
   const std::string token = mint_and_count(1);
@@ -163,7 +163,7 @@ TEST_F(DiskTroubleTest, AFailedSyncOfAnIntervalEndsIt) {
   hit_and_expect_its_end(token);
 }
 
-// RocksDB writes tables and its manifest on threads of its own.
+// RocksDB writes tables and its manifest on its own threads.
 TEST_F(DiskTroubleTest, AFailureInTheBackgroundEndsItAndNothingAnsweredIsLost) {
   for (const auto* how :
        {"write broken .sst", "sync broken .sst", "sync broken MANIFEST", "write broken MANIFEST"}) {
@@ -206,7 +206,7 @@ TEST_F(DiskTroubleTest, AFullDiskRefusesAndServesAgainByItself) {
   EXPECT_EQ(Caller(envoy()).count("/p", token), counted + 2);
 }
 
-// No room has many names: each refuses, says what is lacking and what to do, and is outlasted.
+// Each kind of shortage is refused, named with its remedy, and outlasted.
 TEST_F(DiskTroubleTest, WhateverIsLackingRefusesAndServesAgainByItself) {
   start();
   const std::string token = Caller(envoy()).mint();
@@ -269,7 +269,7 @@ TEST_F(DiskTroubleTest, AStartWithoutRoomSaysWhatIsLackingAndALaterOneServes) {
   EXPECT_EQ(Caller(envoy()).count("/p", token), 11);
 }
 
-// A real one: the kernel also sends SIGXFSZ.
+// A real limit: the kernel also sends SIGXFSZ.
 TEST_F(DiskTroubleTest, ALimitOfFileSizesRefusesAndServesAgainWhenItIsRaised) {
   Program program(
       {"-c", "ulimit -Sf 600; exec '" + tracker_binary() + "' serve --store 'rocksdb:" + store().string() +
@@ -320,7 +320,7 @@ TEST_F(DiskTroubleTest, ADiskThatIsFoundFullWhileNobodyCountsIsNoticedAndOutlast
   EXPECT_EQ(Caller(envoy()).count("/p", token), 2);
 }
 
-// A block that nobody reads but a compaction.
+// Damages a block that only a compaction reads.
 TEST_F(DiskTroubleTest, ADamagedTableThatACompactionMeetsIsCalledDamaged) {
   start();
   Caller first(envoy());
@@ -329,11 +329,11 @@ TEST_F(DiskTroubleTest, ADamagedTableThatACompactionMeetsIsCalledDamaged) {
   for (int end = 0; end < 2; ++end) {
     program_->send_signal(SIGTERM);
     EXPECT_EQ(program_->wait_exit(), 0);
-    if (end == 0) start();  // makes a table of the log
+    if (end == 0) start();  // makes a table from the log
   }
   int damaged = 0;
   for (const auto& entry : fs::directory_iterator(store() / "db")) {
-    // The small one has the store's secret alone, which a start reads.
+    // The small table has only the store's secret, which a start reads.
     if (entry.path().extension() != ".sst" || entry.file_size() < 4096) continue;
     std::fstream table(entry.path(), std::ios::binary | std::ios::in | std::ios::out);
     table.seekp(static_cast<std::streamoff>(entry.file_size() / 2));
@@ -360,7 +360,7 @@ TEST_F(DiskTroubleTest, DrainsWhileTheDiskIsFull) {
   EXPECT_EQ(Caller(envoy()).count("/p", token), 2);
 }
 
-// Clients open all connections that they can get, and the store still opens its next logs and tables.
+// Clients open all connections that they can get, and the store can still open its next logs and tables.
 TEST(FewDescriptorsTest, FewerConnectionsAreTakenSoThatTheStoreCanOpenItsFiles) {
   const TemporaryDirectory temporary;
   Program program(
@@ -388,7 +388,7 @@ TEST(FewDescriptorsTest, FewerConnectionsAreTakenSoThatTheStoreCanOpenItsFiles) 
   EXPECT_EQ(program.wait_exit(), 0) << program.output();
 }
 
-// A real file system, and a small one, that only the program sees.
+// A real, small file system that only the program sees.
 class FullFileSystemTest : public testing::Test {
  protected:
   static bool may_mount() { return std::system("unshare --mount true 2>/dev/null") == 0; }
@@ -428,7 +428,7 @@ TEST_F(FullFileSystemTest, RefusesWhileItIsFullAndServesAgainByItself) {
       while (file.write(block.data(), static_cast<std::streamsize>(block.size())) && file.flush()) {
       }
     }
-    // What was preallocated for the log is used up first.
+    // The space that was preallocated for the log is used up first.
     HttpAnswer answer;
     const Deadline deadline;
     do {

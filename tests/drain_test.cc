@@ -1,4 +1,4 @@
-// The end of a service: signals, what clients see of it, and what is still counted.
+// The end of a service: signals, what clients see, and what is still counted.
 
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -25,7 +25,7 @@ using namespace std::chrono_literals;
 using DrainTest = DeploymentTest;
 TRACKER_OVER_ALL_DEPLOYMENTS(DrainTest);
 
-// What one client of a service that drains has seen.
+// What one client of a draining service has seen.
 struct Seen {
   std::vector<std::int64_t> counts;
   std::size_t refused = 0;
@@ -33,8 +33,7 @@ struct Seen {
   RawClient::End end = RawClient::End::none;
 };
 
-// Keeps `depth` requests on the way until the service ends the connection, and counts the latch down once it
-// runs.
+// Keeps `depth` requests in flight until the service ends the connection. Counts the latch down once it is running.
 Seen load_until_closed(const Endpoint& envoy, const std::string& token, std::size_t depth, std::latch& busy) {
   Seen seen;
   RawClient client(envoy);
@@ -85,7 +84,7 @@ void expect_drain_loses_nothing(Deployment& deployment, int signal) {
     EXPECT_EQ(seen.end, RawClient::End::closed);
     counts.insert(counts.end(), seen.counts.begin(), seen.counts.end());
   }
-  // Without a gap: each hit that was counted was answered.
+  // No gap: each hit that was counted was answered.
   std::sort(counts.begin(), counts.end());
   for (std::size_t i = 0; i < counts.size(); ++i) ASSERT_EQ(counts[i], static_cast<std::int64_t>(i + 1));
 }
@@ -125,7 +124,7 @@ TEST_P(DrainTest, ReceivedPipelineIsAnswered) {
   EXPECT_EQ(count_in(client.read_answer()), 1);
   deployment->front().send_signal(SIGTERM);
   std::int64_t answered = 1;
-  // How much was received by then is the service's to say, but what it answers is complete and in order.
+  // The service decides how much it had received by then. Its answers must be complete and in order.
   while (const auto answer = client.read_answer_or_end()) {
     if (answer->status == 200) {
       EXPECT_EQ(answer->body, "{\"count\":" + std::to_string(++answered) + "}");
@@ -137,7 +136,7 @@ TEST_P(DrainTest, ReceivedPipelineIsAnswered) {
   EXPECT_EQ(deployment->front().wait_exit(), 0);
 }
 
-// Received is also what waits behind a full pipeline.
+// A request that waits behind a full pipeline counts as received, too.
 TEST_P(DrainTest, ReceivedPipelineThatIsLongerThanMayWaitIsAnswered) {
   const auto deployment = start();
   Caller caller(deployment->envoy());
@@ -175,7 +174,7 @@ void wait_until_nobody_listens(const Endpoint& envoy) {
   ADD_FAILURE() << "still listening";
 }
 
-// The answers that wait for a slow reader when the drain begins are not cut off by it.
+// Answers that wait for a slow reader when the drain begins are not cut off by it.
 TEST_P(DrainTest, SlowReaderGetsWhatWaitsForIt) {
   const auto deployment = start({"--drain-limit", "30s", "--linger-deadline", "20s", "--linger-bytes-max",
                                  "1GiB", "--write-deadline", "60s"});
@@ -251,7 +250,7 @@ TEST_P(DrainTest, SecondSignalEndsItAtOnceAndIsLogged) {
     auto& front = deployment->front();
     front.send_signal(SIGTERM);
     wait_readyz(deployment->health(), 503);
-    // Within a second of the first it says nothing: whoever ends processes may signal twice.
+    // It says nothing within a second of the first signal, because process managers may signal twice.
     for (const Deadline deadline; front.running() && !deadline.passed();) {
       front.send_signal(second);
       front.wait_exit(100ms);

@@ -1,4 +1,4 @@
-// The judge of exactness judged: what the rules forbid, planted, and what they allow.
+// Tests the judge of exactness, with planted violations of the rules and with what the rules allow.
 
 #include "support/exactness.h"
 
@@ -92,7 +92,7 @@ TEST(ExactnessTest, OneKeysPerhapsExcusesNoOther) {
 TEST(ExactnessTest, SeesALaterRequestWithASmallerCount) {
   EXPECT_THAT(exactness_violations({counted(2, 0, 1), counted(1, 2, 3)}, {2}),
               ElementsAre(HasSubstr("1 was counted after 2 had been answered")));
-  // Also past others in between, and whatever the order of the observations.
+  // Also with others in between, and in any order of the observations.
   EXPECT_THAT(
       exactness_violations({counted(3, 10, 11), counted(1, 0, 20), counted(4, 1, 2), counted(2, 0, 20)}, {4}),
       ElementsAre(HasSubstr("3 was counted after 4 had been answered")));
@@ -117,7 +117,7 @@ TEST(ExactnessTest, SeesALossBehindWhatWasCountedBefore) {
               testing::Contains(HasSubstr("counts were lost")));
 }
 
-// The sum may be right and the numbers still be wrong: what was sent after 3 was answered cannot have been 1.
+// The sum may be right while the numbers are wrong: a request sent after 3 was answered cannot have been 1.
 TEST(ExactnessTest, SeesAMissingNumberThatNothingAccountsFor) {
   EXPECT_THAT(violations_of_key({counted(2, 0, 5), other(504, 6, 7)}, {0, 2}, "it"),
               ElementsAre("it: the counts up to 1 lack 1, but only 0 requests of unknown fate can have been "
@@ -150,7 +150,7 @@ TEST_F(CountLedgerTest, CarriesCountsFromRoundToRound) {
   EXPECT_EQ(ledger_.count(99), 0);
   EXPECT_THAT(ledger_.judge({counted(3, 0, 1, 5), other(0, 0, 1, 5)}, {{5, 5}, {2, 3}, {7, 1}}), IsEmpty());
   EXPECT_EQ(ledger_.count(5), 5);
-  // The request that broke in the round before is settled: it excuses nothing any more.
+  // The request that broke in the round before is settled. It excuses nothing any more.
   EXPECT_THAT(ledger_.judge({}, {{5, 7}}), ElementsAre(HasSubstr("k5: too much was counted")));
 }
 

@@ -1,5 +1,5 @@
-// One Redis, one counter and three envoys: the exercise that tracker was first described by, tokens that are
-// valid everywhere at once, and `tracker check`, which does the same for people.
+// One Redis, one counter and three envoys: the exercise that first described tracker, tokens that are valid on all
+// envoys at once, and `tracker check`, which does the same for people.
 
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -61,7 +61,7 @@ struct Answered {
   std::size_t unauthorised = 0;
 };
 
-// Asks for each `step`th of the requests, from `first` on, over one connection to each envoy.
+// Sends every `step`th request, from `first` on, over one connection to each envoy.
 Answered ask_some(Fleet& fleet, const std::vector<Request>& requests, std::size_t first, std::size_t step) {
   Answered answered;
   std::vector<Caller> callers;
@@ -133,7 +133,7 @@ TEST(FleetTest, TokenIsValidAtEveryEnvoyAtOnce) {
   }
 }
 
-// An envoy that comes later knows the tokens of before; the others do not notice that one goes.
+// An envoy that starts later knows the earlier tokens. The others do not notice when one stops.
 TEST(FleetTest, EnvoysComeAndGo) {
   const auto fleet = Fleet::start(2);
   const std::string token = Caller(fleet->envoy(0).door).mint();
@@ -154,7 +154,7 @@ Outcome check(const std::vector<Endpoint>& envoys, const Arguments& more = {}) {
   return run_to_end(arguments);
 }
 
-// A line that holds these words in this order.
+// Checks for a line with these words in this order.
 testing::AssertionResult has_row(const std::string& table, const std::string& token, const std::string& path,
                                  const std::string& expected, const std::string& then) {
   const std::regex row("(^|\n)[^\n]*\\b" + token + "\\b[^\n]*" + path + "\\s[^\n]*\\b" + expected +
@@ -175,7 +175,7 @@ TEST(CheckTest, FindsAFleetRight) {
   EXPECT_TRUE(has_row(outcome.out, "invalid", "/test", "500", "401"));
   EXPECT_TRUE(has_row(outcome.out, "invalid", "/test2", "500", "401"));
   EXPECT_NE(outcome.err.find("4000 of 4000"), std::string::npos) << "no progress: " << outcome.err;
-  // Again and again: it asks with tokens of its own.
+  // It can run repeatedly, because it mints its own tokens.
   EXPECT_EQ(check(envoys, {"--requests", "400"}).exit_code, 0);
 }
 

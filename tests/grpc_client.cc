@@ -109,7 +109,7 @@ grpc::Status check_health(const std::shared_ptr<grpc::Channel>& channel, const s
 }
 
 HealthWatch::HealthWatch(const std::shared_ptr<grpc::Channel>& channel, const std::string& service) {
-  // Longer than any test: each wait has its own bound.
+  // Longer than any test. Each wait has its own bound.
   set_deadline(context_, 10 * patience);
   call_ = Stub(channel).PrepareCall(&context_, "/grpc.health.v1.Health/Watch", &queue_);
   call_->StartCall(this);

@@ -24,15 +24,15 @@
 
 namespace tracker::tests {
 
-// `tracker counter` on free ports of loopback, over this store.
+// The arguments of `tracker counter` on free loopback ports, over this store.
 Arguments counter_arguments(const std::string& store, const Arguments& more = {});
 
-// A connection that no other channel of the process shares. It connects by itself, also again.
+// A connection that is not shared with any other channel of the process. It connects and reconnects by itself.
 std::shared_ptr<grpc::Channel> channel_to(const Endpoint& door);
 
 void set_deadline(grpc::ClientContext& context, std::chrono::milliseconds after = patience);
 
-// What became of a call of UpdateCounter.
+// The outcome of a call of UpdateCounter.
 struct Update {
   grpc::Status status;
   bool success = false;
@@ -48,7 +48,7 @@ class CounterClient {
   Update update(const std::string& token, const std::string& path,
                 std::chrono::milliseconds deadline = patience);
 
-  // As the two above; anything but a success throws.
+  // The same as the two above. Throws for anything but a success.
   std::string mint();
   std::int64_t count(const std::string& token, const std::string& path);
 
@@ -62,13 +62,13 @@ class CounterClient {
 
 testing::AssertionResult has_status(const grpc::Status& status, grpc::StatusCode code);
 testing::AssertionResult is_counted(const Update& update, std::int64_t counter);
-// OK with success=false and counter 0.
+// Checks for OK with success=false and counter 0.
 testing::AssertionResult is_unknown(const Update& update);
-// 1, 2, 3 and so on, each once.
+// Checks for 1, 2, 3 and so on, each once.
 testing::AssertionResult counts_without_gap(const std::multiset<std::int64_t>& counts);
 
-// A call of any method by its name, such as "/manager_rpc.CounterService/NewToken", for which there is no
-// generated client. Request and Response may be google::protobuf::Message, for dynamic ones.
+// A call of any method by name, such as "/manager_rpc.CounterService/NewToken", without a generated client. Request and
+// Response may be google::protobuf::Message, for dynamic messages.
 template <typename Request, typename Response>
 grpc::Status call_by_name(const std::shared_ptr<grpc::Channel>& channel, const std::string& method,
                           const Request& request, Response& response) {
@@ -81,7 +81,7 @@ grpc::Status call_by_name(const std::shared_ptr<grpc::Channel>& channel, const s
   return answered.get_future().get();
 }
 
-// grpc.health.v1: its statuses as they are numbered there.
+// The statuses of grpc.health.v1, with its numbers.
 enum class Health : std::int32_t { unknown = 0, serving = 1, not_serving = 2, service_unknown = 3 };
 
 grpc::Status check_health(const std::shared_ptr<grpc::Channel>& channel, const std::string& service,
@@ -93,16 +93,16 @@ class HealthWatch {
   HealthWatch(const std::shared_ptr<grpc::Channel>& channel, const std::string& service);
   ~HealthWatch();
 
-  // The next that it says; nothing if the call ended or if it says nothing within `within`, after which it is
-  // of no use any more.
+  // Returns the next status. Returns nothing if the call ended, or if no status comes within `within`. Then this object
+  // is useless.
   std::optional<Health> next(std::chrono::milliseconds within = patience);
 
  private:
-  // Whether the operation that was begun last has ended well.
+  // Returns whether the last operation has ended well.
   bool done(std::chrono::milliseconds within = patience);
 
-  // HealthCheckRequest has one string and HealthCheckResponse one enum, both numbered 1: on the wire they are
-  // the same as these.
+  // HealthCheckRequest has one string and HealthCheckResponse one enum, both with number 1. On the wire they are the
+  // same as these types.
   using Stub = grpc::TemplatedGenericStub<google::protobuf::StringValue, google::protobuf::Int32Value>;
   using Call = grpc::ClientAsyncReaderWriter<google::protobuf::StringValue, google::protobuf::Int32Value>;
 
@@ -112,10 +112,10 @@ class HealthWatch {
   std::unique_ptr<Call> call_;
 };
 
-// Waits, by Watch, until the service serves as a whole. False: it did not.
+// Waits, by Watch, until the whole service serves. Returns false if it does not.
 bool wait_serving(const std::shared_ptr<grpc::Channel>& channel);
 
-// A running `tracker counter` over the memory store, which still runs at the end of the test and drains well.
+// A running `tracker counter` over the memory store. At the end of the test it must still be running and drain well.
 class CounterTest : public testing::Test {
  protected:
   explicit CounterTest(const Arguments& more = {});

@@ -1,4 +1,4 @@
-// grpc.health.v1 of the counter, and what calls are answered while its Redis is away or says nothing.
+// grpc.health.v1 of the counter, and the answers to calls while its Redis is away or silent.
 
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -50,13 +50,13 @@ TEST_F(GrpcHealthTest, WatchersThatComeAndGoDoNoHarm) {
   EXPECT_TRUE(is_counted(other.update(other.mint(), "/p"), 1));
 }
 
-// One that somebody watches, too, whatever becomes of those that exist.
+// So is a missing service that somebody watches, whatever the status of the existing services.
 bool is_not_found(const std::shared_ptr<grpc::Channel>& channel, const std::string& service) {
   Health health{};
   return check_health(channel, service, health).error_code() == grpc::NOT_FOUND;
 }
 
-// Under --drain-delay it tells that the end is near, and goes on serving.
+// During --drain-delay it says that the end is near, and goes on serving.
 TEST(GrpcDrainDelayTest, WatchSaysNotServingAndCallsAreAnswered) {
   Program program(counter_arguments("memory", {"--drain-delay", "300s"}));
   CounterClient client(program.wait_listening().at("counter"));
@@ -76,20 +76,20 @@ TEST(GrpcDrainDelayTest, WatchSaysNotServingAndCallsAreAnswered) {
   EXPECT_EQ(health, Health::not_serving);
   EXPECT_TRUE(is_counted(client.update(token, "/p"), 1));
   EXPECT_TRUE(is_counted(CounterClient(program.wait_listening().at("counter")).update(token, "/p"), 2));
-  // A second signal counts a second after the first one.
+  // A second signal takes effect from a second after the first one.
   for (const Deadline deadline; !program.wait_exit(std::chrono::milliseconds(100)) && !deadline.passed();) {
     program.send_signal(SIGTERM);
   }
   EXPECT_TRUE(program.wait_exit().has_value());
 }
 
-// A counter of Redis, which never waits longer than this for an answer, whatever its caller would.
+// Starts a counter over Redis that waits for an answer at most this long, even if its caller would wait longer.
 std::unique_ptr<Program> start_counter(const RedisServer& redis, const std::string& request_deadline) {
   return std::make_unique<Program>(
       counter_arguments("redis", {"--redis-addr", redis.address(), "--request-deadline", request_deadline}));
 }
 
-// At once: not when the deadline of the call or of the counter is over.
+// The refusals come at once, not at the deadline of the call or of the counter.
 void expect_refusals_at_once(CounterClient& client, const std::string& token) {
   for (int i = 0; i < 20; ++i) {
     const Update update = client.update(token, "/p", 10s);
@@ -98,7 +98,7 @@ void expect_refusals_at_once(CounterClient& client, const std::string& token) {
     EXPECT_TRUE(has_status(client.new_token(none, 10s), grpc::UNAVAILABLE));
     EXPECT_EQ(none, "");
   }
-  // No store is needed to see that these are wrong.
+  // These are recognised as wrong without the store.
   EXPECT_TRUE(has_status(client.update(token, "").status, grpc::INVALID_ARGUMENT));
   EXPECT_TRUE(is_unknown(client.update("invalid", "/p")));
 }
@@ -140,7 +140,7 @@ TEST(GrpcOutageTest, HealthFollowsRedis) {
   EXPECT_EQ(program->wait_exit(), 0) << program->output();
 }
 
-// Redis takes commands, and answers none that write until it is told to.
+// Makes Redis accept commands but hold back those that write.
 void hold_writes(const RedisServer& redis) {
   redis.command({"CLIENT", "PAUSE", "600000", "WRITE"});
 }
@@ -149,7 +149,7 @@ void release_writes(const RedisServer& redis) {
   redis.command({"CLIENT", "UNPAUSE"});
 }
 
-// Whether a client's write was received and is held back.
+// Returns whether a client's write was received and is held back.
 bool holds_a_write(const RedisServer& redis) {
   for (const Deadline deadline; !deadline.passed(); std::this_thread::sleep_for(1ms)) {
     if (redis.command({"CLIENT", "LIST"}).text.find("flags=b") != std::string::npos) return true;
@@ -166,7 +166,7 @@ TEST(GrpcOutageTest, CallThatWaitsForRedisIsPerhapsCounted) {
   EXPECT_TRUE(is_counted(client.update(token, "/p"), 1));
 
   hold_writes(redis);
-  // The counter's own word, before the caller gives up.
+  // The counter itself answers before the caller gives up.
   EXPECT_TRUE(has_status(client.update(token, "/p").status, grpc::UNKNOWN));
   release_writes(redis);
   std::int64_t counted = 0;

@@ -1,4 +1,4 @@
-// The counter's port and its end: who may have it, who may reach it, and what SIGTERM leaves.
+// The counter's port and end: who can bind it, who can reach it, and what SIGTERM leaves.
 
 #include <gtest/gtest.h>
 #include <netinet/in.h>
@@ -50,7 +50,7 @@ TEST_F(CounterPortTest, IsRefusedToASecondCounter) {
   }
 }
 
-// A socket that would share the port with any other that would.
+// A socket that would share its port with any socket that also would.
 class SharingSocket {
  public:
   SharingSocket() : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
@@ -61,7 +61,7 @@ class SharingSocket {
   SharingSocket(const SharingSocket&) = delete;
   SharingSocket& operator=(const SharingSocket&) = delete;
 
-  // The port that it listens on, or 0 if it was refused.
+  // Returns the port that it listens on, or 0 if it was refused.
   std::uint16_t listen(std::uint16_t port) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
@@ -119,7 +119,7 @@ TEST(CounterStartTest, ListensOnIpv6) {
   EXPECT_TRUE(is_counted(client.update(client.mint(), "/p"), 1));
 }
 
-// Whoever cannot be reached is no way to the counter.
+// The proxy is unreachable, so a connection through it would fail.
 TEST_F(CounterPortTest, ProxiesOfTheEnvironmentAreNotAsked) {
   const std::string dead = "http://127.0.0.1:" + std::to_string(lasting_port());
   Environment environment;
@@ -139,7 +139,7 @@ TEST_F(CounterPortTest, ProxiesOfTheEnvironmentAreNotAsked) {
   EXPECT_TRUE(is_counted(client_.update(token, "/p"), 2));
 }
 
-// Counts until the counter is gone, and counts the latch down once it runs.
+// Counts until the counter is gone. Counts the latch down once it is running.
 std::vector<std::int64_t> count_until_refused(const Endpoint& door, const std::string& token,
                                               std::latch& busy) {
   CounterClient client(door);
@@ -188,7 +188,7 @@ TEST(CounterDrainTest, IdleClientsDoNotHoldIt) {
   const std::string token = client.mint();
   HealthWatch watch(client.channel(), "");
   EXPECT_EQ(watch.next(), Health::serving);
-  RawClient silent(door);  // has not even begun with HTTP/2
+  RawClient silent(door);  // has not even started HTTP/2
   program.send_signal(SIGTERM);
   EXPECT_EQ(program.wait_exit(), 0) << program.output();
 }

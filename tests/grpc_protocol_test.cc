@@ -1,4 +1,4 @@
-// gRPC's rules for servers (PROTOCOL-HTTP2.md and statuscodes.md), asked by frames that no library would send; and
+// gRPC's rules for servers (PROTOCOL-HTTP2.md and statuscodes.md), tested with frames that no library would send. Also
 // floods of frames, beside an honest caller.
 #include <gtest/gtest.h>
 #include <zlib.h>
@@ -45,7 +45,7 @@ std::string gzip(const std::string& message) {
   return bytes;
 }
 
-/// A message that says it is compressed.
+/// A message marked as compressed.
 std::string compressed_message(std::string_view content) {
   std::string bytes = message(content);
   bytes[0] = 1;
@@ -64,7 +64,7 @@ Fields with(Fields fields, const std::string& name, const std::string& value) {
 
 class GrpcProtocolTest : public CounterTest {
  protected:
-  /// A call with these fields, whose request is in one frame with its end.
+  /// Makes a call with these fields. One frame holds the request and ends the stream.
   const Answer& call(const Fields& fields, const std::string& content) {
     stream_ += 2;
     raw_.send(headers(stream_, fields) + data(stream_, content, end_stream));
@@ -75,7 +75,7 @@ class GrpcProtocolTest : public CounterTest {
     return found == answer.fields.end() ? "none" : found->second;
   }
   std::string update() const { return message(update_request(token_, "/p")); }
-  /// How often `/p` was counted, this time included.
+  /// Returns the count of `/p`, including this call.
   std::int64_t counted() { return client_.count(token_, "/p"); }
 
   const std::string token_ = client_.mint();
@@ -188,7 +188,7 @@ TEST_F(GrpcProtocolTest, AThousandCallsAreOpenOnAConnection) {
   EXPECT_EQ(counted(), 1'001);
 }
 
-// A watcher may ask again whenever it likes, and hears of no change that there is not.
+// A watcher may ask again at any time, and hears only of real changes.
 TEST_F(GrpcProtocolTest, AConnectionMayCancelAllItsCallsEachSecond) {
   std::int32_t stream = 1;
   for (int second = 0; second < 5; ++second) {
@@ -204,13 +204,13 @@ TEST_F(GrpcProtocolTest, AConnectionMayCancelAllItsCallsEachSecond) {
   EXPECT_EQ(status(raw_.call(stream, update_counter, update_request(token_, "/p"))), "0");
 }
 
-/// An attacker, and an honest caller beside.
+/// An attacker beside an honest caller.
 class GrpcFloodTest : public GrpcProtocolTest {
  protected:
   void expect_honest_is_counted() {
     for (int i = 0; i < 20; ++i) EXPECT_EQ(client_.count(token_, "/honest"), ++honest_);
   }
-  /// Sends a frame again and again, until the connection ends or so much was sent.
+  /// Sends a frame again and again, until the connection ends or `bytes_max` bytes were sent.
   bool flood(std::string_view frame, std::size_t bytes_max) {
     std::string many;
     while (many.size() < 256 * 1024) many += frame;
@@ -218,7 +218,7 @@ class GrpcFloodTest : public GrpcProtocolTest {
     for (std::size_t sent = 0; sent < bytes_max;) {
       const auto some = raw_.raw().send_some(left, std::chrono::milliseconds(200));
       if (!some || raw_.raw().broken(std::chrono::milliseconds(0))) return false;
-      if (*some == 0) break;  // it is read no further
+      if (*some == 0) break;  // the server reads no further
       sent += *some;
       left.remove_prefix(*some);
       if (left.empty()) left = many;
@@ -233,7 +233,7 @@ class GrpcFloodTest : public GrpcProtocolTest {
 
 constexpr std::size_t mebibyte = 1024 * 1024;
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr std::size_t growth_max = 4'096 * mebibyte;  // a sanitizer keeps memory for itself
+constexpr std::size_t growth_max = 4'096 * mebibyte;  // sanitizers need much memory for themselves
 #else
 constexpr std::size_t growth_max = 64 * mebibyte;
 #endif

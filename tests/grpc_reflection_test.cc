@@ -1,4 +1,4 @@
-// Server reflection: what a tool learns from a running counter is the contract, and is enough to call it.
+// Server reflection: a tool learns the whole contract from a running counter, and can call it.
 
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/descriptor.pb.h>
@@ -32,7 +32,7 @@ const Message& part(const Message& message, const std::string& field) {
   return message.GetReflection()->GetMessage(message, message.GetDescriptor()->FindFieldByName(field));
 }
 
-// Reflection's messages are in gRPC's library, but its headers are not.
+// Reflection's messages are in gRPC's library, but their headers are not.
 std::unique_ptr<Message> reflection_message(const std::string& name) {
   [[maybe_unused]] static const bool library_is_linked = [] {
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
@@ -47,8 +47,8 @@ std::unique_ptr<Message> reflection_message(const std::string& name) {
 
 class ReflectionTest : public CounterTest {
  protected:
-  // One question, as the field of the request that asks it, and its answer. The stream is asked as if it were
-  // a single call, which is the same on the wire.
+  // Asks one question, by its field of the request, and returns the answer. Uses the stream like a single call, which
+  // is the same on the wire.
   std::unique_ptr<Message> ask(const std::string& field, const std::string& value) {
     const auto request = reflection_message("ServerReflectionRequest");
     set_text(*request, field, value);
@@ -71,7 +71,7 @@ class ReflectionTest : public CounterTest {
     return names;
   }
 
-  // Adds the files that the server says this symbol needs.
+  // Adds the files that this symbol needs according to the server.
   void learn(const std::string& symbol) {
     const auto response = ask("file_containing_symbol", symbol);
     const Message& answer = part(*response, "file_descriptor_response");
@@ -126,7 +126,7 @@ TEST_F(ReflectionTest, CounterServiceIsExactlyTheContracts) {
             "message UpdateCounterResponse {\n  bool success = 1;\n  int64 counter = 2;\n}\n");
 }
 
-// All that this client knows, the server has told it.
+// This client knows only what the server has told it.
 TEST_F(ReflectionTest, DynamicClientCounts) {
   learn("manager_rpc.CounterService");
   const auto* service = pool_.FindServiceByName("manager_rpc.CounterService");

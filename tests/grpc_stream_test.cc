@@ -28,7 +28,7 @@ class TrackTest : public CounterTest {
  protected:
   explicit TrackTest(const Arguments& more = {}) : CounterTest(more) { bystander_.open(); }
 
-  // Everybody else is served: on a stream that was open before, on a new one, and publicly.
+  // Everybody else is served: on an old stream, on a new stream, and publicly.
   void expect_others_are_served() {
     CounterClient other(door_);
     CounterClient other_envoy(link_.door());
@@ -44,7 +44,7 @@ class TrackTest : public CounterTest {
     EXPECT_TRUE(is_counted(other.update(token_, path), ++others_));
   }
 
-  // What comes over it looks like one of tracker's envoys: others are not given this service.
+  // Connections over this link look like those of tracker's envoys. Other clients do not get this service.
   FaultyLink link_{door_, FaultyLink::Clients::look_like_envoys};
   CounterClient envoy_{link_.door()};
   const MintedToken minted_ = mint_by_bytes(envoy_.channel());
@@ -63,7 +63,7 @@ TEST_F(TrackTest, OpeningSaysVersionAndReadiness) {
   EXPECT_EQ(response.readiness().why_not(), "");
 }
 
-// Neither a call of it nor a call of anything else tells anything about it.
+// Neither a call of it nor any other call reveals anything about it.
 TEST_F(TrackTest, IsForEnvoysOnly) {
   v1::MintResponse minted;
   EXPECT_TRUE(
@@ -242,10 +242,10 @@ TEST_F(TrackTest, HitsWhoseTimeIsOverAreNotCounted) {
   EXPECT_TRUE(is_counted(client_.update(token_, "/p"), 1));
 }
 
-// The client's own library takes what comes for it only as far as its window; then the counter waits for it,
-// and takes no more hits from it, instead of keeping verdicts without end.
+// The client's library accepts only as much as its window allows. Then the counter waits for it and takes no more hits
+// from it, instead of keeping verdicts without end.
 TEST_F(TrackTest, ClientThatReadsNoVerdictsIsReadNoFurther) {
-  CounterClient silent(link_.door());  // what it does not read fills its own connection
+  CounterClient silent(link_.door());  // its unread verdicts fill its own connection
   TrackCall call(silent.channel());
   call.open();
   constexpr std::uint64_t enough = 4'000;
@@ -267,7 +267,7 @@ class TrackLimitTest : public TrackTest {
   TrackLimitTest() : TrackTest({"--hits-max", "100"}) {}
 };
 
-// A quarter is kept for the public calls.
+// A quarter is reserved for the public calls.
 TEST_F(TrackLimitTest, HitsBeyondTheLimitAreNotCounted) {
   TrackCall call(envoy_.channel());
   call.open();
@@ -301,13 +301,13 @@ TEST_F(TrackTest, PathThatIsTooLongCostsItsOwnHitOnly) {
   EXPECT_EQ(client_.count(token_, longest), 2);
 }
 
-// What the drain left of one stream that had one batch under way at a time, as an envoy has.
+// What the drain left of one stream that had one batch under way at a time, like an envoy's.
 struct Streamed {
   std::multiset<std::int64_t> counts;
   std::size_t without_verdict = 0;
 };
 
-// Counts the latch down once it runs.
+// Counts the latch down once it is running.
 Streamed stream_until_ended(const Endpoint& door, const std::string& id, std::latch& busy) {
   CounterClient client(door);
   TrackCall call(client.channel());
@@ -341,7 +341,7 @@ class TrackDrainTest : public testing::Test {
     return arguments;
   }
 
-  // What Redis keeps of the one token at `/p`.
+  // The count that Redis has of the one token at `/p`.
   std::string stored_count() const {
     const std::string key = redis_.command({"KEYS", "tracker:*"}).elements.at(0).text;
     const std::string count = redis_.command({"HGET", key, "/p"}).text;
@@ -363,7 +363,7 @@ class SharesTest : public TrackDrainTest {
   SharesTest() : TrackDrainTest({"--hits-max", "100"}) {}
 };
 
-// Redis holds all answers back, so that what is in flight stays there.
+// Redis holds all answers back, so that hits stay in flight.
 TEST_F(SharesTest, EnvoyThatKeepsTheFlightFullLeavesAnotherItsShare) {
   CounterClient other(link_.door());
   TrackCall greedy(envoy_.channel());
@@ -373,10 +373,10 @@ TEST_F(SharesTest, EnvoyThatKeepsTheFlightFullLeavesAnotherItsShare) {
   redis_.command({"CLIENT", "PAUSE", "600000", "WRITE"});
   for (std::uint64_t number = 1; number <= 20; ++number)
     ASSERT_TRUE(greedy.send(batch_of(number, 10, minted_.id, "/greedy")));
-  while (greedy.missing(20) > 0) ASSERT_TRUE(greedy.read());  // the last is refused at once
+  while (greedy.missing(20) > 0) ASSERT_TRUE(greedy.read());  // the last batch is refused at once
   ASSERT_TRUE(honest.send(batch_of(1, 10, minted_.id, "/p")));
   ASSERT_TRUE(honest.send_nothing());
-  ASSERT_TRUE(honest.read());  // it was taken
+  ASSERT_TRUE(honest.read());  // the batch was accepted
   redis_.command({"CLIENT", "UNPAUSE"});
   for (const Judged& hit : honest.verdicts_on(1)) EXPECT_EQ(hit.kind, v1::VERDICT_KIND_COUNTED);
 }
@@ -404,8 +404,8 @@ TEST_F(TrackDrainTest, SigtermUnderLoadAnswersAllThatItCounts) {
   EXPECT_EQ(stored_count(), std::to_string(counts.size())) << without_verdict << " got no verdict";
 }
 
-// A stream that has nothing under way ends at once; a batch that its client sends meanwhile is answered, or
-// not counted. Redis holds its answers back until all is sent.
+// A stream that has nothing under way ends at once. A batch that its client sends meanwhile is answered or not counted.
+// Redis holds its answers back until everything is sent.
 TEST_F(TrackDrainTest, BatchesThatCrossTheEndOfTheirStreamAreNotLost) {
   std::vector<std::unique_ptr<TrackCall>> calls;
   for (int i = 0; i < 100; ++i) {

@@ -56,7 +56,7 @@ TEST_F(GrpcTest, TokenIsValidOnEveryConnectionAtOnce) {
   EXPECT_TRUE(is_counted(client_.update(token, "/p"), 2));
 }
 
-// The envoy normalises; the counter does not.
+// The envoy normalises paths. The counter does not.
 TEST_F(GrpcTest, PathIsTakenAsItIsSent) {
   const std::string token = client_.mint();
   const std::set<std::string> paths{"/a",
@@ -145,7 +145,7 @@ grpc::ByteBuffer slice_of(const std::string& bytes) {
 TEST_F(GrpcTest, RequestOfMoreThan64KibibytesIsRefusedAndNotCounted) {
   const std::string token = client_.mint();
   const std::string good = "\x0a\x24" + token + "\x12\x02/p";
-  // A field that nobody knows makes it as long as that.
+  // An unknown field makes it that long.
   const auto padded = [&](std::size_t size) {
     const std::size_t rest = size - good.size() - 4;
     const std::string length{static_cast<char>(rest % 128 + 128), static_cast<char>(rest / 128 % 128 + 128),
@@ -168,8 +168,8 @@ TEST_F(GrpcTest, WhatIsNoMessageIsRefusedAndNotCounted) {
   const std::string good = token_field + "\x12\x02/p";
   for (const std::string& bytes :
        {token_field + "\x12\x02/\xff",                  // a path that is not UTF-8
-        token_field + "\x12\x05/p",                     // longer than what is left
-        std::string("\xff\xff\xff"), good + "\x07"}) {  // no fields at all, or no more
+        token_field + "\x12\x05/p",                     // longer than the rest
+        std::string("\xff\xff\xff"), good + "\x07"}) {  // no fields at all, or none at the end
     const grpc::Slice slice(bytes);
     const grpc::ByteBuffer request(&slice, 1);
     grpc::ByteBuffer response;
@@ -219,7 +219,7 @@ TEST_F(GrpcTest, ConcurrentCallsOfSeveralConnectionsGetDistinctCounts) {
   for (auto& connection : running) {
     const Counts counts = connection.get();
     for (std::size_t key = 0; key < 4; ++key) {
-      // What was answered before another was sent has the smaller count.
+      // If one request was answered before another was sent, its count is smaller.
       EXPECT_TRUE(std::is_sorted(counts[key].begin(), counts[key].end()));
       all[key].insert(counts[key].begin(), counts[key].end());
     }
@@ -255,8 +255,8 @@ TEST_F(GrpcTest, CallsThatAreUnderWayTogetherOnOneConnectionGetDistinctCounts) {
   EXPECT_TRUE(counts_without_gap(counts));
 }
 
-// What a call with hardly any time or none came to: its own library may not even have sent it, and the
-// counter does not count late, which it may still be able to say.
+// The outcome of a call with little or no time left. Its library may not even have sent it. The counter does not count
+// late, and may still be able to say so.
 void expect_too_late(const grpc::Status& status) {
   if (status.error_code() == grpc::UNAVAILABLE) {
     EXPECT_NE(status.error_message().find("nothing was counted"), std::string::npos)

@@ -79,7 +79,7 @@ v1::TrackResponse TrackCall::open() {
 bool TrackCall::send(const v1::HitBatch& batch) {
   v1::TrackRequest request;
   *request.mutable_batch() = batch;
-  // As a later version may.
+  // Like a later version.
   if (says_more_) request.GetReflection()->MutableUnknownFields(&request)->AddVarint(99, 1);
   batches_[batch.number()].resize(static_cast<std::size_t>(batch.path_bytes_size()));
   return stream_->Write(request);

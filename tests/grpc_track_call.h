@@ -16,13 +16,13 @@
 
 namespace tracker::tests {
 
-// What was said of one hit; no kind: nothing yet.
+// The verdict on one hit. No kind: no verdict yet.
 struct Judged {
   std::optional<v1::VerdictKind> kind;
   std::int64_t count = 0;
 };
 
-// A token as Mint gives it: its 16 bytes; its text, as the public service takes it; its id, as Track does.
+// A token as Mint gives it: its 16 bytes, its text for the public service, and its id for Track.
 struct MintedToken {
   std::string text;
   std::string id;
@@ -32,35 +32,35 @@ MintedToken mint_by_bytes(const std::shared_ptr<grpc::Channel>& channel);
 void add_hit(v1::HitBatch& batch, const std::string& id, const std::string& path);
 v1::HitBatch batch_of(std::uint64_t number, std::size_t hits, const std::string& id, const std::string& path);
 
-// One call of Track. Everything ends within `patience`.
+// One call of Track. Every wait ends within `patience`.
 class TrackCall {
  public:
   explicit TrackCall(const std::shared_ptr<grpc::Channel>& channel);
-  // Cancels it if it has not ended.
+  // Cancels the call if it has not ended.
   ~TrackCall();
   TrackCall(const TrackCall&) = delete;
   TrackCall& operator=(const TrackCall&) = delete;
 
-  // Opens, and returns what the counter says first; throws if it says nothing.
+  // Sends the opening, and returns the counter's first message. Throws if there is none.
   v1::TrackResponse open();
 
-  // False: the stream takes no more.
+  // Returns false if the stream takes no more.
   bool send(const v1::HitBatch& batch);
-  // From now on its messages hold more than is known today.
+  // From now on its messages have fields that are unknown today.
   void say_more() { says_more_ = true; }
   bool send_nothing() { return stream_->Write({}); }
   void half_close() { stream_->WritesDone(); }
 
-  // The next message is taken into the verdicts. False: the stream has ended.
+  // Reads the next message into the verdicts. Returns false if the stream has ended.
   bool read();
-  // All verdicts on a batch that was sent; throws if the stream ends before.
+  // Returns all verdicts on a batch that was sent. Throws if the stream ends first.
   const std::vector<Judged>& verdicts_on(std::uint64_t number);
-  // What was said so far on all batches.
+  // Returns the verdicts on all batches so far.
   std::vector<Judged> verdicts() const;
-  // How many hits of the batch have no verdict yet.
+  // Returns how many hits of the batch have no verdict yet.
   std::size_t missing(std::uint64_t number) const;
 
-  // What the server ends it with, after everything that it still says.
+  // Returns the status with which the server ends the call, after all its messages.
   grpc::Status end();
   // Any thread.
   void try_cancel() { context_.TryCancel(); }

@@ -60,7 +60,7 @@ TEST_P(HealthTest, SilentClientsDoNotLockItUp) {
   EXPECT_EQ(ask_health(shared().health(), "/healthz").status, 200);
 }
 
-// Between looking for free ports and taking them, another test may have taken them: then once more.
+// Another test may take the free ports before they are used. Then this tries again.
 std::unique_ptr<Program> start_on_free_port(std::uint16_t& port, const Environment& environment = {}) {
   for (int attempt = 0; attempt < 10; ++attempt) {
     port = free_port(10);

@@ -6,19 +6,19 @@
 
 #include "support/answer_checks.h"
 
-// The contract's table of bad input, one function a row. Wherever the input allows it, it carries a valid
-// token and everything else that would let it count, so that nothing but the named fault can refuse it. The
-// rows also hold the inputs that a later row would answer differently: the first one wins.
+// The contract's table of bad input, with one function for each row. If the input allows it, it carries a valid token
+// and everything else that would let it count, so that it can only be refused for the named fault. The rows also hold
+// inputs to which a later row would give another answer. The first row wins.
 namespace tracker::tests {
 
 struct BadInput {
   std::string name;
   std::string bytes;  // see with_token()
-  // Several where the contract leaves a choice.
+  // Several, if the contract leaves a choice.
   std::vector<int> statuses;
   After after = After::closes;
   AnswerTo asked = AnswerTo::get;
-  // The paths that it could have counted at.
+  // The paths at which it could have been counted.
   std::vector<std::string> meant = {"/p", "/"};
 };
 
@@ -26,7 +26,7 @@ std::vector<BadInput> protocol_inputs();
 std::vector<BadInput> request_line_inputs();
 std::vector<BadInput> control_byte_inputs();
 std::vector<BadInput> size_inputs();
-// Sizes that are exceeded before the line or the head ends; whatever is sent behind them belongs to them.
+// Sizes that are exceeded before the line or the head ends. Bytes sent after them belong to them.
 std::vector<BadInput> unended_inputs();
 std::vector<BadInput> host_inputs();
 std::vector<BadInput> field_inputs();
@@ -34,7 +34,7 @@ std::vector<BadInput> framing_inputs();
 std::vector<BadInput> unregistered_method_inputs();
 std::vector<BadInput> other_method_inputs();
 std::vector<BadInput> target_inputs();
-// Each within the limits of line and head as they are by default.
+// Each is within the default limits of line and head.
 std::vector<BadInput> long_path_inputs();
 std::vector<BadInput> expectation_inputs();
 std::vector<BadInput> two_authorization_inputs();

@@ -17,7 +17,7 @@ BadInput refused(std::string name, std::string bytes, int status) {
   return {std::move(name), std::move(bytes), {status}};
 }
 
-// An answer to HEAD has no body, whatever it says.
+// An answer to HEAD has no body, even if its fields announce one.
 BadInput refused_head(std::string name, std::string bytes, int status) {
   return {std::move(name), std::move(bytes), {status}, After::closes, AnswerTo::head};
 }

@@ -135,7 +135,7 @@ std::vector<BadInput> other_method_inputs() {
       other_head("HEAD and close", request("HEAD", "Connection: close\r\n"), After::closes),
       other_head("HEAD before a bad target", request("HEAD", "", "/%zz")),
   };
-  // IANA's registry of methods; `*` in it is reserved and no method.
+  // IANA's registry of methods. Its entry `*` is reserved and is no method.
   for (const char* method : {"ACL",
                              "BASELINE-CONTROL",
                              "BIND",
@@ -220,7 +220,7 @@ std::vector<BadInput> target_inputs() {
 }
 
 std::vector<BadInput> long_path_inputs() {
-  const std::string quotes(2731, '"');  // each is three bytes in normal form: 8193 with the slash before them
+  const std::string quotes(2731, '"');  // each is three bytes in normal form: 8193 with the slash in front
   const std::string long_path = "/" + quotes;
   const auto refused = [](std::string name, std::string bytes) {
     return BadInput{std::move(name), std::move(bytes), {414}};

@@ -12,7 +12,7 @@ namespace {
 using HttpBadTest = DeploymentTest;
 TRACKER_OVER_ALL_DEPLOYMENTS(HttpBadTest);
 
-// Longer ones would take a system call for each of many thousand bytes.
+// Longer inputs would take a system call for each of many thousand bytes.
 constexpr std::size_t byte_by_byte_max = 2000;
 
 void expect_all_refused(const Endpoint& envoy, const std::vector<BadInput>& inputs) {
@@ -86,8 +86,7 @@ TEST_P(HttpBadTest, Unauthorised) {
   expect_all_refused(shared().envoy(), unauthorised_inputs());
 }
 
-// The row behind the table: authorisation is looked at last, so each other fault wins over a token that is
-// missing.
+// The row after the table: authorisation is checked last, so every other fault wins over a missing token.
 TEST_P(HttpBadTest, EveryRowComesBeforeAuthorisation) {
   for (const auto& inputs :
        {protocol_inputs(), request_line_inputs(), host_inputs(), field_inputs(), framing_inputs(),

@@ -1,4 +1,4 @@
-// Clients that half-close, vanish, do not read, or go on sending.
+// Clients that half-close, vanish, do not read, or keep sending.
 
 #include <gtest/gtest.h>
 
@@ -43,7 +43,7 @@ TEST_P(HttpClientTest, HalfCloseWithinAHeadCountsNothing) {
     client.send(whole + whole.substr(0, size));
     client.half_close();
     EXPECT_TRUE(is_count(client.read_answer(), ++count));
-    // The contract leaves open whether half a head is answered; if it is, then by one refusal.
+    // The contract does not say whether half a head is answered. If it is, then by one refusal.
     const auto answer = client.read_answer_or_end();
     if (answer) {
       EXPECT_TRUE(is_refusal(*answer, 400, After::closes));
@@ -89,8 +89,8 @@ TEST_P(HttpClientTest, ServiceOutlivesClientsThatVanishWithinAHead) {
   EXPECT_EQ(caller.count("/p", token), 1);
 }
 
-// With room for one connection, the next client is served only when the one that does not read is gone. No
-// other deadline can have ended it.
+// There is room for one connection, so the next client is served only when the one that does not read is gone. No other
+// deadline can have ended it.
 TEST_P(HttpClientTest, ClientThatDoesNotReadIsClosed) {
   const auto deployment = start({"--write-deadline", "300ms", "--connections-max", "1", "--idle-deadline",
                                  "300s", "--head-deadline", "300s", "--request-deadline", "300s"});
@@ -115,7 +115,7 @@ TEST_P(HttpClientTest, ClientThatDoesNotReadIsClosed) {
     }
   }
   EXPECT_TRUE(served);
-  // What did arrive is a run of answers, none of them twice.
+  // What arrived is a run of answers, none of them twice.
   for (std::int64_t count = 1; count <= 10; ++count) EXPECT_TRUE(is_count(stuck.read_answer(), count));
 }
 
@@ -142,7 +142,7 @@ TEST_P(HttpClientTest, AnswerArrivesBeforeTheBodyIsSent) {
   EXPECT_TRUE(ends_cleanly(client));
 }
 
-// A flood behind a refusal is the same as a body: it is discarded, not parsed.
+// A flood after a refusal is treated like a body: it is discarded, not parsed.
 TEST_P(HttpClientTest, RefusalArrivesBeforeAFloodOfRequests) {
   Caller caller(shared().envoy());
   const std::string token = caller.mint();

@@ -11,7 +11,7 @@ namespace tracker::tests {
 struct GoodRequest {
   std::string name;
   std::string bytes;  // see with_token()
-  std::string path;   // where it counts
+  std::string path;   // the path at which it counts
   After after = After::stays;
 };
 

@@ -1,4 +1,4 @@
-// Good requests, each whole: what is answered, what is counted, what becomes of the connection.
+// Good requests, each sent whole: the answers, the counts, and whether the connection stays.
 
 #include <gtest/gtest.h>
 
@@ -36,7 +36,7 @@ TEST_P(HttpGoodTest, EachIsCountedOnce) {
   }
 }
 
-// Without it, HTTP/1.0 clients such as ab do not know that the connection stays.
+// Otherwise HTTP/1.0 clients such as ab do not know that the connection stays.
 TEST_P(HttpGoodTest, KeepAliveIsConfirmedToHttp10) {
   Caller caller(shared().envoy());
   const HttpAnswer answer = caller.ask("GET /auth HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
@@ -101,7 +101,7 @@ TEST_P(HttpGoodTest, TokensCountApart) {
   EXPECT_EQ(caller.count("/p", one), 2);
 }
 
-// The contract's secret: what the process says about itself holds no token.
+// The contract's secret: the log of the process contains no token.
 TEST_P(HttpGoodTest, LogHoldsNoToken) {
   const auto deployment = start();
   Caller caller(deployment->envoy());

@@ -1,4 +1,4 @@
-// Every limit and deadline of the HTTP edge: the defaults at their exact boundaries, the others by lower
+// Every limit and deadline of the HTTP edge: the defaults at their exact boundaries, and the others with lower
 // settings.
 
 #include <gtest/gtest.h>
@@ -23,19 +23,19 @@ using namespace std::chrono_literals;
 using HttpLimitsTest = DeploymentTest;
 TRACKER_OVER_ALL_DEPLOYMENTS(HttpLimitsTest);
 
-// A GET whose request line, without its CRLF, has so many bytes.
+// A GET whose request line, without its CRLF, has this many bytes.
 std::string with_line_of(std::size_t bytes, std::string_view token) {
   const std::size_t others = std::string_view("GET / HTTP/1.1").size();
   return get("/" + std::string(bytes - others, 'p'), token);
 }
 
-// A GET whose head, from the first byte to the end of the blank line, has so many bytes.
+// A GET whose head, from the first byte to the end of the blank line, has this many bytes.
 std::string with_head_of(std::size_t bytes, std::string_view token) {
   const std::size_t others = get("/p", token, "X: \r\n").size();
   return get("/p", token, "X: " + std::string(bytes - others, 'x') + "\r\n");
 }
 
-// A GET with so many fields; Host and Authorization are two of them.
+// A GET with this many fields, including Host and Authorization.
 std::string with_fields(std::size_t number, std::string_view token) {
   return get("/p", token, repeated("X: v\r\n", number - 2));
 }
@@ -44,7 +44,7 @@ BadInput too_large(std::string bytes, int status) {
   return {"one more than the limit", std::move(bytes), {status}};
 }
 
-// A real token's size, so that lengths are known before there is one.
+// Has the size of a real token, so that lengths are known before a token exists.
 const std::string placeholder(36, '0');
 
 std::string with_placeholder(std::string bytes) {
@@ -80,7 +80,7 @@ TEST_P(HttpLimitsTest, SizesWithUnits) {
   expect_limits(deployment->envoy(), 1024, 2048, 100);
 }
 
-// However long a request line may be: it is the path in normal form that counts.
+// The limit is on the path in normal form, however long the request line may be.
 TEST_P(HttpLimitsTest, PathHasALimitOfItsOwn) {
   const auto deployment = start({"--request-line-bytes-max", "64KiB", "--head-bytes-max", "128KiB"});
   Caller caller(deployment->envoy());
@@ -100,7 +100,7 @@ TEST_P(HttpLimitsTest, PathHasALimitOfItsOwn) {
   }
 }
 
-// A pipelined head is measured by itself, wherever it begins in what was read.
+// A pipelined head is measured by itself, wherever it begins in the bytes read.
 TEST_P(HttpLimitsTest, EachHeadOfAPipelineIsMeasuredByItself) {
   Caller caller(shared().envoy());
   const std::string token = caller.mint();
@@ -139,7 +139,7 @@ TEST_P(HttpLimitsTest, SecondHeadThatDoesNotEndIsTimedOut) {
   EXPECT_EQ(caller.count("/p", token), 2);
 }
 
-// Bytes that trickle in do not put the deadline off: it runs from the first one.
+// Trickling bytes do not extend the deadline, which starts at the first byte.
 TEST_P(HttpLimitsTest, TricklingHeadIsTimedOut) {
   const auto deployment = start({"--head-deadline", "300ms", "--write-deadline", "300s"});
   RawClient client(deployment->envoy());
@@ -148,7 +148,7 @@ TEST_P(HttpLimitsTest, TricklingHeadIsTimedOut) {
   EXPECT_TRUE(is_refusal(client.read_answer(), 408, After::closes));
 }
 
-// Each head has its own first byte: a stream whose pieces never end where a head does is not one slow head.
+// Each head has its own first byte: a stream whose pieces never end at the end of a head is not one slow head.
 TEST_P(HttpLimitsTest, HeadDeadlineStartsAnewWithEachHead) {
   const auto deployment = start({"--head-deadline", "1s"});
   const std::string token = Caller(deployment->envoy()).mint();
@@ -161,21 +161,21 @@ TEST_P(HttpLimitsTest, HeadDeadlineStartsAnewWithEachHead) {
   for (const Deadline deadline(1500ms); !deadline.passed();) {
     client.send(std::string(second_half) + std::string(first_half));
     ASSERT_TRUE(is_count(client.read_answer(), ++count));
-    // Not a wait for a state: it only keeps the number of requests low.
+    // Not a wait for a state: it keeps the number of requests low.
     client.readable(5ms);
   }
   client.send(second_half);
   EXPECT_TRUE(is_count(client.read_answer(), ++count));
 }
 
-// A CRLF that is skipped is no head: what follows is idle, and its head has a deadline.
+// A CRLF that is skipped is not a head: the connection is idle after it, and the next head has a deadline.
 TEST_P(HttpLimitsTest, SkippedCrlfLeavesTheDeadlinesAsTheyAre) {
   const auto deployment = start({"--head-deadline", "500ms", "--idle-deadline", "1s"});
   RawClient idle(deployment->envoy());
   RawClient half(deployment->envoy());
   for (RawClient* client : {&idle, &half}) {
     client->send("\r");
-    client->readable(50ms);  // so that the two arrive apart
+    client->readable(50ms);  // so that the two arrive separately
     client->send("\n");
     client->readable(50ms);
   }
@@ -214,7 +214,7 @@ TEST_P(HttpLimitsTest, AnswerToALateHeadOfAHeadRequestHasNoBody) {
   }
 }
 
-// A client that takes none of its answers, and so is never idle until its time for that is over.
+// A client that reads none of its answers. So it is never idle until the deadline for reading has passed.
 std::unique_ptr<RawClient> busy_client(const Endpoint& envoy) {
   auto client = std::make_unique<RawClient>(envoy, 4096);
   const std::string many = repeated(get_without_token("/p"), 1000);
@@ -223,8 +223,8 @@ std::unique_ptr<RawClient> busy_client(const Endpoint& envoy) {
   return client;
 }
 
-// More than tracker refuses at a time. A process that may not have so many open files has a tracker that may not
-// either, and that then refuses fewer at a time.
+// More than tracker refuses at a time. If this process may not open so many files, neither may its tracker, which then
+// refuses fewer at a time.
 std::size_t many_connections() {
   rlimit files{};
   ::getrlimit(RLIMIT_NOFILE, &files);
@@ -272,7 +272,8 @@ TEST_P(HttpLimitsTest, UnfinishedHeadsLockNobodyOut) {
   EXPECT_TRUE(is_refusal(slow.front()->read_answer(), 408, After::closes));
 }
 
-// Those that merely connect give way to each other: a client that goes on asking keeps its place and its counts.
+// Connections that only connect give way to each other. A client that keeps sending requests keeps its place and its
+// counts.
 TEST_P(HttpLimitsTest, ClientThatGoesOnAskingStaysInAFlood) {
   const auto deployment = start({"--connections-max", "20", "--threads", "2"});
   Caller honest(deployment->envoy());
@@ -314,8 +315,7 @@ TEST_P(HttpLimitsTest, IdleConnectionIsClosedWithoutAWord) {
   EXPECT_TRUE(ends_cleanly(caller.client()));
 }
 
-// The head's deadline starts at its first byte: a connection that is merely idle outlives one that sent half
-// a head.
+// The deadline of a head starts at its first byte: an idle connection outlives one that sent half a head.
 TEST_P(HttpLimitsTest, IdleConnectionHasNoHeadDeadline) {
   const auto deployment = start({"--head-deadline", "200ms"});
   Caller idle(deployment->envoy());

@@ -1,4 +1,4 @@
-// The path in normal form: which targets are one path, and which are not.
+// The path in normal form: which targets are the same path, and which are not.
 
 #include <gtest/gtest.h>
 
@@ -15,7 +15,7 @@ namespace {
 using HttpPathTest = DeploymentTest;
 TRACKER_OVER_ALL_DEPLOYMENTS(HttpPathTest);
 
-// The targets of one group are one path; those of two groups never are.
+// The targets of one group are one path. Those of two groups are always different paths.
 using PathGroups = std::vector<std::vector<std::string>>;
 
 void expect_one_path_per_group(const Endpoint& envoy, const PathGroups& groups) {

@@ -1,4 +1,4 @@
-// Many requests in one write: answers in order, each counted once, and nothing behind a close.
+// Many requests in one write: answers in order, each request counted once, and nothing after a close.
 
 #include <gtest/gtest.h>
 
@@ -17,7 +17,7 @@ namespace {
 using HttpPipelineTest = DeploymentTest;
 TRACKER_OVER_ALL_DEPLOYMENTS(HttpPipelineTest);
 
-// A pipeline and the answers that are due for it.
+// A pipeline and its expected answers.
 class Pipeline {
  public:
   explicit Pipeline(Caller& caller) : caller_(caller), tokens_{caller.mint(), caller.mint()} {}
@@ -84,7 +84,7 @@ class Pipeline {
     }
   }
 
-  // What is stored is what was answered.
+  // The stored counts are the answered ones.
   void expect_counts() {
     for (const auto& [key, count] : counts_) {
       EXPECT_EQ(caller_.count(key.second, tokens_.at(key.first)), count + 1) << key.second;

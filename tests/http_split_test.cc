@@ -25,15 +25,15 @@ std::vector<RawClient> connect_clients(const Endpoint& envoy, std::size_t number
   return clients;
 }
 
-// All connections at once: while the first pieces go out, the service reads those that are there already. The
-// calls in between make it more certain that it has read them all before the second pieces come.
+// Uses all connections at once: while the first pieces go out, the service reads those that have arrived. The calls in
+// between make it likely that it has read them all before the second pieces come.
 void send_cut_at_every_byte(std::vector<RawClient>& clients, std::string_view bytes, Caller& caller) {
   for (std::size_t i = 0; i < clients.size(); ++i) clients[i].send(bytes.substr(0, i + 1));
   for (int i = 0; i < 3; ++i) caller.mint();
   for (std::size_t i = 0; i < clients.size(); ++i) clients[i].send(bytes.substr(i + 1));
 }
 
-// Each connection was answered the same, and each moved the count by one.
+// Each connection got the same answer, and each raised the count by one.
 void expect_one_count_each(std::vector<RawClient>& clients, After after) {
   std::vector<std::int64_t> counts;
   for (RawClient& client : clients) {
@@ -70,7 +70,7 @@ TEST_P(HttpSplitTest, OneByteAtATime) {
     bytes.push_back(with_token(request.bytes, tokens.back()));
     longest = std::max(longest, bytes.back().size());
   }
-  // In turns, so that the service gets to read each byte before the next one comes.
+  // In turns, so that the service can read each byte before the next one comes.
   for (std::size_t at = 0; at < longest; ++at) {
     for (std::size_t i = 0; i < clients.size(); ++i) {
       if (at < bytes[i].size()) clients[i].send(std::string_view(bytes[i]).substr(at, 1));

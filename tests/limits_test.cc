@@ -1,4 +1,4 @@
-// What the machine may refuse at the start: it ends the program with one line and exit 1, never by abort().
+// Resources that the machine may refuse at the start. The program must end with one line and exit 1, never by abort().
 
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -41,7 +41,7 @@ class LimitsTest : public testing::Test {
     return arguments;
   }
 
-  // Under a limit of the shell's ulimit.
+  // Adds a limit of the shell's ulimit.
   Arguments limited(const std::string& ulimit) const {
     Arguments arguments{"-c", "ulimit " + ulimit + " && exec \"$0\" \"$@\"", tracker_binary()};
     for (const auto& argument : serve({"--cache-bytes", "16MiB"})) arguments.push_back(argument);
@@ -51,7 +51,7 @@ class LimitsTest : public testing::Test {
   TemporaryDirectory directory_;
 };
 
-// It serves, or it says in its last line why not.
+// Either it serves, or its last line says why not.
 void expect_serves_or_says_why_not(Program& program, const std::string& remedy) {
   bool serves = false;
   for (const Deadline deadline; !serves && program.running() && !deadline.passed();) {
@@ -153,7 +153,7 @@ std::string core_limit(pid_t process) {
   return "";
 }
 
-// Who owns /proc/PID/environ: root, where the process may not be dumped.
+// Returns the owner of /proc/PID/environ, which is root if the process may not be dumped.
 uid_t owner(pid_t process) {
   struct stat status {};
   EXPECT_EQ(::stat(("/proc/" + std::to_string(process) + "/environ").c_str(), &status), 0);

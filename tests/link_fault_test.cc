@@ -1,5 +1,5 @@
-// The links between envoy, counter and Redis broken in the places where a mistake would count twice or lose:
-// what arrived but whose answer is held back or lost.
+// Breaks the links between envoy, counter and Redis in the places where a mistake would count twice or lose a count:
+// the message has arrived, but its answer is held back or lost.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -27,7 +27,7 @@ using testing::Not;
 
 constexpr auto recovery_max = 5s + 1s;  // as in outage_test.cc
 
-// Which of the two links breaks.
+// The link that breaks.
 enum class Broken { to_counter, to_redis };
 
 // envoy - (link) - counter - (link) - Redis
@@ -60,7 +60,7 @@ class LinkFaultTest : public testing::TestWithParam<Broken> {
 
   FaultyLink& broken() { return GetParam() == Broken::to_counter ? *to_counter_ : to_redis_; }
 
-  // What Redis holds for a path.
+  // Returns the count in Redis for a path.
   std::int64_t stored(const std::string& path) const {
     const auto keys = redis_.command({"KEYS", "*"}).elements;
     std::int64_t sum = 0;
@@ -77,13 +77,13 @@ class LinkFaultTest : public testing::TestWithParam<Broken> {
     }
   }
 
-  // The link is whole again. /readyz alone does not tell: it may not know of the fault yet.
+  // The link works again. /readyz alone does not show recovery, because it may not know of the fault yet.
   void expect_recovery() {
     Caller caller(envoy_.door);
     for (const Deadline deadline(recovery_max);;) {
       const HttpAnswer answer = caller.ask(get("/recovery", token_));
       if (answer.status == 200) break;
-      // 504: it was on its way as what hangs was given up.
+      // 504: it was in flight when the hanging message was given up.
       ASSERT_TRUE(is_refusal(answer, 503) || is_refusal(answer, 504));
       ASSERT_FALSE(deadline.passed()) << ask_health(envoy_.health, "/readyz").body;
       std::this_thread::sleep_for(5ms);
@@ -100,7 +100,7 @@ class LinkFaultTest : public testing::TestWithParam<Broken> {
   std::string token_;
 };
 
-// The hit is counted, but nobody above the link can know: perhaps, and never again.
+// The hit is counted, but nobody above the link can know: it is perhaps counted, and never sent again.
 TEST_P(LinkFaultTest, AnswerIsLostByACut) {
   EXPECT_EQ(caller_->count("/p", token_), 1);
   for (std::int64_t round = 2; round <= 6; ++round) {
@@ -137,12 +137,12 @@ TEST_P(LinkFaultTest, AnswerComesTooLate) {
   EXPECT_EQ(caller_->count("/p", token_), held + 1);
 }
 
-// A hit that waits behind a message that hangs was never sent: it is refused, and not counted.
+// A hit that waits behind a hanging message was never sent: it is refused, and not counted.
 TEST_P(LinkFaultTest, WhatWaitsBehindAHangIsRefusedAndNotCounted) {
   broken().hold_answers();
   caller_->client().send(get("/first", token_));
   wait_stored("/first", 1);
-  // Nobody knows of the hang yet: these wait, some perhaps on their way.
+  // Nobody knows of the hang yet. These wait, and some are perhaps in flight.
   std::vector<std::unique_ptr<Caller>> others;
   for (int i = 0; i < 10; ++i) {
     others.push_back(std::make_unique<Caller>(envoy_.door));
@@ -164,7 +164,7 @@ TEST_P(LinkFaultTest, WhatWaitsBehindAHangIsRefusedAndNotCounted) {
   EXPECT_EQ(stored("/later"), 0);
 }
 
-// A link that swallows everything, also of new connections, as when a machine behind it has gone.
+// A link that swallows everything, including new connections, as if the machine behind it were gone.
 TEST_P(LinkFaultTest, SwallowsEverythingForAWhile) {
   broken().hold_all();
   EXPECT_TRUE(is_refusal(caller_->ask(get("/p", token_)), 504));
@@ -172,7 +172,7 @@ TEST_P(LinkFaultTest, SwallowsEverythingForAWhile) {
   EXPECT_TRUE(is_refusal(caller_->ask(get("/q", token_)), 503));
   EXPECT_TRUE(is_refusal(caller_->ask(get_without_token("/auth")), 503));
   EXPECT_EQ(stored("/p") + stored("/q"), 0);
-  // Not a wait for a state: the outage itself, in which attempts to connect come to nothing.
+  // Not a wait for a state, but the outage itself, during which attempts to connect fail.
   const Deadline outage(4s);
   while (!outage.passed()) wait_readyz(envoy_.health, 503);
   broken().let_through();
@@ -181,7 +181,7 @@ TEST_P(LinkFaultTest, SwallowsEverythingForAWhile) {
   EXPECT_LE(caller_->count("/p", token_), 2);
 }
 
-// A request for a token hangs like any other, and no longer.
+// A request for a token hangs no longer than any other.
 TEST_P(LinkFaultTest, MintIsAnsweredInTime) {
   broken().hold_answers();
   const auto asked = std::chrono::steady_clock::now();
@@ -192,7 +192,7 @@ TEST_P(LinkFaultTest, MintIsAnsweredInTime) {
   EXPECT_EQ(caller_->count("/p", caller_->mint()), 1);
 }
 
-// An envoy that waits less than its counter is answered by its own deadline.
+// An envoy with a shorter deadline than its counter answers by its own deadline.
 TEST_P(LinkFaultTest, ShorterDeadlineOfTheEnvoyIsKept) {
   start_envoy({"--request-deadline", "300ms"});
   Caller caller(envoy_.door);
@@ -206,7 +206,7 @@ TEST_P(LinkFaultTest, ShorterDeadlineOfTheEnvoyIsKept) {
   EXPECT_EQ(caller.count("/p", token_), 3);
 }
 
-// What needs no counter goes on while there is none.
+// Everything that needs no counter still works without one.
 TEST_P(LinkFaultTest, WhatNeedsNoCounterGoesOn) {
   broken().hold_all();
   caller_->client().send(get("/p", token_));
@@ -223,7 +223,7 @@ TEST_P(LinkFaultTest, WhatNeedsNoCounterGoesOn) {
   EXPECT_TRUE(is_refusal(caller_->client().read_answer(), 504));
 }
 
-// Ending is not held up by what hangs, and what was received gets an answer.
+// Hanging messages do not delay the end, and every received request gets an answer.
 TEST_P(LinkFaultTest, DrainsWhileItHangs) {
   broken().hold_answers();
   caller_->client().send(get("/p", token_));
@@ -235,10 +235,10 @@ TEST_P(LinkFaultTest, DrainsWhileItHangs) {
   EXPECT_EQ(counter_.program->wait_exit(12s), 0) << counter_.program->output();
 }
 
-// The link to the counter alone.
+// Only the link to the counter.
 class LinkToCounterTest : public LinkFaultTest {};
 
-// A firewall or a proxy in between has ended it. Nobody asked, and whoever asks afterwards notices nothing.
+// A firewall or a proxy in between has cut it. No request was waiting, and later requests notice nothing.
 TEST_P(LinkToCounterTest, ConnectionThatIsCutWhileIdleIsMadeAnewAtOnce) {
   for (std::int64_t round = 1; round <= 5; ++round) {
     const std::size_t before = to_counter_->accepted();
@@ -254,7 +254,7 @@ TEST_P(LinkToCounterTest, ConnectionThatIsCutWhileIdleIsMadeAnewAtOnce) {
   EXPECT_THAT(envoy_.program->standard_error(), Not(HasSubstr("is not reachable: ")));
 }
 
-// A new connection takes its time: hits wait for it, and for no longer than their deadline.
+// A new connection takes time. Hits wait for it, but not beyond their deadline.
 TEST_P(LinkToCounterTest, HitsWaitForANewConnection) {
   to_counter_->hold_answers();
   const std::size_t before = to_counter_->accepted();
@@ -280,13 +280,13 @@ TEST_P(LinkToCounterTest, HitsWaitForANewConnection) {
   EXPECT_EQ(stored("/p"), 2);
 }
 
-// As one behind a load balancer is replaced: it says that its connections end, and a second one accepts at the address.
+// Replaced as behind a load balancer: the counter says that its connections end, and another accepts at the address.
 TEST_P(LinkToCounterTest, CounterThatEndsHandsItsEnvoysOnToTheNext) {
   const Service second = Service::start({"counter", "--counter-addr", "127.0.0.1:0", "--health-addr",
                                          "127.0.0.1:0", "--redis-addr", redis_.address()},
                                         "counter");
   {
-    // Its health knows sooner that it can count than envoys do.
+    // Its health door knows earlier than envoys that it can count.
     const Service other_envoy = Service::start({"envoy", "--envoy-addr", "127.0.0.1:0", "--health-addr",
                                                 "127.0.0.1:0", "--counter-addr", second.door.to_string()},
                                                "envoy");

@@ -1,4 +1,4 @@
-// The log: whoever reads standard error, or does not, stops nothing; and what others say in it stays one line.
+// The log: a reader of standard error, or the lack of one, blocks nothing. Text from others stays on one line.
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -24,7 +24,7 @@
 namespace tracker::tests {
 namespace {
 
-// A pipe with a name, of which both ends are held open, so that whether it is read is the test's to say.
+// A named pipe. Both of its ends are held open, so that the test decides whether it is read.
 class NamedPipe {
  public:
   NamedPipe() {
@@ -36,7 +36,7 @@ class NamedPipe {
 
   std::string path() const { return directory_.path() / "stderr"; }
 
-  // Reads what has come, waiting for it for a moment.
+  // Reads what has come, after waiting for it for a moment.
   std::string read() {
     pollfd readable{descriptor_, POLLIN, 0};
     ::poll(&readable, 1, 100);
@@ -97,7 +97,7 @@ TEST_F(LogTest, AProgramThatGivesUpDoesNotWaitForAReader) {
   EXPECT_EQ(start({"serve", "--store", "memory", "--envoy-addr", "192.0.2.1:0"})->wait_exit(), 1);
 }
 
-// Its log tells no port then, so that it is tried until it listens.
+// The log does not show the port then, so this retries until it listens.
 std::string mint_at(const Endpoint& envoy) {
   for (const Deadline deadline; !deadline.passed();) {
     try {
@@ -127,7 +127,7 @@ TEST_F(LogTest, AReaderThatHasStoppedStopsNeitherCountingNorHealthNorTheEnd) {
                               "127.0.0.1:0", "--health-addr", "127.0.0.1:0", "--threads", "1"});
   const auto doors = read_listening();
   pipe_.fill();
-  for (int count = 1; count <= 2; ++count) {  // each outage is logged, and each end of one
+  for (int count = 1; count <= 2; ++count) {  // each outage is logged, and the end of each outage
     redis.kill();
     wait_readyz(doors.at("health"), 503);
     redis.start_again();

@@ -1,5 +1,5 @@
-// docs/examples/nginx.conf, run by a real nginx: tracker counts a request before an API sees it. Only its addresses
-// are replaced. Skipped where nginx is not installed.
+// docs/examples/nginx.conf, run by a real nginx: tracker counts a request before an API sees it. Only its addresses are
+// replaced. Skipped if nginx is not installed.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -26,7 +26,7 @@ using namespace std::chrono_literals;
 using testing::HasSubstr;
 using testing::StartsWith;
 
-// The text of the example with `address` in place of `as_written`, which stands there exactly once.
+// Replaces `as_written`, which must occur exactly once, by `address`.
 void replace_address(std::string& text, const std::string& as_written, const std::string& address) {
   const auto at = text.find(as_written);
   if (at == text.npos || text.find(as_written, at + 1) != text.npos) {
@@ -35,7 +35,7 @@ void replace_address(std::string& text, const std::string& as_written, const std
   text.replace(at, as_written.size(), address);
 }
 
-// nginx with the example, before an API that says what it was asked.
+// nginx with the example, before an API that answers with what it was asked.
 class Nginx {
  public:
   explicit Nginx(const Endpoint& tracker) {
@@ -125,7 +125,7 @@ TEST_F(NginxTest, CountsEachRequestBeforeTheApiSeesIt) {
   EXPECT_EQ(answer.body, "API: GET /users?page=2");
   const auto bearer = get_without_token("/users", "Authorization: Bearer " + token + "\r\n");
   EXPECT_EQ(ask(nginx.endpoint(), bearer).body, "API: GET /users");
-  // Whatever its method and its fields are, and with a body.
+  // With any method and fields, and with a body.
   const auto post = "POST /users HTTP/1.1\r\nHost: api\r\nAuthorization: " + token +
                     "\r\nExpect: nothing\r\nCookie: " + repeated("c", 7000) +
                     "\r\nX-More: " + repeated("x", 7000) + "\r\nX-Even-More: " + repeated("y", 7000) +
@@ -146,7 +146,7 @@ TEST_F(NginxTest, NothingPassesWithoutAToken) {
     EXPECT_EQ(answer.body.find("API"), std::string::npos);
   }
   EXPECT_EQ(ask(nginx.endpoint(), get_without_token("/_count")).status, 404);
-  // However it is spelt, /auth hands out a token and does not reach the API.
+  // In any spelling, /auth hands out a token and does not reach the API.
   for (const auto* target :
        {"/auth?x", "/%61uth", "//auth", "/x/../auth", "/x/%2e%2e/auth", "/x%2f..%2fauth"}) {
     EXPECT_THAT(ask(nginx.endpoint(), get_without_token(target)).body, StartsWith(R"({"token":)")) << target;

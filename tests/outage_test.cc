@@ -1,5 +1,5 @@
-// Counter and Redis killed, stopped and brought back under a steady load: what clients and operators see of
-// it, judged by the rules of exactness.
+// Counter and Redis are killed, stopped and brought back under a steady load. Tests what clients and operators see,
+// judged by the rules of exactness.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -25,15 +25,15 @@ using testing::IsEmpty;
 using Kind = SteadyLoad::Kind;
 using Clock = std::chrono::steady_clock;
 
-// The 5 s from the return of what was away to being ready again: a requirement, so these tests,
-// unlike all others, do measure time; the rest is for a busy machine.
+// The required 5 s from the return of what was away to being ready again, plus a margin for a busy machine. It is a
+// requirement, so these tests, unlike all others, measure time.
 constexpr auto recovery_max = 5s + 1s;
 // "At once": far below the request deadline.
 constexpr auto at_once = 1s;
-// An outage is a few changes (silent, lost, back), each told once by each program.
+// An outage is a few changes (silent, lost, back). Each program logs each change once.
 constexpr std::ptrdiff_t lines_of_an_outage_max = 8;
 
-// Without the one about few open files, which depends on who runs the tests.
+// Leaves out the line about few open files, which depends on the user who runs the tests.
 std::ptrdiff_t lines(Program& program) {
   const std::string text = program.standard_error();
   const bool has_few_files = text.find("raise the limit (ulimit -n)") != text.npos;
@@ -53,8 +53,7 @@ class OutageTest : public testing::Test {
   Service& envoy() { return fleet_->envoy(); }
   Service& counter() { return fleet_->counter(); }
 
-  // Waits until the envoy knows of the outage; what it refuses then, it refuses at once. The reason names
-  // what is missing.
+  // Waits until the envoy knows of the outage. From then on it refuses at once, and the reason names what is missing.
   void expect_known_outage(const std::string& missing) {
     wait_readyz(envoy().health, 503, missing, recovery_max);
     Caller caller(envoy().door);
@@ -64,18 +63,18 @@ class OutageTest : public testing::Test {
       EXPECT_TRUE(is_refusal(caller.ask(request), 503));
       EXPECT_LT(Clock::now() - asked, at_once);
     }
-    // The load's clients may still wait for what was handed on before; then they too are refused.
+    // The load's clients may still wait for requests that were passed on before. Then they are refused, too.
     load_->wait_for_more(Kind::refused, 100);
     EXPECT_EQ(ask_health(envoy().health, "/readyz").status, 503) << "while it still lasts";
     EXPECT_EQ(ask_health(envoy().health, "/healthz").status, 200);
   }
 
-  // Not a wait for a state: the outage itself, so long that attempts to get over it fail.
+  // Not a wait for a state, but the outage itself, long enough that attempts to reconnect fail.
   void stay_away(std::chrono::milliseconds time) {
     for (const Deadline absence(time); !absence.passed();) wait_readyz(envoy().health, 503);
   }
 
-  // What was away is back now: it counts again in time, and the load does too.
+  // What was away is back. It counts again in time, and so does the load.
   void expect_recovery() {
     wait_readyz(envoy().health, 200, recovery_max);
     load_->wait_for_more(Kind::counted, 200);
@@ -97,7 +96,7 @@ class OutageTest : public testing::Test {
     }
   }
 
-  // No more is perhaps counted than was under way: all that the clients of the load can have sent at a time.
+  // The bound on requests perhaps counted: all that the clients of the load can have in flight at a time.
   static constexpr std::size_t under_way_max = 4 * 1 + 4 * 4;
 
   std::unique_ptr<Fleet> fleet_;
@@ -126,7 +125,7 @@ TEST_F(OutageTest, CounterIsStoppedAndGoesOn) {
   expect_exact({envoy().program.get(), counter().program.get()});
 }
 
-// So short that nobody needs to notice.
+// So short that nobody needs to notice it.
 TEST_F(OutageTest, CounterIsStoppedForAMoment) {
   for (int round = 0; round < 5; ++round) {
     counter().program->send_signal(SIGSTOP);
@@ -148,7 +147,7 @@ TEST_F(OutageTest, CounterIsStoppedForLong) {
   expect_exact({envoy().program.get(), counter().program.get()});
 }
 
-// As an operator restarts it. What it had received it answers.
+// Restarted as by an operator. It answers everything that it had received.
 TEST_F(OutageTest, CounterIsEndedAndStartedAgain) {
   for (int round = 0; round < 3; ++round) {
     counter().program->send_signal(SIGTERM);
@@ -162,7 +161,7 @@ TEST_F(OutageTest, CounterIsEndedAndStartedAgain) {
   RecordProperty("perhaps", static_cast<int>(load_->seen(Kind::perhaps)));
 }
 
-// While it was stopped, what it had received got old; then the counter is gone for good.
+// Requests that it had received got too old while it was stopped. Then the counter is gone for good.
 TEST_F(OutageTest, CounterIsKilledWhileItIsStopped) {
   counter().program->send_signal(SIGSTOP);
   load_->wait_for_more(Kind::perhaps, 1);
@@ -207,7 +206,7 @@ TEST_F(OutageTest, RedisIsStoppedForLong) {
   expect_exact({envoy().program.get(), counter().program.get()});
 }
 
-// Slower than ever, but in time: all is counted, and nobody calls it an outage.
+// Slow but in time: everything is counted, and nobody calls it an outage.
 TEST_F(OutageTest, RedisIsSlow) {
   for (int round = 0; round < 3; ++round) {
     fleet_->redis().command({"CLIENT", "PAUSE", "700", "ALL"});
@@ -218,8 +217,8 @@ TEST_F(OutageTest, RedisIsSlow) {
   EXPECT_EQ(load_->seen(Kind::perhaps), 0u);
 }
 
-// A Redis that takes no writes (a replica after a failover, a full disk) cannot count: certainly not counted,
-// told once, and over when it is over.
+// A Redis that takes no writes (a replica after a failover, a full disk) cannot count. The hits are certainly not
+// counted, it is logged once, and counting goes on when the trouble is over.
 TEST_F(OutageTest, RedisBecomesAReplica) {
   const std::string nobody = std::to_string(lasting_port());
   EXPECT_EQ(fleet_->redis().command({"REPLICAOF", "127.0.0.1", nobody}).text, "OK");
@@ -262,7 +261,7 @@ TEST_F(OutageTest, BothGoAndTheCounterComesBackFirst) {
   expect_exact({envoy().program.get()}, 2);
 }
 
-// What was lost with the scripts that Redis had loaded is sent again by text, and counted once.
+// Commands that got NOSCRIPT are sent again by text, and counted once.
 TEST_F(OutageTest, RedisForgetsItsScripts) {
   for (int round = 0; round < 20; ++round) {
     fleet_->redis().command({"SCRIPT", "FLUSH"});
@@ -281,7 +280,7 @@ void expect_refused_at_once(const Service& envoy, const std::string& token) {
   EXPECT_LT(Clock::now() - asked, at_once);
 }
 
-// The envoy before its counter, the counter before its Redis: no mistake at start-up, and no restart needed.
+// The envoy before its counter, the counter before its Redis: this is no error at start-up and needs no restart.
 TEST(StartOrderTest, AnyOrderComesUp) {
   auto fleet = Fleet::start(1, RedisServer::Keeps::everything);
   const std::string token = Caller(fleet->envoy().door).mint();
@@ -308,11 +307,11 @@ TEST(StartOrderTest, AnyOrderComesUp) {
   EXPECT_LE(lines(*fleet->counter().program), 8) << fleet->counter().program->standard_error();
 }
 
-// However long it was away.
+// After an absence of any length.
 TEST(StartOrderTest, RecoversInTimeFromALongAbsence) {
   auto fleet = Fleet::start(1, RedisServer::Keeps::everything);
   fleet->kill_counter();
-  // Not a wait for a state: the absence itself, so that the pauses between attempts are at their longest.
+  // Not a wait for a state, but the absence itself, so that the pauses between attempts are at their longest.
   const Deadline absence(8s);
   while (!absence.passed()) wait_readyz(fleet->envoy().health, 503);
   fleet->start_counter();

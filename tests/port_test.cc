@@ -1,4 +1,4 @@
-// Attacks on the counter's port, with an honest envoy beside: neither connections nor bytes are without bound.
+// Attacks on the counter's port, beside an honest envoy: connections and bytes are bounded.
 
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -44,7 +44,7 @@ std::size_t lines_with(const std::string& log, const std::string& words) {
   return found;
 }
 
-// The log has a thread of its own: a line may come a moment after what it tells of.
+// The log has its own thread, so a line may come a moment after the event.
 template <typename Log>
 std::size_t lines_in_time(const Log& log, const std::string& words) {
   for (const Deadline deadline; lines_with(log(), words) == 0 && !deadline.passed();) {
@@ -53,20 +53,20 @@ std::size_t lines_in_time(const Log& log, const std::string& words) {
   return lines_with(log(), words);
 }
 
-/// An envoy of an attacker's that has heard the counter's settings, so that the large windows are its own.
+/// An attacker's envoy that has received the counter's settings, so that it has the large windows.
 std::unique_ptr<RawClient> greeted_envoy(const Endpoint& door, int receive_buffer_bytes = 0) {
   auto client = std::make_unique<RawClient>(door, receive_buffer_bytes);
   client->send(envoys_first_bytes());
   EXPECT_TRUE(client->readable(patience));
   const std::string acknowledged = frame(settings_frame, ack, 0, "");
-  client->send(acknowledged + acknowledged);  // of its settings at first, and of those for envoys
+  client->send(acknowledged + acknowledged);  // of its first settings, and of those for envoys
   return client;
 }
 
 constexpr const char* track = "/tracker.v1.Counting/Track";
 const std::string opening = message_head(2) + "\x0a\x00"s;
 
-// A counter over memory, and an honest envoy of it.
+// A counter over memory with an honest envoy.
 class PortTest : public testing::Test {
  protected:
   explicit PortTest(const Arguments& more = {}) : counter_(Service::start(arguments(more), "counter")) {
@@ -115,7 +115,7 @@ TEST_F(PortTest, HalfMessagesOfManyEnvoysTakeBoundedMemory) {
   std::vector<std::unique_ptr<RawClient>> attackers;
   for (int i = 0; i < 300; ++i) {
     attackers.push_back(greeted_envoy(counter_.door));
-    attackers.back()->send(bytes);  // or it is dropped meanwhile
+    attackers.back()->send(bytes);  // fails if it was dropped meanwhile
     if (i % 50 == 0) expect_honest_is_counted();
   }
   EXPECT_LT(resident_bytes(pid()), before + 256 * mebibyte) << "600 MiB were sent";
@@ -140,7 +140,7 @@ TEST_F(PortTest, EnvoyThatNeverReadsIsDropped) {
   const auto attacker = greeted_envoy(counter_.door, 4096);
   ASSERT_TRUE(attacker->send(headers(1, grpc_request(track)) + data(1, opening)));
   std::string asks;
-  while (asks.size() < 16'380) asks += message_head(0);  // each is answered by as much
+  while (asks.size() < 16'380) asks += message_head(0);  // each gets an answer of the same size
   const std::string frame = data(1, asks);
   std::size_t sent = 0;
   std::string_view left;
@@ -161,8 +161,8 @@ TEST_F(PortTest, EnvoyThatNeverReadsIsDropped) {
 
 class FewConnectionsTest : public PortTest {
  protected:
-  // 16 is what it takes however few open files it may have. With --core-dumps whoever runs the tests may look
-  // into /proc for its open files.
+  // 16 is accepted with any limit of open files. With --core-dumps, the user who runs the tests may look into /proc for
+  // its open files.
   FewConnectionsTest() : PortTest({"--counter-connections-max", "16", "--core-dumps"}) {}
 };
 
@@ -237,7 +237,7 @@ TEST_F(ShortIdleTest, IdleCallersAreSentAwayAndBusyOnesAreNot) {
     if (idle.readable(100ms) && idle.read_to_end() != RawClient::End::none) break;
   }
   EXPECT_NE(idle.end(), RawClient::End::none);
-  // Two steps (RFC 9113, section 6.8): a call that crosses the first one is served.
+  // Two steps (RFC 9113, section 6.8): a call that crosses the first step is served.
   const auto goaway = [](std::uint32_t last_stream) {
     return frame(goaway_frame, 0, 0, number(last_stream, 4) + number(0, 4));
   };
@@ -249,7 +249,7 @@ TEST_F(ShortIdleTest, IdleCallersAreSentAwayAndBusyOnesAreNot) {
   expect_honest_is_counted();
 }
 
-// Each door's clients open all the connections that they can get.
+// The clients of each door open all the connections that they can get.
 TEST(FewDescriptorsTest, NoDoorTakesWhatTheOthersNeed) {
   const TemporaryDirectory temporary;
   Program program(

@@ -1,4 +1,4 @@
-// What a power cut takes, of programs that sync in every way there is.
+// What a power cut takes from programs that sync in different ways.
 
 #include "support/power_cut.h"
 
@@ -35,8 +35,8 @@ class PowerCutTest : public testing::Test {
 
   fs::path data() const { return directory_ / "data"; }
 
-  // Runs it in the data directory, watched. `sync FILE` of coreutils calls fsync, `sync -d FILE` fdatasync,
-  // also for directories.
+  // Runs it in the data directory, watched. `sync FILE` of coreutils calls fsync, and `sync -d FILE` calls fdatasync.
+  // Both also work for directories.
   void run(const std::string& script) {
     Program shell({"-ec", "cd '" + data().string() + "'; " + script}, power_.environment(), "/bin/sh");
     ASSERT_EQ(shell.wait_exit(), 0) << shell.output();
@@ -101,7 +101,7 @@ TEST_F(PowerCutTest, TakesWhatReplacedSyncedBytes) {
   EXPECT_EQ(after_cut(), (Files{{"a", ""}}));
 }
 
-// 2048 zeros were synced, and 3000 bytes written over them.
+// 2048 zeros were synced, and 3000 bytes were written over them.
 class PowerCutInZerosTest : public PowerCutTest {
  protected:
   static std::string x(std::size_t bytes) { return std::string(bytes, 'x'); }
@@ -146,7 +146,7 @@ TEST_F(PowerCutTest, ARenameStays) {
   EXPECT_EQ(after_cut(), (Files{{"b", "one"}}));
 }
 
-// In the order of the journal.
+// The order of the journal.
 TEST_F(PowerCutTest, ARenameNamesWhatWasMadeBefore) {
   run("printf one > a; printf two > b; sync a b; perl -e 'rename \"a\", \"c\" or die'; printf x > d; sync d");
   EXPECT_EQ(after_cut(), (Files{{"b", "two"}, {"c", "one"}}));
@@ -166,7 +166,7 @@ TEST_F(PowerCutTest, RemembersOverRunsAndCuts) {
   EXPECT_EQ(after_cut(), (Files{{"a", "onethree"}}));
 }
 
-// Everything would seem to be lost: an alarm, and a false one.
+// Everything would seem to be lost, which would be a false alarm.
 TEST_F(PowerCutTest, AProgramThatIsNotWatchedIsNotJudged) {
   Program shell({"-ec", "cd '" + data().string() + "'; printf one > a; sync a ."}, {}, "/bin/sh");
   ASSERT_EQ(shell.wait_exit(), 0) << shell.output();
@@ -189,7 +189,7 @@ TEST(PreloadTest, ALibraryIsLoadedFromAPathWithSpacesAndColons) {
   EXPECT_THROW(preload_name(odd / "none.so"), std::runtime_error);
 }
 
-// A file system gives a new file the number of an old one that is gone.
+// A file system may give a new file the inode number of a removed one.
 TEST_F(PowerCutTest, ANewFileInheritsNothing) {
   run("printf 'a long one' > a; sync a .; rm a; for i in 1 2 3 4 5; do printf x > b$i; done; sync .");
   for (const auto& [name, bytes] : after_cut()) EXPECT_EQ(bytes, "") << name;

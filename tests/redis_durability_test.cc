@@ -1,5 +1,5 @@
-// What the counter says of the Redis behind it: what a crash of it loses, told when that changes, and refused
-// where it is more than --require-durability allows. Each against a real redis-server.
+// What the counter says about its Redis: what a crash loses, logged when it changes, and refused if it is more than
+// --require-durability allows. Each test uses a real redis-server.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -67,7 +67,7 @@ struct Row {
   RedisServer::Keeps keeps;
   Arguments more;  // settings of redis-server
   std::string loses;
-  std::string shortfall;  // empty: it keeps all
+  std::string shortfall;  // empty: it keeps everything
 };
 
 const std::vector<Row>& rows() {
@@ -164,7 +164,7 @@ TEST(RedisDurabilityTest, TheCounterRefusesToo) {
   expect_refused(envoy, "appendonly is no and must be yes");
 }
 
-// Whoever may not ask for the settings is told what INFO says, and that the rest is not known.
+// If the settings may not be asked for, the log says what INFO shows, and that the rest is unknown.
 TEST(RedisDurabilityTest, WhatMayNotBeAskedIsNotKnown) {
   const struct {
     Arguments rights;
@@ -222,7 +222,7 @@ TEST(RedisDurabilityTest, WhatCannotBeRequiredIsABadSetting) {
   }
 }
 
-// A Redis that is not there yet is no mistake; what it loses is told when it is reached, once.
+// A Redis that is not there yet is no error. What it loses is logged once, when it is reached.
 TEST(RedisDurabilityTest, IsToldWhenRedisComesAndNotAtEachReconnect) {
   RedisServer redis(RedisServer::Keeps::everything);
   redis.kill();
@@ -239,7 +239,7 @@ TEST(RedisDurabilityTest, IsToldWhenRedisComesAndNotAtEachReconnect) {
   EXPECT_EQ(times(service.program->standard_error(), "store=redis"), 1u) << service.program->standard_error();
 }
 
-// Redis comes back with other settings: refused before anything is counted on the new connection.
+// Redis comes back with other settings: it is refused before anything is counted on the new connection.
 TEST(RedisDurabilityTest, IsAskedAgainOnEachConnection) {
   auto redis = std::make_unique<RedisServer>(RedisServer::Keeps::everything);
   const Service service = serve_over(*redis, {"--require-durability"});
@@ -248,7 +248,7 @@ TEST(RedisDurabilityTest, IsAskedAgainOnEachConnection) {
   const std::string token = caller.mint();
   EXPECT_EQ(caller.count("/", token), 1);
   redis->kill();
-  // Nobody is under way, so that 503 is all that may come from here on.
+  // Nothing is in flight, so from here on 503 is the only possible answer.
   wait_readyz(service.health, 503);
   redis->start_again({"--appendfsync", "everysec"});
   for (const Deadline deadline;
@@ -264,7 +264,7 @@ TEST(RedisDurabilityTest, IsAskedAgainOnEachConnection) {
   EXPECT_EQ(Caller(service.door).count("/", token), 2);
 }
 
-// CONFIG SET while it runs is noticed on the same connection.
+// CONFIG SET at run time is noticed on the same connection.
 TEST(RedisDurabilityTest, IsFollowedWhileRedisRuns) {
   const RedisServer redis(RedisServer::Keeps::everything);
   const Service strict = serve_over(redis, {"--require-durability"});
@@ -294,7 +294,7 @@ TEST(RedisDurabilityTest, IsFollowedWhileRedisRuns) {
   }
 }
 
-// Asking from time to time also shows that a Redis hangs when there is nothing to count.
+// The periodic questions also reveal a Redis that hangs when there is nothing to count.
 TEST(RedisDurabilityTest, AnIdleRedisThatHangsIsNoticed) {
   RedisServer redis;
   const Service service = serve_over(redis);
@@ -305,7 +305,7 @@ TEST(RedisDurabilityTest, AnIdleRedisThatHangsIsNoticed) {
   expect_counts(service);
 }
 
-// What was told to append is not complete until its first rewrite is done: until then it is not trusted.
+// After Redis was told to append, its file is incomplete until the first rewrite is done. It is not trusted until then.
 TEST(RedisDurabilityTest, AFileThatIsStillWrittenDoesNotCount) {
   const RedisServer redis(RedisServer::Keeps::nothing,
                           {"--appendfsync", "always", "--rdb-key-save-delay", "100000"});
@@ -318,7 +318,7 @@ TEST(RedisDurabilityTest, AFileThatIsStillWrittenDoesNotCount) {
   expect_counts(service);
 }
 
-// The same where it was told so before the service started.
+// The same if Redis was told so before the service started.
 TEST(RedisDurabilityTest, AFileThatIsStillWrittenAtTheStartDoesNotCount) {
   const RedisServer redis(RedisServer::Keeps::nothing,
                           {"--appendfsync", "always", "--rdb-key-save-delay", "1000000"});
@@ -326,7 +326,7 @@ TEST(RedisDurabilityTest, AFileThatIsStillWrittenAtTheStartDoesNotCount) {
   redis.command({"CONFIG", "SET", "appendonly", "yes"});
   const Service service = serve_over(redis, {"--require-durability"});
   expect_refused(service, "its append-only file may be incomplete until it has been rewritten");
-  // The rewrite that runs keeps its delay, and would take half a minute: another one takes its place.
+  // The running rewrite keeps its delay and would take half a minute. Another one replaces it.
   redis.command({"CONFIG", "SET", "rdb-key-save-delay", "0"});
   redis.command({"CONFIG", "SET", "appendonly", "no"});
   redis.command({"CONFIG", "SET", "appendonly", "yes"});

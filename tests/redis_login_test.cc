@@ -1,4 +1,4 @@
-// How a counter gets the password of its Redis: by the address, or by a file. Against a real redis-server.
+// How a counter gets the password of its Redis: by the address or by a file. Uses a real redis-server.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -71,7 +71,7 @@ void wait_for_log(Program& program, const std::string& said) {
   }
 }
 
-// A password that was changed needs no restart.
+// A changed password needs no restart.
 TEST_F(RedisLoginTest, SighupReadsTheFileAgain) {
   for (const std::string command : {"counter", "serve"}) {
     SCOPED_TRACE(command);

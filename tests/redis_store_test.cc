@@ -1,5 +1,5 @@
-// The Redis store against a real redis-server: how it logs in, what it writes, and what of Redis' own
-// troubles it keeps to the hits that they concern.
+// The Redis store with a real redis-server: how it logs in, what it writes, and that trouble in Redis affects only the
+// hits that it concerns.
 
 #include "store/redis/redis_store.h"
 
@@ -45,7 +45,7 @@ using testing::Not;
 
 constexpr auto reply_deadline = 1'000ms;
 
-// Calls a store and waits for what it answers.
+// Calls a store and waits for the answers.
 class StoreCaller {
  public:
   explicit StoreCaller(const std::string& address, bool proxy = false)
@@ -56,13 +56,13 @@ class StoreCaller {
   }
   ~StoreCaller() { loop_.stop(); }
 
-  // Why it is not ready now; nothing if it is.
+  // Returns why it is not ready now, or nothing if it is ready.
   std::optional<std::string> why_not_now() const {
     const auto readiness = store_.readiness().value();
     return readiness.is_ready() ? std::nullopt : std::optional(readiness.why_not());
   }
 
-  // Why it is not ready when it has connected, or failed to; nothing if it is ready.
+  // Returns why it is not ready after it has connected or failed to connect, or nothing if it is ready.
   std::optional<std::string> why_not_ready() const {
     for (const Deadline deadline; !deadline.passed(); std::this_thread::sleep_for(1ms)) {
       const auto why_not = why_not_now();
@@ -71,7 +71,7 @@ class StoreCaller {
     return "still not reachable";
   }
 
-  // Waits until it is not ready, and answers why; or until it is ready.
+  // Waits until it is not ready and returns why, or until it is ready.
   std::string wait_not_ready() const {
     for (const Deadline deadline; !deadline.passed(); std::this_thread::sleep_for(1ms)) {
       if (const auto why_not = why_not_now()) return *why_not;
@@ -193,7 +193,7 @@ TEST(RedisLoginTest, DatabaseThatIsNotThereIsNotReadyAndSaysWhy) {
   EXPECT_THAT(store.why_not_ready().value_or("it is ready"), HasSubstr("DB index is out of range"));
 }
 
-// A Redis whose AUTH was renamed repeats what it was sent.
+// A Redis without AUTH under that name repeats what it was sent.
 TEST(RedisLoginTest, PasswordIsNotPrintedWhereRedisRepeatsIt) {
   const RedisServer redis(RedisServer::Keeps::nothing, {"--rename-command", "AUTH", ""});
   CapturedLog log;
@@ -204,7 +204,7 @@ TEST(RedisLoginTest, PasswordIsNotPrintedWhereRedisRepeatsIt) {
   EXPECT_THAT(log.text(), Not(HasSubstr("secret")));
 }
 
-// What is no Redis is not taken for one.
+// A peer that is not Redis must not be taken for one.
 TEST(RedisLoginTest, StrangerIsNotReady) {
   const Service stranger = Service::start(
       {"serve", "--store", "memory", "--envoy-addr", "127.0.0.1:0", "--health-addr", "127.0.0.1:0"}, "envoy");
@@ -282,8 +282,8 @@ TEST_F(RedisTroubleTest, DeletedTokenIsUnknownAndStaysSo) {
   EXPECT_EQ(redis_.command({"EXISTS", key_of(id)}).integer, 0);
 }
 
-// A Redis that can write no more (its disk is full, its memory, it became a replica) counts nothing, and the
-// store says so of each hit.
+// A Redis that cannot write any more (its disk or memory is full, or it became a replica) counts nothing, and the store
+// says so of each hit.
 TEST_F(RedisTroubleTest, FullRedisCountsNothing) {
   const TokenId id = store_->new_token();
   redis_.command({"CONFIG", "SET", "maxmemory", "1"});
@@ -329,7 +329,7 @@ TEST_F(RedisTroubleTest, FlushedScriptsAreSentAgainAndCountOnce) {
   EXPECT_EQ(redis_.command({"HGET", key_of(id), "/"}).text, std::to_string(all));
 }
 
-// Whatever Redis does with it later: what the proxy before it has given up is not known to be without effect.
+// A command that the proxy has given up may still take effect, whatever Redis does with it later.
 TEST(RedisProxyTest, WhatItGivesUpPerhapsHadItsEffect) {
   namespace asio = boost::asio;
   asio::io_context context;
@@ -358,7 +358,7 @@ TEST(RedisProxyTest, WhatItGivesUpPerhapsHadItsEffect) {
   EXPECT_THAT(log.text(), HasSubstr("perhaps counted: tracker:{"));
 }
 
-// With --redis-proxy, too.
+// With and without --redis-proxy.
 class RedisSilenceTest : public testing::TestWithParam<bool> {};
 
 TEST_P(RedisSilenceTest, IsNoticedWithoutTraffic) {
@@ -379,7 +379,7 @@ class RedisCutTest : public testing::Test {
  protected:
   void SetUp() override { ASSERT_EQ(store_->why_not_ready(), std::nullopt); }
 
-  // Of a hit that comes when the connection was cut and the next one was made, but cannot greet yet.
+  // Tracks a hit that comes when the connection was cut and the next one is made but cannot greet yet.
   std::future<Verdict> track_while_held(const TokenId& id) {
     link_.hold_all();
     link_.cut();
@@ -418,14 +418,14 @@ TEST_F(RedisCutTest, WhereThatFailsWhatWaitedIsRefused) {
   EXPECT_EQ(store_->track(id, "/"), Verdict::counted(1));
 }
 
-// One that cuts each connection is not taken for ready, nor asked without a pause.
+// A Redis that cuts each connection does not count as ready, and attempts to connect have pauses.
 TEST_F(RedisCutTest, OneCutAfterTheOtherIsAnOutage) {
   for (const Deadline deadline; !store_->is_refusing() && !deadline.passed();) link_.cut();
   EXPECT_THAT(store_->wait_not_ready(), HasSubstr("is not reachable"));
   EXPECT_TRUE(store_->wait_ready());
 }
 
-// A user as docs/operations.md has it, and Redis' commands that it may not use.
+// A user as in docs/operations.md, and the commands of Redis that it may not use.
 class RedisAclTest : public testing::Test {
  protected:
   void allow(const std::string& also) {
@@ -473,7 +473,7 @@ TEST_F(RedisAclTest, OneThatIsNarrowedLaterIsNoticedWithoutTrafficAndByTheWork) 
   EXPECT_EQ(store.track(id, "/"), Verdict::counted(1));
 }
 
-// The rule that the reason names is enough, for all that is asked.
+// The rule that the reason names is enough for every command.
 TEST_F(RedisAclTest, TheRuleThatIsNamedWillDo) {
   allow("-hincrby");
   StoreCaller store(address());
@@ -504,7 +504,7 @@ TEST_F(RedisFitnessTest, BusyRedisIsNotReadyUntilItIsFree) {
   EXPECT_EQ(store_->track(store_->new_token(), "/"), Verdict::counted(1));
 }
 
-// No hit is needed to see it.
+// It is noticed without a hit.
 TEST_F(RedisFitnessTest, ReplicaIsNotReady) {
   redis_.command({"REPLICAOF", "127.0.0.1", std::to_string(lasting_port())});
   EXPECT_THAT(store_->wait_not_ready(), HasSubstr("READONLY"));
@@ -533,7 +533,7 @@ TEST(RedisRenamedTest, CommandThatIsMissingIsNamed) {
               HasSubstr("unknown command 'HINCRBY': counting needs"));
 }
 
-// One that serves half of the slots, as in a cluster of two.
+// A node with half of the slots, as in a cluster of two.
 TEST(RedisClusterTest, NodeIsNotReadyAndSaysWhy) {
   const RedisServer redis(RedisServer::Keeps::nothing,
                           {"--cluster-enabled", "yes", "--cluster-port", std::to_string(lasting_port()),
@@ -545,7 +545,7 @@ TEST(RedisClusterTest, NodeIsNotReadyAndSaysWhy) {
   EXPECT_THAT(store.why_not_ready().value_or("it is ready"), HasSubstr("this is a node of a Redis Cluster"));
 }
 
-// Everything that Redis holds, as text.
+// Everything in this Redis, as text.
 std::string everything_in(const RedisServer& redis) {
   std::string all;
   for (const RedisReply& key : redis.command({"KEYS", "*"}).elements) {

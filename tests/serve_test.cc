@@ -1,5 +1,4 @@
-// The real program from the outside: the example series, exactness under concurrency, two programs on one
-// port.
+// The real program from outside: the example series, exactness under concurrency, and two programs on one port.
 
 #include <gtest/gtest.h>
 
@@ -57,11 +56,11 @@ void raise_to(std::atomic<std::int64_t>& highest, std::int64_t count) {
   }
 }
 
-// One client's answered counts, by key, in the order in which it got them.
+// The counts answered to one client, by key, in the order in which it got them.
 using Answered = std::map<Key, std::vector<std::int64_t>>;
 
-// Sends `rounds` times `depth` requests in one write and checks that each count is above all that were
-// answered to anybody before the write.
+// Sends `depth` requests in one write, `rounds` times. Checks that each count is above all counts that were answered to
+// anybody before the write.
 Answered ask_all_keys(const Endpoint& envoy, SharedCounts& counts, std::size_t rounds, std::size_t depth,
                       std::size_t start) {
   Answered answered;
@@ -121,7 +120,8 @@ TEST_P(ServeTest, CountsAreExactUnderConcurrency) {
   expect_exact(clients);
 }
 
-// Who refuses says so once, on one line, and leaves the other alone. `setting` is a regular expression.
+// The program that refuses says so once, on one line, and does not disturb the other. `setting` is a regular
+// expression.
 void expect_refused_start(const Outcome& outcome, const std::string& setting, const std::string& address) {
   EXPECT_EQ(outcome.exit_code, 1);
   EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
@@ -142,7 +142,7 @@ TEST_P(ServeTest, SecondProgramOnThePortIsRefused) {
   expect_refused_start(
       run_to_end({"serve", "--store", "memory", "--health-addr", "127.0.0.1:0"}, {{"ENVOY_ADDR", address}}),
       "--envoy-addr|ENVOY_ADDR", address);
-  // No connection went to one of them.
+  // All connections went to the first program.
   for (std::int64_t i = 1; i <= 20; ++i) EXPECT_EQ(Caller(deployment->envoy()).count("/p", token), i);
   EXPECT_EQ(caller.count("/p", token), 21);
 }

@@ -1,4 +1,4 @@
-// Signals where there is no service yet, or no other process.
+// Signals before there is a service, or in process 1.
 
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -17,7 +17,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// The signals that the process ignores, as /proc says it.
+// Returns whether the process ignores the signal, according to /proc.
 bool ignores(pid_t process, int signal) {
   std::ifstream status("/proc/" + std::to_string(process) + "/status");
   for (std::string line; std::getline(status, line);) {
@@ -62,7 +62,7 @@ std::optional<pid_t> child_of(pid_t parent) {
   return std::nullopt;
 }
 
-// For process 1 the kernel has no default actions: what is not done by itself does not happen.
+// The kernel has no default actions for process 1, so the program must handle the signal itself.
 TEST(SignalTest, AsProcessOneASecondSignalEndsItToo) {
   const Arguments unshare{"--user", "--map-root-user", "--pid", "--fork", "--kill-child"};
   const auto with = [&](const Arguments& more) {

@@ -1,4 +1,4 @@
-// Names that take their time to be looked up, of a Redis and of a counter.
+// Names of a Redis and of a counter that take long to look up.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -18,7 +18,7 @@ namespace {
 
 using testing::HasSubstr;
 
-// `tracker`, for which the names of support/slow_names.cc exist.
+// `tracker` with the names of support/slow_names.cc.
 std::unique_ptr<Program> with_slow_names(const Arguments& arguments) {
   return std::make_unique<Program>(arguments, Environment{{"LD_PRELOAD", preload_name(SLOW_NAMES_LIBRARY)},
                                                           {"ASAN_OPTIONS", "verify_asan_link_order=0"}});

@@ -1,4 +1,4 @@
-// Settings and start-up: where they come from, what is refused, and how that is said.
+// Settings and start-up: where settings come from, which ones are refused, and how that is said.
 
 #include <gtest/gtest.h>
 #include <sched.h>
@@ -107,7 +107,7 @@ TEST(StartupTest, BadEnvironmentIsNamedWithItsValue) {
   }
 }
 
-// A shell replaces ~ only where a word begins.
+// A shell replaces ~ only at the beginning of a word.
 TEST(StartupTest, TildeThatNoShellReplacedIsRefusedWithTheRemedy) {
   const std::vector<Arguments> commands{
       {"serve", "--store", "rocksdb:~/counts"},
@@ -162,7 +162,7 @@ TEST(StartupTest, WhatIsNoSettingIsRefused) {
   for (const Wrong& row : wrong) expect_one_line(run_to_end(row.arguments), 2, row.said);
 }
 
-// What a library or a name from its source would say.
+// The words of a library, or a name in its source, must not show.
 TEST(StartupTest, ErrorsAreInWordsOfTheirOwn) {
   for (const Arguments& arguments :
        {serve_with({"--bogus"}), serve_with({"stray"}), serve_with({"--threads"}), Arguments{"bogus"},
@@ -173,8 +173,7 @@ TEST(StartupTest, ErrorsAreInWordsOfTheirOwn) {
   }
 }
 
-// The greatest number of fields that the running service takes, as its limit of 3, 5 or the default 100
-// shows.
+// Returns the greatest number of fields that the running service accepts, for a limit of 3, 5 or the default 100.
 int fields_taken(Program& program) {
   const Endpoint envoy = program.wait_listening().at("envoy");
   for (const int fields : {3, 5}) {
@@ -212,9 +211,9 @@ TEST(StartupTest, FlagThatCannotTakeEffectIsRefused) {
   for (const Idle& row : idle) expect_one_line(run_to_end(row.arguments), 2, {row.flag, row.remedy});
 }
 
-// Environment files are shared among commands and stores.
+// Commands and stores share environment files.
 TEST(StartupTest, VariableThatCannotTakeEffectIsLeftAlone) {
-  Program program(serve_with({"--connections-max", "100"}),  // no warning of few open files
+  Program program(serve_with({"--connections-max", "100"}),  // no warning about few open files
                   {{"REDIS_ADDR", "nonsense"},
                    {"TRACKER_REDIS_PASSWORD_FILE", "/nowhere"},
                    {"TRACKER_REDIS_PROXY", "nonsense"},
@@ -283,9 +282,9 @@ TEST(StartupTest, ValuesAreReadAsPeopleWriteThem) {
   EXPECT_EQ(fields_taken(program), 3);
 }
 
-// Where it is wrong, and wherever it stands.
+// Wherever the mistake is, and wherever the URL is given.
 TEST(StartupTest, NoPartOfARedisUrlWithAPasswordIsPrinted) {
-  // Others are in shown_value_test.cc.
+  // Other forms are in shown_value_test.cc.
   const std::vector<std::string> urls{"redis://user:s3cr@h", "redis://:s3cr/s3cr=s3cr@h:1", ":s3cr@h:1"};
   std::vector<std::pair<Arguments, Environment>> runs;
   for (const std::string& url : urls) {
@@ -325,7 +324,7 @@ TEST(StartupTest, NoPartOfARedisUrlWithAPasswordIsPrinted) {
   EXPECT_FALSE(has(help.out + help.err, "s3")) << help.out;
 }
 
-// Remove a line when what it names is built.
+// Remove a line when the named feature is built.
 TEST(StartupTest, WhatIsNotBuiltYetIsRefused) {
   struct NotBuilt {
     Arguments arguments;
@@ -422,7 +421,7 @@ TEST(StartupTest, LocalhostIsBothItsAddresses) {
   EXPECT_EQ(program.wait_exit(), 0);
 }
 
-// Counts that end with the process must not surprise anybody.
+// Users must know that the counts end with the process.
 TEST(StartupTest, MemoryStoreIsMentionedInTheLog) {
   Program program(serve);
   program.wait_listening();
@@ -443,7 +442,7 @@ TEST(StartupTest, LogLinesNameTheServiceAndTheFirstOneTheVersionAndCommit) {
 struct DocumentedSetting {
   const char* flag;
   const char* environment;
-  // As a regular expression, since one size or time can be written in several ways.
+  // A regular expression, because one size or time can be written in several ways.
   const char* default_value;
 };
 
@@ -473,7 +472,7 @@ constexpr DocumentedSetting documented_settings[] = {
     {"--drain-limit", "TRACKER_DRAIN_LIMIT", "10 ?s|10000 ?ms"},
 };
 
-// What the help says about one flag: from its name to the next flag that begins a line.
+// The help about one flag: from its name to the next flag at the beginning of a line.
 std::string help_about(const std::string& help, const std::string& flag) {
   const std::regex entry("\\n *(-\\w, ?)?" + flag + "[ =,\\n]");
   std::smatch found;
@@ -514,7 +513,6 @@ TEST(StartupTest, ThreadsAreByDefaultAsManyAsThereAreCpusForThem) {
   EXPECT_TRUE(has(about, "default: 1]")) << about;
 }
 
-// It is taken, so that all services can be started alike.
 const std::vector<std::string>& commands() {
   static const std::vector<std::string> all{"serve", "envoy", "counter", "backup", "restore", "check"};
   return all;

@@ -1,6 +1,5 @@
-// The RocksDB store killed at every step that it takes on disk while it is made, opened and counts for the first
-// time, one step after the other, with and without the power going then: the next start makes or opens it, and
-// nothing that was answered is lost.
+// Kills the RocksDB store at each of its steps on disk while it is made, opened and counts for the first time, with and
+// without a power cut then. The next start must make or open it, and nothing that was answered may be lost.
 
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -20,9 +19,9 @@
 namespace tracker::tests {
 namespace {
 
-// Far more than a start takes; it only bounds the test.
+// Far more than a start takes. It only bounds the test.
 constexpr unsigned steps_max = 500;
-// Every so many steps, beginning anywhere: so a run is short, and a few runs try them all.
+// Tests every third step, from a random first one. So a run is short, and a few runs test them all.
 constexpr unsigned stride = 3;
 
 unsigned first_step() {
@@ -36,8 +35,8 @@ struct Counts {
 
 class StoreStepsTest : public testing::TestWithParam<bool> {
  protected:
-  // One more hit for each counter, by a program that is killed at this step, or ends without closing the store
-  // if it gets so far; 0: it is not killed. What it answered; nothing if it was killed.
+  // Sends one more hit for each counter, by a program that is killed at this step, or ends without closing the store if
+  // it gets that far. 0: it is not killed. Returns what it answered, or nothing if it was killed.
   std::optional<Counts> count(unsigned killed_at) {
     Environment environment = power_.environment();
     environment["SYNC_RECORD_MAX"] = std::to_string(killed_at);
@@ -64,7 +63,7 @@ TEST_P(StoreStepsTest, WhileItIsMade) {
     std::optional<Counts> counts;
     ASSERT_NO_THROW(counts = count(0)) << "after it was killed at step " << step;
     ASSERT_TRUE(counts);
-    // What the killed one had counted was not answered.
+    // Counts of the killed program were not answered.
     EXPECT_GE(counts->lowest, 1) << "after it was killed at step " << step;
     EXPECT_LE(counts->highest, 2) << "after it was killed at step " << step;
     std::filesystem::remove_all(data_);

@@ -1,4 +1,4 @@
-// The judges judged: what they must refuse, they do.
+// Tests the judges: they must refuse what is wrong.
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-// When the RocksDB store answers: seen by what a power cut would take at the moment of each answer.
+// Tests when the RocksDB store answers, by what a power cut would take at the moment of each answer.
 
 #include <gtest/gtest.h>
 

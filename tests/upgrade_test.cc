@@ -1,5 +1,5 @@
-// Rolling upgrades: envoys and counters of another build work with those of this one, under load. TRACKER_OTHER names
-// that build's program; tests/upgrade builds it from a commit and runs these tests with it.
+// Rolling upgrades: envoys and counters of another build work with those of this build, under load. TRACKER_OTHER names
+// the program of the other build. tests/upgrade builds it from a commit and runs these tests with it.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -43,7 +43,7 @@ class UpgradeTest : public testing::Test {
         Environment{}, binary);
   }
 
-  /// One envoy asks counters that are replaced under load: in the end it is judged by what Redis holds.
+  /// One envoy uses counters that are replaced under load. The result is judged by the counts in Redis.
   void expect_exact_over(const std::string& envoy_binary, const std::vector<std::string>& counter_binaries) {
     auto counter = start_counter(counter_binaries.front(), "127.0.0.1:0");
     const Endpoint door = counter->wait_listening().at("counter");
@@ -88,7 +88,7 @@ TEST_F(UpgradeTest, AndBack) {
   expect_exact_over(other_, {this_, other_});
 }
 
-// A client of the public interface goes on with the counter that takes another's place.
+// A client of the public interface goes on with the counter that replaces another.
 TEST_F(UpgradeTest, PublicClientsGoOn) {
   auto counter = start_counter(other_, "127.0.0.1:0");
   const Endpoint door = counter->wait_listening().at("counter");

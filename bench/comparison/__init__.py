@@ -1,1 +1,1 @@
-"""What bench/compare is made of: machine, contestants, load, figures, and how they are shown."""
+"""The parts of bench/compare: machine, contestants, load, figures, and how they are shown."""

@@ -121,7 +121,7 @@ class Comparison:
             _write(self._options.svg, picture.picture(self._everyone, rows, note))
 
     def _takes_part(self, contestant):
-        """Whether the contestant starts and counts right."""
+        """Returns whether the contestant starts and counts correctly."""
         try:
             with processes.Ground(self._options.output) as ground:
                 measuring.try_out(contestant, ground)
@@ -178,7 +178,7 @@ def build():
 
 
 def _install(packages):
-    """Runs to its end, even if this program is to end: half an installation leaves more behind than a whole one."""
+    """Finishes even if this program must end, because half an installation leaves more behind than a whole one."""
     with subprocess.Popen([f"{root}/packaging/install-packages", packages]) as installation:
         try:
             return installation.wait()

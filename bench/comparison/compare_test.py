@@ -1,5 +1,5 @@
-"""Runs bench/compare itself: that its table comes, that it sees what fails, that it leaves nothing behind.
-No figure is looked at. Needs PROGRAMS, the directory of tracker and floor."""
+"""Runs bench/compare itself. Tests that it prints its table, notices failures, and leaves nothing behind. Checks no
+figures. Needs PROGRAMS, the directory of tracker and floor."""
 
 import contextlib
 import json
@@ -41,7 +41,7 @@ class Compare(unittest.TestCase):
         )
         watchdog = threading.Timer(
             2 * _patience_s, process.kill
-        )  # else reading its output could wait for ever
+        )  # otherwise reading its output could wait for ever
         watchdog.start()
         self.addCleanup(process.stdout.close)
         self.addCleanup(process.wait)
@@ -50,13 +50,13 @@ class Compare(unittest.TestCase):
         return process
 
     def start_and_wait_for_load(self):
-        """A run that would take a minute, with wrk at work."""
+        """Starts a run that would take a minute. Returns once wrk is running."""
         process = self.start("--contestants", "floor", "--seconds", "60")
         until(lambda: any("wrk" in words[0] for words in self.ours().values()))
         return process
 
     def ours(self):
-        """Commands by process id, of what works in our directory."""
+        """The commands of the processes that work in our directory, by process id."""
         found = {}
         for pid in filter(str.isdigit, os.listdir("/proc")):
             with contextlib.suppress(OSError):

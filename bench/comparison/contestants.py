@@ -1,4 +1,4 @@
-"""Who is measured: how each is started, one worker each, and what it can do."""
+"""The contestants: how each is started, with one worker, and what it can do."""
 
 import dataclasses
 import os
@@ -15,7 +15,7 @@ _connections_max = 12_000  # more than any workload opens
 class Running:
     """A started contestant."""
 
-    ports: list  # of the doors that take the load, all of them at once
+    ports: list  # of all the doors that take the load together
     counts: bool = True  # it answers {"count":N}, N being the requests of this token and path so far
     mints: bool = False  # GET /auth answers a token, and only such tokens are counted
     redis_port: int = 0  # of the Redis that keeps its counts
@@ -39,7 +39,7 @@ class Contestant:
 
 
 class Programs:
-    """Where our own programs are."""
+    """The paths of our own programs."""
 
     def __init__(self, tracker, floor):
         self.tracker = tracker
@@ -47,7 +47,7 @@ class Programs:
 
 
 def all_contestants(programs):
-    """In the order in which they run: those that are compared, one after the other."""
+    """All contestants in the order in which they run. Those that are compared run one after the other."""
     tracker = programs.tracker
     return [
         Contestant("lua", "nginx + Lua shared dictionary", _start_lua),
@@ -223,7 +223,7 @@ def _start_redis(ground, durable):
 
 
 def start_serve(ground, tracker, store, threads=1):
-    """Of the memory store, or of the default one, in the ground's directory."""
+    """tracker serve with the memory store, or with the default store in the ground's directory."""
     data = ground.path("counts") if store == "rocksdb" else ""
     server = _start_tracker(
         ground,
@@ -238,7 +238,7 @@ def start_serve(ground, tracker, store, threads=1):
 
 
 def start_counter(ground, tracker):
-    """A counter over memory, of one thread, that is asked over gRPC."""
+    """A counter over memory with one thread. Its clients use gRPC."""
     return Running(
         [
             _ready_port(
@@ -250,7 +250,7 @@ def start_counter(ground, tracker):
 
 
 def start_fleet(ground, tracker, threads, envoys=1):
-    """Redis, a counter and envoys, each of so many threads; None: the default, one for each core."""
+    """Redis, a counter and envoys, each with this many threads. None: the default, one for each core."""
     redis = _start_redis(ground, durable=False)
     counter = _start_tracker(
         ground,
@@ -272,7 +272,7 @@ def start_fleet(ground, tracker, threads, envoys=1):
 
 
 def _start_tracker(ground, tracker, command, **settings):
-    """Settings are named as their flags; one that is None is left to its default."""
+    """Settings have the names of their flags. A setting that is None keeps its default."""
     given = {"health_addr": _any_port, **settings}
     flags = [
         (f"--{name.replace('_', '-')}", str(value)) for name, value in given.items() if value is not None
@@ -296,7 +296,7 @@ def _answers(port, path):
 
 
 def versions(programs):
-    """By program."""
+    """The versions by program."""
     commands = {
         "tracker": [programs.tracker, "--version"],
         "nginx": ["nginx", "-v"],

@@ -37,13 +37,13 @@ class Row:
     contestant: str
     connections: int
     runs: int
-    errors: list  # of all runs; a run with errors has no part in the medians
+    errors: list  # of all runs; the medians leave out runs with errors
     failed: int
     medians: dict  # by the names of Run's figures
-    by_round: dict  # the same of each good run
+    by_round: dict  # the same for each run without errors
     spread: Optional[
         float
-    ]  # of the requests/s: half of what lies between lowest and highest, over the median
+    ]  # of the requests/s: half the difference between highest and lowest, over the median
 
 
 FIGURES = (

@@ -1,4 +1,4 @@
-"""Unit tests of what bench/compare makes of its runs."""
+"""Unit tests of the figures, verdicts and pictures that bench/compare makes from its runs."""
 
 import json
 import unittest
@@ -17,7 +17,7 @@ def target(limit=2.0, at_most=True, over=("hot", "floor"), figure="cpu_us"):
 
 
 def hot(memory, floor):
-    """Rows of CPU per request, a round for each pair."""
+    """Rows of CPU per request, with one round for each pair."""
     return figures.rows(
         [
             run("hot", name, number, cpu_us=cpu)
@@ -28,7 +28,7 @@ def hot(memory, floor):
 
 
 def everyone_and_workloads():
-    """All contestants, none of which can be started, and all workloads over them."""
+    """All contestants, which cannot be started here, and all their workloads."""
     nothing = contestants.Programs("", "")
     everyone = contestants.all_contestants(nothing)
     return everyone, workloads.all_workloads(everyone, nothing, measuring.Settings())
@@ -250,7 +250,7 @@ class Showing(unittest.TestCase):
 
 class Picture(unittest.TestCase):
     def draw(self, rates):
-        """Of those who have these requests/s, one figure a round."""
+        """The picture of contestants with these requests/s, one figure for each round."""
         runs = [
             run("hot", name, number, rate=rate)
             for name, its_rates in rates.items()
@@ -261,7 +261,7 @@ class Picture(unittest.TestCase):
         return xml.etree.ElementTree.fromstring(text)
 
     def bars(self, root):
-        """Without the two of the legend."""
+        """The bars, without the two of the legend."""
         return [one for one in root.iter() if one.tag.endswith("rect")][2:]
 
     def test_six_bars_the_fastest_first(self):

@@ -1,5 +1,5 @@
-"""Drives a counter's gRPC port: UpdateCounter by h2load. h2load does not see grpc-status, so the count tells afterwards
-whether all was counted."""
+"""Drives a counter's gRPC port: UpdateCounter by h2load. h2load does not see grpc-status, so the count shows
+afterwards whether everything was counted."""
 
 import re
 import struct
@@ -10,7 +10,7 @@ _service = "/manager_rpc.CounterService/"
 
 
 class GrpcLoad:
-    """The load on one counter that was just started."""
+    """The load on one counter that has just been started."""
 
     def __init__(self, running, ground, tokens=1):
         self._port = running.port
@@ -18,7 +18,7 @@ class GrpcLoad:
         self._request_path = ground.write("request", _update(self.tokens[0], load.PATHS[0]).decode("ascii"))
 
     def prepare(self, shape, seconds):
-        """Before a run: nothing."""
+        """Prepares a run: nothing to do."""
 
     def drive(self, shape, seconds, _seed):
         command = [
@@ -35,16 +35,16 @@ class GrpcLoad:
         return h2load_figures(load.run_tools([command], seconds + 30)[0])
 
     def count(self):
-        """Of the hot counter, which this raises by one."""
+        """The count of the hot counter, which this raises by one."""
         return _counter_in(call(self._port, "UpdateCounter", _update(self.tokens[0], load.PATHS[0])))
 
     def beyond(self, shape):
-        """What a run may count although h2load saw no answer: what was under way at its end, and our count()."""
+        """How many requests may be counted without an answer seen by h2load: those in flight at its end, and our count()."""
         return shape.connections * shape.pipeline + 1
 
 
 def h2load_figures(output):
-    """The Load that h2load printed. It tells no percentiles."""
+    """The Load that h2load printed. h2load prints no percentiles."""
     finished = re.search(r"finished in ([\d.]+)(s|ms), ([\d.]+) req/s", output)
     requests = re.search(r"requests: .* (\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout", output)
     longest = re.search(r"time for request: +\S+ +([\d.]+)(us|ms|s)", output)
@@ -64,7 +64,7 @@ def mint(port):
 
 
 def call(port, method, message):
-    """The message that answers a call on a connection of its own. Of HTTP/2 it knows what that needs."""
+    """Makes a call over a new connection and returns the answer. Knows only as much HTTP/2 as this needs."""
     with load.connect(port) as connection:
         fields = {
             ":method": "POST",
@@ -99,7 +99,7 @@ def _frame(kind, flags, stream, payload=b""):
 
 
 def _text(text):
-    """HPACK's string, of up to 126 bytes."""
+    """A string of HPACK, of up to 126 bytes."""
     return bytes([len(text)]) + text.encode()
 
 
@@ -113,7 +113,7 @@ def _update(token, path):
 
 
 def _counter_in(response):
-    """The second field of an UpdateCounterResponse whose first says success."""
+    """The second field of an UpdateCounterResponse. Its first field must say success."""
     if response[:2] != b"\x08\x01":
         raise load.LoadError(f"UpdateCounter answered {response!r}")
     return sum((byte & 0x7F) << 7 * place for place, byte in enumerate(response[3:]))

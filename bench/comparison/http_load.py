@@ -1,4 +1,4 @@
-"""The load on an HTTP contestant: wrk for the figures, and requests of our own for what must be exact."""
+"""The load on an HTTP contestant: wrk for the figures, and our own requests where results must be exact."""
 
 import http.client
 import json
@@ -9,7 +9,7 @@ import uuid
 from . import load
 
 _request_lua = os.path.join(os.path.dirname(__file__), "request.lua")
-_timeout_s = 2  # an answer that takes longer makes a run a failed one
+_timeout_s = 2  # a run fails if an answer takes longer
 _single_timeout_s = 10
 
 
@@ -34,7 +34,7 @@ class Http:
 
 
 class HttpLoad:
-    """The load on one contestant that was just started."""
+    """The load on one contestant that has just been started."""
 
     protocol = Http
 
@@ -46,7 +46,7 @@ class HttpLoad:
         self._tokens_path = ground.write("tokens", "\n".join(self.tokens) + "\n")
 
     def move_to(self, running):
-        """Goes on with the same tokens at a server that was started again."""
+        """Continues with the same tokens on a restarted server."""
         self._running = running
 
     def prepare(self, shape, seconds):
@@ -79,7 +79,7 @@ class HttpLoad:
             seconds + 30,
         )
         seen = load.together([wrk_figures(output) for output in outputs])
-        if shape.pipeline > 1:  # wrk then corrects its latencies by an interval that is not theirs
+        if shape.pipeline > 1:  # wrk then corrects its latencies by a wrong interval
             seen.p50_us = seen.p99_us = None
         return seen
 
@@ -119,7 +119,7 @@ def wrk_figures(output):
 
 
 def ask(port, path, token=None):
-    """Sends one request on a connection of its own. Returns status and body."""
+    """Sends one request over a new connection. Returns status and body."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_single_timeout_s)
     try:
         connection.request("GET", path, headers={"Authorization": token} if token else {})
@@ -141,7 +141,7 @@ def ask_count(port, path, token):
 
 
 def mint(port, count):
-    """Fresh tokens of a tracker."""
+    """Mints tokens of a tracker."""
     tokens = []
     for answers in load.pipelined(port, [Http.request("/auth")] * count, Http):
         tokens += re.findall(r'{"token":"([0-9a-f-]{36})"}', answers.decode())

@@ -1,4 +1,4 @@
-"""What all loads have in common: their shape, what the client saw, and a client that pipelines."""
+"""The common parts of all loads: their shape, what the client saw, and a client that pipelines."""
 
 import contextlib
 import dataclasses
@@ -35,7 +35,7 @@ class Load:
 
 
 class LoadError(Exception):
-    """A load gave no figures; says why."""
+    """A load gave no figures. Says why."""
 
 
 def together(loads):

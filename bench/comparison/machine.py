@@ -1,4 +1,4 @@
-"""The machine: what it is, what a sync to its disk costs, and how busy other programs keep it."""
+"""The machine: its description, the cost of a sync to its disk, and how busy other programs keep it."""
 
 import ctypes
 import os
@@ -8,7 +8,7 @@ import time
 
 _append_bytes = 200
 _appends = 400
-_sector_bytes = 512  # Linux, Documentation/block/stat.rst, whatever the disk's own are
+_sector_bytes = 512  # Linux, Documentation/block/stat.rst, even if the disk has other sectors
 
 
 def facts(directory):
@@ -35,9 +35,9 @@ def busy_seconds():
 
 
 def disk_written_bytes(directory):
-    """The bytes that anyone has written so far to the disk that holds the directory; None if that is not one disk.
-    What Linux counts per process (write_bytes) is not it: the pages that became dirty, and of a page as large as
-    ext4 now uses, every byte."""
+    """The bytes written so far, by anyone, to the disk that holds the directory. None if it is not on a single disk.
+    The figure of Linux for a process (write_bytes) is no substitute: it counts every byte of each page that became
+    dirty, and the pages that ext4 now uses are large."""
     device = os.stat(directory).st_dev
     try:
         with open(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}/stat", encoding="ascii") as stat:
@@ -47,7 +47,7 @@ def disk_written_bytes(directory):
 
 
 def _io_uring():
-    """Whether a process may use io_uring. Many containers forbid it; then each answer takes a system call."""
+    """Says whether a process may use io_uring. Many containers forbid it. Then each answer takes a system call."""
     setup, parameter_bytes = 425, 120  # asm-generic/unistd.h; struct io_uring_params
     libc = ctypes.CDLL(None, use_errno=True)
     ring = libc.syscall(setup, 1, ctypes.create_string_buffer(parameter_bytes))

@@ -1,4 +1,4 @@
-"""Unit tests of what bench/compare asks of the machine. Needs PROGRAMS, a directory to write below."""
+"""Unit tests of the facts that bench/compare reads from the machine. Needs PROGRAMS, a directory to write below."""
 
 import os
 import tempfile

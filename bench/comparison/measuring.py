@@ -13,7 +13,7 @@ _bytes_of_a_counter = 16 + 20 + 8  # token id, path and count: the least that a 
 
 @dataclasses.dataclass
 class Settings:
-    """How long a run is, and how large."""
+    """The length and size of a run."""
 
     seconds: int = 8
     rounds: int = 3
@@ -128,7 +128,7 @@ def measure_start(entrant, ground, settings, seed, run, say):
 
 
 def try_out(contestant, ground):
-    """Raises StartError or LoadError if a contestant does not start or does not count right."""
+    """Raises StartError or LoadError if a contestant does not start or does not count correctly."""
     running = contestant.start(ground)
     client = client_of(contestant, running, ground, tokens=2)
     answers = [client.count(), client.count()]
@@ -146,7 +146,7 @@ def client_of(contestant, running, ground, tokens=10_000):
 
 
 def _drive(client, running, shape, ground, seconds, seed, run):
-    """Runs the load between two readings of the CPU time. Then checks that all of it was counted."""
+    """Runs the load between two readings of the CPU time. Then checks that every request was counted."""
     before = client.count() if shape.kind == "hot" else None
     start, busy = time.monotonic(), machine.busy_seconds()
     servers, clients = processes.cpu_seconds(ground.servers), _own_cpu_seconds()
@@ -170,7 +170,7 @@ def _drive(client, running, shape, ground, seconds, seed, run):
         if not seen.requests < counted <= seen.requests + client.beyond(shape):
             run.errors.append(f"{counted - 1} were counted, {seen.requests} answered")
     elif not run.errors:
-        client.count()  # raises if it does not answer any more
+        client.count()  # raises if it no longer answers
 
 
 def _deaths(ground):

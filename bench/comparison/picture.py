@@ -72,7 +72,7 @@ def _rates(row):
 
 
 def _step(most):
-    """The distance of two lines of the scale: 1, 2 or 5 and zeros, for eight lines at most."""
+    """The distance between two lines of the scale: 1, 2 or 5 with zeros, so that there are at most eight lines."""
     for power in range(12):
         for digit in (1, 2, 5):
             if most <= 7 * digit * 10**power:

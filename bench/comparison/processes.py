@@ -1,4 +1,4 @@
-"""Starts servers and clients so that they end with this program, whatever happens, and reads what they cost."""
+"""Starts servers and clients so that they always end with this program, and reads what they cost."""
 
 import contextlib
 import ctypes
@@ -60,7 +60,7 @@ class Server:
         raise StartError(f"{self.name}: not ready after {_start_limit_s} s: {self.last_words()}")
 
     def kill(self):
-        """Ends it as a crash would."""
+        """Ends it like a crash."""
         os.killpg(self.pid, signal.SIGKILL)
         self._process.wait(_end_limit_s)
 
@@ -158,7 +158,7 @@ def run_clients(commands, limit_s):
 
 
 def _spawn(command, **options):
-    """Starts it in a process group of its own. A Ctrl-C at the terminal does not reach that group; we end it."""
+    """Starts it in a new process group. A Ctrl-C at the terminal does not reach that group, so we end it."""
     return subprocess.Popen(
         command, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=_end_with_parent, **options
     )

@@ -27,7 +27,7 @@ class Resp:
 
 
 class RedisLoad:
-    """The load on a Redis that was just started."""
+    """The load on a Redis that has just been started."""
 
     protocol = Resp
     _token = "c6f6fd4b-b347-4aa1-b22d-c2a786eb82fd"
@@ -38,7 +38,7 @@ class RedisLoad:
         self.tokens = [str(uuid.uuid4()) for _ in range(tokens)]
 
     def prepare(self, shape, seconds):
-        """redis-benchmark takes a number of requests, not a time. A short run tells how many to ask for."""
+        """redis-benchmark takes a number of requests, not a time. A short run shows how many to ask for."""
         trial = self._run(shape, shape.connections * shape.pipeline * 50, seconds)
         trial = self._run(shape, int(trial.requests / trial.seconds * min(1, seconds / 4)) + 1, seconds)
         self._requests = int(trial.requests / trial.seconds * seconds) + 1

@@ -86,7 +86,7 @@ def _or_empty(pattern, value):
 
 
 def duration(value_us):
-    """The number in the unit that reads best."""
+    """The number in the most readable unit."""
     if value_us is None:
         return ""
     return f"{value_us:,.0f} us" if value_us < 1000 else f"{value_us / 1000:,.1f} ms"

@@ -1,4 +1,4 @@
-"""What is measured: the workloads, and which contestants take part in each, under which shape of load."""
+"""The workloads: which contestants take part in each, and with which shape of load."""
 
 import dataclasses
 from typing import Callable
@@ -21,11 +21,11 @@ class Workload:
     text: str
     entrants: list
     measure: Callable
-    setup_s: float = 2  # roughly how long a run takes beside its load
+    setup_s: float = 2  # roughly how long a run takes in addition to its load
     load_s: float = None  # the length of the load, if not that of the settings
     once: bool = False  # one round is enough
     by_hand: bool = False  # runs only if asked for by name
-    after: str = None  # a contestant runs this workload directly before, since the two are compared
+    after: str = None  # a contestant runs this workload directly before, because the two are compared
 
 
 def all_workloads(everyone, programs, settings):
@@ -114,7 +114,7 @@ def _answers_auth(one):
 
 
 def _grpc(everyone, programs, drive):
-    """tracker's gRPC beside its own HTTP on the same store."""
+    """Compares tracker's gRPC with its own HTTP on the same store."""
     if not any(one.name == "memory" for one in everyone):
         return []
     counter = contestants.Contestant(

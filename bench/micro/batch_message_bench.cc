@@ -1,4 +1,4 @@
-// Writing and reading the messages of a batch on the stream between envoy and counter.
+// Writes and reads the messages of a batch on the stream between envoy and counter.
 #include "rpc/batch_message.h"
 
 #include <string>

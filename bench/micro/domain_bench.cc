@@ -1,4 +1,4 @@
-// What a request's token and path cost.
+// The cost of a request's token and path.
 #include <string>
 #include <string_view>
 
@@ -11,7 +11,7 @@ namespace tracker::bench {
 
 namespace {
 
-/// From a token to its id: the first 16 bytes of a SHA-256.
+/// The id of the token: the first 16 bytes of a SHA-256.
 constexpr std::string_view token_id_text = "4ea5f010e8fe312f5a7fe438cfb4664a";
 
 void normal_path(benchmark::State& state, std::string_view raw, std::string_view expected) {

@@ -5,7 +5,8 @@
 
 namespace {
 
-/// Prints, and records whether a benchmark found its result wrong. Google Benchmark itself exits with 0 then.
+/// Prints the results, and records whether a benchmark found its result wrong. Google Benchmark itself exits with 0
+/// then.
 class Reporter final : public benchmark::ConsoleReporter {
  public:
   Reporter() : ConsoleReporter(OO_Tabular) {}

@@ -1,4 +1,4 @@
-// What a hit costs in the memory store, and how much memory a counter takes.
+// The cost of a hit in the memory store, and the memory that a counter takes.
 #include <malloc.h>
 
 #include "store/memory/memory_store.h"
@@ -49,7 +49,7 @@ struct FilledStore {
   bool full = false;
 };
 
-/// The bytes that malloc has given out; 0 under the sanitizers, which have their own malloc.
+/// The bytes that malloc has handed out. 0 under the sanitizers, which have their own malloc.
 std::size_t allocated_bytes() {
   const auto info = mallinfo2();
   return info.uordblks + info.hblkhd;

@@ -1,4 +1,4 @@
-// A batch on its way to Redis and its replies on their way back, without the socket between.
+// The commands for a batch, and the verdicts from the replies, without a socket.
 #include <hiredis/hiredis.h>
 
 #include <memory>
@@ -18,14 +18,14 @@ using store::redis::RedisRound;
 using Reader = std::unique_ptr<redisReader, void (*)(redisReader*)>;
 using Reply = std::unique_ptr<redisReply, void (*)(void*)>;
 
-/// Null if no whole one is there, or what is there is none.
+/// Returns null if there is no whole reply, or if the bytes are not a reply.
 Reply next_reply(redisReader& reader) {
   void* reply = nullptr;
   if (redisReaderGetReply(&reader, &reply) != REDIS_OK) reply = nullptr;
   return {static_cast<redisReply*>(reply), freeReplyObject};
 }
 
-/// Puts the commands for these hits behind `out`.
+/// Appends the commands for these hits to `out`.
 void encode(RedisRound& round, link::Gather& message, std::string& out) {
   round.begin(message);
   for (std::uint32_t command = 0; command < round.commands(); ++command) {
@@ -33,8 +33,8 @@ void encode(RedisRound& round, link::Gather& message, std::string& out) {
   }
 }
 
-/// What Redis would reply to such commands: that the token is known, and a count for each path. (A command is
-/// written as a reply is.)
+/// What Redis would reply to these commands: that the token is known, and a count for each path. (Commands have the
+/// form of replies.)
 std::string replies_to(const std::string& commands) {
   const Reader reader(redisReaderCreate(), redisReaderFree);
   redisReaderFeed(reader.get(), commands.data(), commands.size());
@@ -46,7 +46,7 @@ std::string replies_to(const std::string& commands) {
   return replies;
 }
 
-/// Batches that are made beforehand.
+/// Batches that are made in advance.
 struct Batches {
   Batches(Workload workload, std::size_t size) : batches(workload == Workload::hot ? 1 : 256) {
     Hits hits(workload);
@@ -87,7 +87,7 @@ void redis_encode(benchmark::State& state, Workload workload) {
 BENCHMARK_CAPTURE(redis_encode, hot, Workload::hot)->Arg(1)->Arg(64);
 BENCHMARK_CAPTURE(redis_encode, spread, Workload::spread)->Arg(1)->Arg(64);
 
-/// Encoding, and then the replies from their bytes to the verdicts.
+/// Encodes the commands, and then turns the bytes of the replies into verdicts.
 void redis_there_and_back(benchmark::State& state, Workload workload) {
   const auto size = static_cast<std::size_t>(state.range(0));
   Batches batches(workload, size);

@@ -6,7 +6,7 @@ namespace tracker::bench {
 
 // Request heads as clients send them, all with the same target and token.
 
-/// As wrk sends it.
+/// The form in which wrk sends it.
 inline constexpr std::string_view small_head =
     "GET /api/v1/items/000042 HTTP/1.1\r\n"
     "Host: 127.0.0.1:6380\r\n"

@@ -22,10 +22,10 @@ enum class Workload {
 /// Makes the hits of a workload, the same ones in every run.
 class Hits {
  public:
-  /// Spread has 10,000 tokens unless said.
+  /// Spread has 10,000 tokens by default.
   explicit Hits(Workload workload, std::size_t spread_tokens = 10'000);
 
-  /// All tokens and paths that it draws from.
+  /// All tokens and paths from which it draws.
   const std::vector<domain::TokenId>& tokens() const noexcept { return tokens_; }
   const std::vector<std::string>& paths() const noexcept { return paths_; }
 
@@ -47,7 +47,7 @@ class Hits {
   std::uint64_t state_ = 1;
 };
 
-/// Counts what becomes of hits.
+/// Counts the outcomes of hits.
 struct Counted final : store::TrackReply {
   void on_verdicts(std::span<const domain::HitVerdict> verdicts) override {
     for (const auto& [hit, verdict] : verdicts) {

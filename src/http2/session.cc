@@ -11,17 +11,18 @@ namespace tracker::http2 {
 
 namespace {
 
-/// fill() moves bytes to out() while it is shorter than this.
+/// fill() moves bytes to out() while out() is shorter than this.
 constexpr std::size_t out_bytes_enough = 256 * 1024;
-/// A peer for whom out() is longer, or more control frames wait, does not read what it asks for.
+/// If out() is longer, or more control frames wait, the peer does not read what it asks for.
 constexpr std::size_t out_bytes_max = 1024 * 1024;
 constexpr std::size_t control_frames_max = 10'000;
-/// RST_STREAM frames of a peer: at first, and each second. A client may cancel a thousand open calls every second.
+/// The peer's budget of RST_STREAM frames: at first, and for each second. A client may cancel a thousand open calls
+/// every second.
 constexpr std::uint64_t resets_at_once = 20'000;
 constexpr std::uint64_t resets_per_second = 5'000;
-/// What was sent of a stream's bytes is dropped when there is so much of it, and as much as the rest.
+/// The sent part of a stream's bytes is dropped when it is this long and at least as long as the rest.
 constexpr std::size_t sent_bytes_enough = 64 * 1024;
-/// Streams are used again: so many, and none whose buffer is larger than this.
+/// At most this many streams are kept for reuse, and none with a larger buffer than this.
 constexpr std::size_t free_streams_max = 64;
 constexpr std::size_t free_stream_bytes_max = 64 * 1024;
 /// A field list counts 32 bytes for each field (RFC 9113, section 6.5.2).
@@ -40,7 +41,7 @@ std::string_view text(const std::uint8_t* bytes, std::size_t size) {
   return {reinterpret_cast<const char*>(bytes), size};
 }
 
-/// As nghttp2 takes them. It copies them at once.
+/// The fields in nghttp2's form. nghttp2 copies them at once.
 std::vector<nghttp2_nv> name_values(Fields fields) {
   const auto bytes = [](std::string_view view) {
     return const_cast<std::uint8_t*>(reinterpret_cast<const std::uint8_t*>(view.data()));
@@ -59,7 +60,7 @@ std::string_view name_of(ErrorCode error) noexcept {
   return nghttp2_http2_strerror(static_cast<std::uint32_t>(error));
 }
 
-/// What nghttp2 calls. Each only records what happened.
+/// The callbacks of nghttp2. They only record what happened.
 struct Session::Callbacks {
   static Session& session(void* user) { return *static_cast<Session*>(user); }
 
@@ -131,7 +132,7 @@ struct Session::Callbacks {
     Stream* stream = self.find(id);
     if (stream == nullptr) return 0;
     stream->over = true;
-    // A request that never left was not processed (RFC 9113, section 8.7).
+    // A request that was never sent was not processed (RFC 9113, section 8.7).
     const bool unsent = self.end_ == End::client && !stream->request_sent;
     self.recorded_.push_back({.kind = Event::Kind::closed,
                               .stream = id,
@@ -246,7 +247,7 @@ void Session::Stream::clear() {
   told = over = request_sent = deferred = ending = false;
 }
 
-/// nghttp2 fails for lack of memory only, or if it is misused.
+/// nghttp2 fails only for lack of memory, or if it is misused.
 void Session::check(int result) const {
   if (result == NGHTTP2_ERR_NOMEM) throw std::bad_alloc();
   if (nghttp2_is_fatal(result) != 0) throw std::runtime_error(nghttp2_strerror(result));
@@ -264,7 +265,7 @@ std::unique_ptr<Session::Stream> Session::new_stream() {
   return stream;
 }
 
-/// Requests that have not left never will.
+/// Requests that were not sent yet will never be sent.
 void Session::on_peer_ends() {
   peer_ends_ = true;
   for (auto& [id, stream] : streams_) {
@@ -303,13 +304,13 @@ void Session::receive_part(std::string_view bytes) {
   if (taken < 0) break_off(nghttp2_strerror(static_cast<int>(taken)));
 }
 
-/// Tells what was recorded. Answers whether there was anything.
+/// Tells what was recorded. Returns whether there was anything.
 bool Session::tell() {
   if (recorded_.empty() || telling_) return false;
   telling_ = true;
   for (std::size_t i = 0; i < recorded_.size(); ++i) tell(recorded_[i]);
   recorded_.clear();
-  // What is left belongs to a field list that has not come whole.
+  // The rest belongs to a field list that is still incomplete.
   const std::size_t told_text = block_begin_ == 0 ? 0 : fields_[block_begin_ - 1].value;
   field_text_.erase(0, told_text);
   fields_.erase(fields_.begin(), fields_.begin() + static_cast<std::ptrdiff_t>(block_begin_));
@@ -426,7 +427,7 @@ void Session::end(StreamId id, Fields trailers) {
   resume(id, *stream);
 }
 
-/// There is something to send again.
+/// Called when there is something to send again.
 void Session::resume(StreamId id, Stream& stream) {
   if (std::exchange(stream.deferred, false)) check(nghttp2_session_resume_data(session_.get(), id));
 }
@@ -438,7 +439,7 @@ void Session::reset(StreamId id, ErrorCode error) {
 
 void Session::give_back(StreamId id, std::size_t bytes) {
   Stream* stream = find(id);
-  if (stream == nullptr) return;  // it was given back when the stream closed
+  if (stream == nullptr) return;  // its bytes were given back when the stream closed
   stream->kept -= bytes;
   check(nghttp2_session_consume(session_.get(), id, bytes));
 }
@@ -464,7 +465,7 @@ bool Session::is_over() const noexcept {
 }
 
 void Session::fill() {
-  if (telling_) return;  // whoever tells fills afterwards
+  if (telling_) return;  // the caller of the events fills afterwards
   do {
     while (out_.size() < out_bytes_enough) {
       const std::uint8_t* bytes = nullptr;

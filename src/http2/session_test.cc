@@ -21,7 +21,7 @@ const std::vector<Field> request{
     {":method", "POST"}, {":scheme", "http"}, {":path", "/p"}, {":authority", "a"}, {"te", "trailers"}};
 const std::vector<Field> response{{":status", "200"}};
 
-/// Keeps what it is told.
+/// Records the events.
 class Recorder final : public Session::Events {
  public:
   struct Stream {
@@ -59,7 +59,7 @@ std::string take_out(Session& session) {
   return std::exchange(session.out(), {});
 }
 
-/// A client and a server, which hear each other in pieces.
+/// A client and a server that exchange their bytes in pieces.
 class Pair {
  public:
   Pair() {
@@ -67,7 +67,7 @@ class Pair {
     servers_.session = &server_;
   }
 
-  /// Until neither has anything to say.
+  /// Exchanges bytes until neither has anything to say.
   void talk(std::size_t piece = 100'000) {
     for (bool talked = true; talked;) {
       talked = hear(server_, take_out(client_), piece);
@@ -219,7 +219,7 @@ TEST_F(SessionTest, WhatTheServerWillNotWorkOnIsRefused) {
   server_.finish();
   const std::string goaway = take_out(server_);
   const auto id = client_.open(request).value();
-  take_out(client_);  // the server does not get it
+  take_out(client_);  // lost: the server does not get it
   hear(client_, goaway, 100'000);
   EXPECT_EQ(clients_.streams[id].closed, std::vector{ErrorCode::refused_stream});
 }
@@ -248,7 +248,7 @@ TEST_F(SessionTest, OutIsFilledAPartAtATime) {
   EXPECT_EQ(servers_.streams[id].data.size(), 3'000'000U);
 }
 
-/// A server, and a client that says whatever it likes.
+/// A server, and a client that can send any bytes.
 class RawSessionTest : public testing::Test {
  protected:
   RawSessionTest() {
@@ -353,7 +353,7 @@ TEST_F(RawSessionTest, FieldsThatAreTooLongAreToldAsSuch) {
   EXPECT_EQ(events_.streams[3].field_lists, 0U);
 }
 
-/// A field of 4,000 bytes goes into the dynamic table once; each later byte of the block is that field again.
+/// A field of 4,000 bytes goes into the dynamic table once. Each later byte of the block stands for that field again.
 TEST_F(RawSessionTest, ABlockThatUnpacksToAHundredTimesItsSizeIsBounded) {
   std::string block = raw::block(raw::grpc_request("/p"));
   block += '\x40' + raw::hpack_string("bomb") + raw::hpack_string(std::string(3'000, 'x'));

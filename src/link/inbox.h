@@ -8,15 +8,15 @@
 
 namespace tracker::link {
 
-/// What any thread may add to, and one owner takes as a whole. The owner is an event loop, which is woken by what put()
-/// answers, or a thread, which waits here. `Items` is a container, or a struct of some.
+/// A container that any thread may add to and one owner empties. The owner is an event loop, which must be woken when
+/// put() returns true, or a thread, which waits in wait_until(). `Items` is a container or a struct of containers.
 template <typename Items>
 class Inbox {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
 
-  /// Any thread: adds by `fill(items)`, under the lock. Answers true if an owner that is a loop is to be woken now; only
-  /// once until it has taken.
+  /// Any thread. Calls `fill(items)` under the lock. Returns true if an owner that is an event loop must be woken now.
+  /// That happens only once between two calls of take().
   template <typename Fill>
   bool put(Fill fill) {
     {
@@ -25,18 +25,19 @@ class Inbox {
       if (told_ || (wanted_ && !wanted_(items_))) return false;
       told_ = true;
     }
-    told_changed_.notify_one();  // behind the lock: who is woken would run into it
+    told_changed_.notify_one();  // after the unlock, so that the woken thread does not block on the lock
     return true;
   }
 
-  /// The owner: takes all there is. `taken` is empty; its memory is used again.
+  /// Owner only. Takes everything. `taken` must be empty; its memory is reused.
   void take(Items& taken) {
     const std::lock_guard lock(mutex_);
     told_ = false;
     std::swap(items_, taken);
   }
 
-  /// An owner that is a thread: waits until `wanted(items)` holds, at most until `end`. Answers whether it holds.
+  /// For an owner that is a thread. Waits until `wanted(items)` is true or `end` is reached. Returns whether it is
+  /// true.
   template <typename Wanted>
   bool wait_until(TimePoint end, Wanted wanted) {
     std::unique_lock lock(mutex_);
@@ -50,10 +51,10 @@ class Inbox {
  private:
   std::mutex mutex_;
   std::condition_variable told_changed_;
-  // All protected by the mutex.
+  // Protected by the mutex.
   Items items_;
-  std::function<bool(const Items&)> wanted_;  // by the thread that waits; null: whatever comes
-  bool told_ = false;                         // the owner knows that there is something
+  std::function<bool(const Items&)> wanted_;  // what the waiting thread waits for; null: anything
+  bool told_ = false;                         // the owner has been told that there is something
 };
 
 }  // namespace tracker::link

@@ -42,8 +42,8 @@ void Link::request(std::unique_ptr<Command> command) {
   on([&](LinkCore& core) { core.request(std::move(command)); });
 }
 
-/// Whether what is asked waits for another turn of the loop: it comes from another thread, or the peer has something to
-/// do. Then what else this turn brings goes with it.
+/// Returns whether a request waits for a later turn of the loop: it comes from another thread, or a message is in
+/// flight and a further one could be sent. Then it leaves together with everything else that arrives in this turn.
 bool Link::is_to_wait() const {
   return !loop_.get_executor().running_in_this_thread() || core_.can_send_more();
 }
@@ -57,7 +57,7 @@ void Link::wait_for_first_attempt(std::chrono::milliseconds longest) const {
   first_attempt_.wait_for(longest);
 }
 
-// The loop's thread.
+// Loop thread only.
 
 void Link::take_inbox() {
   inbox_.take(taken_);
@@ -82,7 +82,7 @@ void Link::go_on() {
   timer_.fire_by(core_.wake_at());
 }
 
-/// Does what is to be done next. Answers false if that is to wait.
+/// Does the next action. Returns false if there is nothing to do but wait.
 bool Link::act(TimePoint now) {
   const auto action = core_.next(now);
   switch (action.kind) {
@@ -127,7 +127,7 @@ void Link::connect() {
   });
 }
 
-/// The channel may be one that is just telling something: it is destroyed later.
+/// The channel may be the one that is calling right now, so it is destroyed later.
 void Link::close(LinkCore::ConnectionId id) {
   const auto found =
       std::find_if(channels_.begin(), channels_.end(), [id](const auto& its) { return its.id == id; });

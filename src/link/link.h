@@ -20,8 +20,8 @@
 
 namespace tracker::link {
 
-/// One connection to the peer, as its protocol speaks on it. Its Link tells it what to send; it tells the Link what it
-/// hears, by Link::on(). Belongs to the loop's thread.
+/// One connection to the peer, which speaks the peer's protocol. Its Link tells it what to send. The channel reports
+/// what it hears by Link::on(). Loop thread only.
 class Channel {
  public:
   Channel() = default;
@@ -31,49 +31,52 @@ class Channel {
 
   /// Called first.
   virtual void greet() = 0;
-  /// Sends this message. It is settled by what comes back; it stays valid until it is settled, or until close().
+  /// Sends this message. The answers settle its hits. `hits` stays valid until all of them are settled, or until
+  /// close().
   virtual void send(Gather& hits, TimePoint now) = 0;
-  /// Answers false if this connection takes no more commands; then nothing was sent.
+  /// Returns false, and sends nothing, if this connection takes no more commands.
   virtual bool send(Command& command, TimePoint now) = 0;
-  /// Asks whether the peer is there.
+  /// Asks the peer whether it is there.
   virtual void ask(TimePoint now) = 0;
-  /// Writes what was sent since the last time, as far as the connection takes it.
+  /// Writes what was sent since the last flush, up to what the connection takes.
   virtual void flush() = 0;
-  /// Ends the connection. It tells its Link nothing more.
+  /// Ends the connection. The channel tells its Link nothing more.
   virtual void close() = 0;
 };
 
-/// Who is asked, and how.
+/// The peer and how to reach it.
 struct Peer {
   std::string name;  // for logs and reasons, such as "Redis at 127.0.0.1:6379"
   runtime::Address address;
   LinkSettings settings;
   runtime::ChangeLog* changes = nullptr;  // outlives the link
-  /// On a socket that is connected.
+  /// Makes a channel on a connected socket.
   std::function<std::shared_ptr<Channel>(LinkCore::ConnectionId, runtime::Socket)> make_channel;
 };
 
-/// Asks a peer that may hang, from an event loop: does what a LinkCore says. It connects, and connects again, by itself.
-/// While the peer is not ready, all is refused at once. What was sent is never sent again.
+/// Talks to a peer that may hang, from an event loop. Performs the actions of a LinkCore. It connects and reconnects by
+/// itself. While the peer is not ready, everything is refused at once. Nothing that was sent is sent again.
 class Link {
  public:
   /// Starts to connect as soon as the loop runs.
   Link(boost::asio::io_context& loop, Peer peer);
 
-  /// The loop has stopped, and is still there. Nobody is told any more.
+  /// The loop must have stopped and must still exist. No reply or command is told anything more.
   ~Link();
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;
 
-  // Any thread. From the loop's own they cost no switch.
+  // Any thread. A call from the loop's thread costs no thread switch.
   void track(const domain::HitBatch& hits, domain::TrackReply& reply);
   void request(std::unique_ptr<Command> command);
-  /// Whether hits are taken.
+  /// Whether hits are accepted.
   const runtime::Observable<domain::Readiness>& readiness() const noexcept { return readiness_; }
-  /// Waits until the first attempt to connect has ended, well or not; at most so long. Blocks: for start-up.
+  /// Waits until the first attempt to connect has succeeded or failed, or until `longest` has passed. Blocks; for
+  /// start-up only.
   void wait_for_first_attempt(std::chrono::milliseconds longest) const;
 
-  /// The loop's thread: lets `events(core)` tell the core what has happened, and does what follows.
+  /// Loop thread only. Calls `events(core)`, which tells the core what has happened, and then performs the actions that
+  /// follow.
   template <typename Events>
   void on(Events events) {
     const bool nested = std::exchange(busy_, true);
@@ -116,19 +119,19 @@ class Link {
 
   // Any thread.
   Inbox<Asked> inbox_;
-  std::atomic<bool> ready_ = false;  // as readiness_ says
+  std::atomic<bool> ready_ = false;  // the same as in readiness_
   std::shared_future<void> first_attempt_;
   runtime::Observable<domain::Readiness> readiness_;
 
-  // The loop's thread.
+  // Loop thread only.
   LinkCore core_;
   std::promise<void> first_attempt_ends_;
   bool attempted_ = false;
   runtime::Connector connector_;
   runtime::DeadlineTimer timer_;
   std::vector<OpenChannel> channels_;
-  Asked taken_;        // from the inbox; empty in between
-  bool busy_ = false;  // events are told, or actions done
+  Asked taken_;        // from the inbox; empty between uses
+  bool busy_ = false;  // events or actions are being handled
   bool more_ = false;  // events came meanwhile
 };
 

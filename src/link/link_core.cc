@@ -10,7 +10,7 @@ namespace {
 
 using Kind = LinkCore::Action::Kind;
 
-/// A deadline may be the latest time there is.
+/// Returns `time + by` without overflow: a deadline may be the latest possible time.
 TimePoint later(TimePoint time, std::chrono::milliseconds by) {
   return time > TimePoint::max() - by ? TimePoint::max() : time + by;
 }
@@ -29,7 +29,7 @@ void fail(Commands& commands, domain::Failure failure) {
 LinkCore::LinkCore(const LinkSettings& settings, unsigned seed)
     : settings_(settings), backoff_(settings.retry_first, settings.retry_longest, seed) {}
 
-/// Nobody is told any more.
+/// Replies and commands are told nothing more.
 LinkCore::~LinkCore() {
   const auto drop = [](Commands& commands) { commands.clear_and_dispose(std::default_delete<Command>()); };
   drop(waiting_commands_);
@@ -67,7 +67,7 @@ bool LinkCore::can_send_more() const noexcept {
   return can_send() && !current_->messages.empty() && window_is_open();
 }
 
-// What is asked.
+// Requests.
 
 void LinkCore::track(const domain::HitBatch& hits, domain::TrackReply& reply) {
   if (ready_) {
@@ -132,7 +132,7 @@ void LinkCore::fail_attempt(const std::string& words, TimePoint now) {
   become_unready(words);
 }
 
-/// How long to wait before a connection that was open is replaced.
+/// Returns how long to wait before a connection that was open is replaced.
 std::chrono::milliseconds LinkCore::pause_after(const Connection& connection, TimePoint now) {
   if (now - connection.since >= settings_.lasting) {
     backoff_.reset();
@@ -209,10 +209,10 @@ void LinkCore::on_unfit(ConnectionId id, const std::string& words, TimePoint now
   drain(now);
 }
 
-/// Of the current connection.
+/// Drains the current connection.
 void LinkCore::drain(TimePoint now) {
   question_due_ = false;
-  undelivered_ = true;  // it is closed then if it is idle
+  undelivered_ = true;  // closes it if it is idle
   current_->state = State::draining;
   current_->draining_until = now + settings_.draining_max;
   wake_by(current_->draining_until);
@@ -268,7 +268,7 @@ void LinkCore::deliver() {
     deliver_settled(*connection);
     fail(connection->commands, domain::Failure::perhaps_done);
   }
-  // Whom a refusal reaches may ask again.
+  // A reply that is refused may make a new request.
   std::swap(refused_, delivering_);
   for (const auto& [hits, reply] : delivering_) {
     reply->on_one_verdict_for_all(hits->size(), domain::Verdict::not_counted());
@@ -295,7 +295,7 @@ LinkCore::Report LinkCore::take_report() {
   return report;
 }
 
-// What to do.
+// Actions.
 
 LinkCore::Action LinkCore::next(TimePoint now) {
   if (now >= wake_at_) look_at_the_time(now);
@@ -393,7 +393,7 @@ void LinkCore::look_at_the_time(TimePoint now) {
   look_at_waiting(now);
 }
 
-/// When the peer should have sent something. The latest time there is: it owes nothing.
+/// Returns when the peer should have sent something, or the latest possible time if it owes nothing.
 TimePoint LinkCore::answer_due(const Connection& connection) const {
   auto due = TimePoint::max();
   if (settings_.progress) {
@@ -455,7 +455,7 @@ void LinkCore::look_at_draining(TimePoint now) {
   }
 }
 
-/// Refuses what would wait beyond its deadline. What can be sent now is not looked at.
+/// Refuses what would wait beyond its deadline. Skips what can be sent now.
 void LinkCore::look_at_waiting(TimePoint now) {
   const auto is_late = [&](domain::Deadline deadline) {
     const auto end = deadline - settings_.refusal_margin;

@@ -20,8 +20,8 @@ namespace tracker::link {
 
 using TimePoint = std::chrono::steady_clock::time_point;
 
-/// A request to the peer that has no hits, such as a mint. It is owned by the LinkCore until it has its outcome. The
-/// protocol that hears the answer tells it to whoever waits, and then deletes the command: with that it leaves the core.
+/// A request to the peer without hits, such as a mint. The LinkCore owns it until it has its outcome. The protocol that
+/// hears the answer passes it on to whoever waits for it, and then deletes the command, which removes it from the core.
 class Command
     : public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
  public:
@@ -32,7 +32,8 @@ class Command
 
   domain::Deadline deadline() const noexcept { return deadline_; }
 
-  /// It gets no answer. not_done: it was not sent. perhaps_done: it was. It is deleted after that.
+  /// Called if there is no answer. not_done: the command was not sent. perhaps_done: it was sent. The command is
+  /// deleted after the call.
   virtual void on_failed(domain::Failure failure) = 0;
 
  private:
@@ -41,81 +42,85 @@ class Command
   TimePoint sent_{};
 };
 
-/// Where peers differ.
+/// The settings in which peers differ.
 struct LinkSettings {
   using Duration = std::chrono::milliseconds;
 
-  /// The pause before the next attempt to connect, from the first to the longest.
+  /// The shortest and the longest pause before the next attempt to connect.
   Duration retry_first{50};
   Duration retry_longest{2'000};
-  /// A connection that has lasted so long is replaced at once. One that ends sooner might do so again and again.
+  /// A connection that has lasted this long is replaced at once. One that ends sooner might end again and again.
   Duration lasting{1'000};
-  /// Whether a connection that is cut sooner than that, after another one, is an outage. If not, hits wait for the next.
+  /// If true, it is an outage when a connection is cut sooner than that, after another one. If false, hits wait for the
+  /// next connection.
   bool early_cut_is_outage = false;
-  /// The peer must have answered the greeting by then.
+  /// The peer must have answered the greeting within this time.
   Duration greeting_deadline{2'000};
-  /// What cannot be sent is refused so long before its deadline, so that the refusal is not too late.
+  /// What cannot be sent is refused this long before its deadline, so that the refusal is not too late.
   Duration refusal_margin{20};
 
-  /// A message takes no further batch once it has so many bytes.
+  /// A message takes no further batch once it has this many bytes.
   std::size_t message_bytes_max = 1024 * 1024;
-  /// A message is sent if none is in flight, or if those in flight have fewer bytes. 0: one message at a time.
+  /// A message is sent if no message is in flight, or if those in flight have fewer bytes than this. 0: one message at
+  /// a time.
   std::size_t window_bytes = 0;
 
-  /// Set: a peer that owes an answer and sends nothing for so long is lost. Not set: an answer is due by the deadline of
-  /// its hits; the three below apply.
+  /// If set, a peer that owes an answer and sends nothing for this long is lost. If not set, an answer is due by the
+  /// deadline of its hits, and the next three settings apply.
   std::optional<Duration> progress{};
-  /// A peer that has sent nothing for so long after an answer was due is silent: hits are refused until it speaks again.
+  /// A peer that has not answered hits this long after their deadline is silent: hits are refused until it sends
+  /// something.
   Duration silence_grace{50};
-  /// So long after an answer was due the peer is lost.
+  /// A peer that has still not answered is lost this much later.
   Duration silence_max{1'000};
-  /// The answer to a question is due within this.
+  /// The answer to a question is due within this time.
   Duration question_deadline{1'500};
 
-  /// So long after the last answer the peer is asked whether it is there.
+  /// The peer is asked whether it is there this long after the greeting or after its last answer.
   Duration question_pause{400};
-  /// Also while hits are in flight.
+  /// If true, it is asked also while hits are in flight.
   bool asks_while_busy = false;
 
-  /// A connection that drains is given up after this; it is more than any hit's deadline.
+  /// A draining connection is given up after this time, which is longer than any hit's deadline.
   Duration draining_max{10'000};
 };
 
-/// How one asks a peer that may hang: what waits, what is in flight, and what may be said of either. Pure: events and the
-/// time go in, actions come out. A peer has one connection for what is new, and perhaps others that drain. Not
-/// synchronised.
+/// The logic of talking to a peer that may hang: what waits, what is in flight, and what may be said of either. Pure:
+/// events and the time go in, actions come out. A peer has one connection for new messages, and perhaps others that
+/// drain. Not synchronised.
 ///
-/// tracker's promise is kept here. Not sent: certainly not counted. Sent: perhaps. The invariants:
-///  1. A batch or command waits, is in flight on one connection, or has its outcome; never two of these.
-///  2. It leaves the waiting queue for a connection by the action that writes it, and counts as sent from then on.
-///  3. Only what waits is refused (not_counted, not_done). What is in flight gets its outcome from the peer, or is given up
-///     with its connection (perhaps_counted, perhaps_done).
-///  4. What was sent is never sent again. The exception is a command of which the protocol knows from the peer that it was
-///     not done: that one waits again.
+/// This class keeps tracker's promise: what was not sent is certainly not counted; what was sent is perhaps counted.
+/// Invariants:
+///  1. A batch or command is in one state only: it waits, it is in flight on one connection, or it has its outcome.
+///  2. The action that writes it moves it from the waiting queue to a connection. From then on it counts as sent.
+///  3. Only what waits is refused (not_counted, not_done). What is in flight gets its outcome from the peer, or is
+///     given up with its connection (perhaps_counted, perhaps_done).
+///  4. Nothing that was sent is sent again. The exception is a command that the peer has reported as not done: that
+///     command waits again.
 ///  5. Each hit is settled once (Gather), and each command has one outcome.
-///  6. Nothing waits while the peer is not ready. Nothing waits longer than until its deadline.
-///  7. Outcomes are told by deliver() alone, when all else is consistent.
+///  6. Nothing waits while the peer is not ready. Nothing waits beyond its deadline.
+///  7. Only deliver() tells outcomes, when the object is otherwise consistent.
 class LinkCore {
  public:
   enum class State : std::uint8_t {
     down,        // until the next attempt
     connecting,  // an attempt is under way
     greeting,    // connected; the peer has not answered the greeting
-    ready,       // it has
-    silent,      // it owes an answer
-    draining,    // it is sent nothing new; what is in flight is still answered
+    ready,       // the peer has answered the greeting
+    silent,      // the peer owes an answer
+    draining,    // nothing new is sent; what is in flight is still answered
   };
   using ConnectionId = std::uint64_t;
 
-  /// What is to be done next.
+  /// The next thing to do.
   struct Action {
     enum class Kind : std::uint8_t {
-      wait,           // for an event, and no longer than until wake_at()
+      wait,           // for an event, at most until wake_at()
       connect,        // then call on_connected() or on_not_connected()
       write_hits,     // `hits`, on `connection`
       write_command,  // `command`, on `connection`
       ask,            // whether the peer is there, on `connection`
-      close,          // `connection`, which is gone for this object; call no event of it
+      close,          // `connection`; this object has forgotten it, so call no event of it
       deliver,        // call deliver()
       report,         // call take_report()
     };
@@ -125,9 +130,14 @@ class LinkCore {
     Command* command = nullptr;
   };
 
-  /// What there is to tell the operator; the peer's name belongs in front of the words.
+  /// A message for the operator. The peer's name goes in front of the words.
   struct Report {
-    enum class Kind : std::uint8_t { ready, not_ready, good_news, bad_news };  // news change no readiness
+    enum class Kind : std::uint8_t {
+      ready,
+      not_ready,
+      good_news,
+      bad_news
+    };  // news do not change the readiness
     Kind kind;
     std::string words;
   };
@@ -137,13 +147,13 @@ class LinkCore {
   LinkCore(const LinkCore&) = delete;
   LinkCore& operator=(const LinkCore&) = delete;
 
-  // What is asked. Replies may call these.
+  // Requests. Replies may call these.
 
-  /// `hits` and `reply` stay valid until the last verdict.
+  /// `hits` and `reply` must stay valid until the last verdict.
   void track(const domain::HitBatch& hits, domain::TrackReply& reply);
   void request(std::unique_ptr<Command> command);
 
-  // What has happened. Each may give rise to actions: call next().
+  // Events. Each may lead to actions: call next().
 
   ConnectionId on_connected(TimePoint now);
   void on_not_connected(const std::string& why, TimePoint now);
@@ -151,42 +161,42 @@ class LinkCore {
   void on_greeted(ConnectionId id, const domain::Readiness& readiness, TimePoint now);
   /// The peer says again whether it can count.
   void on_readiness(ConnectionId id, const domain::Readiness& readiness);
-  /// Something came; hits in flight may have been settled, and commands answered.
+  /// Something came. Hits in flight may have been settled, and commands answered.
   void on_heard(ConnectionId id, TimePoint now);
-  /// It has answered whether it is there.
+  /// The peer has answered the question whether it is there.
   void on_question_answered(ConnectionId id, TimePoint now);
-  /// The connection takes no more bytes for now, or takes some again.
+  /// The connection takes no more bytes for now, or takes bytes again.
   void on_held(ConnectionId id, bool held);
-  /// This command was not done, as the peer says, or could not be sent. It waits again.
+  /// The peer says that this command was not done, or the command could not be sent. It waits again.
   void on_command_not_done(ConnectionId id, Command& command, TimePoint now);
-  /// The peer ends this connection; what is in flight is still answered. Another connection takes its place.
+  /// The peer ends this connection. What is in flight is still answered. Another connection takes its place.
   void on_ending(ConnectionId id, TimePoint now);
-  /// The peer is of no use, and so is not ready. What is in flight is still answered.
+  /// The peer is of no use, so it is not ready. What is in flight is still answered.
   void on_unfit(ConnectionId id, const std::string& words, TimePoint now);
   /// How a connection has ended.
   enum class Loss : std::uint8_t {
-    cut,     // by the peer or the network: another one takes its place, and hits wait for it
-    failed,  // the peer does not do what it should, and so is not reachable; `words` say why
-    unfit,   // the peer is of no use; `words` say so after its name, such as "cannot be used: ..."
+    cut,     // by the peer or the network; another one takes its place, and hits wait for it
+    failed,  // the peer misbehaves, so it counts as not reachable; `words` say why
+    unfit,   // the peer is of no use; `words` follow its name, such as "cannot be used: ..."
   };
-  /// Nothing more will come.
+  /// The connection is gone.
   void on_lost(ConnectionId id, Loss loss, const std::string& words, TimePoint now);
 
-  // What to do.
+  // Actions.
 
-  /// Call it, and do what it says, until it says wait.
+  /// Call this and perform the action, until it is `wait`.
   Action next(TimePoint now);
   /// Call next() at this time at the latest.
   TimePoint wake_at() const noexcept { return wake_at_; }
-  /// Tells replies and commands what has become of them.
+  /// Tells replies and commands their outcomes.
   void deliver();
   Report take_report();
 
-  /// Whether hits are taken.
+  /// Whether hits are accepted.
   bool is_ready() const noexcept { return ready_; }
-  /// What is asked now would be sent at once, although something is in flight already.
+  /// Whether a new request would be sent at once although a message is in flight already.
   bool can_send_more() const noexcept;
-  /// Of the connection for what is new.
+  /// The state of the connection for new messages.
   State state() const noexcept;
 
  private:
@@ -202,16 +212,16 @@ class LinkCore {
   struct Connection {
     ConnectionId id = 0;
     State state = State::greeting;
-    TimePoint since{};               // connected
-    TimePoint heard{};               // the last time
+    TimePoint since{};               // the time of connecting
+    TimePoint heard{};               // when something came last
     TimePoint draining_until{};      // while it drains
-    TimePoint next_question{};       // once it was greeted
-    std::optional<TimePoint> asked;  // a question that is not answered yet
+    TimePoint next_question{};       // set once it is greeted
+    std::optional<TimePoint> asked;  // when the unanswered question was sent
     domain::Readiness readiness = domain::Readiness::not_ready("it has not said so");
     bool held = false;                // takes no bytes for now
-    std::size_t bytes = 0;            // of messages
-    std::vector<Message> messages{};  // in flight, in their order
-    Commands commands{};              // in flight, in their order
+    std::size_t bytes = 0;            // of the messages in flight
+    std::vector<Message> messages{};  // in flight, in order
+    Commands commands{};              // in flight, in order
 
     bool is_idle() const noexcept { return messages.empty() && commands.empty(); }
   };
@@ -261,13 +271,13 @@ class LinkCore {
   // Connections.
   bool connecting_ = false;
   std::optional<TimePoint> connect_at_ = TimePoint::min();  // while it is down
-  ConnectionPtr current_;                                   // null: down, or connecting
+  ConnectionPtr current_;                                   // null: down or connecting
   std::vector<ConnectionPtr> draining_;
   ConnectionId last_id_ = 0;
   runtime::Backoff backoff_;
-  bool at_once_ = true;  // the next connection that was open is replaced without a pause
+  bool at_once_ = true;  // the next open connection that ends is replaced without a pause
 
-  // What is to be done.
+  // Pending actions.
   TimePoint wake_at_ = TimePoint::min();
   bool question_due_ = false;
   bool undelivered_ = false;
@@ -277,7 +287,7 @@ class LinkCore {
   Commands refused_commands_;
   std::vector<ConnectionPtr> given_up_;
 
-  std::vector<Waiting> delivering_;  // used again
+  std::vector<Waiting> delivering_;  // reused
   std::vector<std::unique_ptr<Gather>> free_gathers_;
 };
 

@@ -17,14 +17,14 @@ using domain::Verdict;
 using Loss = LinkCore::Loss;
 using State = LinkCore::State;
 
-/// Events go in, and what is done and told because of them is read as words, in their order.
+/// Feeds events to a core. What it does and tells is recorded as words, in order.
 class LinkCoreTest : public testing::Test {
  protected:
   using Said = std::vector<std::string>;
 
   explicit LinkCoreTest(const LinkSettings& settings = {}) : core_(settings, 1) {}
 
-  /// Does what is to be done now, and answers what that was and what was told since the last time.
+  /// Performs what is to be done now. Returns what was done and told since the last call.
   Said done() {
     for (;;) {
       const auto action = core_.next(now_);
@@ -67,13 +67,13 @@ class LinkCoreTest : public testing::Test {
     now_ += time;
     return done();
   }
-  /// Waits as long as the core says.
+  /// Waits until the time that the core says.
   Said done_when_woken() {
     now_ = std::max(now_, core_.wake_at());
     return done();
   }
 
-  /// A batch of so many hits, which are answered under this name.
+  /// Makes a batch of `hits` hits. Its answers are recorded under this name.
   void track(const std::string& name, std::size_t hits, std::chrono::milliseconds time = 2'000ms) {
     auto& batch = batches_.emplace_back(*this, name);
     for (std::size_t i = 0; i < hits; ++i) batch.hits.push({}, "/path");
@@ -91,7 +91,7 @@ class LinkCoreTest : public testing::Test {
     core_.on_heard(id, now_);
   }
 
-  /// A first connection that is greeted.
+  /// Makes a first connection and greets it.
   void get_ready() {
     core_.next(now_);
     core_.on_connected(now_);
@@ -399,7 +399,7 @@ TEST_F(LinkCoreTest, WhatIsInFlightAsAConnectionEndsIsAnsweredBesideTheNew) {
   EXPECT_EQ(done(), (Said{"ready: is reachable", "write 1 hits on 2"}));
   answer(1);
   EXPECT_EQ(done(), (Said{"a counted"}));
-  delete commands_.front();  // it was answered
+  delete commands_.front();  // it is answered
   core_.on_heard(1, now_);
   EXPECT_EQ(done(), (Said{"close 1"}));
   answer(2);
@@ -489,7 +489,7 @@ TEST_F(LinkCoreTest, ACommandIsRefusedBeforeItsDeadline) {
   EXPECT_TRUE(core_.is_ready());
 }
 
-// Readiness, as the peer says it.
+// Readiness, as the peer reports it.
 
 TEST_F(LinkCoreTest, APeerThatCannotCountIsNotReady) {
   done();
@@ -554,7 +554,7 @@ TEST_F(LinkCoreTest, EachBatchOfAMessageHasItsOwnDeadline) {
   answer();
   done();
   EXPECT_EQ(done_after(349ms), (Said{}));
-  // Of the message on its way, what was due first is answered.
+  // The part of the message in flight that was due first is answered.
   core_.on_heard(1, now_);
   EXPECT_EQ(done_after(1ms), (Said{"not ready: does not answer"}));
 }
@@ -614,7 +614,7 @@ TEST_F(ProgressTest, ACommandIsOwedAnAnswer) {
   get_ready();
   request("m", 60'000ms);
   EXPECT_EQ(done(), (Said{"write command on 1"}));
-  core_.on_question_answered(1, now_ + 10'000ms);  // the next one is not due before
+  core_.on_question_answered(1, now_ + 10'000ms);  // the next one is not due before that
   EXPECT_EQ(done_after(999ms), (Said{}));
   EXPECT_EQ(done_after(1ms).at(2), "m perhaps done");
 }
@@ -625,7 +625,7 @@ TEST_F(ProgressTest, NothingIsOwedByAPeerThatHasAnsweredAll) {
   done();
   answer();
   done();
-  core_.on_question_answered(1, now_ + 10'000ms);  // the next one is not due before
+  core_.on_question_answered(1, now_ + 10'000ms);  // the next one is not due before that
   EXPECT_EQ(done_after(5'000ms), (Said{}));
 }
 

@@ -11,7 +11,7 @@ namespace asio = boost::asio;
 constexpr std::size_t read_bytes = 64 * 1024;
 }  // namespace
 
-/// What is still on the event loop keeps it alive; once it is closed, that does nothing.
+/// Handlers on the event loop keep it alive. They do nothing after it is closed.
 class TcpTransport::Stream : public std::enable_shared_from_this<Stream> {
  public:
   explicit Stream(runtime::Socket socket) : socket_(std::move(socket)), buffer_(read_bytes) {}
@@ -32,8 +32,8 @@ class TcpTransport::Stream : public std::enable_shared_from_this<Stream> {
     boost::system::error_code error;
     out.erase(0, socket_.write_some(asio::buffer(out), error));
     if (error && error != asio::error::would_block) {
-      broken_ = true;  // nothing may follow what was perhaps half of a command
-      socket_.shutdown(runtime::Socket::shutdown_both, error);  // so that the reader finds out, too
+      broken_ = true;  // perhaps half of a command was written; nothing may follow it
+      socket_.shutdown(runtime::Socket::shutdown_both, error);  // so that the reader notices, too
       return false;
     }
     if (out.empty()) return true;
@@ -62,8 +62,8 @@ class TcpTransport::Stream : public std::enable_shared_from_this<Stream> {
   runtime::Socket socket_;
   std::vector<char> buffer_;
   User* user_ = nullptr;  // null: not started, or closed
-  bool waiting_ = false;  // until the socket takes more
-  bool broken_ = false;   // it takes no more
+  bool waiting_ = false;  // for the socket to take more
+  bool broken_ = false;   // it takes no more bytes
 };
 
 TcpTransport::TcpTransport(runtime::Socket socket) : stream_(std::make_shared<Stream>(std::move(socket))) {}

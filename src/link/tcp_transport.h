@@ -7,7 +7,7 @@
 
 namespace tracker::link {
 
-/// In clear text, on a socket that is connected and does not block.
+/// A transport in clear text, on a connected non-blocking socket.
 class TcpTransport final : public Transport {
  public:
   explicit TcpTransport(runtime::Socket socket);

@@ -5,18 +5,18 @@
 
 namespace tracker::link {
 
-/// The two streams of bytes of one connection. Belongs to its event loop's thread. Its end closes the connection, and its
-/// user is called no more.
+/// The two byte streams of one connection. Loop thread only. The destructor closes the connection, and the user is not
+/// called any more.
 class Transport {
  public:
   /// Hears what happens. May destroy the transport during a call.
   class User {
    public:
-    /// Valid during the call.
+    /// `bytes` are valid during the call.
     virtual void on_bytes(std::string_view bytes) = 0;
     /// write() may be called again.
     virtual void on_writable() = 0;
-    /// Nothing more will come. `how` is said in words.
+    /// Nothing more will come. `how` describes the end in words.
     virtual void on_end(const std::string& how) = 0;
 
    protected:
@@ -28,11 +28,11 @@ class Transport {
   Transport& operator=(const Transport&) = delete;
   virtual ~Transport() = default;
 
-  /// Begins to read. `user` outlives the transport.
+  /// Starts to read. `user` must outlive the transport.
   virtual void start(User& user) = 0;
 
-  /// Writes what it can, and takes that off the front of `out`. Answers whether it was all. If not, on_writable() tells
-  /// when to go on; after an error, on_end() is called instead.
+  /// Writes what the connection takes, and removes that from the front of `out`. Returns whether everything was
+  /// written. If not, on_writable() says when to continue. After an error, on_end() is called instead.
   virtual bool write(std::string& out) = 0;
 };
 

@@ -15,7 +15,7 @@ using Kind = domain::Verdict::Kind;
 
 constexpr std::size_t id_bytes = sizeof(domain::TokenId);
 
-// Field numbers and values of counting.proto.
+// The field numbers and values of counting.proto.
 namespace track_request {
 constexpr std::uint32_t opening = 1;
 constexpr std::uint32_t batch = 2;
@@ -68,7 +68,7 @@ char to_wire(Kind kind) {
   return perhaps_counted_kind;
 }
 
-/// A kind of a later version tells nothing for certain.
+/// A kind of a later version says nothing for certain.
 Kind from_wire(char kind) {
   switch (kind) {
     case counted_kind:
@@ -82,7 +82,7 @@ Kind from_wire(char kind) {
   }
 }
 
-/// Makes `out` longer by so much; answers where that begins.
+/// Makes `out` longer by `size`. Returns where the new bytes begin.
 char* room_for(std::size_t size, std::string& out) {
   out.resize(out.size() + size);
   return out.data() + out.size() - size;
@@ -94,14 +94,14 @@ std::string text_message(std::uint32_t field, std::string_view text) {
   return message;
 }
 
-/// Keeps the bytes of a field that may come once. Answers false if it came before, or is none of bytes.
+/// Keeps the bytes of a field that may occur once. Returns false if it occurred before, or is not a field of bytes.
 bool take_once(const wire::Fields& fields, std::optional<std::string_view>& bytes) {
   if (bytes || fields.type() != wire::Type::bytes) return false;
   bytes = fields.bytes();
   return true;
 }
 
-/// The text in a message that holds one text: empty if it holds none. Nothing: malformed.
+/// Returns the text in a message that holds one text, which is empty if the field is missing. Nothing: malformed.
 std::optional<std::string_view> text_in(std::string_view message, std::uint32_t field) {
   std::optional<std::string_view> text;
   wire::Fields fields(message);
@@ -112,7 +112,7 @@ std::optional<std::string_view> text_in(std::string_view message, std::uint32_t 
   return text.value_or("");
 }
 
-/// Replaces the bytes of a message that holds one text by that text. Answers false if it is malformed.
+/// Replaces the bytes of a message that holds one text by that text. Returns false if the message is malformed.
 bool to_text(std::optional<std::string_view>& message, std::uint32_t field) {
   if (!message) return true;
   message = text_in(*message, field);

@@ -23,7 +23,7 @@ std::string message_of(const std::vector<const domain::HitBatch*>& batches,
   return message;
 }
 
-/// What protobuf's own code makes of the hits.
+/// The message that protobuf's own code makes of the hits.
 v1::HitBatch protobuf_of(const std::vector<const domain::HitBatch*>& batches,
                          const BatchHead& head = some_head) {
   v1::HitBatch protobuf;
@@ -204,7 +204,7 @@ TEST(BatchMessage, HitsWhoseColumnsDoNotFitAreRefused) {
   }));
 }
 
-/// As they stand in a later version's messages, or in nobody's.
+/// Messages of a later version, or of nobody, may have such fields.
 TEST(BatchMessage, FieldsThatAreNotKnownAreLeftAlone) {
   const auto batches = some_batches({3});
   const std::string good = protobuf_of(all_of(batches)).SerializeAsString();
@@ -238,7 +238,7 @@ TEST(BatchMessage, NumbersOverThirtyTwoBitsAreNotCutToFit) {
 TEST(BatchMessage, APartOfAMessageIsRefused) {
   const auto batches = some_batches({3});
   const std::string good = protobuf_of(all_of(batches)).SerializeAsString();
-  const std::size_t head_bytes = 6;  // the head by itself is a batch without hits
+  const std::size_t head_bytes = 6;  // the head alone is a batch without hits
   for (std::size_t size = head_bytes + 1; size < good.size(); ++size)
     EXPECT_FALSE(is_read(good.substr(0, size)));
 }

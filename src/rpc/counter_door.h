@@ -14,11 +14,11 @@
 
 namespace tracker::rpc {
 
-/// The gRPC door as a service uses it. It follows the counter's readiness. It drains on a thread of its own, because
+/// The gRPC door for a service. It follows the counter's readiness. It drains on its own thread, because
 /// CounterServer::drain() blocks. Belongs to the thread that runs `control`.
 class CounterDoor {
  public:
-  /// Its connections are shared among `loops`, which stop before the door is destroyed. Throws
+  /// Its connections are shared among `loops`, which must stop before the door is destroyed. Throws
   /// boost::system::system_error if it cannot listen.
   CounterDoor(boost::asio::io_context& control, const std::vector<boost::asio::io_context*>& loops,
               const runtime::Address& address, counter::Counter& counter,
@@ -27,7 +27,7 @@ class CounterDoor {
 
   const std::vector<runtime::Endpoint>& endpoints() const { return server_->endpoints(); }
 
-  /// Health says that the end is near; calls are still answered.
+  /// Health says that the end is near. Calls are still answered.
   void announce_end() { server_->announce_end(); }
 
   /// Calls `drained` from another thread.

@@ -26,7 +26,7 @@ class SayingCounter final : public counter::Counter {
   counter::ReadinessSource says{Readiness::not_ready("the store is away", {})};
 };
 
-/// A door, and an envoy that is connected to it.
+/// A door with an envoy connected to it.
 class CounterDoorTest : public testing::Test {
  protected:
   CounterDoorTest() { workers_.start(); }
@@ -64,14 +64,14 @@ TEST_F(CounterDoorTest, TellsEachChangeOfTheCountersReadiness) {
   EXPECT_TRUE(envoy_hears("the disk is full"));
 }
 
-// Envoys would hear that it is ready after they heard that it is shutting down.
+// Otherwise envoys would hear that it is ready after they heard that it is shutting down.
 TEST_F(CounterDoorTest, AChangeThatWasUnderWayWhenTheDrainBeganIsNotTold) {
   EXPECT_TRUE(envoy_hears("the store is away"));
   std::atomic<bool> was_ready = false;
   const auto subscription = envoy_.readiness().subscribe([&](const Readiness& readiness) {
     if (readiness.is_ready()) was_ready = true;
   });
-  counter_.says.set(Readiness::ready({}));  // `control_` has not run since
+  counter_.says.set(Readiness::ready({}));  // `control_` has not run since then
   bool drained = false;
   door_.drain(1s, [&] { boost::asio::post(control_, [&] { drained = true; }); });
   EXPECT_TRUE(control_runs_until([&] { return drained; }));

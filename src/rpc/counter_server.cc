@@ -18,9 +18,9 @@ constexpr auto accept_pause = std::chrono::milliseconds(100);
 constexpr auto drain_poll = std::chrono::milliseconds(2);
 constexpr auto time_to_hear = std::chrono::milliseconds(200);
 constexpr auto time_to_turn_away = std::chrono::milliseconds(1'000);
-constexpr auto quiet = std::chrono::milliseconds(50);  // in which nobody was refused
+constexpr auto quiet = std::chrono::milliseconds(50);  // no refusals for this long
 
-/// A peer whose machine or network vanished is noticed after a minute, whether something was under way to it or not.
+/// A peer whose machine or network vanished is noticed after a minute, whether data was on its way to it or not.
 constexpr int keep_alive_idle_s = 30;
 constexpr int keep_alive_pause_s = 10;
 constexpr int keep_alive_probes = 3;
@@ -28,7 +28,7 @@ constexpr int not_acknowledged_ms = 60'000;
 template <int name>
 using TcpOption = boost::asio::detail::socket_option::integer<IPPROTO_TCP, name>;
 
-/// Sockets that are accepted inherit these.
+/// Accepted sockets inherit these options.
 void keep_alive(runtime::Acceptor& acceptor) {
   acceptor.set_option(boost::asio::socket_base::keep_alive(true));
   acceptor.set_option(TcpOption<TCP_KEEPIDLE>(keep_alive_idle_s));
@@ -53,7 +53,7 @@ struct CounterServer::Parts {
     for (std::size_t i = 0; i < acceptors.size(); ++i) accept(acceptors[i], pauses[i]);
   }
 
-  /// In the first loop's thread; each connection goes to the next loop.
+  /// Runs in the first loop's thread. Each connection goes to the next loop.
   void accept(runtime::Acceptor& acceptor, boost::asio::steady_timer& pause) {
     ServerLoop& loop = *loops[next_loop++ % loops.size()];
     acceptor.async_accept(loop.context(), [&](boost::system::error_code error, runtime::Socket socket) {
@@ -63,14 +63,14 @@ struct CounterServer::Parts {
             loop.context(), [&loop, socket = std::move(socket)]() mutable { loop.take(std::move(socket)); });
         return accept(acceptor, pause);
       }
-      pause.expires_after(accept_pause);  // out of descriptors or memory: others must end first
+      pause.expires_after(accept_pause);  // no descriptors or memory: other connections must end first
       pause.async_wait([&](boost::system::error_code cancelled) {
         if (!cancelled && acceptor.is_open()) accept(acceptor, pause);
       });
     });
   }
 
-  /// Accepts no more. Waits until that is done.
+  /// Stops accepting. Waits until that is done.
   void close() {
     boost::asio::dispatch(acceptors.front().get_executor(), boost::asio::use_future([this] {
                             boost::system::error_code ignored;
@@ -87,7 +87,7 @@ struct CounterServer::Parts {
   ServerUse use;
   std::vector<std::unique_ptr<ServerLoop>> loops;
   std::vector<runtime::Acceptor> acceptors;
-  std::vector<boost::asio::steady_timer> pauses;  // of each acceptor
+  std::vector<boost::asio::steady_timer> pauses;  // one for each acceptor
   std::size_t next_loop = 0;
 };
 
@@ -114,11 +114,11 @@ void CounterServer::drain(std::chrono::milliseconds limit) {
       std::this_thread::sleep_for(drain_poll);
   };
   const auto& use = parts_->use;
-  // Clients have a moment to go elsewhere, in which nobody is refused.
+  // Clients have a moment to go elsewhere. Nobody is refused meanwhile.
   parts_->announce_end("it is shutting down");
   const auto announced = std::chrono::steady_clock::now() + time_to_hear;
   wait_while([&] { return use.connections() > 0 && std::chrono::steady_clock::now() < announced; });
-  // What comes now is refused. Clients that are still here have a moment to turn away by themselves.
+  // New calls are refused from now on. Clients that are still here have a moment to leave by themselves.
   parts_->flight->drain();
   for (const auto& loop : parts_->loops)
     loop->set_readiness(domain::Readiness::not_ready("it is shutting down"));

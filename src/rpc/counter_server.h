@@ -16,33 +16,33 @@ namespace tracker::rpc {
 
 struct CounterServerSettings {
   std::string version;
-  std::size_t hits_max = 65'536;                      // hits and mints in flight, of all callers
-  std::chrono::milliseconds request_deadline{2'000};  // of calls that come without one
+  std::size_t hits_max = 65'536;                      // hits and mints in flight, of all callers together
+  std::chrono::milliseconds request_deadline{2'000};  // of calls without a deadline
   std::size_t envoy_connections_max = 1'024;          // of tracker's own envoys
-  std::size_t connections_max = 1'000;                // of all others
-  std::chrono::milliseconds idle_deadline{600'000};   // of those others, without a call
+  std::size_t connections_max = 1'000;                // of all other clients
+  std::chrono::milliseconds idle_deadline{600'000};   // of those other clients, without a call
 
-  /// Connections whose first settings have not come. The oldest makes way for the next.
+  /// The bound of connections whose first settings have not come. The oldest is closed to make room for the next.
   std::size_t unknown_connections_max() const noexcept {
     return std::max<std::size_t>(16, connections_max / 4);
   }
 };
 
 /// The counter's gRPC port: manager_rpc.CounterService for everybody, grpc.health.v1.Health with Watch, server
-/// reflection, and tracker.v1.Counting for tracker's own envoys. A connection that is above its bound is closed at once;
-/// envoys and others have a bound each.
+/// reflection, and tracker.v1.Counting for tracker's own envoys. Envoys and other clients have separate bounds. A
+/// connection above its bound is closed at once.
 class CounterServer {
  public:
-  /// Listens, and serves on these loops, among which it shares the connections, as soon as they run. Throws
-  /// boost::system::system_error if it cannot listen; the port is never shared. `loops` and `counter` outlive the
-  /// server.
+  /// Listens, and serves as soon as the loops run. The connections are distributed among the loops. Throws
+  /// boost::system::system_error if it cannot listen. The port is never shared with other sockets. `loops` and
+  /// `counter` must outlive the server.
   CounterServer(const std::vector<boost::asio::io_context*>& loops, const runtime::Address& address,
                 counter::Counter& counter, const CounterServerSettings& settings);
 
-  /// Cuts off what is left. The loops have stopped.
+  /// Cuts off the connections that are left. The loops must have stopped.
   ~CounterServer();
 
-  /// Where it listens, with the real port: on all the addresses of a name.
+  /// Where it listens, with the real port: all addresses of a name.
   const std::vector<runtime::Endpoint>& endpoints() const noexcept { return endpoints_; }
 
   /// Tells health's watchers and the envoys whether hits can be counted. Any thread.
@@ -51,7 +51,8 @@ class CounterServer {
   /// Health says NOT_SERVING from now on. Calls are still answered. Any thread.
   void announce_end();
 
-  /// Refuses what comes now, answers what is under way, for `limit` at most, and then closes. Blocks; the loops run.
+  /// Refuses new calls, answers those under way for at most `limit`, and then closes. Blocks. The loops must be
+  /// running.
   void drain(std::chrono::milliseconds limit);
 
  private:

@@ -10,13 +10,13 @@
 
 namespace tracker::rpc {
 
-/// How many hits and mints are under way, of all services of one server, and whether more may be. Half of all places are
-/// reserved, in equal shares for all callers; the other half is for whoever comes first. So a caller that takes all
-/// that it can get leaves each other one its share. Any thread.
+/// Bounds the number of hits and mints under way, of all services of one server together. Half of the places are
+/// reserved, in equal shares for all callers. The other half is for whoever comes first. So a caller that takes all it
+/// can get still leaves every other caller its share. Any thread.
 class Flight {
  public:
-  /// Who brings hits: the connection of an envoy, or all public calls together. Joins for its life; what it has in
-  /// flight has left before that ends.
+  /// A source of hits: the connection of an envoy, or all public calls together. It counts as a caller for its
+  /// lifetime. Everything that it has in flight must leave before that ends.
   class Caller {
    public:
     explicit Caller(std::shared_ptr<Flight> flight) : flight_(std::move(flight)) { flight_->join(*this); }
@@ -24,7 +24,7 @@ class Flight {
     Caller(const Caller&) = delete;
     Caller& operator=(const Caller&) = delete;
 
-    /// Answers how many of `n` may be under way from now on.
+    /// Returns how many of `n` may be under way from now on.
     std::size_t enter(std::size_t n) noexcept { return flight_->enter(*this, n); }
     void leave(std::size_t n) noexcept { flight_->leave(*this, n); }
 
@@ -43,7 +43,7 @@ class Flight {
   /// Nothing may enter any more.
   void drain() noexcept { draining_ = true; }
   bool draining() const noexcept { return draining_; }
-  /// Calls and batches that were refused, all or in part, ever.
+  /// The total of calls and batches that were refused, wholly or in part.
   std::size_t refused() const noexcept { return refused_; }
 
  private:
@@ -56,7 +56,7 @@ class Flight {
     const std::size_t own_left = share_ - std::min(share_, caller.hits_);
     const std::size_t common_max = max_ - callers_.size() * share_;
     const std::size_t common_left = common_max - std::min(common_max, common_);
-    // Shares become smaller with each caller that joins; until those before it have left there may be no place.
+    // Shares shrink when a caller joins. There may be no place until hits that entered before that have left.
     const std::size_t left = draining_ ? 0 : max_ - std::min(max_, hits_);
     const std::size_t entered = std::min({n, own_left + common_left, left});
     set_hits(caller, caller.hits_ + entered);
@@ -101,7 +101,7 @@ class Flight {
   std::unordered_set<const Caller*> callers_;
   std::size_t share_ = 0;
   std::size_t hits_ = 0;
-  std::size_t common_ = 0;  // of hits_, beyond their callers' shares
+  std::size_t common_ = 0;  // the part of hits_ beyond their callers' shares
 };
 
 }  // namespace tracker::rpc

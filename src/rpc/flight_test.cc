@@ -35,7 +35,7 @@ TEST_F(FlightTest, WhoTakesAllThatItCanGetLeavesEachOtherItsShare) {
   EXPECT_EQ(others.front()->enter(1'000), 350U) << "what is common is anybody's";
 }
 
-// Shares become smaller, and what is in flight already is not taken back.
+// Shares shrink, and what is in flight already is not taken back.
 TEST_F(FlightTest, ThereAreNeverMoreThanThereMayBe) {
   Flight::Caller first(flight);
   EXPECT_EQ(first.enter(1'000), 1'000U);

@@ -1,4 +1,4 @@
-// RemoteCounter with a counter that is served by gRPC's own library: what an envoy speaks is gRPC.
+// RemoteCounter with a counter that is served by gRPC's own library. Tests that an envoy speaks real gRPC.
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 #include <gtest/gtest.h>
@@ -16,7 +16,7 @@ namespace tracker::rpc {
 
 using std::chrono_literals::operator""s;
 
-/// Counts all hits as one.
+/// Counts all hits together, whatever their token and path.
 class ForeignCounter final : public v1::Counting::Service {
  public:
   ForeignCounter() {
@@ -37,7 +37,7 @@ class ForeignCounter final : public v1::Counting::Service {
     while (stream->Read(&request)) {
       v1::TrackResponse response;
       if (request.has_opening()) response.mutable_opening()->set_version("foreign");
-      // Beside verdicts, too: others than ours may say it whenever they like, and more than is known today.
+      // Sends readiness beside verdicts, too. Other implementations may send it at any time, with fields unknown today.
       if (request.has_opening() || count_ % 3 == 0) response.mutable_readiness();
       if (count_ % 2 == 0) response.GetReflection()->MutableUnknownFields(&response)->AddVarint(99, 1);
       if (request.has_batch()) response.mutable_verdicts()->set_number(request.batch().number());
@@ -114,7 +114,7 @@ TEST_F(ForeignCounterTest, CountsAndMints) {
   EXPECT_EQ(outcomes.minted_tokens, 200);
 }
 
-// More than its windows hold, in a message and over all.
+// Sends more than the windows hold, in one message and in total.
 TEST_F(ForeignCounterTest, TakesBatchesThatAreLong) {
   ASSERT_TRUE(runs_until([this] { return counter.readiness().value().is_ready(); }));
   CountRecorder counts;

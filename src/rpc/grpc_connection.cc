@@ -13,14 +13,14 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr std::size_t read_bytes = 64 * 1024;
-/// A client takes no longer message than this. The longest is verdicts on a batch of 1 MiB.
+/// A client accepts no longer message than this. The longest has the verdicts on a batch of 1 MiB.
 constexpr std::size_t response_bytes_max = 8 * 1024 * 1024;
-/// A buffer that is empty keeps no more memory than this.
+/// An empty buffer keeps no more memory than this.
 constexpr std::size_t buffer_bytes_kept = 256 * 1024;
 
 constexpr http2::Field content_type{"content-type", "application/grpc"};
 
-/// The big-endian length behind the flag of a Length-Prefixed-Message.
+/// Reads the big-endian length after the flag of a Length-Prefixed-Message.
 std::size_t message_length(std::string_view prefix) {
   std::size_t length = 0;
   for (const char byte : prefix.substr(1, prefix_bytes - 1))
@@ -41,7 +41,7 @@ GrpcConnection::GrpcConnection(End end, runtime::Socket socket, const http2::Lim
     : end_(end),
       calls_left_(calls_max),
       socket_(std::move(socket)),
-      // Counters of earlier versions tell envoys from others by the first setting.
+      // Counters of earlier versions distinguish envoys from other clients by the first setting.
       session_(end, *this, limits, end == End::client ? std::optional(tracker_setting) : std::nullopt) {}
 
 GrpcConnection::~GrpcConnection() = default;
@@ -169,7 +169,7 @@ void GrpcConnection::on_fields_too_long(CallId id) {
   refuse_request(id, "200", {StatusCode::resource_exhausted, "the call's metadata is too long"});
 }
 
-/// Nothing was told of the call. Its owner never hears of it.
+/// Refuses a call before its owner hears of it. The owner is told nothing about it.
 void GrpcConnection::refuse_request(CallId id, std::string_view http_status, const Status& status) {
   Call* call = find(id);
   call->finished = call->responded = true;
@@ -239,7 +239,7 @@ void GrpcConnection::on_fields(CallId id, http2::Fields fields) {
   Call* call = find(id);
   if (end_ == End::client) {
     if (call != nullptr) take_response(*call, fields);
-  } else if (call == nullptr) {  // else they are trailers, which gRPC's clients do not send
+  } else if (call == nullptr) {  // otherwise they are trailers, which gRPC's clients do not send
     take_request(id, fields);
   }
 }
@@ -270,7 +270,7 @@ void GrpcConnection::on_data(CallId id, std::string_view bytes) {
   keep_incoming(*call, bytes);
 }
 
-/// Answers whether more may be taken of the call.
+/// Returns whether more may be taken from the call.
 bool GrpcConnection::take_message(CallId id, Call& call, bool compressed, std::string_view message) {
   call.owes_request = false;
   if (!compressed) {
@@ -292,9 +292,9 @@ bool GrpcConnection::take_message(CallId id, Call& call, bool compressed, std::s
   return !closed_;
 }
 
-/// `rest` is the end of what has come of the call, and maybe of its `incoming`.
+/// `rest` is the unused end of the bytes received. It may be part of `call.incoming`.
 void GrpcConnection::keep_incoming(Call& call, std::string_view rest) {
-  if (rest.size() == call.incoming.size()) return;  // nothing, or a message that goes on
+  if (rest.size() == call.incoming.size()) return;  // nothing is left, or the message is still incomplete
   const std::size_t before = call.incoming.size();
   if (call.incoming.capacity() > buffer_bytes_kept && rest.size() < call.incoming.capacity() / 4) {
     call.incoming = std::string(rest);
@@ -303,7 +303,7 @@ void GrpcConnection::keep_incoming(Call& call, std::string_view rest) {
   } else {
     call.incoming = rest;
   }
-  incoming_bytes_ += rest.size() - before;  // also where it becomes less
+  incoming_bytes_ += rest.size() - before;  // correct also for a decrease
   if (!rest.empty()) call.incoming_since = runtime::Clock::now();
 }
 
@@ -382,10 +382,10 @@ void GrpcConnection::flush() {
   on_held();
   if (!all_sent || closed_) return;
   on_written();
-  if (!closed_ && send_all()) close_if_over();  // it may have given back windows
+  if (!closed_ && send_all()) close_if_over();  // on_written() may have given back windows
 }
 
-/// Answers whether all that may be sent has left.
+/// Returns whether everything that may be sent has been sent.
 bool GrpcConnection::send_all() {
   const auto self = shared_from_this();
   for (;;) {
@@ -398,13 +398,13 @@ bool GrpcConnection::send_all() {
   }
 }
 
-/// Answers whether all of out() has left.
+/// Returns whether all of out() has been written.
 bool GrpcConnection::write() {
   boost::system::error_code error;
   std::string& out = session_.out();
   out.erase(0, socket_.write_some(asio::buffer(out), error));
   if (error && error != asio::error::would_block) {
-    socket_.shutdown(runtime::Socket::shutdown_both, error);  // so that the reader finds out, too
+    socket_.shutdown(runtime::Socket::shutdown_both, error);  // so that the reader notices, too
     out.clear();
     return false;
   }
@@ -418,7 +418,7 @@ bool GrpcConnection::write() {
   return false;
 }
 
-/// Sees since when bytes wait of which none leave.
+/// Notes since when bytes have been waiting without any being sent.
 void GrpcConnection::look_at_unsent() {
   const std::size_t unsent = session_.waiting_bytes();
   if (unsent < unsent_bytes_ || unsent_bytes_ == 0) unsent_since_ = runtime::Clock::now();

@@ -16,85 +16,85 @@
 
 namespace tracker::rpc {
 
-/// The setting by which a connection of tracker's own begins: one that IANA leaves to experiments, and that everybody
-/// else must ignore (RFC 9113, section 6.5.2). Its value is the version of tracker's protocol.
+/// The first setting of a connection from tracker's own envoys. Its id is one that IANA leaves to experiments, and
+/// everybody else must ignore it (RFC 9113, section 6.5.2). Its value is the version of tracker's protocol.
 inline constexpr http2::Setting tracker_setting{0xF754, 1};
 
-/// One end of an HTTP/2 connection in clear text that carries gRPC calls (gRPC's PROTOCOL-HTTP2.md). It lives on its
-/// owner's event loop. Belongs to that loop's thread. Invariants:
-/// 1. Bytes are written after the session has told its events, never from within one.
-/// 2. Once closed it calls nobody back. What is still on the event loop keeps it alive.
-/// 3. A call is in calls_ until both sides are done with it. What comes for another one is dropped.
+/// One end of an HTTP/2 connection in clear text that carries gRPC calls (gRPC's PROTOCOL-HTTP2.md). It runs on its
+/// owner's event loop. Loop thread only. Invariants:
+/// 1. Bytes are written after the session has told its events, never from within an event.
+/// 2. Once closed it calls nobody back. Handlers on the event loop keep it alive.
+/// 3. A call is in calls_ until both sides are done with it. Anything for another call is dropped.
 class GrpcConnection : public std::enable_shared_from_this<GrpcConnection>, private http2::Session::Events {
  public:
   using CallId = http2::StreamId;
   using End = http2::End;
 
-  /// Client: it can have `calls_max` calls, of 2^30 that HTTP/2 has at most (RFC 9113, section 5.1.1).
+  /// Client: the connection makes at most `calls_max` calls. HTTP/2 allows at most 2^30 (RFC 9113, section 5.1.1).
   GrpcConnection(End end, runtime::Socket socket, const http2::Limits& limits, std::uint32_t calls_max = 0);
   virtual ~GrpcConnection();
   GrpcConnection(const GrpcConnection&) = delete;
   GrpcConnection& operator=(const GrpcConnection&) = delete;
 
-  /// Begins on a socket that is connected.
+  /// Starts on a connected socket.
   void begin();
 
-  /// Ends it at once, with all its calls.
+  /// Closes the connection at once, with all its calls.
   void close();
 
   /// Closes it and calls on_lost().
   void lose(const std::string& reason);
 
-  /// Server: asks the client to make new calls elsewhere (GOAWAY). Calls that come all the same are served.
+  /// Server: asks the client to make new calls elsewhere (GOAWAY). New calls are still served.
   void announce_end();
 
-  /// Server: takes no more calls, and closes when those that there are have ended.
+  /// Server: takes no more calls, and closes when all open calls have ended.
   void finish_all_and_close();
 
-  /// Writes what was sent. Messages and statuses wait for this call, or until bytes come from the peer. The connection may
-  /// be gone afterwards, unless the caller keeps it alive.
+  /// Writes what was sent. Messages and statuses wait for this call, or until bytes come from the peer. The connection
+  /// may be gone afterwards, unless the caller keeps it alive.
   void flush();
 
  protected:
   // Client.
   struct CallStatus {
     Status status;
-    bool not_processed;  // the server has certainly done nothing about it
+    bool not_processed;  // the server has certainly not acted on it
   };
-  /// Begins a call of a method such as "/package.Service/Method". Nothing: the connection has had all its calls, or
-  /// its server takes no more.
+  /// Begins a call of a method such as "/package.Service/Method". Returns nothing if the connection has used up its
+  /// calls, or its server takes no more.
   std::optional<CallId> begin_call(const std::string& authority, std::string_view method,
                                    std::optional<std::chrono::milliseconds> deadline = std::nullopt);
   virtual void on_connected() {}
   virtual void on_call_end(CallId /*call*/, const CallStatus& /*status*/) {}
-  virtual void on_peer_ends() {}  // called once; calls that were begun go on
+  virtual void on_peer_ends() {}  // called once; calls that have begun go on
 
   // Server.
-  /// A call begins. Answers the length of the longest message that is taken of it. A method that is not known is to be
-  /// finished here.
+  /// A call begins. Returns the length of the longest message that is accepted on it. A call of an unknown method must
+  /// be finished here.
   virtual std::size_t on_call(CallId /*call*/, std::string_view /*method*/,
                               std::optional<std::chrono::milliseconds> /*timeout*/) {
     return 0;
   }
   virtual void on_half_close(CallId /*call*/) {}
   virtual void on_cancel(CallId /*call*/) {}
-  virtual void on_written() {}  // all that could be sent has left
+  virtual void on_written() {}  // everything that may be sent has been sent
   virtual void on_held() {}     // held_bytes() may have changed
-  /// Ends the call behind what was sent. Nothing happens if it is over.
+  /// Ends the call after what was sent. Does nothing if the call is over.
   void finish(CallId call, const Status& status);
-  /// What was taken of a call stays out of its sender's window until this.
+  /// Gives the bytes of messages taken from a call back to its sender's window.
   void take_more(CallId call);
   /// Grants the client other windows.
   void set_windows(std::uint32_t stream_bytes, std::uint32_t connection_bytes);
 
   // Both.
-  /// A whole message. Valid during the call.
+  /// A whole message. It is valid during the call.
   virtual void on_message(CallId call, std::string_view message) = 0;
-  /// The connection is at its end, with all its calls.
+  /// The connection has ended, with all its calls.
   virtual void on_lost(const std::string& reason) = 0;
 
-  /// A message is sent in two steps: it is appended to new_message(), then sent. Client: `last` ends this side of the
-  /// call. Nothing happens if the call is over. Written by the next flush().
+  /// Sending takes two steps: append the message to new_message(), then call send_message(). Client: `last` ends this
+  /// side of the call. Does nothing if the call is over. The next flush() writes it.
   std::string& new_message();
   void send_message(CallId call, bool last = false);
 
@@ -102,29 +102,29 @@ class GrpcConnection : public std::enable_shared_from_this<GrpcConnection>, priv
   std::optional<std::uint32_t> first_setting_of_peer(std::uint16_t id) const {
     return session_.first_setting_of_peer(id);
   }
-  /// The server takes no new calls.
+  /// Returns whether the server takes no new calls.
   bool peer_ends() const noexcept { return session_.peer_ends(); }
   bool has_calls() const noexcept { return !calls_.empty(); }
 
-  /// Bytes that wait to be sent on a call because the peer has no window for them.
+  /// Returns the bytes that wait to be sent on a call because the peer has no window for them.
   std::size_t waiting_bytes(CallId call) const { return session_.waiting_bytes(call); }
-  /// Bytes that are kept: of messages that have not come whole, and of what the peer does not take.
+  /// Returns the bytes that are kept: of incomplete messages received, and of what the peer does not take.
   std::size_t held_bytes() const noexcept { return incoming_bytes_ + session_.waiting_bytes(); }
   std::size_t unsent_bytes() const noexcept { return session_.waiting_bytes(); }
-  /// Since when the peer owes the rest of a message or of a call's request, or takes nothing of what it is sent.
-  /// Nothing: it does neither.
+  /// Returns since when the peer has owed the rest of a message or of a call's request, or has taken nothing of what is
+  /// sent to it. Nothing: neither is so.
   std::optional<runtime::Clock::time_point> stalled_since() const;
-  /// When anything came last.
+  /// Returns when something came last.
   runtime::Clock::time_point heard_at() const noexcept { return heard_at_; }
 
  private:
   struct Call {
-    std::string incoming;  // the beginning of a message
+    std::string incoming;  // the incomplete message at the end of what came
     runtime::Clock::time_point incoming_since;
-    std::size_t taken = 0;  // bytes of messages that were handed on and are not given back
+    std::size_t taken = 0;  // bytes of messages that were handed on and not given back
     std::size_t message_bytes_max = 0;
     Encoding encoding = Encoding::identity;
-    bool owes_request = false;         // server: nothing but its fields has come
+    bool owes_request = false;         // server: only its fields have come
     bool responded = false;            // server: has sent its fields
     bool finished = false;             // server: has sent its status
     std::optional<StatusCode> status;  // client: grpc-status
@@ -160,13 +160,13 @@ class GrpcConnection : public std::enable_shared_from_this<GrpcConnection>, priv
   runtime::Socket socket_;
   http2::Session session_;
   std::unordered_map<CallId, Call> calls_;
-  std::string message_;             // on its way into the session
+  std::string message_;             // is about to be sent
   std::size_t incoming_bytes_ = 0;  // of all calls
-  std::size_t unsent_bytes_ = 0;    // when it was looked at last
+  std::size_t unsent_bytes_ = 0;    // at the last look
   runtime::Clock::time_point unsent_since_;
   runtime::Clock::time_point heard_at_ = runtime::Clock::now();
-  bool receiving_ = false;  // the session tells its events
-  bool writing_ = false;    // waits until the socket takes more
+  bool receiving_ = false;  // the session is telling its events
+  bool writing_ = false;    // waiting for the socket to take more
   bool told_end_ = false;   // on_peer_ends() was called
   bool closed_ = false;
 };

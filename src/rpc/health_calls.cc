@@ -18,7 +18,7 @@ constexpr std::uint32_t status_field = 1;
 
 const Status malformed{StatusCode::invalid_argument, "the request is not a HealthCheckRequest"};
 
-/// Nothing: the request is malformed.
+/// Returns nothing if the request is malformed.
 std::optional<std::string> service_in(std::string_view request) {
   std::string service;
   wire::Fields fields(request);

@@ -16,7 +16,7 @@ class HealthCheckCall final : public UnaryCall {
   void on_request(std::string_view request) override;
 };
 
-/// grpc.health.v1.Health/Watch: the same now, and again when it changes. Lasts until its client ends it.
+/// grpc.health.v1.Health/Watch: the same now and after each change. Lasts until the client ends it.
 class HealthWatchCall final : public ServerCall {
  public:
   HealthWatchCall(ServerConnection& connection, GrpcConnection::CallId id)
@@ -34,7 +34,7 @@ class HealthWatchCall final : public ServerCall {
   const GrpcConnection::CallId id_;
   bool asked_ = false;
   std::string service_;
-  int told_ = -1;  // the status, last
+  int told_ = -1;  // the status that was told last
 };
 
 }  // namespace tracker::rpc

@@ -10,7 +10,7 @@ namespace tracker::rpc {
 
 namespace {
 
-/// A token under way to its call. Deletes itself.
+/// A mint in progress for a call. Deletes itself.
 class PendingMint final : public counter::MintReply {
  public:
   using Answer = std::function<void(ServerConnection&, GrpcConnection::CallId, const Minted&)>;
@@ -23,7 +23,7 @@ class PendingMint final : public counter::MintReply {
         caller_(std::move(caller)),
         answer_(std::move(answer)) {}
 
-  /// On any thread; the call is answered in the connection's.
+  /// Any thread. The call is answered in the connection's thread.
   void on_minted(Minted minted) override {
     caller_->leave(1);
     boost::asio::dispatch(loop_, [self = std::unique_ptr<PendingMint>(this), minted] {

@@ -14,8 +14,8 @@ namespace tracker::rpc {
 
 using Minted = domain::Result<domain::Token>;
 
-/// Has a token minted for a call that waits no longer than `time`. `answer` is called in the connection's thread, and is
-/// to finish the call. The mint has entered the flight by `caller`, and leaves it.
+/// Mints a token for a call that waits at most `time`. Calls `answer` in the connection's thread; it must finish the
+/// call. The mint has already entered the flight by `caller`, and leaves it when done.
 void mint(ServerConnection& connection, GrpcConnection::CallId call, std::chrono::milliseconds time,
           std::shared_ptr<Flight::Caller> caller,
           std::function<void(ServerConnection& connection, GrpcConnection::CallId call, const Minted& minted)>

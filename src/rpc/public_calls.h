@@ -12,10 +12,11 @@
 
 namespace tracker::rpc {
 
-/// A call of one request and one response. It is worked on when the client has sent its only message and ended its side.
+/// A call with one request and one response. It is handled when the client has sent its only message and ended its
+/// side.
 class UnaryCall : public ServerCall {
  public:
-  /// `time`: how long its caller waits, at most.
+  /// `time` is the longest that its caller waits.
   UnaryCall(ServerConnection& connection, GrpcConnection::CallId id, std::chrono::milliseconds time)
       : connection_(connection), id_(id), time_(time) {}
 
@@ -23,7 +24,7 @@ class UnaryCall : public ServerCall {
   void on_half_close() final;
 
  protected:
-  /// The whole request has come. Last of all: the call may be finished, and gone, at its end.
+  /// Called with the whole request. The call may be finished and destroyed afterwards.
   virtual void on_request(std::string_view request) = 0;
   void finish(const Status& status) { connection_.finish(id_, status); }
 
@@ -35,7 +36,7 @@ class UnaryCall : public ServerCall {
   std::optional<std::string> request_;
 };
 
-/// manager_rpc.CounterService/UpdateCounter: one hit, in the loop's turn.
+/// manager_rpc.CounterService/UpdateCounter: one hit, which joins the loop's turn.
 class UpdateCounterCall final : public UnaryCall {
  public:
   using UnaryCall::UnaryCall;
@@ -56,7 +57,7 @@ class NewTokenCall final : public UnaryCall {
   void on_request(std::string_view request) override;
 };
 
-/// What a failure looks like to a public caller.
+/// Returns the status that a public caller gets for a failure.
 Status status_of(domain::Failure failure);
 
 }  // namespace tracker::rpc

@@ -17,8 +17,8 @@ namespace {
 constexpr std::size_t free_batches_max = 4;
 constexpr std::size_t free_batch_bytes_max = 256 * 1024;
 
-/// Clients send what is left of their time, which differs from call to call. So that hits share batches it is rounded
-/// down, by less than an eighth.
+/// Clients send the rest of their time, which differs from call to call. It is rounded down by less than an eighth, so
+/// that hits can share batches.
 std::chrono::milliseconds rounded_down(std::chrono::milliseconds time) {
   auto ms = static_cast<std::uint64_t>(time.count());
   const std::size_t digits = std::bit_width(ms);
@@ -29,7 +29,7 @@ std::chrono::milliseconds rounded_down(std::chrono::milliseconds time) {
 
 }  // namespace
 
-/// Hits of one turn that have the same deadline, and whose they are.
+/// Hits of one turn with the same deadline, and the calls that they belong to.
 class PublicTurn::Batch final : public counter::TrackReply {
  public:
   Batch(PublicTurn& turn, boost::asio::io_context& loop, std::shared_ptr<Flight::Caller> caller)
@@ -44,7 +44,7 @@ class PublicTurn::Batch final : public counter::TrackReply {
     calls_.push_back({connection.self(), call});
   }
 
-  /// On any thread; the calls are answered in the loop's.
+  /// Any thread. The calls are answered in the loop's thread.
   void on_verdicts(std::span<const domain::HitVerdict> verdicts) override {
     caller_->leave(verdicts.size());
     if (loop_.get_executor().running_in_this_thread()) return settle(verdicts);
@@ -116,7 +116,8 @@ PublicTurn::Batch& PublicTurn::batch_for(std::chrono::milliseconds time) {
 }
 
 void PublicTurn::send() {
-  for (auto& batch : std::exchange(open_, {})) batch.release()->send(counter_);  // take_back() owns it again
+  for (auto& batch : std::exchange(open_, {}))
+    batch.release()->send(counter_);  // take_back() takes ownership again
 }
 
 void PublicTurn::take_back(std::unique_ptr<Batch> batch) {

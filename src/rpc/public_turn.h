@@ -16,19 +16,19 @@ namespace tracker::rpc {
 
 class ServerConnection;
 
-/// The hits of public calls that came in one turn of an event loop. They go to the counter as one batch for each
-/// deadline that they have. Belongs to the loop's thread.
+/// The hits of the public calls that came in one turn of an event loop. They go to the counter in one batch for each
+/// deadline. Loop thread only.
 class PublicTurn {
  public:
   PublicTurn(boost::asio::io_context& loop, counter::Counter& counter, std::shared_ptr<Flight> flight);
   ~PublicTurn();
 
-  /// Has a hit of a call counted, which nobody waits for longer than `time`; the call is answered and finished when
-  /// its verdict comes. Answers false if too many hits are in flight: then nothing was done.
+  /// Has a hit of a call counted within `time`. The call is answered and finished when its verdict comes. Returns false
+  /// if too many hits are in flight. Then nothing was done.
   bool push(ServerConnection& connection, http2::StreamId call, std::chrono::milliseconds time,
             const domain::TokenId& id, std::string_view path);
 
-  /// All public calls of the loop together, on their way into the flight.
+  /// The caller in the flight for all public calls of the loop together.
   const std::shared_ptr<Flight::Caller>& caller() const noexcept { return caller_; }
 
  private:
@@ -40,9 +40,9 @@ class PublicTurn {
 
   boost::asio::io_context& loop_;
   counter::Counter& counter_;
-  const std::shared_ptr<Flight::Caller> caller_;  // all public calls of the loop together
+  const std::shared_ptr<Flight::Caller> caller_;  // for all public calls of the loop together
   std::vector<std::unique_ptr<Batch>> open_;      // of this turn
-  std::vector<std::unique_ptr<Batch>> free_;      // used again
+  std::vector<std::unique_ptr<Batch>> free_;      // reused
 };
 
 }  // namespace tracker::rpc

@@ -36,7 +36,7 @@ constexpr std::array<std::string_view, 4> services{"manager_rpc.CounterService",
                                                    "grpc.reflection.v1.ServerReflection",
                                                    "grpc.reflection.v1alpha.ServerReflection"};
 
-/// The public interface's file and all that it imports, each after what it imports.
+/// Returns the public interface's file and everything that it imports. Each file comes after its imports.
 std::vector<const FileDescriptor*> public_files() {
   const FileDescriptor* file = manager_rpc::UpdateCounterRequest::descriptor()->file();
   std::vector<const FileDescriptor*> files;
@@ -61,7 +61,7 @@ const FileDescriptor* file_with_symbol(std::string_view symbol) {
 void append_file(const FileDescriptor* file, std::string& response) {
   std::string files;
   for (const auto* each : public_files()) {
-    const bool wanted = each == file || file->package() == "manager_rpc";  // which imports all the others
+    const bool wanted = each == file || file->package() == "manager_rpc";  // this file imports all others
     if (!wanted) continue;
     google::protobuf::FileDescriptorProto proto;
     each->CopyTo(&proto);

@@ -6,8 +6,8 @@
 
 namespace tracker::rpc {
 
-/// grpc.reflection.v1alpha and v1, ServerReflectionInfo: which public services there are, and their descriptors. The two
-/// packages have the same messages. tracker.v1 is not public.
+/// grpc.reflection.v1alpha and v1, ServerReflectionInfo: the public services and their descriptors. The two packages
+/// have the same messages. tracker.v1 is not public.
 class ReflectionCall final : public ServerCall {
  public:
   ReflectionCall(ServerConnection& connection, GrpcConnection::CallId id)

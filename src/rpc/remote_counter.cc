@@ -13,7 +13,7 @@ link::Peer peer(const RemoteCounterSettings& settings, link::Link& link) {
   const auto authority = runtime::to_string(settings.address);
   return {.name = "counter " + authority,
           .address = settings.address,
-          .settings = {},  // one message at a time; what it owes is due by the deadlines of the hits
+          .settings = {},  // one message at a time; an answer is due by the deadlines of its hits
           .changes = settings.changes,
           .make_channel = [&link, authority, version = settings.version,
                            calls_max = settings.calls_per_connection](auto id, runtime::Socket socket) {

@@ -14,22 +14,21 @@ namespace tracker::rpc {
 struct RemoteCounterSettings {
   runtime::Address address;
   std::string version;
-  runtime::ChangeLog* changes = nullptr;  // of this counter, shared by all who ask it; outlives them
-  /// So many calls, and another connection takes its place; HTTP/2 has no more (RFC 9113, section 5.1.1).
+  runtime::ChangeLog* changes = nullptr;  // of this counter; shared by all its users; must outlive them
+  /// After this many calls, another connection takes its place. HTTP/2 allows no more (RFC 9113, section 5.1.1).
   std::uint32_t calls_per_connection = 1U << 30U;
 };
 
-/// A counter service in another process, over one stream. Hits that wait while a message is under way go into
-/// the next one together. It connects, and connects again, by itself. While it is not connected, or the
-/// counter says that it cannot count or says nothing any more, every hit is refused at once. What was sent is
-/// never sent again. All may be called from any thread. From the worker's own, what is asked costs no thread switch;
-/// replies come there.
+/// A counter service in another process, over one stream. Hits that wait while a message is under way go into the next
+/// one together. It connects and reconnects by itself. Every hit is refused at once while it is not connected, or while
+/// the counter says that it cannot count or has fallen silent. Nothing that was sent is sent again. Any thread may call
+/// these functions. A call from the worker's own thread costs no thread switch. Replies come in the worker's thread.
 class RemoteCounter final : public counter::Counter {
  public:
-  /// Starts to connect as soon as the worker runs; a counter that is not there is no error.
+  /// Starts to connect as soon as the worker runs. A counter that is not there is no error.
   RemoteCounter(boost::asio::io_context& worker, const RemoteCounterSettings& settings);
 
-  /// The worker has been stopped; its io_context is still there.
+  /// The worker must have stopped, and its io_context must still exist.
   ~RemoteCounter() override;
 
   void track(const domain::HitBatch& hits, counter::TrackReply& reply) override;

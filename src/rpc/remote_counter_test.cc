@@ -16,11 +16,11 @@ namespace tracker::rpc {
 
 using namespace std::chrono_literals;
 
-/// A counter that says what it is told, whatever it is asked.
+/// A counter that gives scripted answers, whatever it is asked.
 class ScriptedCounter final : public GrpcConnection {
  public:
   struct Script {
-    std::vector<v1::Verdicts> verdicts_;  // on each batch
+    std::vector<v1::Verdicts> verdicts_;  // the answers to each batch
     bool dies_of_mints_ = false;
     bool greets_ = true;
     bool is_silent_ = false;
@@ -114,13 +114,13 @@ class RemoteCounterTest : public testing::Test, protected ScriptedCounter::Scrip
     return condition();
   }
   bool is_ready() const { return counter_.readiness().value().is_ready(); }
-  /// While it is not ready.
+  /// Returns why it is not ready. Only while it is not ready.
   std::string why_not() const { return counter_.readiness().value().why_not(); }
   bool gets_ready() {
     return runs_until([this] { return is_ready(); });
   }
 
-  /// What a batch of three hits is answered, where the counter says this.
+  /// Returns the verdicts on a batch of three hits, if the counter answers with these messages.
   std::multimap<std::uint32_t, domain::Verdict::Kind> kinds_of_three(std::vector<v1::Verdicts> verdicts) {
     verdicts_ = std::move(verdicts);
     EXPECT_TRUE(gets_ready());
@@ -234,7 +234,7 @@ TEST_F(RemoteCounterTest, ACounterThatDoesNotGreetIsNamed) {
 }
 
 TEST_F(RemoteCounterTest, WhatIsInFlightAsTheConnectionEndsGetsItsVerdictsAndWhatIsNewGoesToANewOne) {
-  verdicts_ = {};  // of the first message: they come later
+  verdicts_ = {};  // the verdicts on the first message come later
   ASSERT_TRUE(gets_ready());
   hits_.push({}, "/a");
   hits_.set_deadline(runtime::Clock::now() + 10s);

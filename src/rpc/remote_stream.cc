@@ -31,10 +31,10 @@ RemoteStream::RemoteStream(link::Link& link, link::LinkCore::ConnectionId id, ru
       authority_(std::move(authority)),
       version_(std::move(version)) {}
 
-// What is said.
+// Sending.
 
 void RemoteStream::on_connected() {
-  track_ = begin_call(authority_, "/tracker.v1.Counting/Track").value();  // it is the first
+  track_ = begin_call(authority_, "/tracker.v1.Counting/Track").value();  // the first call cannot be refused
   append_opening_request(version_, new_message());
   send_message(track_);
 }
@@ -54,7 +54,7 @@ bool RemoteStream::send(link::Command& command, link::TimePoint now) {
   const auto call = begin_call(authority_, "/tracker.v1.Counting/Mint", left);
   if (!call) return false;
   mints_[*call].command = &mint;
-  new_message();  // a MintRequest says nothing
+  new_message();  // a MintRequest is empty
   send_message(*call, true);
   unflushed_ = true;
   return true;
@@ -70,7 +70,7 @@ void RemoteStream::flush() {
   if (std::exchange(unflushed_, false)) GrpcConnection::flush();
 }
 
-// What is heard.
+// Receiving.
 
 void RemoteStream::on_message(CallId call, std::string_view message) {
   if (call == track_) {
@@ -96,7 +96,7 @@ void RemoteStream::take_response(link::LinkCore& core, std::string_view message,
   core.on_question_answered(id_, now);
 }
 
-/// Answers false for verdicts that make no sense. None of them is believed then.
+/// Returns false for verdicts that make no sense. Then none of them is used.
 bool RemoteStream::take_verdicts(std::string_view verdicts) {
   std::uint64_t number = 0;
   if (in_flight_ == nullptr || !read_verdicts(verdicts, in_flight_->size(), number, verdicts_)) return false;
@@ -121,7 +121,7 @@ void RemoteStream::end_mint(link::LinkCore& core, CallId call, const CallStatus&
   const Mint its = std::move(mint->second);
   mints_.erase(mint);
   if (status.not_processed && peer_ends()) {
-    // It crossed the end of the connection, and nothing was done about it (RFC 9113, section 6.8).
+    // The call crossed the server's GOAWAY, and the server did nothing about it (RFC 9113, section 6.8).
     core.on_command_not_done(id_, *its.command, now);
   } else {
     const std::unique_ptr<MintCommand> command(its.command);

@@ -15,7 +15,7 @@
 
 namespace tracker::rpc {
 
-/// A token to be minted by the counter.
+/// A request to the counter to mint a token.
 class MintCommand final : public link::Command {
  public:
   MintCommand(domain::Deadline deadline, counter::MintReply& its_reply)
@@ -25,10 +25,10 @@ class MintCommand final : public link::Command {
   counter::MintReply& reply;
 };
 
-/// One connection to the counter: the stream of messages on it, and the calls that mint beside the stream.
+/// One connection to the counter: one stream of messages, and a call beside it for each mint.
 class RemoteStream final : public GrpcConnection, public link::Channel {
  public:
-  /// On a socket that is connected. `link` outlives it. `authority` is the counter's name in calls.
+  /// `socket` is connected. `link` must outlive this. `authority` is the counter's name in calls.
   RemoteStream(link::Link& link, link::LinkCore::ConnectionId id, runtime::Socket socket,
                std::string authority, std::string version, std::uint32_t calls_max);
 
@@ -64,10 +64,10 @@ class RemoteStream final : public GrpcConnection, public link::Channel {
   bool opened_ = false;     // the counter has answered the opening
   std::unordered_map<CallId, Mint> mints_;
 
-  link::Gather* in_flight_ = nullptr;             // the message on its way; null: there is none
+  link::Gather* in_flight_ = nullptr;             // the message in flight; null: none
   std::uint64_t number_ = 0;                      // its number
-  std::vector<const domain::HitBatch*> batches_;  // of a message while it is written
-  std::vector<domain::HitVerdict> verdicts_;      // of a message while it is read
+  std::vector<const domain::HitBatch*> batches_;  // of a message that is being written
+  std::vector<domain::HitVerdict> verdicts_;      // of a message that is being read
 };
 
 }  // namespace tracker::rpc

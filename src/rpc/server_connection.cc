@@ -16,7 +16,7 @@ namespace tracker::rpc {
 
 namespace {
 
-/// Of a connection whose client is not known yet, or is public. A request is a token and a path of 8 KiB.
+/// For a connection whose client is unknown or public. A request is a token and a path of up to 8 KiB.
 constexpr http2::Limits public_limits{.streams_max = 1'000,
                                       .stream_window_bytes = 128 * 1024,
                                       .connection_window_bytes = 1024 * 1024,

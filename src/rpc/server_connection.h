@@ -15,17 +15,16 @@ namespace tracker::rpc {
 
 class ServerLoop;
 
-/// One client's connection to the counter's port. Belongs to its loop's thread, but for what says otherwise.
-/// Invariants:
+/// One client's connection to the counter's port. Belongs to its loop's thread. Invariants:
 /// 1. Its first settings say whether it is one of tracker's own envoys. No call comes before them.
-/// 2. A call is in calls_ until it is finished, cancelled or lost. What it handed on holds the connection and the call's
-///    id, and is answered into nothing when the call is over.
+/// 2. A call is in calls_ until it is finished, cancelled or lost. Work handed on holds the connection and the call's
+///    id. Its answer is dropped if the call is over.
 /// 3. A connection that keeps too much, or stalls, is dropped by its loop.
 class ServerConnection final : public GrpcConnection {
  public:
   enum class Client : std::uint8_t {
     unknown,  // its first settings have not come
-    public_,  // whoever speaks gRPC: manager_rpc, health, reflection
+    public_,  // any gRPC client: manager_rpc, health, reflection
     envoy,    // tracker's own: tracker.v1
   };
 
@@ -34,7 +33,7 @@ class ServerConnection final : public GrpcConnection {
 
   Client client() const noexcept { return client_; }
   ServerLoop& loop() noexcept { return loop_; }
-  /// An envoy's way into the flight.
+  /// The envoy's caller in the flight.
   const std::shared_ptr<Flight::Caller>& caller() const noexcept { return caller_; }
 
   // For its calls.
@@ -43,10 +42,10 @@ class ServerConnection final : public GrpcConnection {
   using GrpcConnection::send_message;
   using GrpcConnection::take_more;
   using GrpcConnection::waiting_bytes;
-  /// Ends a call behind what was sent, and destroys its ServerCall: a call that finishes itself returns at once. Nothing
-  /// happens if it is over.
+  /// Ends a call after what was sent, and destroys its ServerCall. So a call that finishes itself must return at once.
+  /// Does nothing if the call is over.
   void finish(CallId call, const Status& status);
-  /// Null if the call is over.
+  /// Returns null if the call is over.
   ServerCall* find(CallId call);
   std::shared_ptr<ServerConnection> self();
 
@@ -57,9 +56,9 @@ class ServerConnection final : public GrpcConnection {
   using GrpcConnection::stalled_since;
   using GrpcConnection::unsent_bytes;
   void tell_readiness();
-  /// Ends when all that it has taken is answered.
+  /// Closes once everything that it has taken is answered.
   void end();
-  /// When its last call ended, or it began.
+  /// Returns when its last call ended, or when the connection began.
   runtime::Clock::time_point idle_since() const noexcept { return idle_since_; }
   runtime::Clock::time_point began_at() const noexcept { return began_at_; }
   /// When it was asked to end because it was idle.
@@ -80,7 +79,7 @@ class ServerConnection final : public GrpcConnection {
   Client client_ = Client::unknown;
   std::shared_ptr<Flight::Caller> caller_;  // of an envoy
   std::unordered_map<CallId, std::unique_ptr<ServerCall>> calls_;
-  std::size_t held_bytes_ = 0;  // as the loop knows it
+  std::size_t held_bytes_ = 0;  // as last told to the loop
   const runtime::Clock::time_point began_at_ = runtime::Clock::now();
   runtime::Clock::time_point idle_since_ = began_at_;
 };

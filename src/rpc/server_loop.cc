@@ -10,20 +10,21 @@ namespace {
 
 constexpr std::size_t mebibyte = 1024 * 1024;
 
-/// What all connections of a server may keep of messages that have not come whole, and of answers that are not taken.
+/// The bound for all connections of a server together, of incomplete messages and of answers that are not taken.
 constexpr std::size_t held_bytes_max = 128 * mebibyte;
-/// What one may keep of answers: those to several of the longest messages, of which an envoy sends one at a time.
+/// The bound for the answers that one connection keeps: those to several of the longest messages. An envoy sends one
+/// message at a time.
 constexpr std::size_t unsent_bytes_max = 4 * mebibyte;
 constexpr std::size_t batch_bytes_max = 128 * mebibyte;
-/// Open calls of public clients, of all connections. A call takes about 2 KiB.
+/// Open calls of public clients on all connections. A call takes about 2 KiB.
 constexpr std::size_t public_calls_max = 100'000;
 
 constexpr auto look_pause = std::chrono::seconds(1);
-/// For a client's first settings, the rest of a message, and the reading of answers.
+/// The limit for a client's first settings, for the rest of a message, and for reading answers.
 constexpr auto stalled_max = std::chrono::seconds(10);
-/// An envoy asks several times a second whether anybody is there.
+/// An envoy asks several times a second whether the counter is there.
 constexpr auto envoy_silent_max = std::chrono::seconds(60);
-/// Between the two steps of ending a connection that is idle: a call that crosses the first one is served.
+/// The time between the two steps of ending an idle connection. A call that crosses the first step is served.
 constexpr auto time_to_hear = std::chrono::seconds(2);
 
 }  // namespace
@@ -80,7 +81,7 @@ void ServerLoop::drop_oldest_unknown() {
   drop(*oldest, "others wait, and it has not sent its first settings");
 }
 
-/// The client of a connection is known from now on.
+/// Called when the client of a connection becomes known.
 void ServerLoop::on_greeted(ServerConnection& connection) {
   const bool is_envoy = connection.client() == ServerConnection::Client::envoy;
   auto& count = count_of(connection.client());
@@ -114,7 +115,7 @@ bool ServerLoop::enter_call() {
   return false;
 }
 
-// What the service tells.
+// Messages from the service.
 
 void ServerLoop::set_readiness(const domain::Readiness& readiness) {
   boost::asio::post(loop_, [this, readiness] {
@@ -145,12 +146,12 @@ void ServerLoop::end_connections() {
   });
 }
 
-// What connections keep.
+// Memory of connections.
 
 void ServerLoop::on_held(ServerConnection& connection, std::size_t before) {
-  use_.held_bytes += connection.held_bytes() - before;  // also where it becomes less
+  use_.held_bytes += connection.held_bytes() - before;  // correct also for a decrease
   const bool too_many = use_.held_bytes > held_bytes_max || connection.unsent_bytes() > unsent_bytes_max;
-  // Soon, but not now: whoever calls is still at work on a connection.
+  // Not now, because the caller is still working on a connection.
   if (!too_many || std::exchange(dropping_, true)) return;
   boost::asio::post(loop_, [this] {
     dropping_ = false;

@@ -22,15 +22,14 @@
 
 namespace tracker::rpc {
 
-/// What there is on all loops of one server. Any thread.
+/// What all loops of one server use together. Any thread.
 struct ServerUse {
-  std::atomic<std::size_t> unknown_connections = 0;  // whose first settings have not come
+  std::atomic<std::size_t> unknown_connections = 0;  // their first settings have not come
   std::atomic<std::size_t> public_connections = 0;
   std::atomic<std::size_t> envoy_connections = 0;
   std::atomic<std::size_t> public_calls = 0;
-  std::atomic<std::size_t> held_bytes =
-      0;  // of messages that have not come whole, and of answers that are not taken
-  std::atomic<std::size_t> batch_bytes = 0;  // that are with the counter
+  std::atomic<std::size_t> held_bytes = 0;   // of incomplete messages, and of answers that are not taken
+  std::atomic<std::size_t> batch_bytes = 0;  // of batches at the counter
 
   runtime::BoundLog full_log;
   runtime::BoundLog dropped_log;
@@ -40,8 +39,8 @@ struct ServerUse {
   }
 };
 
-/// The connections that one event loop serves, what they may take, and the turn of their public calls. Belongs to that
-/// loop's thread, but for what says otherwise; destroyed when the loop has stopped.
+/// The connections that one event loop serves, their bounds, and the turn of their public calls. Loop thread only,
+/// except for what is marked otherwise. Destroy it after the loop has stopped.
 class ServerLoop {
  public:
   ServerLoop(boost::asio::io_context& loop, counter::Counter& counter, std::shared_ptr<Flight> flight,
@@ -50,18 +49,18 @@ class ServerLoop {
 
   boost::asio::io_context& context() noexcept { return loop_; }  // any thread
 
-  /// Serves a connection that was accepted.
+  /// Serves an accepted connection.
   void take(runtime::Socket socket);
 
-  // These four: any thread.
+  // Any thread, for these four.
   /// Tells every connection whether hits can be counted.
   void set_readiness(const domain::Readiness& readiness);
   /// Health says NOT_SERVING from now on.
   void announce_not_serving();
-  /// Asks every client to make its calls elsewhere, and tells those that connect from now on why they should.
-  /// Calls that come all the same are served.
+  /// Asks every client to make its calls elsewhere, and tells clients that connect from now on the reason. Calls that
+  /// still come are served.
   void announce_end(const std::string& why);
-  /// Ends every connection once what it has sent is answered, also those that come later.
+  /// Ends every connection once everything that it has sent is answered. This includes connections that come later.
   void end_connections();
 
   // For connections and their calls.
@@ -69,20 +68,21 @@ class ServerLoop {
   const std::shared_ptr<Flight>& flight() const noexcept { return flight_; }
   const std::string& version() const noexcept { return settings_.version; }
   std::chrono::milliseconds request_deadline() const noexcept { return settings_.request_deadline; }
-  /// Whether hits can be counted here, and are not better sent elsewhere.
+  /// Whether hits can be counted here, and should not be sent elsewhere.
   const domain::Readiness& readiness() const noexcept { return ending_ ? *ending_ : readiness_; }
-  /// As health tells it.
+  /// What health says.
   bool is_serving() const noexcept { return readiness().is_ready() && !not_serving_; }
   PublicTurn& turn() noexcept { return turn_; }
   void on_greeted(ServerConnection& connection);
   void leave(ServerConnection& connection, std::size_t held_bytes);
-  /// A public call begins. Answers false if there are too many.
+  /// A public call begins. Returns false if there are too many.
   bool enter_call();
   void leave_calls(std::size_t calls) { use_.public_calls -= calls; }
-  /// What a connection keeps has changed, from so many bytes. Soon afterwards a connection that keeps too many of its
-  /// answers is dropped; if those of all loops together keep too much, those of this loop that have kept theirs longest are.
+  /// What a connection keeps has changed from `before` bytes. Soon afterwards, a connection that keeps too many answers
+  /// is dropped. If the connections of all loops together keep too much, those of this loop that have been stalled for
+  /// longest are dropped.
   void on_held(ServerConnection& connection, std::size_t before);
-  /// A batch of an envoy goes to the counter. Answers false if batches of too many bytes are there.
+  /// A batch of an envoy goes to the counter. Returns false if the batches at the counter have too many bytes.
   bool enter_batch(std::size_t bytes);
   void leave_batch(std::size_t bytes) noexcept { use_.batch_bytes -= bytes; }
 
@@ -106,7 +106,7 @@ class ServerLoop {
   std::optional<domain::Readiness> ending_;  // once announce_end() was called
   bool not_serving_ = false;
   bool connections_end_ = false;
-  bool dropping_ = false;  // soon
+  bool dropping_ = false;  // a drop is scheduled
   boost::asio::steady_timer look_timer_;
 };
 

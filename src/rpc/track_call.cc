@@ -13,30 +13,30 @@ namespace tracker::rpc {
 
 namespace {
 
-/// More than an envoy sends ahead.
+/// An envoy sends fewer batches ahead than this.
 constexpr std::size_t batches_in_flight_max = 64;
 constexpr std::size_t waiting_bytes_max = 1024 * 1024;
-/// Batches are used again; so many of them are kept for that, and none that takes more memory than this.
+/// At most this many batches are kept for reuse, and none that takes more memory than this.
 constexpr std::size_t free_batches_max = 2;
 constexpr std::size_t free_batch_bytes_max = 256 * 1024;
 
 }  // namespace
 
-/// A batch under way. Used again.
+/// A batch under way. Reusable.
 class TrackCall::Batch final : public counter::TrackReply {
  public:
   domain::HitBatch hits;
-  std::vector<std::uint32_t> numbers;  // the hits' in the message; none: they are those of the message
+  std::vector<std::uint32_t> numbers;  // the hits' numbers in the message; empty: their indices
   GrpcConnection::CallId call = 0;
   std::uint64_t number = 0;
-  std::size_t size = 0;  // the message's, in hits
+  std::size_t size = 0;  // hits in the message
   std::size_t unsettled = 0;
   std::size_t bytes = 0;                    // that have entered the loop
   boost::asio::io_context* loop = nullptr;  // the connection's
   std::shared_ptr<Flight::Caller> caller;
-  std::shared_ptr<ServerConnection> connection;  // while it is under way
+  std::shared_ptr<ServerConnection> connection;  // set while it is under way
 
-  /// On any thread; it is answered in the connection's.
+  /// Any thread. It is answered in the connection's thread.
   void on_verdicts(std::span<const domain::HitVerdict> verdicts) override {
     caller->leave(verdicts.size());
     const bool here = loop->get_executor().running_in_this_thread();
@@ -47,7 +47,8 @@ class TrackCall::Batch final : public counter::TrackReply {
     boost::asio::post(*loop, [this, copy = std::move(copy)] { answer(*this, copy); });
   }
 
-  /// Keeps the first `max` of its hits whose path is not too long. Answers verdicts on the others, which are not counted.
+  /// Keeps the first `max` hits whose paths are not too long. Returns verdicts on the other hits, which are not
+  /// counted.
   std::vector<domain::HitVerdict> keep(std::size_t max) {
     domain::HitBatch kept;
     kept.set_deadline(hits.deadline());
@@ -78,7 +79,7 @@ void TrackCall::on_message(std::string_view message) {
     told_ = connection_.loop().readiness();
     append_opening_response(connection_.loop().version(), *told_, connection_.new_message());
     connection_.send_message(id_);
-  } else if (understood && !request->batch) {  // it asks whether anybody is there
+  } else if (understood && !request->batch) {  // it asks whether the counter is there
     connection_.new_message();
     connection_.send_message(id_);
   }
@@ -105,7 +106,7 @@ bool TrackCall::take_batch(std::string_view message) {
   const auto left = std::min(std::chrono::milliseconds(head.deadline_ms), loop.request_deadline());
   batch.hits.set_deadline(std::chrono::steady_clock::now() + left);
 
-  static_cast<void>(free_batches_.back().release());  // answer() takes it back with its last verdict
+  static_cast<void>(free_batches_.back().release());  // answer() takes ownership again with the last verdict
   free_batches_.pop_back();
   ++in_flight_;
   track(connection_, batch);
@@ -115,7 +116,7 @@ bool TrackCall::take_batch(std::string_view message) {
 /// Has as many of its hits counted as may be in flight, and refuses the others.
 void TrackCall::track(ServerConnection& connection, Batch& batch) {
   std::size_t countable = batch.size;
-  if (batch.hits.paths().size() > domain::path_bytes_max) {  // else none can be longer
+  if (batch.hits.paths().size() > domain::path_bytes_max) {  // otherwise no path can be longer
     for (std::size_t hit = 0; hit < batch.size; ++hit)
       countable -= batch.hits.path(hit).size() > domain::path_bytes_max ? 1 : 0;
   }
@@ -125,13 +126,13 @@ void TrackCall::track(ServerConnection& connection, Batch& batch) {
   if (counted < batch.size) answer(batch, batch.keep(counted));
   if (counted > 0)
     connection.loop().counter().track(batch.hits,
-                                      batch);  // else it may have been answered, and be used again
+                                      batch);  // without this condition it may have been answered and reused
 }
 
 void TrackCall::answer(Batch& batch, std::span<const domain::HitVerdict> verdicts) {
   const auto connection = batch.connection;
   const auto id = batch.call;
-  auto* call = static_cast<TrackCall*>(connection->find(id));  // ids are not used again
+  auto* call = static_cast<TrackCall*>(connection->find(id));  // ids are not reused
   if (call != nullptr) {
     append_verdicts(batch.number, verdicts, batch.size, connection->new_message());
     connection->send_message(id);
@@ -158,7 +159,7 @@ void TrackCall::take_no_more() {
   finish_if_done();
 }
 
-/// Answers whether the call is finished, and this is gone.
+/// Returns whether the call is finished. Then this object is destroyed.
 bool TrackCall::finish_if_done() {
   if (!ended_ || in_flight_ > 0) return false;
   connection_.finish(id_, misspoken_

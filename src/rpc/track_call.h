@@ -14,9 +14,9 @@
 namespace tracker::rpc {
 
 /// tracker.v1.Counting/Track: an envoy's stream of batches. Invariants:
-/// 1. A batch under way holds the connection, and is answered into nothing if the call is over.
-/// 2. The call finishes when nothing more is taken of it and every batch has its verdicts.
-/// 3. It is read no further while too much waits to be sent on it, or too many batches for their verdicts.
+/// 1. A batch under way holds the connection. Its answer is dropped if the call is over.
+/// 2. The call finishes when it takes no more messages and every batch has its verdicts.
+/// 3. It reads no further while too many bytes wait to be sent on it, or too many batches wait for verdicts.
 class TrackCall final : public ServerCall {
  public:
   TrackCall(ServerConnection& connection, GrpcConnection::CallId id);
@@ -43,9 +43,9 @@ class TrackCall final : public ServerCall {
   const GrpcConnection::CallId id_;
   std::vector<std::unique_ptr<Batch>> free_batches_;
   std::size_t in_flight_ = 0;
-  std::optional<domain::Readiness> told_;  // what the envoy was told last, once the stream is open
-  bool ended_ = false;                     // no batch is taken any more
-  bool misspoken_ = false;                 // the client does not keep to counting.proto
+  std::optional<domain::Readiness> told_;  // what the envoy was told last; none before its opening
+  bool ended_ = false;                     // no more batches are taken
+  bool misspoken_ = false;                 // the client violates counting.proto
 };
 
 }  // namespace tracker::rpc

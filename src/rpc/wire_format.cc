@@ -31,7 +31,7 @@ bool Fields::take_value() {
       value_ = type_ == Type::fixed_64 ? 8 : 4;
       if (value_ > rest_.size()) return false;
       break;
-    default:  // groups, which proto3 has not
+    default:  // groups, which proto3 does not have
       return false;
   }
   bytes_ = rest_.substr(0, value_);

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-/// Protobuf's wire format (protobuf.dev, "Encoding"), as much of it as batches need. Pure.
+/// The part of protobuf's wire format (protobuf.dev, "Encoding") that batches need. Pure.
 namespace tracker::rpc::wire {
 
 enum class Type : std::uint8_t { varint = 0, fixed_64 = 1, bytes = 2, fixed_32 = 5 };
@@ -17,7 +17,7 @@ constexpr std::size_t varint_bytes(std::uint64_t value) noexcept {
   return bytes;
 }
 
-/// Writes where there is room, and answers where it ends; so do those below.
+/// Writes at `at`, where there must be room, and returns the end. So do the functions below.
 inline char* write_varint(std::uint64_t value, char* at) noexcept {
   for (; value >= 0x80; value >>= 7U) *at++ = static_cast<char>(value | 0x80U);
   *at++ = static_cast<char>(value);
@@ -28,7 +28,7 @@ inline char* write_bytes(std::string_view bytes, char* at) noexcept {
   return std::copy(bytes.begin(), bytes.end(), at);
 }
 
-/// Takes a number off the front. Answers false if there is none.
+/// Takes a number off the front. Returns false if there is none.
 inline bool take_varint(std::string_view& bytes, std::uint64_t& value) noexcept {
   value = 0;
   for (std::size_t i = 0; i < bytes.size() && i < 10; ++i) {
@@ -46,7 +46,7 @@ constexpr std::uint64_t tag(std::uint32_t field, Type type) noexcept {
   return std::uint64_t{field} << 3U | static_cast<std::uint64_t>(type);
 }
 
-/// A number; 0 is what stands for none (proto3).
+/// Writes a number field. 0 is the default and is left out (proto3).
 inline char* write_number(std::uint32_t field, std::uint64_t value, char* at) noexcept {
   return value == 0 ? at : write_varint(value, write_varint(tag(field, Type::varint), at));
 }
@@ -54,7 +54,7 @@ constexpr std::size_t number_bytes(std::uint32_t field, std::uint64_t value) noe
   return value == 0 ? 0 : varint_bytes(tag(field, Type::varint)) + varint_bytes(value);
 }
 
-/// What stands before so many bytes; before none, nothing.
+/// Writes the tag and length in front of `size` bytes. Writes nothing if there are none.
 inline char* write_head(std::uint32_t field, std::size_t size, char* at) noexcept {
   return size == 0 ? at : write_varint(size, write_varint(tag(field, Type::bytes), at));
 }
@@ -62,22 +62,22 @@ constexpr std::size_t field_bytes(std::uint32_t field, std::size_t size) noexcep
   return size == 0 ? 0 : varint_bytes(tag(field, Type::bytes)) + varint_bytes(size) + size;
 }
 
-/// Appends a field of bytes, also where there are none: a message within a message may be empty.
+/// Appends a field of bytes even if it is empty, because a message within a message may be empty.
 void append_bytes(std::uint32_t field, std::string_view bytes, std::string& out);
 
-/// The fields of a message, one after the other.
+/// Iterates over the fields of a message.
 class Fields {
  public:
   explicit Fields(std::string_view message) : rest_(message) {}
 
-  /// Goes to the next field. Answers false if there is none, or none that can be read.
+  /// Goes to the next field. Returns false if there is none, or if it cannot be read.
   bool next();
   bool broken() const noexcept { return broken_; }
 
   std::uint32_t number() const noexcept { return number_; }
   Type type() const noexcept { return type_; }
-  std::uint64_t value() const noexcept { return value_; }     // of a varint
-  std::string_view bytes() const noexcept { return bytes_; }  // of bytes
+  std::uint64_t value() const noexcept { return value_; }     // if it is a varint
+  std::string_view bytes() const noexcept { return bytes_; }  // if it is bytes
   std::string_view rest() const noexcept { return rest_; }
 
  private:

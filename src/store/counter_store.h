@@ -13,7 +13,7 @@ using domain::TrackReply;
 /// Receives the outcome of add_token().
 class AddReply {
  public:
-  /// Called once, on any thread, also before add_token() has returned. On success the token is stored as durably as
+  /// Called once, on any thread, perhaps before add_token() has returned. On success the token is stored as durably as
   /// a count.
   virtual void on_added(domain::Result<void> added) = 0;
 
@@ -21,8 +21,8 @@ class AddReply {
   ~AddReply() = default;
 };
 
-/// Where tokens and counts are kept: THE interface of every store. It never sees a token, only token ids.
-/// All calls may come from any thread at the same time and return without waiting.
+/// The interface of every store of tokens and counts. A store never sees a token, only token ids. Any thread may make
+/// any call at any time. The calls return without waiting.
 class CounterStore {
  public:
   CounterStore() = default;
@@ -30,12 +30,12 @@ class CounterStore {
   CounterStore& operator=(const CounterStore&) = delete;
   virtual ~CounterStore() = default;
 
-  /// Counts each hit whose token is known, in their order, and answers its running count; durable as far as
-  /// the store promises it before it is answered. A hit is applied at most once, and not after its deadline
-  /// has passed before its turn came. `hits` and `reply` stay valid until the last verdict.
+  /// Counts each hit whose token is known, in order, and answers its running count. Before the answer, the count is as
+  /// durable as the store promises. A hit is applied at most once. A hit whose deadline has passed before its turn is
+  /// not applied. `hits` and `reply` must stay valid until the last verdict.
   virtual void track(const domain::HitBatch& hits, TrackReply& reply) = 0;
 
-  /// Makes a token known, with no counts. Adding one that is known changes nothing.
+  /// Makes a token known, with no counts. To add a known token changes nothing.
   virtual void add_token(const domain::TokenId& id, domain::Deadline deadline, AddReply& reply) = 0;
 
   /// Whether hits can be counted. Any thread.

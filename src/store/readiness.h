@@ -7,14 +7,14 @@
 
 namespace tracker::store {
 
-/// Whether somebody can count hits, told to whoever subscribes.
+/// Whether somebody can count hits. Tells all subscribers.
 using ReadinessSource = runtime::Observable<domain::Readiness>;
 
-/// The readiness of several parts as one: ready if all of them are, with all their remarks; otherwise as the first that
-/// is not.
+/// The readiness of several parts as one. It is ready, with the remarks of all parts, if all parts are. Otherwise it is
+/// the readiness of the first part that is not ready.
 class JointReadiness {
  public:
-  /// The parts outlive it.
+  /// The parts must outlive it.
   explicit JointReadiness(std::vector<const ReadinessSource*> parts);
 
   /// Any thread.

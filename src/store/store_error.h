@@ -11,7 +11,7 @@ class StoreError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// What is on disk is damaged. found() is what is wrong, for a sentence that names another remedy.
+/// The data on disk is damaged. found() says what is wrong, for a sentence that names another remedy.
 class DamageError : public StoreError {
  public:
   explicit DamageError(const std::string& found)

@@ -14,7 +14,7 @@ using namespace std::chrono_literals;
 
 constexpr auto drain_max = 20ms;
 constexpr auto stop_max = 80ms;
-// Mostly longer than a request's deadline.
+// Usually longer than a request's deadline.
 constexpr auto long_stop_max = 4s;
 
 std::string names(const std::vector<Victim*>& victims) {
@@ -25,7 +25,7 @@ std::string names(const std::vector<Victim*>& victims) {
 
 }  // namespace
 
-// What is drawn does not depend on `max`, which may be measured.
+// The draw does not depend on `max`, which may be a measured value.
 void Blows::wait(std::chrono::microseconds max) {
   const auto time = max * any_of(random_, 0, 10'000) / 10'000;
   std::this_thread::sleep_for(time);
@@ -67,9 +67,9 @@ void Blows::end(const std::vector<Victim*>& victims) {
   lose_some(victims);
 }
 
-// Of what was not synced, all or part; half of the times.
+// Loses all or part of what was not synced, half of the times.
 void Blows::lose_some(const std::vector<Victim*>& victims) {
-  // Its own luck: how many files there are is not drawn.
+  // Its own random source, because the number of files is not drawn.
   Random random(random_());
   const auto keep_some = [&random](std::uintmax_t synced, std::uintmax_t all) {
     return one_in(random, 2) ? synced : any_of(random, synced, all);
@@ -90,7 +90,7 @@ void Blows::lose_some(const std::vector<Victim*>& victims) {
 void Blows::await_end(Victim& victim, bool drained) {
   const auto exit_code = victim.program().wait_exit();
   if (exit_code == 0 || (!drained && exit_code == -SIGKILL)) return;
-  // It had not come so far that it would drain.
+  // It had not started far enough to drain.
   if (exit_code == -SIGTERM && listening_doors(victim.program().output()).empty()) return;
   throw std::runtime_error(
       victim.name() + (drained ? " was drained" : " was killed") +

@@ -10,11 +10,11 @@
 
 namespace tracker::tests {
 
-// What is done to running programs. Each call draws what exactly and when, does it to all `victims`, and
-// appends to `story` what it did. Throws if a program does what it must not, such as to end badly.
+// Blows against running programs. Each call draws what happens and when, does it to all `victims`, and appends what it
+// did to `story`. Throws if a program does something that it must not do, such as ending badly.
 class Blows {
  public:
-  // What they have done so far.
+  // The blows so far.
   struct Tally {
     std::size_t kills = 0;  // of single programs, after they had started
     std::size_t kills_in_start = 0;
@@ -23,7 +23,7 @@ class Blows {
     std::size_t drains = 0;
     std::size_t stops = 0;
     std::size_t power_cuts = 0;
-    std::size_t losing_power_cuts = 0;  // that took something
+    std::size_t losing_power_cuts = 0;  // that lost something
   };
 
   Blows(Random& random, std::string& story, Tally& tally) : random_(random), story_(story), tally_(tally) {}
@@ -31,11 +31,11 @@ class Blows {
   // Lets some time pass.
   void wait(std::chrono::microseconds max);
 
-  // Stops them for a moment, seldom for so long that requests get too old meanwhile.
+  // Stops them for a moment, seldom so long that requests get too old meanwhile.
   void stop_and_go(const std::vector<Victim*>& victims);
 
-  // Ends them: by SIGKILL, also while they are stopped or drain, or by draining alone. Often the power goes
-  // then, too. Returns when they are gone.
+  // Ends them by SIGKILL, perhaps while they are stopped or drain, or by draining alone. Often cuts the power then,
+  // too. Returns when they are gone.
   void end(const std::vector<Victim*>& victims);
 
   // Starts what end() ended, often after killing it a few times while it starts. Does not wait.

@@ -18,7 +18,7 @@ class Reader {
  public:
   Reader(const Endpoint& envoy, const KeySpace& keys) : envoy_(envoy), keys_(keys) {}
 
-  // One try for each of a few keys; answers those that must be asked for again.
+  // Tries each of a few keys once. Returns those that must be asked for again.
   std::vector<std::size_t> read(std::span<const std::size_t> wanted) {
     std::string requests;
     for (const std::size_t key : wanted) requests += keys_.request(key);
@@ -46,7 +46,7 @@ class Reader {
   void complain(const std::string& complaint) { readings_.complaints.push_back(complaint); }
 
  private:
-  // False: to be asked for again.
+  // Returns false if the key must be asked for again.
   bool take(const HttpAnswer& answer, std::size_t key) {
     if (answer.status == 200) {
       readings_.counts.push_back({key, count_in(answer)});
@@ -83,7 +83,7 @@ Readings read_counts(const Endpoint& envoy, const KeySpace& keys, const std::vec
       again.insert(again.end(), more.begin(), more.end());
       rest = rest.subspan(some.size());
     }
-    if (again.size() < left.size()) deadline = Deadline();  // it may take long, as long as it goes on
+    if (again.size() < left.size()) deadline = Deadline();  // it may take long while it makes progress
     left = std::move(again);
   }
   return reader.take_readings();

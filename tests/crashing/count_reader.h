@@ -11,16 +11,15 @@
 
 namespace tracker::tests {
 
-// What one request more for each of some keys answered.
+// The answers to one more request for each of some keys.
 struct Readings {
   std::vector<Reading> counts;
-  // The requests that got no count and were sent again: what the judge must know of them.
+  // The requests that got no count and were sent again. The judge must know of them.
   std::vector<Observation> others;
-  std::vector<std::string> complaints;  // such as of a token that is not known
+  std::vector<std::string> complaints;  // such as about an unknown token
 };
 
-// Asks for each of the keys; where the answer is not that it was counted or that nobody knows, asks again
-// until there is one. Each key once.
+// Asks for each key once. If the answer is neither a count nor that the token is unknown, asks again until it is.
 Readings read_counts(const Endpoint& envoy, const KeySpace& keys, const std::vector<std::size_t>& wanted);
 
 }  // namespace tracker::tests

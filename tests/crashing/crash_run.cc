@@ -15,7 +15,7 @@ constexpr std::chrono::milliseconds load_max{150};
 constexpr std::size_t first_tokens = 4;
 constexpr std::size_t cold_keys_read = 200;
 
-// Of one round; rounds do not depend on how much of their luck others have used up.
+// The random source of one round. A round does not depend on how much earlier rounds have drawn.
 Random random_of(std::uint64_t seed, std::size_t round) {
   std::seed_seq sequence{seed, seed >> 32, std::uint64_t{round}};
   return Random(sequence);
@@ -70,7 +70,7 @@ std::vector<std::string> CrashRun::round() {
   }
 }
 
-// A few blows and a last one, which ends all that hits can wait in, so that nothing is counted after it.
+// Some blows, and a last one that ends everything in which hits can wait, so that nothing is counted after it.
 void CrashRun::strike_under(RecordedLoad& load) {
   Blows blows(random_, story_, totals_.blows);
   for (std::uint64_t times = any_of(random_, 0, 2); times > 0; --times) {
@@ -95,14 +95,14 @@ void CrashRun::strike_some(RecordedLoad& load) {
   if (one_in(random_, 3)) return blows.stop_and_go(victims);
   blows.end(victims);
   blows.launch(victims);
-  if (one_in(random_, 4)) return;  // whatever comes next meets what is starting
+  if (one_in(random_, 4)) return;  // the next blow meets programs that are starting
   for (Victim* victim : victims) victim->wait_until_up();
   if (one_in(random_, 2)) return;
   if (!load.wait_for_counted(any_of(random_, 1, 100)))
     throw std::runtime_error("nothing is counted any more");
 }
 
-// At least one.
+// Returns at least one victim.
 std::vector<Victim*> CrashRun::some_victims() {
   std::vector<Victim*> some;
   while (some.empty()) {
@@ -121,7 +121,7 @@ void CrashRun::account(const Recorded& recorded) {
   totals_.connections += recorded.connections;
 }
 
-// All that was touched, the new tokens, and some of the others.
+// Returns the keys that were touched, those of the new tokens, and some of the others.
 std::vector<std::size_t> CrashRun::keys_to_read(const Recorded& recorded) {
   std::set<std::size_t> wanted;
   for (const Observation& hit : recorded.hits) wanted.insert(hit.key);

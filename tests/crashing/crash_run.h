@@ -26,24 +26,24 @@ struct CrashTotals {
   std::size_t perhaps_of_readings = 0;
   Blows::Tally blows;
 
-  // Both of one line.
+  // Both are one line.
   std::string of_load() const;
   std::string of_blows() const;
 };
 
-// Rounds of load, blows and judgement over one target, whose data goes on from round to round. What is drawn
-// depends on the seed and the round alone; when exactly a blow falls does not. From the main thread.
+// Rounds of load, blows and judgement over one target. Its data is kept from round to round. The draws depend only on
+// the seed and the round. The exact moment of a blow does not. Main thread only.
 class CrashRun {
  public:
   CrashRun(Target& target, std::uint64_t seed, std::size_t connections = 48);
 
-  // Starts the target, killing it a few times over no data; it ends with the target.
+  // Starts the target after killing it a few times while it has no data. The target ends with this object.
   void start();
 
-  // One round. Answers every violation; after one the run is over.
+  // Runs one round. Returns all violations. After a violation the run is over.
   std::vector<std::string> round();
 
-  // Reads every key that was ever asked for, and judges them.
+  // Reads and judges every key that was ever asked for.
   std::vector<std::string> read_all();
 
   // What was done in the last round.

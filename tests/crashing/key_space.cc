@@ -13,8 +13,8 @@ constexpr std::size_t new_tokens = 16;
 constexpr std::size_t paths = 2'000;
 constexpr std::size_t path_shown = 20;
 
-// Some short, some long: so that records of every size lie across every boundary of a log's blocks, and that a
-// store with little memory has to flush.
+// Some paths are short, some long. So records of every size cross every boundary of a log's blocks, and a store with
+// little memory has to flush.
 std::string path_text(std::size_t path) {
   const std::string text = "/p" + std::to_string(path);
   return path % 2 == 1 && path > hot_paths ? text + "/" + repeated("long/", path % 100) : text;

@@ -12,7 +12,7 @@ namespace tracker::tests {
 
 using Random = std::mt19937_64;
 
-// A number from `low` to `high`, both included.
+// Returns a number from `low` to `high`, inclusive.
 inline std::uint64_t any_of(Random& random, std::uint64_t low, std::uint64_t high) {
   return std::uniform_int_distribution<std::uint64_t>(low, high)(random);
 }
@@ -20,11 +20,11 @@ inline bool one_in(Random& random, std::uint64_t times) {
   return any_of(random, 1, times) == 1;
 }
 
-// The tokens and paths that a run asks for. A key is one token at one path; it gets its number, from 0 on,
-// when it is first asked for. One thread at a time.
+// The tokens and paths that a run asks for. A key is one token at one path. It gets its number, from 0 on, when it is
+// first asked for. One thread at a time.
 class KeySpace {
  public:
-  // Beyond these it asks for no new tokens and keys, so that a long run does not grow for ever.
+  // The bounds on tokens and keys, so that a long run does not grow for ever.
   static constexpr std::size_t tokens_max = 20'000;
   static constexpr std::size_t keys_max = 500'000;
 
@@ -32,15 +32,15 @@ class KeySpace {
   std::size_t tokens() const { return tokens_.size(); }
   bool takes_tokens() const { return tokens_.size() < tokens_max; }
 
-  // A key of this token that nobody but the judge asks for.
+  // A key of this token that only the judge asks for.
   std::size_t own_key(std::size_t token) { return key(token, 0); }
 
-  // Half of them a few hot ones, the others of new tokens and spread over all tokens and many paths. There
-  // is a token.
+  // Half of the draws are a few hot keys. The others are of new tokens and spread over all tokens and many paths. There
+  // must be a token.
   std::size_t draw(Random& random);
 
   std::size_t keys() const { return keys_.size(); }
-  // The whole request; `more` are further field lines.
+  // The whole request. `more` are further field lines.
   std::string request(std::size_t key, std::string_view more = "") const;
   std::string name(std::size_t key) const;
 

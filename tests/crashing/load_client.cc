@@ -135,7 +135,7 @@ void LoadClient::receive() {
   const auto now = Clock::now();
   if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (size <= 0)
-    return close(now);  // within an answer, perhaps: a killed program's last write is cut anywhere
+    return close(now);  // the answer may be incomplete: a killed program's last write is cut anywhere
   in_.append(buffer.data(), static_cast<std::size_t>(size));
   try {
     if (!take_answers(now)) close(now);
@@ -187,7 +187,7 @@ void LoadClient::break_off() {
   close(Clock::now());
 }
 
-// What was not sent whole cannot have been counted: it is forgotten.
+// A request that was not sent whole cannot have been counted, so it is forgotten.
 void LoadClient::close(Clock::time_point retry) {
   for (const Asked& asked : asked_) {
     if (asked.end > sent_) continue;

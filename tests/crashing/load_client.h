@@ -17,20 +17,20 @@
 
 namespace tracker::tests {
 
-// All that a load saw.
+// Everything that a load saw.
 struct Recorded {
-  std::vector<Observation> hits;        // in no order; those that were never sent whole are not among them
-  std::vector<std::size_t> minted;      // tokens, by their number in the key space
-  std::vector<std::string> complaints;  // answers that the contract does not know
+  std::vector<Observation> hits;        // in no order; without those that were never sent whole
+  std::vector<std::size_t> minted;      // tokens, by number in the key space
+  std::vector<std::string> complaints;  // about answers that the contract does not allow
   std::size_t mints_failed = 0;
   std::size_t connections = 0;
 
   void complain(const std::string& complaint);
 };
 
-// One connection of a load, made anew whenever it ends. It sends turns of one request or of several at once
-// and waits for all their answers. Now and then it breaks: within a request, before the answers, or between
-// them. Never blocks; all times are the caller's steady clock.
+// One connection of a load. It is made anew whenever it ends. It sends turns of one or several requests at once and
+// waits for all their answers. Now and then it breaks: within a request, before the answers, or between them. Never
+// blocks. All times are the caller's steady clock.
 class LoadClient {
  public:
   using Clock = std::chrono::steady_clock;
@@ -40,11 +40,11 @@ class LoadClient {
   LoadClient(const LoadClient&) = delete;
   LoadClient& operator=(const LoadClient&) = delete;
 
-  // What it waits for; no descriptor: for time to pass.
+  // What it waits for. Without a descriptor it waits for time to pass.
   pollfd wanted() const;
-  // Goes on as far as it can. `revents` is what poll() said.
+  // Does everything possible now. `revents` is what poll() said.
   void go_on(short revents, Clock::time_point now);
-  // What was sent and has no answer is recorded as broken.
+  // Records requests that were sent and not answered as broken.
   void break_off();
 
  private:
@@ -53,14 +53,14 @@ class LoadClient {
   struct Asked {
     Observation hit{};
     bool mint = false;
-    std::size_t end = 0;  // of the request, in out_
+    std::size_t end = 0;  // the end of the request in out_
   };
 
   void connect(Clock::time_point now);
   void start_turn();
   void send(Clock::time_point now);
   void receive();
-  // False: nothing more is to be read from this connection.
+  // Returns false if nothing more can be read from this connection.
   bool take_answers(Clock::time_point now);
   void take(const HttpAnswer& answer, Asked asked);
   void close(Clock::time_point retry);
@@ -72,12 +72,12 @@ class LoadClient {
   int fd_ = -1;
   State state_ = State::away;
   Clock::time_point retry_{};
-  // The turn: its requests in order, without those that are answered.
+  // The turn: its unanswered requests, in order.
   std::deque<Asked> asked_;
   std::string out_;
-  std::size_t sent_ = 0;                     // of out_
-  std::size_t send_max_ = 0;                 // of out_: it breaks when so much is sent, unless that is all
-  std::optional<std::size_t> answers_left_;  // it breaks after so many
+  std::size_t sent_ = 0;      // bytes of out_
+  std::size_t send_max_ = 0;  // bytes of out_; it breaks after sending this many, unless that is all
+  std::optional<std::size_t> answers_left_;  // it breaks after this many
   std::string in_;
 };
 

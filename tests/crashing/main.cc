@@ -1,4 +1,4 @@
-// tests/crash: rounds of load, kills and judgement, by hand.
+// tests/crash: rounds of load, kills and judgement, started by hand.
 
 #include <unistd.h>
 
@@ -53,7 +53,7 @@ void show_progress(const CrashRun& run, const Choice& choice) {
             << " tokens, " << run.keys() << " keys; " << run.totals().of_load() << std::endl;
 }
 
-// A run that is long enough to be a proof has met every kind of crash.
+// Returns whether a run that is long enough to be a proof has met every kind of crash.
 bool met_all_kinds(const Blows::Tally& blows, const Choice& choice) {
   if (choice.rounds < rounds_of_a_proof) return true;
   const bool with_power_cuts = choice.target == "serve" && choice.serve.power_cuts;
@@ -84,7 +84,7 @@ bool run_rounds(CrashRun& run, const Choice& choice) {
   return true;
 }
 
-// Its own directory under the one that was chosen; kept if something was wrong.
+// Makes a new directory under the chosen one. It is kept if something was wrong.
 std::filesystem::path new_directory(const std::filesystem::path& under) {
   std::string name = (under / "tracker-crash-XXXXXX").string();
   if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot make a directory like " + name);
@@ -118,25 +118,25 @@ int main(int argc, char** argv) {
   Choice choice;
   std::string under = std::filesystem::temp_directory_path();
   CLI::App program(
-      "Runs tracker under a load of many connections, kills it at random moments, also while it starts and\n"
-      "drains, starts it again on the same data, and proves after each round that no count was lost or "
-      "given\n"
-      "out twice.",
+      "Runs tracker under a load of many connections, and kills it at random moments, also while it\n"
+      "starts and drains. Starts it again on the same data, and checks after each round that no count\n"
+      "was lost or given out twice.",
       "tests/crash");
-  program.add_option("--rounds", choice.rounds, "How many rounds.")->capture_default_str();
+  program.add_option("--rounds", choice.rounds, "The number of rounds.")->capture_default_str();
   program.add_option("--seed", choice.seed,
-                     "What is drawn depends on it. The default is drawn, and printed.");
+                     "The seed of all random choices. The default is random. It is printed.");
   program
-      .add_option("--target", choice.target, "serve (over its own store), or redis (envoy, counter, Redis).")
+      .add_option("--target", choice.target, "serve (with its own store) or redis (envoy, counter, Redis).")
       ->check(CLI::IsMember({"serve", "redis"}))
       ->capture_default_str();
-  program.add_option("--connections", choice.connections, "Of the load.")->capture_default_str();
+  program.add_option("--connections", choice.connections, "The number of connections of the load.")
+      ->capture_default_str();
   program.add_option("--program", choice.serve.program, "Another executable than the tracker just built.");
-  program.add_option("--directory", under, "serve: where the data lies.")->capture_default_str();
+  program.add_option("--directory", under, "serve: where the data is kept.")->capture_default_str();
   program.add_flag("!--no-power-cuts", choice.serve.power_cuts,
-                   "serve: never take away what was not synced when it is killed.");
-  program.add_flag("--verbose", choice.verbose, "Tell what is done in each round.");
-  program.add_option("more", choice.serve.more, "serve: more of its settings, after --.");
+                   "serve: never drop data that was not synced when it is killed.");
+  program.add_flag("--verbose", choice.verbose, "Print what is done in each round.");
+  program.add_option("more", choice.serve.more, "serve: more settings, after --.");
   CLI11_PARSE(program, argc, argv);
   try {
     return run(choice, under);

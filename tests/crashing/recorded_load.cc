@@ -12,7 +12,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// So that connections that wait to be made are looked at.
+// Bounds the wait, so that connections that are to be made get their turn.
 constexpr int poll_max_ms = 2;
 
 }  // namespace

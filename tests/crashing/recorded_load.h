@@ -13,19 +13,19 @@
 
 namespace tracker::tests {
 
-// Many connections that ask all the time, from the constructor on, in a thread of its own. The key space is
-// its own until it is stopped.
+// Many connections that send requests without pause, from the constructor on, in their own thread. The key space
+// belongs to that thread until it is stopped.
 class RecordedLoad {
  public:
   RecordedLoad(const Endpoint& envoy, KeySpace& keys, std::uint64_t seed, std::size_t connections);
   ~RecordedLoad();
 
-  // Hits that were answered with a count so far. Any thread.
+  // The hits that were answered with a count so far. Any thread.
   std::size_t counted() const { return counted_; }
-  // Waits for so many more of them; false: they do not come in time.
+  // Waits for this many more of them. Returns false if they do not come in time.
   bool wait_for_counted(std::size_t more) const;
 
-  // Breaks all connections. All that it saw.
+  // Breaks all connections. Returns everything that the load saw.
   Recorded stop();
 
  private:
@@ -34,10 +34,10 @@ class RecordedLoad {
 
   const Endpoint envoy_;
   KeySpace& keys_;
-  Recorded recorded_;  // the thread's, until it has ended
+  Recorded recorded_;  // belongs to the thread until it has ended
   std::atomic<std::size_t> counted_ = 0;
   std::atomic<bool> stopping_ = false;
-  // Last, so that it starts when everything else is there.
+  // Last, so that it starts when everything else is constructed.
   std::thread thread_;
 };
 

@@ -1,6 +1,6 @@
-// Counts one hit at each of a hundred paths in a RocksDB store: store_probe DIR. It makes the store if there is
-// none, says the lowest and the highest count that was answered, and ends without closing it, as a killed
-// program does. Starts in a moment, other than tracker, so that a test can kill it at every step.
+// Counts one hit at each of a hundred paths in a RocksDB store: store_probe DIR. It makes the store if there is none,
+// prints the lowest and the highest count that was answered, and ends without closing the store, as a killed program
+// does. It starts much faster than tracker, so that a test can kill it at every step.
 
 #include <unistd.h>
 

@@ -22,7 +22,7 @@ Target serve_target(const ServeChoice& choice) {
   arguments.insert(arguments.end(), choice.more.begin(), choice.more.end());
   auto serve = std::make_unique<ServiceVictim>("serve", "envoy", arguments);
   serve->set_executable(choice.program);
-  // Little memory makes it flush and compact all the time; more of it lets its log grow over several starts.
+  // With little memory it flushes and compacts all the time. With more memory its log grows over several starts.
   const Arguments little{"--cache-bytes", "1MiB"};
   const Arguments more{"--cache-bytes", "32MiB"};
   const Environment slow{{"SYNC_DELAY_US", "2000"}};

@@ -11,32 +11,32 @@
 
 namespace tracker::tests {
 
-// The programs that together are one tracker, none of them started.
+// The programs that together are one tracker. None of them is started.
 struct Target {
-  // In an order in which to start them; the last one is the envoy.
+  // In an order in which they can be started. The last one is the envoy.
   std::vector<std::unique_ptr<Victim>> victims;
-  // Where clients ask: the same in every run.
+  // The address for clients, the same in every run.
   Endpoint envoy;
 
-  // Those that hits may wait in: a round is over when all of these are ended. The others may live on.
+  // The programs in which hits may wait. A round is over when all of these have ended. The others may keep running.
   std::vector<Victim*> holders;
 };
 
-// `tracker serve` over its store in `directory`. `program` is the executable and `before` what stands before
-// `serve` on its command line, `more` what follows.
+// `tracker serve` over its store in `directory`. `program` is the executable. `before` comes before `serve` on its
+// command line, and `more` after it.
 struct ServeChoice {
   std::filesystem::path directory;
   std::string program = tracker_binary();
   Arguments before{};
   Arguments more{};
-  bool power_cuts = true;  // half of the times that it is killed
+  bool power_cuts = true;  // for half of the kills
 };
 Target serve_target(const ServeChoice& choice);
 
 // One envoy, one counter and a Redis that syncs before it replies.
 Target redis_target(const std::string& program = tracker_binary());
 
-// Returns when hits can be counted again; everything was launched.
+// Returns when hits can be counted again. Everything must have been launched.
 void wait_until_ready(Target& target);
 
 }  // namespace tracker::tests

@@ -15,31 +15,31 @@
 
 namespace tracker::tests {
 
-// A program that is crashed and started again, at the same door and over the same data. From the main thread.
+// A program that is crashed and started again, at the same door and over the same data. Main thread only.
 class Victim {
  public:
   virtual ~Victim() = default;
 
   virtual std::string name() const = 0;
-  // Starts it, when it does not run; returns at once.
+  // Starts it if it is not running. Returns at once.
   virtual void launch() = 0;
-  // Waits until it has started. Throws, with what it said, if it does not.
+  // Waits until it has started. Throws, with its output, if it does not.
   virtual void wait_until_up() = 0;
   // The run that launch() started last.
   virtual Program& program() = 0;
-  // These when it does not run; nothing: its writes are not watched. What it did not sync:
+  // Only while it is not running. What it did not sync, or nothing if its writes are not watched.
   virtual std::optional<PowerCut::Lost> unsynced() { return std::nullopt; }
-  // That is lost.
+  // Loses that, and returns what was lost.
   virtual std::optional<PowerCut::Lost> cut_power(const PowerCut::Keep& /*keep*/,
                                                   const PowerCut::LoseSector& /*lose_sector*/) {
     return std::nullopt;
   }
 
-  // About how long it takes to start.
+  // Roughly how long it takes to start.
   virtual std::chrono::microseconds start_time() const { return std::chrono::milliseconds(30); }
 };
 
-// What one start of a program has besides what all have.
+// What one start of a program adds to what all starts have.
 struct Variant {
   Arguments arguments;
   Environment environment;
@@ -48,14 +48,14 @@ struct Variant {
 // One of tracker's services.
 class ServiceVictim final : public Victim {
  public:
-  // `door` is the name of its door in the log, `name` that of the command.
+  // `door` is the name of its door in the log. `name` is the name of the command.
   ServiceVictim(std::string name, std::string door, Arguments arguments);
 
-  // Another executable than tracker.
+  // Sets another executable than tracker.
   void set_executable(std::string executable) { executable_ = std::move(executable); }
-  // Its starts have these in turn.
+  // Its starts use these variants in turn.
   void set_variants(std::vector<Variant> variants) { variants_ = std::move(variants); }
-  // From its next start on, what it syncs in this directory is watched, and what it does not can be cut.
+  // From the next start on, records what it syncs in this directory, so that the rest can be lost.
   void watch(const std::filesystem::path& directory);
 
   std::string name() const override { return name_; }
@@ -67,7 +67,7 @@ class ServiceVictim final : public Victim {
                                           const PowerCut::LoseSector& lose_sector) override;
   std::chrono::microseconds start_time() const override { return start_time_; }
 
-  // Once it is up, also when it has ended since.
+  // Valid once it has been up, even if it has ended since then.
   const Endpoint& health() const { return health_; }
 
  private:
@@ -87,7 +87,7 @@ class ServiceVictim final : public Victim {
 
 class RedisVictim final : public Victim {
  public:
-  // A Redis that syncs before it replies, and that rewrites its log often.
+  // A Redis that syncs before it replies and often rewrites its log.
   RedisVictim();
 
   std::string name() const override { return "redis"; }

@@ -30,7 +30,7 @@ Store plant(const std::string& fault, Store store) {
   throw std::invalid_argument("no fault of that name: " + fault);
 }
 
-// As app::serve().
+// The same as app::serve().
 void serve(const std::string& fault, const app::ServeSettings& settings) {
   const auto workers = app::make_workers(settings.service.threads);
   auto open_store = settings.store.open(workers->context(0), settings.envoy.request_deadline);

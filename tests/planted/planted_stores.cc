@@ -10,7 +10,7 @@ constexpr unsigned batches_between_repetitions = 20;
 
 }  // namespace
 
-/// A copy of a batch on its way through the store; deletes itself with the last verdict.
+/// A copy of a batch on its way through the store. Deletes itself with the last verdict.
 class AnswersBeforeTheCommit::Forwarded final : public store::TrackReply {
  public:
   Forwarded(AnswersBeforeTheCommit& store, const domain::HitBatch& batch, store::TrackReply& reply)
@@ -34,7 +34,7 @@ class AnswersBeforeTheCommit::Forwarded final : public store::TrackReply {
   }
 
   const domain::HitBatch hits;
-  std::vector<std::int64_t> numbers;  // of each hit among those of its counter; 0: it was answered early
+  std::vector<std::int64_t> numbers;  // of each hit among those of its counter; 0: already answered
 
  private:
   AnswersBeforeTheCommit& store_;
@@ -61,7 +61,7 @@ void AnswersBeforeTheCommit::track(const domain::HitBatch& hits, store::TrackRep
 
 namespace {
 
-/// The second time that a batch is counted, which nobody hears of.
+/// Receives the verdicts on the second counting of a batch, which nobody hears of.
 class Repetition final : public store::TrackReply {
  public:
   explicit Repetition(const domain::HitBatch& batch) : hits(batch), left_(batch.size()) {}

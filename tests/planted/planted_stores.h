@@ -11,8 +11,8 @@
 
 namespace tracker::planted {
 
-/// Wrong on purpose: answers a hit with the count that it is going to have, before the store behind has
-/// committed it. Right in all else, as long as the store counts hits in the order in which it is given them.
+/// Wrong on purpose: answers a hit with its future count before the store behind has committed it. Correct otherwise,
+/// if the store counts hits in the order in which it gets them.
 class AnswersBeforeTheCommit final : public store::CounterStore {
  public:
   explicit AnswersBeforeTheCommit(std::unique_ptr<CounterStore> store) : store_(std::move(store)) {}
@@ -26,20 +26,19 @@ class AnswersBeforeTheCommit final : public store::CounterStore {
  private:
   class Forwarded;
 
-  /// Of one counter: how many hits were passed on, and what their count is above their number, once that is
-  /// known from an answer.
+  /// For one counter: how many hits were passed on, and the difference between their counts and their numbers, once an
+  /// answer shows it.
   struct Passed {
     std::int64_t hits = 0;
     std::optional<std::int64_t> offset;
   };
 
-  std::recursive_mutex mutex_;  // protects what follows, and keeps the order of the hits
+  std::recursive_mutex mutex_;  // protects the members below, and keeps the order of the hits
   std::map<std::pair<domain::TokenId, std::string>, Passed> passed_;
-  std::unique_ptr<CounterStore> store_;  // last: it is ended first, with its answers
+  std::unique_ptr<CounterStore> store_;  // last: it ends first, with its answers
 };
 
-/// Wrong on purpose: now and then hands a batch on twice, as a client would that tries again what it has no
-/// answer to.
+/// Wrong on purpose: now and then passes a batch on twice, like a client that retries what it has no answer to.
 class RepeatsABatch final : public store::CounterStore {
  public:
   explicit RepeatsABatch(std::unique_ptr<CounterStore> store) : store_(std::move(store)) {}

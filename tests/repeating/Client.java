@@ -1,4 +1,4 @@
-// Asks for URL with TOKEN so many TIMES, one after the other, and prints how many answers came: Client URL TOKEN TIMES
+// Requests URL with TOKEN, TIMES times in sequence, and prints how many answers came: Client URL TOKEN TIMES
 import java.io.IOException;
 import java.net.URI;
 import java.net.http.HttpClient;

@@ -5,8 +5,8 @@ import threading
 
 
 class BreakingProxy:
-    """Hands requests on to `target`. The first `answered` requests of each connection get their answers; the next one
-    is handed on, too, and then the connection ends without a byte."""
+    """Passes requests on to `target`. The first `answered` requests of each connection get their answers. The next one
+    is passed on, too, and then the connection ends without a byte."""
 
     def __init__(self, target, answered):
         self._target = target
@@ -33,7 +33,7 @@ class BreakingProxy:
 
 
 def read_request(connection):
-    """The bytes of a request without a body; nothing at the connection's end."""
+    """The bytes of a request without a body, or nothing at the end of the connection."""
     return _read_head(connection)
 
 

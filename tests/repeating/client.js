@@ -1,4 +1,4 @@
-// Asks for URL with TOKEN so many TIMES, one after the other, and prints how many answers came:
+// Requests URL with TOKEN, TIMES times in sequence, and prints how many answers came:
 // client.js URL TOKEN TIMES (http|fetch)
 const http = require('node:http');
 

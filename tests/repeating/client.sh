@@ -1,5 +1,6 @@
 #!/bin/sh
-# Asks for URL with TOKEN so many TIMES by one curl, and prints how many answers came: client.sh URL TOKEN TIMES [OPTIONS]
+# Requests URL with TOKEN, TIMES times by one curl, and prints how many answers came: client.sh URL TOKEN TIMES
+# [OPTIONS]
 url=$1 token=$2 times=$3
 shift 3
 config=$(for _ in $(seq "$times"); do printf 'url = "%s"\noutput = /dev/null\n' "$url"; done)

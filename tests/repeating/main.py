@@ -1,5 +1,5 @@
-"""Asks tracker 20 times by each client or proxy, over connections that break after the request was counted, and prints
-how often it was counted: main.py TRACKER"""
+"""Sends tracker 20 requests through each client or proxy, over connections that break after the request was counted.
+Prints how many were counted: main.py TRACKER"""
 
 import http.client
 import json
@@ -18,7 +18,7 @@ here = pathlib.Path(__file__).parent
 asked = 20
 patience_s = 20
 
-# Proxies of the environment are for the web.
+# Proxies in the environment are meant for the web.
 environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
 
 
@@ -34,7 +34,7 @@ def main():
 
 
 def start_tracker(program):
-    """The process, and where it listens for HTTP."""
+    """Returns the process and its HTTP address."""
     addresses = ["--envoy-addr", "127.0.0.1:0", "--health-addr", "127.0.0.1:0"]
     tracker = subprocess.Popen(
         [program, "serve", "--store", "memory", *addresses], stderr=subprocess.PIPE, text=True
@@ -53,15 +53,15 @@ def build_clients(directory):
 
 
 def measure(address, directory):
-    """Each client asks a proxy that answers the first request of a connection, and breaks it at the second. Each proxy
-    has two servers: one breaks every connection, the other is tracker."""
+    """Each client uses a proxy that answers the first request of a connection and breaks the connection at the second.
+    Each proxy has two servers: one breaks every connection, and the other is tracker."""
     breaks_kept = BreakingProxy(address, answered=1).port
     breaks_every = BreakingProxy(address, answered=0).port
     token = ask(address, "/auth")["token"]
     print(f"{'client or proxy':<52} {'asked':>6} {'answered':>9} {'counted':>8}")
 
     def report(name, url, client):
-        """`client`: its command, in which URL and TOKEN stand for themselves."""
+        """`client`: its command, with the words URL and TOKEN as placeholders."""
         path = f"/{report.number}"
         report.number += 1
         words = [{"URL": url + path, "TOKEN": token}.get(word, word) for word in client]
@@ -110,7 +110,7 @@ def clients(directory):
 
 
 def proxies(directory, servers):
-    """By name: starts it on a port, and answers its process."""
+    """Functions by name. Each starts its proxy on a port and returns the process."""
 
     def nginx(setting):
         def start(port):

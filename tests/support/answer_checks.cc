@@ -50,7 +50,7 @@ AssertionResult about(const HttpAnswer& answer, AssertionResult result) {
   return result ? result : result << " in: " << answer.to_string();
 }
 
-// The one field that belongs to this status alone.
+// The field that only this status has.
 struct StatusField {
   int status;
   const char* name;
@@ -109,7 +109,7 @@ bool is_current_date(std::string_view text) {
   const std::time_t seconds = ::timegm(&parsed);
   char again[64];
   std::tm utc{};
-  // Written again it must be the same, or the weekday or the padding was wrong.
+  // Written again it must be the same. Otherwise the weekday or the padding was wrong.
   std::strftime(again, sizeof again, "%a, %d %b %Y %H:%M:%S GMT", ::gmtime_r(&seconds, &utc));
   return date == again && std::abs(std::difftime(std::time(nullptr), seconds)) < 600;
 }

@@ -15,29 +15,29 @@ namespace tracker::tests {
 // What an answer says about its connection.
 enum class After { stays, closes };
 
-// 200 `{"count":<count>}` with exactly the fields that the contract gives it.
+// Checks for 200 `{"count":<count>}` with exactly the fields that the contract gives it.
 testing::AssertionResult is_count(const HttpAnswer& answer, std::int64_t count, After after = After::stays);
 
-// 200 `{"token":"<UUID version 4, lower case>"}`, likewise.
+// Checks for 200 `{"token":"<UUID version 4, lower case>"}` in the same way.
 testing::AssertionResult is_token(const HttpAnswer& answer, After after = After::stays);
 
-// An error with its problem+json, and with Allow, WWW-Authenticate and Retry-After exactly where they are
+// Checks for an error with its problem+json, and with Allow, WWW-Authenticate and Retry-After exactly when they are
 // due.
 testing::AssertionResult is_refusal(const HttpAnswer& answer, int status, After after = After::stays,
                                     AnswerTo asked = AnswerTo::get);
 
-// An IMF-fixdate of about now.
+// Returns whether the text is an IMF-fixdate of about now.
 bool is_current_date(std::string_view text);
-// An RFC 9457 object with a title, a detail and this status.
+// Returns whether the text is an RFC 9457 object with a title, a detail and this status.
 bool is_problem(std::string_view body, int status);
 
-// What a well-formed success says; throws otherwise.
+// Returns the count in a well-formed success. Throws otherwise.
 std::int64_t count_in(const HttpAnswer& answer, After after = After::stays);
 std::string token_in(const HttpAnswer& answer, After after = After::stays);
 
-// Waits for the end of the connection: it comes, properly closed, and not a byte before it.
+// Waits for the end of the connection. It must be closed properly, without a byte before that.
 testing::AssertionResult ends_cleanly(RawClient& client);
-// Waits for the end, however it comes, and not a byte before it.
+// Waits for any end of the connection, without a byte before it.
 testing::AssertionResult ends_without_more(RawClient& client);
 
 }  // namespace tracker::tests

@@ -12,7 +12,7 @@
 
 namespace tracker::tests {
 
-// A client that does everything right, on one kept connection. Anything but a well-formed success throws.
+// A client that does everything right, on one kept connection. Throws for everything except a well-formed success.
 class Caller {
  public:
   explicit Caller(const Endpoint& envoy) : client_(envoy) {}

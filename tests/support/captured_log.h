@@ -11,7 +11,7 @@
 
 namespace tracker::tests {
 
-// What the code under test, in this very process, logs while this lives.
+// Captures what the code under test logs in this process during the lifetime of this object.
 class CapturedLog {
  public:
   CapturedLog() {
@@ -32,7 +32,7 @@ class CapturedLog {
   CapturedLog(const CapturedLog&) = delete;
   CapturedLog& operator=(const CapturedLog&) = delete;
 
-  // Once nobody logs any more.
+  // Call this when nobody logs any more.
   std::string text() const {
     runtime::flush_log();
     std::string all;

@@ -11,26 +11,26 @@
 
 namespace tracker::tests {
 
-// What one more request answered for a key when the load was over.
+// The answer to one more request for a key after the load.
 struct Reading {
   std::size_t key = 0;
-  std::int64_t count = 0;  // with this request
+  std::int64_t count = 0;  // including this request
 };
 
-// What is known of each key between the rounds of a run: its count, and nothing under way. So it stays small,
-// however long the run, and no count may ever go back behind it.
+// The count of each key between the rounds of a run, when nothing is under way. So it stays small however long the run
+// is, and no count may ever go back behind it.
 class CountLedger {
  public:
   using Name = std::function<std::string(std::size_t key)>;
 
-  // `name` is how violations speak of a key.
+  // `name` returns the name of a key in violations.
   explicit CountLedger(Name name) : name_(std::move(name)) {}
 
-  // 0 for a key that it has not heard of.
+  // Returns 0 for an unknown key.
   std::int64_t count(std::size_t key) const { return key < counts_.size() ? counts_[key] : 0; }
 
-  // Judges a round: all that was observed in it, and one reading for each key of which anything was, and for
-  // any others, after all of it. A key that was observed and not read is a violation. Keeps the readings.
+  // Judges a round: everything observed in it, and one reading after it for each observed key, and perhaps for others.
+  // A key that was observed and not read is a violation. Keeps the readings.
   std::vector<std::string> judge(std::vector<Observation> observations, const std::vector<Reading>& readings);
 
  private:

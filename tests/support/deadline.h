@@ -6,8 +6,8 @@
 
 namespace tracker::tests {
 
-// How long a test waits for something that must come. Never a measure of speed: it only bounds a hang, and
-// the tests also run under sanitizers on a busy machine.
+// How long a test waits for something that must come. It never measures speed: it only bounds a hang, because the tests
+// also run under sanitizers on a busy machine.
 inline constexpr std::chrono::seconds patience{20};
 
 class Deadline {
@@ -21,7 +21,7 @@ class Deadline {
     return std::max(left, std::chrono::milliseconds{0});
   }
 
-  // What poll() takes.
+  // The argument for poll().
   int remaining_ms() const { return static_cast<int>(remaining().count()); }
 
   std::chrono::steady_clock::time_point end() const { return end_; }

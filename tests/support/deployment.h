@@ -14,22 +14,23 @@
 
 namespace tracker::tests {
 
-// Running programs that together are one tracker: `serve` alone, or an envoy with what stands behind it.
+// Running programs that together are one tracker: `serve` alone, or an envoy with what it needs.
 class Deployment {
  public:
-  // In the order they were started; the last one is the envoy that clients ask. The Redis is theirs.
+  // The programs are in the order in which they were started. The last one is the envoy that clients ask. The Redis
+  // belongs to them.
   explicit Deployment(std::vector<std::unique_ptr<Program>> programs,
                       std::unique_ptr<RedisServer> redis = nullptr);
 
   const Endpoint& envoy() const { return envoy_; }
   // The health door of that envoy.
   const Endpoint& health() const { return health_; }
-  // The program behind both.
+  // The program with both doors.
   Program& front() { return *programs_.back(); }
 
   bool all_running() const;
 
-  // Ends the programs as an operator would, the envoy first; each must end well.
+  // Ends the programs as an operator would, the envoy first. Each must end well.
   void end();
 
  private:
@@ -46,22 +47,22 @@ struct DeploymentKind {
 };
 std::ostream& operator<<(std::ostream& out, const DeploymentKind& kind);
 
-// Every kind that exists; what holds for one must hold for all.
+// All kinds. What holds for one must hold for all.
 const std::vector<DeploymentKind>& deployment_kinds();
 
-// For the names of the tests.
+// Names the tests.
 std::string deployment_name(const testing::TestParamInfo<DeploymentKind>& info);
 
 // A test that runs over each kind.
 class DeploymentTest : public testing::TestWithParam<DeploymentKind> {
  protected:
-  // One that all tests of the process share, with no special flags.
+  // The deployment without special flags that all tests of the process share.
   static Deployment& shared();
-  // One of its own.
+  // Starts another deployment, for one test.
   static std::unique_ptr<Deployment> start(const Arguments& envoy_flags = {});
 
   void TearDown() override;
-  // Ends the shared one as an operator would, so that a sanitizer's last words fail the suite.
+  // Ends the shared one as an operator would, so that a late report of a sanitizer fails the suite.
   static void TearDownTestSuite();
 };
 

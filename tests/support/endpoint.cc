@@ -13,7 +13,7 @@
 namespace tracker::tests {
 namespace {
 
-// The port that was bound, or 0 if it was refused.
+// Returns the port that was bound, or 0 if it was refused.
 std::uint16_t bind_and_release(std::uint16_t port) {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};

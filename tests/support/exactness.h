@@ -17,7 +17,7 @@ struct Observation {
   Time sent{};             // just before its first byte
   Time answered{};         // just after its answer, or its connection's end, was seen
   int status = 0;          // 0: the connection broke instead
-  std::int64_t count = 0;  // of a 200
+  std::int64_t count = 0;  // if the status is 200
 
   bool counted() const { return status == 200; }
   // Whether it was perhaps counted: once or not at all. Any other refusal was certainly not counted.

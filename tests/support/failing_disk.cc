@@ -1,8 +1,7 @@
-// A library to be preloaded into a program, whose disk then fails when a test wants it to. The file that
-// $FAILING_DISK names says how, in one line, as long as it is there:
+// A library for preloading into a program. Its disk fails when a test wants it to. The file that $FAILING_DISK names
+// says in one line how, as long as the file exists:
 //
-//   write ERROR PART   writing to a file whose path holds PART fails; half of what is to be written is, before, as far
-//                      as that is whole sectors
+//   write ERROR PART   writing to a file whose path contains PART fails after half of the bytes, in whole sectors
 //   sync ERROR PART    fsync and fdatasync of it fail
 //   open ERROR PART    opening it fails
 //
@@ -23,7 +22,7 @@
 
 namespace {
 
-// The C library's own function of this name.
+// Returns the C library's own function of this name.
 template <typename Function>
 Function* next(const char* name) {
   return reinterpret_cast<Function*>(::dlsym(RTLD_NEXT, name));
@@ -35,7 +34,7 @@ using Sync = int(int);
 using Open = int(const char*, int, ...);
 using Allocate = int(int, int, off_t, off_t);
 
-// The C library's, since this one opens files itself.
+// Calls the C library's function, because this library opens files itself.
 int open_file(const char* path, int flags, mode_t mode = 0) {
   static const auto open_it = next<Open>("open");
   return open_it(path, flags, mode);
@@ -50,7 +49,7 @@ int number_of(std::string_view error) {
   return EIO;
 }
 
-// The error that this call is to meet on the file with this name; 0: none.
+// Returns the error for this call on the file with this name. 0: none.
 template <typename NameOf>
 int wanted_error_of(const char* call, NameOf name_of) {
   const int before = errno;
@@ -84,7 +83,7 @@ int wanted_error(const char* call, int file) {
   });
 }
 
-// Half of what is to be written from this place on, or less, so that it ends with a sector.
+// Returns half of what is to be written from this place on, or less, so that it ends with a sector.
 size_t half(off_t at, size_t size) {
   const auto begin = static_cast<size_t>(at < 0 ? 0 : at);
   const size_t end = (begin + size / 2) / 512 * 512;

@@ -15,7 +15,7 @@
 namespace tracker::tests {
 namespace {
 
-// How often it looks at what it was told; nobody waits for it.
+// How often it checks for new orders. Nobody waits for it.
 constexpr int look_ms = 2;
 
 sockaddr_in loopback(std::uint16_t port) {
@@ -131,8 +131,8 @@ bool FaultyLink::copy(int from, int to) {
   return send_all(to, {buffer.data(), static_cast<std::size_t>(size)});
 }
 
-// A client begins with a preface of 24 bytes and a SETTINGS frame: its length in 3 bytes, 6 more of its head,
-// and settings of 6 bytes (RFC 9113, sections 3.4 and 6.5).
+// A client begins with a preface of 24 bytes and a SETTINGS frame: 3 bytes of length, 6 more of frame header, and
+// settings of 6 bytes (RFC 9113, sections 3.4 and 6.5).
 bool FaultyLink::copy_beginning(Pair& pair) {
   constexpr std::size_t length_end = 27;
   constexpr std::size_t head_end = 33;

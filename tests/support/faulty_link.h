@@ -16,7 +16,7 @@ namespace tracker::tests {
 // A TCP link to `server` that can be told to break. Clients connect to door().
 class FaultyLink {
  public:
-  // gRPC's clients can be made to look like tracker's own envoys: by a setting, put first in what they send.
+  // gRPC clients can be disguised as tracker's own envoys, by a setting put in front of what they send.
   enum class Clients { as_they_are, look_like_envoys };
 
   explicit FaultyLink(const Endpoint& server, Clients clients = Clients::as_they_are);
@@ -26,19 +26,19 @@ class FaultyLink {
 
   const Endpoint& door() const { return door_; }
 
-  // From now on what clients send still arrives, but nothing comes back to them, until let_through(). What
-  // the server sent meanwhile then comes after all, on connections that still exist.
+  // Until let_through(), what clients send still arrives, but nothing comes back to them. What the server sent
+  // meanwhile then arrives after all, on connections that still exist.
   void hold_answers() { holds_answers_ = true; }
-  // Nothing goes either way.
+  // Until let_through(), nothing goes in either direction.
   void hold_all() { holds_answers_ = holds_requests_ = true; }
   void let_through() { holds_answers_ = holds_requests_ = false; }
 
-  // Later connections go to this server; those that exist stay where they are.
+  // Later connections go to this server. Existing ones stay.
   void lead_to(const Endpoint& server) { port_ = server.port; }
-  // How many connections it has accepted so far.
+  // The number of connections accepted so far.
   std::size_t accepted() const { return accepted_; }
 
-  // Breaks every connection that exists (RST). Returns when that is done.
+  // Breaks every existing connection (RST). Returns when that is done.
   void cut();
 
  private:
@@ -46,14 +46,14 @@ class FaultyLink {
     int client;
     int server;
     bool broken = false;
-    std::string beginning = {};  // what the client sent, until it looks like an envoy
+    std::string beginning = {};  // sent by the client; kept until the client looks like an envoy
     bool changed = false;
   };
 
   void run();
   void accept_one();
   void forward(Pair& pair);
-  // False: there is no more to come.
+  // Returns false if nothing more will come.
   static bool copy(int from, int to);
   static bool copy_beginning(Pair& pair);
 
@@ -68,7 +68,7 @@ class FaultyLink {
   std::mutex mutex_;
   // Protected by mutex_.
   std::vector<Pair> pairs_;
-  // Last, so that it starts when everything else is there.
+  // Last, so that it starts when everything else is constructed.
   std::thread thread_;
 };
 

@@ -11,7 +11,7 @@
 
 namespace tracker::tests {
 
-// A program that listens, and where.
+// A program that listens, and its address.
 struct Service {
   std::unique_ptr<Program> program;
   Endpoint door;
@@ -21,28 +21,28 @@ struct Service {
   static Service start(const Arguments& arguments, const std::string& door);
 };
 
-// One Redis, one counter, and envoys: each can go and come back where it was. From the test's main thread.
+// One Redis, one counter, and envoys. Each can stop and start again at the same address. Main thread of the test only.
 class Fleet {
  public:
-  // Only the Redis runs.
+  // Starts only the Redis.
   explicit Fleet(RedisServer::Keeps keeps = RedisServer::Keeps::nothing);
 
   RedisServer& redis() { return redis_; }
 
   void start_counter();
-  // SIGKILL; returns when it is gone.
+  // SIGKILL. Returns when the counter is gone.
   void kill_counter();
   Service& counter() { return counter_; }
 
-  // One more.
+  // Starts one more envoy.
   Service& start_envoy(const Arguments& flags = {});
   Service& envoy(std::size_t i = 0) { return envoys_.at(i); }
 
-  // All of it, ready to count.
+  // Starts everything, ready to count.
   static std::unique_ptr<Fleet> start(std::size_t envoys,
                                       RedisServer::Keeps keeps = RedisServer::Keeps::nothing);
 
-  // Every program that was started and not killed here.
+  // Returns whether every program runs that was started and not killed here.
   bool all_running() const;
 
  private:

@@ -10,14 +10,14 @@
 
 namespace tracker::tests {
 
-// What a health door answers to `GET path`.
+// Returns the answer of a health door to `GET path`.
 HttpAnswer ask_health(const Endpoint& health, const std::string& path);
 
-// Asks for /readyz until it answers this status, and gives the body of that answer. Throws at the deadline,
-// with the last answer.
+// Asks for /readyz until it answers this status. Returns the body of that answer. Throws at the deadline, with the last
+// answer.
 std::string wait_readyz(const Endpoint& health, int status, std::chrono::milliseconds within = patience);
 
-// The same, until the answer holds `text` too.
+// The same, until the answer contains `text`, too.
 std::string wait_readyz(const Endpoint& health, int status, const std::string& text,
                         std::chrono::milliseconds within = patience);
 

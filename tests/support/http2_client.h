@@ -14,14 +14,14 @@ struct nghttp2_hd_inflater;
 
 namespace tracker::tests {
 
-// An HTTP/2 client that sends exactly the frames it is told, and understands what it is answered.
+// An HTTP/2 client that sends exactly the frames that it is told to send, and understands the answers.
 class Http2Client {
  public:
   struct Answer {
-    std::map<std::string, std::string> fields;  // the response's and its trailers'
+    std::map<std::string, std::string> fields;  // of the response and its trailers
     std::string data;
     bool ended = false;
-    bool trailers_only = false;          // it has one list of fields, and nothing else
+    bool trailers_only = false;          // it has one list of fields and nothing else
     std::optional<std::uint32_t> reset;  // the error code of its RST_STREAM
   };
 
@@ -32,14 +32,14 @@ class Http2Client {
   bool send(std::string_view frames) { return raw_.send(frames); }
   RawClient& raw() { return raw_; }
 
-  // Waits until the stream has ended or was reset. Throws if neither comes in time.
+  // Waits until the stream has ended or was reset. Throws if neither happens in time.
   const Answer& wait(std::int32_t stream);
-  // What has come of it by now.
+  // Returns what has come on the stream by now.
   const Answer& peek(std::int32_t stream);
-  // Error codes of the GOAWAY frames that have come.
+  // The error codes of the GOAWAY frames that have come.
   const std::map<std::int32_t, std::uint32_t>& goaways() const { return goaways_; }
 
-  // One call of a gRPC method with one message.
+  // Makes one call of a gRPC method with one message.
   const Answer& call(std::int32_t stream, const std::string& method, std::string_view message);
 
  private:

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-/// Frames of HTTP/2 (RFC 9113), byte by byte, for clients that no library would be.
+/// Frames of HTTP/2 (RFC 9113), byte by byte, for clients that behave as no library would.
 namespace tracker::tests::http2 {
 
 inline const std::string preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -56,7 +56,7 @@ inline std::string rst_stream(std::int32_t stream, std::uint32_t error) {
   return frame(rst_stream_frame, 0, stream, number(error, 4));
 }
 
-/// A string of HPACK's, not compressed (RFC 7541, section 5.2).
+/// A string of HPACK without compression (RFC 7541, section 5.2).
 inline std::string hpack_string(std::string_view text) {
   std::string bytes;
   std::size_t size = text.size();
@@ -72,7 +72,7 @@ inline std::string hpack_string(std::string_view text) {
 
 using Fields = std::vector<std::pair<std::string, std::string>>;
 
-/// Literal fields that no table keeps (RFC 7541, section 6.2.2): the block stands for itself.
+/// Literal fields without indexing (RFC 7541, section 6.2.2), so that the block depends on no other one.
 inline std::string block(const Fields& fields) {
   std::string bytes;
   for (const auto& [name, value] : fields) bytes += '\0' + hpack_string(name) + hpack_string(value);
@@ -88,7 +88,7 @@ inline std::string headers(std::int32_t stream, const Fields& fields, std::uint8
   return frame(headers_frame, static_cast<std::uint8_t>(end_headers | flags), stream, block(fields));
 }
 
-/// The flags are those of the last frame.
+/// `flags` are those of the last frame.
 inline std::string data(std::int32_t stream, std::string_view content, std::uint8_t flags = 0) {
   std::string bytes;
   do {
@@ -99,7 +99,7 @@ inline std::string data(std::int32_t stream, std::string_view content, std::uint
   return bytes;
 }
 
-/// What stands before a gRPC message of this size.
+/// The prefix of a gRPC message of this size.
 inline std::string message_head(std::uint32_t size) {
   return std::string(1, '\0') + number(size, 4);
 }
@@ -107,13 +107,13 @@ inline std::string message(std::string_view content) {
   return message_head(static_cast<std::uint32_t>(content.size())).append(content);
 }
 
-/// What an envoy of tracker's says first; its windows are as large as they can be.
+/// The first bytes of one of tracker's envoys, with the largest possible windows.
 inline std::string envoys_first_bytes() {
   return preface + settings({{tracker_setting, 1}, {initial_window_size, 0x7FFF'FFFF}}) +
          window_update(0, 0x7FFF'0000);
 }
 
-/// What another client says first.
+/// The first bytes of another client.
 inline std::string callers_first_bytes() {
   return preface + settings({});
 }

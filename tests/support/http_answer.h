@@ -16,7 +16,7 @@ struct MalformedAnswer : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// What was asked decides whether a body follows the head.
+// The method of the request decides whether a body follows the head.
 enum class AnswerTo { get, head };
 
 struct HttpAnswer {
@@ -26,7 +26,7 @@ struct HttpAnswer {
   std::vector<std::pair<std::string, std::string>> fields;
   std::string body;
 
-  // The value of a field that stands there exactly once; names in any case.
+  // The value of a field that occurs exactly once. The case of names does not matter.
   std::optional<std::string> field(std::string_view name) const;
   std::size_t field_count(std::string_view name) const;
 
@@ -34,8 +34,8 @@ struct HttpAnswer {
   std::string to_string() const;
 };
 
-// Reads one answer from the front of `bytes` and adds its length to `taken`. Nothing: it is not complete yet.
-// Throws MalformedAnswer as soon as it cannot become a well-formed one any more.
+// Reads one answer from the front of `bytes` and adds its length to `taken`. Returns nothing if it is not complete yet.
+// Throws MalformedAnswer as soon as it cannot become a well-formed one.
 std::optional<HttpAnswer> take_answer(std::string_view bytes, AnswerTo asked, std::size_t& taken);
 
 }  // namespace tracker::tests

@@ -1,2 +1,2 @@
-// Boost.JSON's own code, compiled here once: Debian's headers are enough, no library of it is linked.
+// Boost.JSON's own code, compiled here once. Debian's headers are enough, and no Boost library is linked.
 #include <boost/json/src.hpp>

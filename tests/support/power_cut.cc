@@ -17,7 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Sanitizers want to be the first library of a program; nothing that they watch is changed by this one.
+// Sanitizers want to be the first library of a program. This library changes nothing that they watch.
 std::string tolerant_options() {
   const char* options = std::getenv("ASAN_OPTIONS");
   return (options == nullptr ? std::string() : std::string(options) + ":") + "verify_asan_link_order=0";
@@ -31,7 +31,7 @@ ino_t inode(const fs::path& path) {
 
 constexpr std::uintmax_t sector_bytes = 512;
 
-// Up to the zeros at its end.
+// The size without the zeros at the end.
 std::uintmax_t content_bytes(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
   const std::string bytes{std::istreambuf_iterator<char>(file), {}};
@@ -89,7 +89,7 @@ void PowerCut::read_line(const std::string& line) {
     std::uintmax_t content = 0;
     words >> content;
     auto& its = files_[file];
-    its.synced = std::max(its.synced, std::uintmax_t{number});  // they may overtake
+    its.synced = std::max(its.synced, std::uintmax_t{number});  // syncs may overtake each other
     its.content_synced = std::max(its.content_synced, content);
   } else if (what == "naming") {
     for (const auto& [made, its] : files_) {
@@ -149,11 +149,11 @@ PowerCut::Lost PowerCut::cut(const fs::path& directory, const Keep& keep, const 
       begin = end;
     }
     if (kept < end_in_zeros) make_zero(file.path, kept, end_in_zeros);
-    file.its.synced = std::max(kept, file.its.synced);  // what is left is on disk
+    file.its.synced = std::max(kept, file.its.synced);  // the rest is on disk
     if (file.bytes > file.its.synced) fs::resize_file(file.path, file.its.synced);
     file.its.content_synced = content_bytes(file.path);
   }
-  // The program is not running: the record can start anew, so that it stays small.
+  // The program is not running, so the record can start anew. That keeps it small.
   naming_.clear();
   if (fs::exists(record_)) fs::resize_file(record_, 0);
   read_ = 0;

@@ -11,7 +11,7 @@ namespace tracker::tests {
 
 std::string preload_name(const std::filesystem::path& library) {
   static std::mutex mutex;
-  static std::map<std::filesystem::path, int> opened;  // mutex; they stay open
+  static std::map<std::filesystem::path, int> opened;  // protected by mutex; they stay open
   const std::lock_guard lock(mutex);
   const auto [entry, is_new] = opened.try_emplace(library, -1);
   if (is_new) entry->second = ::open(library.c_str(), O_RDONLY | O_CLOEXEC);

@@ -6,9 +6,9 @@
 
 namespace tracker::tests {
 
-// The value of LD_PRELOAD that preloads this library into a program that this process starts. The library's own path
-// would not do: the dynamic linker splits LD_PRELOAD at spaces and colons, and a path may contain them. The name stays
-// valid while this process runs. Throws std::runtime_error if there is no such library.
+// The value of LD_PRELOAD that preloads this library into a program that this process starts. The path of the library
+// would not work, because the dynamic linker splits LD_PRELOAD at spaces and colons. The name stays valid while this
+// process runs. Throws std::runtime_error if there is no such library.
 std::string preload_name(const std::filesystem::path& library);
 
 }  // namespace tracker::tests

@@ -57,7 +57,7 @@ pid_t start(const std::string& executable, const Arguments& arguments, const Env
   bp::child child(
       bp::exe = executable, bp::args = arguments, environment, bp::std_in < bp::null,
       bp::posix::fd.bind(STDOUT_FILENO, out.write_end), bp::posix::fd.bind(STDERR_FILENO, err.write_end),
-      // A test that is killed leaves no program behind.
+      // If a test is killed, no program stays behind.
       bp::extend::on_exec_setup = [](auto&) { ::prctl(PR_SET_PDEATHSIG, SIGKILL); });
   const pid_t pid = child.id();
   child.detach();  // watch() reaps it
@@ -95,7 +95,7 @@ void Program::watch(int out_fd, int err_fd) {
   siginfo_t info{};
   while (::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOWAIT) != 0 && errno == EINTR) {
   }
-  // Reaped under the lock, so that send_signal never reaches a pid that belongs to somebody else by now.
+  // Reaps under the lock, so that send_signal never reaches a pid that already belongs to another process.
   const std::lock_guard lock(mutex_);
   int status = 0;
   ::waitpid(pid_, &status, 0);

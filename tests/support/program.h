@@ -20,17 +20,17 @@ namespace tracker::tests {
 using Arguments = std::vector<std::string>;
 using Environment = std::map<std::string, std::string>;
 
-// The path of the tracker that is tested.
+// The path of the tracker under test.
 std::string tracker_binary();
 
-// One run of the real tracker, or of another `executable` that it needs. Its settings come from `arguments`
-// and `environment` alone: the settings of whoever runs the tests are taken out. Start it from the test's
-// main thread: it dies with the thread that started it.
+// One run of the real tracker, or of another `executable`. Its settings come from `arguments` and `environment` only.
+// Settings in the environment of the tests are removed. Start it from the test's main thread, because it dies with the
+// thread that started it.
 class Program {
  public:
   explicit Program(const Arguments& arguments, const Environment& environment = {},
                    const std::string& executable = tracker_binary());
-  // Kills and reaps the program if it still runs.
+  // Kills and reaps the program if it is still running.
   ~Program();
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
@@ -38,17 +38,17 @@ class Program {
   // Waits for the `listening` line and returns its doors by name. Throws if the program ends first.
   std::map<std::string, Endpoint> wait_listening();
 
-  // Nothing happens if it has ended already.
+  // Does nothing if the program has ended.
   void send_signal(int signal);
 
-  // The exit code, or minus the signal that ended it; nothing if it still runs at the deadline.
+  // Returns the exit code, or minus the signal that ended it. Returns nothing if it is still running at the deadline.
   std::optional<int> wait_exit(std::chrono::milliseconds within = patience);
 
   bool running();
   pid_t pid() const { return pid_; }
   std::string standard_output();
   std::string standard_error();
-  // Both, in the order in which they arrived.
+  // Standard output and standard error, in the order in which they arrived.
   std::string output();
 
  private:
@@ -63,11 +63,11 @@ class Program {
   std::string err_;
   std::string output_;
   std::optional<int> exit_code_;
-  // Last, so that it starts when everything else is there.
+  // Last, so that it starts when everything else is constructed.
   std::thread watcher_;
 };
 
-// A run to its end.
+// The result of a run to its end.
 struct Outcome {
   std::optional<int> exit_code;
   std::string out;
@@ -75,10 +75,10 @@ struct Outcome {
 };
 Outcome run_to_end(const Arguments& arguments, const Environment& environment = {});
 
-// How many bytes of memory a process has resident. Throws std::runtime_error if there is no such process.
+// The resident memory of a process in bytes. Throws std::runtime_error if there is no such process.
 std::size_t resident_bytes(pid_t process);
 
-// The doors in the first complete `listening` line of a log; empty if there is none.
+// The doors in the first complete `listening` line of a log. Empty if there is none.
 std::map<std::string, Endpoint> listening_doors(const std::string& log);
 
 }  // namespace tracker::tests

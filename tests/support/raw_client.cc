@@ -57,7 +57,7 @@ void RawClient::connect(const Endpoint& peer, int receive_buffer_bytes) {
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> address(found, &::freeaddrinfo);
   fd_ = ::socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd_ < 0) throw_errno("socket");
-  // Only a size set before the connection is made bounds the window.
+  // The size bounds the window only if it is set before connecting.
   if (receive_buffer_bytes > 0) set_option(fd_, SOL_SOCKET, SO_RCVBUF, receive_buffer_bytes);
   set_option(fd_, IPPROTO_TCP, TCP_NODELAY, 1);
   if (::connect(fd_, address->ai_addr, address->ai_addrlen) != 0) {
@@ -107,7 +107,7 @@ bool RawClient::send(std::string_view bytes) {
     } else if (errno != EAGAIN && errno != EINTR) {
       throw_errno("send");
     } else {
-      // Reads while it cannot write: two sides that only write would wait for each other.
+      // Reads while it cannot write. Otherwise two sides that only write would wait for each other.
       const short wanted = end_ == End::none ? POLLOUT | POLLIN : POLLOUT;
       if (wait_for(wanted, deadline) & POLLIN) receive();
     }

@@ -13,8 +13,8 @@
 
 namespace tracker::tests {
 
-// One TCP connection that sends exactly the bytes it is told. Every call ends within `patience`, by an
-// exception if need be. One thread at a time.
+// One TCP connection that sends exactly the bytes that it is told to send. Every call ends within `patience`, if need
+// be by an exception. One thread at a time.
 class RawClient {
  public:
   enum class End { none, closed, reset };
@@ -25,37 +25,37 @@ class RawClient {
   RawClient(RawClient&& other) noexcept;
   RawClient& operator=(RawClient&&) = delete;
 
-  // Sends everything, keeping what arrives meanwhile. False: the peer takes no more.
+  // Sends everything, and keeps what arrives meanwhile. Returns false if the peer takes no more.
   bool send(std::string_view bytes);
-  // As send, one write per byte.
+  // The same, with one write for each byte.
   bool send_byte_by_byte(std::string_view bytes);
-  // Sends what the peer takes now, after waiting at most `within` for it to take anything, and reads nothing.
-  // Nothing: the connection is broken.
+  // Sends what the peer takes now, and reads nothing. Waits at most `within` for the peer to take anything. Returns
+  // nothing if the connection is broken.
   std::optional<std::size_t> send_some(std::string_view bytes, std::chrono::milliseconds within);
 
   void half_close();
-  // Goes away without a goodbye (RST).
+  // Closes without a goodbye (RST).
   void abort();
 
-  // The next answer. Throws if the connection ends first, or if it is malformed.
+  // Reads the next answer. Throws if the connection ends first, or if the answer is malformed.
   HttpAnswer read_answer(AnswerTo asked = AnswerTo::get);
-  // Nothing: the connection ended without a byte of it. Throws if it ended within an answer.
+  // Returns nothing if the connection ended before the first byte of an answer. Throws if it ended within an answer.
   std::optional<HttpAnswer> read_answer_or_end(AnswerTo asked = AnswerTo::get);
-  // Waits for the peer to end the connection; what came before is in unread().
+  // Waits for the peer to end the connection. What came before is in unread().
   End read_to_end();
 
-  // Whether anything is there to read, or the end is, within this time.
+  // Returns whether something to read, or the end, comes within this time.
   bool readable(std::chrono::milliseconds within);
-  // Receives what comes within this time, which is then in unread(). False: nothing, or the end.
+  // Receives what comes within this time into unread(). Returns false if nothing came, or the connection ended.
   bool receive_more(std::chrono::milliseconds within);
-  // Whether the peer refuses what is sent (it reset the connection), or does so within this time.
+  // Returns whether the peer refuses what is sent (it reset the connection), or does so within this time.
   bool broken(std::chrono::milliseconds within) const;
   End end() const { return end_; }
   std::string_view unread() const { return std::string_view(received_).substr(taken_); }
 
  private:
   void connect(const Endpoint& peer, int receive_buffer_bytes);
-  // Returns what happened; throws if nothing does before the deadline.
+  // Returns what happened. Throws if nothing happens before the deadline.
   short wait_for(short events, const Deadline& deadline) const;
   void receive();
 

@@ -79,7 +79,7 @@ void RedisServer::launch(const Arguments& also) {
   if (!password_.empty()) arguments.insert(arguments.end(), {"--requirepass", password_});
   arguments.insert(arguments.end(), more_.begin(), more_.end());
   arguments.insert(arguments.end(), also.begin(), also.end());
-  program_.reset();  // it would still have the port
+  program_.reset();  // it would still occupy the port
   program_ = std::make_unique<Program>(arguments, Environment{}, REDIS_SERVER);
 }
 
@@ -92,7 +92,7 @@ bool RedisServer::wait_for_answer() {
   throw std::runtime_error("redis-server does not answer; it said:\n" + program_->output());
 }
 
-// Whoever took the port in the meantime may be a redis-server too. CONFIG may be forbidden.
+// Another redis-server may have taken the port in the meantime. CONFIG may be forbidden.
 bool RedisServer::answers() const {
   try {
     const std::string ours = "\nprocess_id:" + std::to_string(program_->pid()) + "\r";

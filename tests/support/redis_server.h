@@ -12,7 +12,7 @@
 
 namespace tracker::tests {
 
-// What Redis replies.
+// A reply of Redis.
 struct RedisReply {
   bool is_error = false;
   std::int64_t integer = 0;
@@ -20,14 +20,14 @@ struct RedisReply {
   std::vector<RedisReply> elements;
 };
 
-// A real redis-server of its own, on a port of 127.0.0.1 and in a directory that is removed at the end. Used
-// from the test's main thread, except command().
+// A real redis-server on a port of 127.0.0.1, in a directory that is removed at the end. Main thread of the test only,
+// except for command().
 class RedisServer {
  public:
   // What it keeps when it is killed: nothing, or everything that it replied to.
   enum class Keeps { nothing, everything };
 
-  // Returns when it answers. `more` are further settings of redis-server, as on its command line.
+  // Returns when it answers. `more` are further settings of redis-server, in the form of its command line.
   explicit RedisServer(Keeps keeps = Keeps::nothing, Arguments more = {}, std::string password = "");
   ~RedisServer();
 
@@ -36,22 +36,22 @@ class RedisServer {
   bool running() const { return program_ && program_->running(); }
 
   void send_signal(int signal);
-  // SIGKILL; returns when it is gone.
+  // SIGKILL. Returns when it is gone.
   void kill();
-  // Once more on the same port and in the same directory, after kill(). Returns when it answers. `also` are
-  // settings of this run alone.
+  // Starts it again after kill(), on the same port and in the same directory. Returns when it answers. `also` are
+  // settings for this run only.
   void start_again(const Arguments& also = {});
   // The same in two steps.
   void launch(const Arguments& also = {});
   void wait_until_it_answers(const Arguments& also = {});
   Program& program() { return *program_; }
 
-  // One command and its reply, over a connection of its own; throws if there is none within `patience`. Any
+  // Sends one command over a new connection and returns the reply. Throws if there is none within `patience`. Any
   // thread.
   RedisReply command(const Arguments& arguments) const;
 
  private:
-  // False: it ended, the port was taken.
+  // Returns false if it ended because the port was taken.
   bool wait_for_answer();
   bool answers() const;
 

@@ -6,12 +6,12 @@
 
 namespace tracker::tests {
 
-// `GET target HTTP/1.1` with a Host, this token, and `more` field lines, each ending in CRLF.
+// `GET target HTTP/1.1` with a Host, this token, and `more` field lines, each of which ends in CRLF.
 std::string get(std::string_view target, std::string_view token, std::string_view more = "");
 // The same without Authorization.
 std::string get_without_token(std::string_view target, std::string_view more = "");
 
-// `bytes` with each `$TOKEN` replaced, and each `$UPPER_TOKEN` by its upper-case form.
+// Returns `bytes` with each `$TOKEN` replaced, and each `$UPPER_TOKEN` by its upper-case form.
 std::string with_token(std::string_view bytes, std::string_view token);
 
 std::string repeated(std::string_view text, std::size_t times);

@@ -1,5 +1,5 @@
-// A library to be preloaded into a program, for which two names then exist: slow.test, which is 127.0.0.1 but takes
-// 3 s to be looked up, and stuck.test, whose look-up never comes to an end.
+// A library for preloading into a program. It adds two names: slow.test, which is 127.0.0.1 but takes 3 s to look up,
+// and stuck.test, whose look-up never ends.
 
 #include <dlfcn.h>
 #include <netdb.h>

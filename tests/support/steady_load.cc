@@ -12,7 +12,7 @@ namespace {
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
-// So that thousands of requests meet an outage, and the machine has time for those who must notice it.
+// So that thousands of requests meet an outage, and the machine has time for the programs that must notice it.
 constexpr auto moment = 3ms;
 constexpr std::size_t pipelined = 4;
 
@@ -120,7 +120,7 @@ void SteadyLoad::run(std::size_t number) {
   }
 }
 
-// Fills in what becomes of the pending requests; those that it leaves as they are have no answer.
+// Fills in the outcomes of the pending requests. Those that it leaves as they are have no answer.
 void SteadyLoad::ask(RawClient& client, std::vector<Observation>& pending) {
   std::string requests;
   for (const Observation& observation : pending) requests += request(observation.key);

@@ -18,36 +18,36 @@
 
 namespace tracker::tests {
 
-// Several clients that ask all the time, a moment apart, from the constructor on; every answer is recorded.
-// One more asks for tokens.
+// Several clients that send requests all the time, a moment apart, from the constructor on. Every answer is recorded.
+// One more client asks for tokens.
 class SteadyLoad {
  public:
-  // The request deadline, and a generous margin: an answer that takes longer is a complaint.
+  // The request deadline plus a generous margin. An answer that takes longer is a complaint.
   static constexpr std::chrono::seconds answer_max{2 + 2};
 
   enum class Kind { counted, refused, perhaps };
 
-  // Each of the tokens is asked for each of the paths: key i is token i / paths and path i % paths. Every
-  // other client pipelines a few requests at a time.
+  // Asks for each path with each token: key i is token i / paths and path i % paths. Every other client pipelines a few
+  // requests at a time.
   SteadyLoad(Endpoint envoy, std::vector<std::string> tokens, std::vector<std::string> paths,
              std::size_t clients = 8);
   ~SteadyLoad();
 
   std::size_t seen(Kind kind) const { return seen_.at(static_cast<std::size_t>(kind)); }
-  // Waits until so many more answers of this kind have come than `since`; throws at the deadline.
+  // Waits until `more` answers of this kind have come after the first `since`. Throws at the deadline.
   void wait_for(Kind kind, std::size_t more, std::size_t since) const;
   void wait_for_more(Kind kind, std::size_t more) const { wait_for(kind, more, seen(kind)); }
 
-  // Lets every request come to its end. All that was observed, in no order.
+  // Lets every request finish. Returns everything that was observed, in no order.
   std::vector<Observation> stop();
 
-  // What the store holds for each key, by one request more for each. After stop().
+  // Returns what the store holds for each key, by one more request each. After stop().
   std::vector<std::int64_t> read_stored() const;
 
-  // The tokens that were minted and are not valid. After stop().
+  // Returns the tokens that were minted and are not valid. After stop().
   std::vector<std::string> lost_tokens() const;
 
-  // What was wrong with answers, by the contract.
+  // What was wrong with answers according to the contract.
   std::vector<std::string> complaints() const;
 
  private:
@@ -73,7 +73,7 @@ class SteadyLoad {
   std::vector<Observation> observations_;
   std::vector<std::string> complaints_;
   std::vector<std::string> minted_;
-  // Last, so that they start when everything else is there.
+  // Last, so that they start when everything else is constructed.
   std::vector<std::thread> clients_;
 };
 

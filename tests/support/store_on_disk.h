@@ -15,7 +15,7 @@
 
 namespace tracker::tests {
 
-/// Settings with which little is enough for tables, compactions and evictions.
+/// Settings with which a little data is enough for tables, compactions and evictions.
 inline store::rocksdb::RocksDbSettings small_settings(const std::filesystem::path& directory,
                                                       std::size_t cache_bytes = std::size_t{1} << 20U) {
   store::rocksdb::RocksDbSettings settings;
@@ -33,7 +33,7 @@ inline std::string contents(const std::filesystem::path& file) {
   return {std::istreambuf_iterator<char>(stream), {}};
 }
 
-/// Every file and directory below with what is in it.
+/// Every file and directory below, with its contents.
 inline std::map<std::string, std::string> everything_in(const std::filesystem::path& directory) {
   std::map<std::string, std::string> all;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(directory)) {
@@ -42,7 +42,7 @@ inline std::map<std::string, std::string> everything_in(const std::filesystem::p
   return all;
 }
 
-/// The names of what is different between two answers of everything_in().
+/// The names of what differs between two results of everything_in().
 inline std::vector<std::string> differences(const std::map<std::string, std::string>& before,
                                             const std::map<std::string, std::string>& after) {
   std::vector<std::string> names;
@@ -57,9 +57,9 @@ inline std::vector<std::string> differences(const std::map<std::string, std::str
   return names;
 }
 
-/// As a crash at this moment would leave it: begun anew when RocksDB, in the background, made, removed or cut files
-/// meanwhile, of which one half would be seen. (A file that gets shorter while it is copied is an I/O error to
-/// libstdc++ 12.)
+/// Copies the store as a crash at this moment would leave it. Starts again if RocksDB made, removed or cut files in the
+/// background meanwhile, because the copy would show only half of that. (For libstdc++ 12, a file that gets shorter
+/// while it is copied is an I/O error.)
 inline void copy_store(const std::filesystem::path& from, const std::filesystem::path& to) {
   namespace fs = std::filesystem;
   const auto names_and_sizes = [&] {

@@ -1,24 +1,23 @@
-// A library to be preloaded into a program. It writes down, in the file that $SYNC_RECORD names, which files
-// the program makes and how much of each one is on disk for sure. What is not cannot be seen from outside:
-// the kernel keeps it, and keeps it when the program is killed, but not when the power is cut.
+// A library for preloading into a program. It records, in the file that $SYNC_RECORD names, which files the program
+// makes and how much of each file is certainly on disk. The rest cannot be seen from outside: the kernel keeps it when
+// the program is killed, but not when the power is cut.
 //
 //   created INODE DIRECTORY-INODE   a file was made, and its name is not on disk yet
 //   emptied INODE                   an open file was cut to nothing
-//   synced INODE BYTES CONTENT      so much of it was there when a successful fsync or fdatasync began, and so much
-//                                   of that up to the zeros at its end
-//   naming DIRECTORY-INODE ORDER    a sync of a directory began; ORDER tells one from another
+//   synced INODE BYTES CONTENT      the file had BYTES bytes when a successful fsync or fdatasync began, and CONTENT
+//                                   bytes without the zeros at its end
+//   naming DIRECTORY-INODE ORDER    a sync of a directory began; ORDER identifies it
 //   named DIRECTORY-INODE ORDER     it succeeded
-//   renaming INODE DIRECTORY-INODE  it is about to be renamed into that directory. When it is, that may be on disk
-//                                   at once, and then, with a journal, all that was made there before is too
+//   renaming INODE DIRECTORY-INODE  the file is about to be renamed into that directory. The rename may be on disk at
+//                                   once. Then, with a journal, so is everything that was made there before
 //
-// $SYNC_DELAY_US makes every sync take so much longer, as on a slow disk. With $SYNC_RECORD_MAX the program is
-// killed when it has written so many lines: at every step of what it does, one after the other.
+// $SYNC_DELAY_US makes every sync take this much longer, as on a slow disk. With $SYNC_RECORD_MAX the program is killed
+// after it has written this many lines. So a test can kill it at every step, one after the other.
 //
-// The file is made as soon as the library is loaded, so that it is there if the program is watched at all.
+// The file is made as soon as the library is loaded, so its existence shows that the program is watched.
 //
-// One line each, written before the call returns: a program that is killed then has been told less than is
-// written here, never more. Not watched, and so taken to be lost: O_SYNC, mmap, sync_file_range (which promises
-// nothing).
+// Each line is written before the call returns. So a program that is killed then knows of less than the record says,
+// never of more. O_SYNC, mmap and sync_file_range (which promises nothing) are not watched. Their data counts as lost.
 
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -35,7 +34,7 @@
 
 namespace {
 
-// The C library's own function of this name.
+// Returns the C library's own function of this name.
 template <typename Function>
 Function* next(const char* name) {
   return reinterpret_cast<Function*>(::dlsym(RTLD_NEXT, name));
@@ -59,7 +58,7 @@ int record_file() {
   record_file();
 }
 
-// A number from the environment, 0 if it is not there.
+// Returns a number from the environment, or 0 if it is not set.
 unsigned long number(const char* name) {
   const char* text = std::getenv(name);
   return text == nullptr ? 0 : std::strtoul(text, nullptr, 10);
@@ -114,7 +113,7 @@ int watched_open(int directory, const char* path, int flags, Opened opened) {
   return fd;
 }
 
-// The bytes of a file up to the zeros at its end, of which there may be many.
+// Returns the size of a file without the zeros at its end, of which there may be many.
 off_t content_bytes(int fd, off_t size) {
   char path[64];
   std::snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
@@ -190,7 +189,7 @@ extern "C" int fdatasync(int fd) {
   return watched_sync("fdatasync", fd);
 }
 
-// Written before it is done: once it is, it may be on disk.
+// Recorded before the rename, because the rename may be on disk as soon as it is done.
 extern "C" int rename(const char* from, const char* to) noexcept {
   struct stat directory {};
   struct stat file {};

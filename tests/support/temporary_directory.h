@@ -5,7 +5,7 @@
 
 namespace tracker::tests {
 
-// A new directory, removed at the end with all that is in it.
+// A new directory. It is removed at the end with its contents.
 class TemporaryDirectory {
  public:
   TemporaryDirectory();

@@ -1,4 +1,4 @@
-// without_call NUMBER ERRNO COMMAND...: runs COMMAND where the system call NUMBER fails, as in a sandbox.
+// without_call NUMBER ERRNO COMMAND...: runs COMMAND with system call NUMBER failing, as in a sandbox.
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>

@@ -12,7 +12,7 @@
 namespace tracker::tests {
 namespace {
 
-// The hit that the fault befalls.
+// The hit that is affected by the fault.
 constexpr int faulty_hit = 50;
 
 std::string answer_of(const std::string& status, const std::string& body) {
@@ -113,7 +113,7 @@ std::optional<std::string> WrongEnvoy::answer_count(const std::string& key) {
     if (fault_ == Fault::gives_a_count_twice && counts_[key] > 0) --counts_[key];
   }
   std::int64_t& count = counts_[key];
-  // 110 of the 400 requests are the second token's; the one after them is the judge's last look.
+  // 110 of the 400 requests are the second token's. The next request for it is the judge's last reading.
   if (fault_ == Fault::loses_the_last_count && count == 110) --count;
   return answer_of("200 OK", "{\"count\":" + std::to_string(++count) + "}");
 }

@@ -13,16 +13,16 @@
 
 namespace tracker::tests {
 
-// An envoy service in a few lines, for judges of envoys: right but for one fault.
+// An envoy service in a few lines, for testing judges of envoys. It is correct except for one fault.
 class WrongEnvoy {
  public:
   enum class Fault {
     none,
-    knows_no_bearer,  // a whole Authorization is the token, as the first
-                      // tracker's envoys have it; no fault to a judge
+    knows_no_bearer,  // the whole Authorization is the token, as for the first
+                      // tracker's envoys; a judge must accept this
     skips_a_count,
     gives_a_count_twice,
-    loses_the_last_count,  // the second token's last one
+    loses_the_last_count,  // the last one of the second token
     counts_invalid_tokens,
     refuses_one,  // with 503
     drops_one,    // closes instead of answering
@@ -39,7 +39,7 @@ class WrongEnvoy {
  private:
   void accept_all();
   void serve(int fd);
-  // Nothing: the connection is to be closed.
+  // Returns nothing if the connection must be closed.
   std::optional<std::string> answer(const std::string& head);
   std::optional<std::string> answer_count(const std::string& key);
 
@@ -53,7 +53,7 @@ class WrongEnvoy {
   std::map<std::string, std::int64_t> counts_;
   int tokens_ = 0;
   int hits_ = 0;
-  // Last, so that it starts when everything else is there.
+  // Last, so that it starts when everything else is constructed.
   std::thread acceptor_;
 };
 

@@ -9,14 +9,14 @@
 
 namespace tracker::store::redis {
 
-/// Follows what one Redis may lose: tells the log whenever that has changed, and judges whether it is enough.
-/// Belongs to the connection's thread.
+/// Follows what one Redis may lose. Logs it whenever it changes, and judges whether it is enough. Belongs to the
+/// connection's thread.
 class DurabilityWatch {
  public:
   explicit DurabilityWatch(const RedisSettings& settings);
 
-  /// Takes what Redis says now. Nothing is asked through a proxy, which would answer for itself. Returns whether this
-  /// Redis may be used; the reason why not is words that follow its name.
+  /// Takes what Redis says now. Through a proxy nothing is asked, because the proxy would answer for itself. Returns
+  /// whether this Redis may be used. The reason why not is words that follow its name.
   domain::Readiness conclude(RedisDurability said, bool on_connecting);
 
  private:

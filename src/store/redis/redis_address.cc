@@ -59,7 +59,7 @@ unsigned parse_database(std::string_view text) {
   refuse("the database, which is what follows the slash, is not a number such as 0");
 }
 
-/// `port_if_missing` 0: it may not be missing.
+/// `port_if_missing` 0: the port must be given.
 runtime::Address parse_host_and_port(std::string_view text, std::uint16_t port_if_missing) {
   if (text.find(',') != text.npos) {
     refuse("it is a list, and Redis Cluster is not built yet; give one host:port");
@@ -85,7 +85,7 @@ runtime::Address parse_host_and_port(std::string_view text, std::uint16_t port_i
   refuse("the port, which is what follows the last colon, is not a number from 1 to 65535");
 }
 
-/// What follows `redis://`.
+/// Reads the text after `redis://`.
 RedisAddress parse_url(std::string_view text) {
   RedisAddress redis;
   const auto at = text.rfind('@');

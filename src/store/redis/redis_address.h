@@ -7,7 +7,7 @@
 
 namespace tracker::store::redis {
 
-/// Which Redis, as whom, and which of its databases.
+/// The address of a Redis, the login and the database.
 struct RedisAddress {
   runtime::Address address{"127.0.0.1", 6379};
   std::string user;      // empty: Redis' default user
@@ -17,13 +17,12 @@ struct RedisAddress {
   bool operator==(const RedisAddress&) const = default;
 };
 
-/// Reads `host:port` or `redis://[[user][:password]@]host[:port][/db]`, with user and password
-/// percent-encoded where they need it (RFC 3986, section 3.2.1). Throws std::invalid_argument, which says
-/// which part is wrong and what would be right, and repeats nothing of `text`: any part of it may be the
-/// password. Pure.
+/// Reads `host:port` or `redis://[[user][:password]@]host[:port][/db]`, with user and password percent-encoded where
+/// necessary (RFC 3986, section 3.2.1). Throws std::invalid_argument. Its text says which part is wrong and what would
+/// be right. It repeats nothing of `text`, because any part of it may be the password. Pure.
 RedisAddress parse_redis_address(std::string_view text);
 
-/// `host:port/db`, without user and password: for logs.
+/// Returns `host:port/db` for logs, without user and password.
 std::string to_string(const RedisAddress& address);
 
 }  // namespace tracker::store::redis

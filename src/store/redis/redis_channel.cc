@@ -49,7 +49,7 @@ void RedisChannel::close() {
 }
 
 void RedisChannel::on_writable() {
-  link_.on([](link::LinkCore& /*core*/) {});  // it flushes
+  link_.on([](link::LinkCore& /*core*/) {});  // this flushes
 }
 
 void RedisChannel::on_end(const std::string& how) {
@@ -109,7 +109,7 @@ void RedisChannel::conclude_replies(link::LinkCore& core, bool make_sense, link:
   }
 }
 
-/// Logs what went wrong with a key, now and then.
+/// Logs trouble with a key, at a limited rate.
 void RedisChannel::report_trouble(link::TimePoint now) {
   const auto trouble = pipeline_.take_trouble();
   if (now - shared_.key_reported < key_report_pause) return;

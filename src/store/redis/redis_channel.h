@@ -13,22 +13,22 @@
 
 namespace tracker::store::redis {
 
-/// What the connections to one Redis share, one after the other.
+/// What successive connections to one Redis share.
 struct RedisShared {
   explicit RedisShared(const RedisSettings& its_settings)
       : settings(its_settings), name("Redis at " + to_string(its_settings.redis)), durability(settings) {}
 
-  RedisSettings settings;  // its password may change, for the next connection
+  RedisSettings settings;  // the password may change; the next connection uses the new one
   const std::string name;
   RedisKnowledge knowledge;
   DurabilityWatch durability;
-  link::TimePoint key_reported{};  // when trouble with a key was logged last
+  link::TimePoint key_reported{};  // when trouble with a key was last logged
 };
 
-/// A connection to Redis: lets its pipeline speak over a transport, and tells the link what follows from the replies.
+/// A connection to Redis: connects its pipeline to a transport, and tells the link what follows from the replies.
 class RedisChannel final : public link::Channel, private link::Transport::User {
  public:
-  /// `shared` and `link` outlive it.
+  /// `shared` and `link` must outlive it.
   RedisChannel(RedisShared& shared, link::Link& link, link::LinkCore::ConnectionId id,
                std::unique_ptr<link::Transport> transport);
 
@@ -55,8 +55,8 @@ class RedisChannel final : public link::Channel, private link::Transport::User {
   RedisReplies replies_;
   RedisPipeline pipeline_;
   RedisHandshake handshake_;
-  bool greeted_ = false;  // the handshake is over, and went well
-  bool held_ = false;     // the transport takes no more for now
+  bool greeted_ = false;  // the handshake has succeeded
+  bool held_ = false;     // the transport takes no more bytes for now
 };
 
 }  // namespace tracker::store::redis

@@ -13,7 +13,7 @@ namespace tracker::store::redis {
 
 namespace {
 
-/// What INFO calls the same facts.
+/// The names that INFO has for the same facts.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 6> names_of_info = {{
     {"aof_enabled", "appendonly"},
     {"aof_rewrite_in_progress", "aof_rewrite_in_progress"},
@@ -52,7 +52,7 @@ void read_info(std::string_view text, Take take) {
 }  // namespace
 
 void RedisDurability::append_questions(std::string& out) {
-  // Patterns, since only Redis 7 takes several names at once.
+  // Uses patterns, because only Redis 7 and later takes several names at once.
   for (const auto* pattern : {"*append*", "maxmemory*", "save"}) {
     append_command({"CONFIG", "GET", pattern}, out);
   }
@@ -78,7 +78,7 @@ void RedisDurability::take(const redisReply& reply) {
 void RedisDurability::follow(const RedisDurability& before, bool on_connecting) {
   const bool rewritten = is("aof_rewrite_in_progress", "0") && is("aof_rewrite_scheduled", "0") &&
                          is("aof_last_bgrewrite_status", "ok");
-  // On connecting, nothing tells the first rewrite from another one.
+  // On a new connection, nothing distinguishes the first rewrite from a later one.
   const bool may_be_first = on_connecting || before.is("appendonly", "no") || before.file_incomplete_;
   file_incomplete_ = is("appendonly", "yes") && !rewritten && may_be_first;
 }
@@ -126,7 +126,7 @@ std::string RedisDurability::loss() const {
 std::string RedisDurability::eviction() const {
   const auto policy = fact("maxmemory-policy");
   if (policy.empty()) return "; whether it may evict tokens and their counts is not known";
-  if (!policy.starts_with("allkeys-")) return {};  // no key of tracker's expires
+  if (!policy.starts_with("allkeys-")) return {};  // tracker's keys never expire
   return is("maxmemory", "0") ? "; with a maxmemory it would evict tokens and their counts"
                               : "; whenever it is full it evicts tokens and their counts";
 }

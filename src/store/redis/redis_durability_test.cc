@@ -27,7 +27,7 @@ void take(RedisDurability& durability, const std::string& bytes) {
   freeReplyObject(reply);
 }
 
-/// A reply of CONFIG GET: names and values, which is written as a command is.
+/// A reply to CONFIG GET, names and values. It has the form of a command.
 std::string config(std::initializer_list<std::string_view> names_and_values) {
   std::string bytes;
   append_command(names_and_values, bytes);
@@ -107,7 +107,7 @@ TEST(RedisDurability, TellsWhatEachSettingLoses) {
   }
 }
 
-// tracker's keys never expire, so these policies evict none of them; but noeviction is what was asked for.
+// tracker's keys never expire, so these policies evict none of them. But the requirement is noeviction.
 TEST(RedisDurability, EvictingWhatExpiresLosesNothing) {
   const auto durability = told({.policy = "volatile-lru", .maxmemory = "100"});
   EXPECT_THAT(durability.what_a_crash_loses(), Not(HasSubstr("evicts")));
@@ -153,7 +153,7 @@ TEST(RedisDurability, WhatRefusesEverythingIsNotKnown) {
   EXPECT_TRUE(durability.shortfall().has_value());
 }
 
-// CONFIG SET appendonly yes: until the first rewrite is done, the file lacks what was there before.
+// After CONFIG SET appendonly yes, the file lacks the older data until the first rewrite is done.
 TEST(RedisDurability, AFileThatIsStillWrittenDoesNotCount) {
   const auto without = told({.appendonly = "no"});
   auto begun = told({.rewriting = "1"});
@@ -171,8 +171,8 @@ TEST(RedisDurability, AFileThatIsStillWrittenDoesNotCount) {
   EXPECT_EQ(ordinary.shortfall(), std::nullopt);
 }
 
-// The first rewrite may have begun before the first look, and looks like any other. Nor does it help to know this
-// Redis from another connection: it may have been started again meanwhile.
+// The first rewrite may have begun before the first look, and looks like any other. What an earlier connection saw does
+// not help, because Redis may have been restarted since then.
 TEST(RedisDurability, OnConnectingEveryRewriteMayBeTheFirst) {
   for (const Settings& settings :
        {Settings{.rewriting = "1"}, Settings{.scheduled = "1"}, Settings{.last_rewrite = "err"}}) {

@@ -8,7 +8,8 @@ namespace tracker::store::redis {
 namespace {
 
 constexpr std::size_t printable_max = 160;
-constexpr std::string_view arguments_follow = ", with args";  // of an unknown command: Redis repeats them
+constexpr std::string_view arguments_follow =
+    ", with args";  // after an unknown command; Redis repeats the arguments
 constexpr const char* without_tls = " port without TLS";
 constexpr std::string_view setting = "--redis-addr (REDIS_ADDR)";
 
@@ -16,7 +17,7 @@ bool is_any(std::string_view word, std::initializer_list<std::string_view> words
   return std::find(words.begin(), words.end(), word) != words.end();
 }
 
-/// Before version 7, Redis puts a place and a dash before the errors of commands in a script:
+/// Before version 7, Redis puts a place and a dash in front of the errors of commands in a script:
 /// `@user_script: 2: -READONLY You can't ...`.
 std::string_view without_place(std::string_view error) {
   if (!error.starts_with("@user_script:")) return error;
@@ -26,14 +27,14 @@ std::string_view without_place(std::string_view error) {
   return error;
 }
 
-/// The word with which Redis' errors begin, such as NOPERM.
+/// Returns the first word of an error of Redis, such as NOPERM.
 std::string_view code_of(std::string_view error) {
   error = without_place(error);
   return error.substr(0, error.find(' '));
 }
 
 bool is_denied(std::string_view error) {
-  // The second is said of commands in a script, by Redis 6 and 7.0; the third by later ones.
+  // Redis 6 and 7.0 say the second of commands in a script; later versions say the third.
   return code_of(error) == "NOPERM" || error.find("The user executing the script can't") != error.npos ||
          error.find("ACL failure in script") != error.npos;
 }
@@ -50,7 +51,7 @@ bool is_of_cluster(std::string_view error) {
 std::string remedy(std::string_view error, const RedisSettings& settings) {
   const auto code = code_of(error);
   if (is_denied(error)) {
-    // The name is that of a user who has logged in, or Redis' own.
+    // The name is that of a user who has logged in, or Redis' default user.
     const std::string& user = settings.redis.user;
     return "its ACL is too narrow; this would do: ACL SETUSER " + (user.empty() ? "default" : user) +
            " ~tracker:* +hsetnx +hexists +hincrby +eval +evalsha +del +select +ping +config|get +info";

@@ -9,33 +9,34 @@ namespace tracker::store::redis {
 
 /// What the errors of Redis mean to tracker. Pure.
 
-/// Whether this error is NOSCRIPT: the script is not cached, so nothing was executed.
+/// Returns whether this error is NOSCRIPT: the script is not cached, so nothing was executed.
 bool is_no_script(std::string_view error);
 
-/// Whether it is WRONGTYPE: the key is of another type.
+/// Returns whether this error is WRONGTYPE: the key is of another type.
 bool is_wrong_type(std::string_view error);
 
-/// Whether the error is about this Redis or its settings as a whole, not about one key: it takes no writes (a
+/// Returns whether the error is about this Redis or its settings as a whole, not about one key: it takes no writes (a
 /// replica, full, loading), is busy, denies a command that counting needs, or is a node of a Redis Cluster.
 bool is_unfit(std::string_view error);
 
-/// Whether a command that got this error was certainly not executed. Without a proxy it was not; a proxy also
-/// has errors of its own, such as that Redis is late, and Redis may execute the command after all.
+/// Returns whether a command with this error was certainly not executed. Without a proxy that is always so. A proxy has
+/// errors of its own, such as that Redis is late, after which Redis may still execute the command.
 bool is_not_executed(std::string_view error, bool proxy);
 
-/// The error as it may stand in a log: short, printable, without the arguments that Redis repeats.
+/// Returns the error in a form for logs: short, printable, without the arguments that Redis repeats.
 std::string printable(std::string_view error);
 
-/// What Redis says, and what its operator, or tracker's, can do about it, where that is known. Names no password.
+/// Returns what Redis says, and what the operator of Redis or of tracker can do about it, if that is known. Contains no
+/// password.
 std::string explain(std::string_view error, const RedisSettings& settings);
 
-/// The same of a reply to AUTH, which may repeat the password: it is left out.
+/// The same for a reply to AUTH. The reply may repeat the password, which is left out.
 std::string explain_login(std::string_view error, const RedisSettings& settings);
 
-/// What a peer is that does not speak Redis' protocol, by how it begins, and what to do about it.
+/// Says what a peer is that does not speak Redis' protocol, judged by its first bytes, and what to do about it.
 std::string explain_stranger(std::string_view beginning);
 
-/// The same of one that ended the connection, `how` the system says, without a word.
+/// The same for a peer that ended the connection without sending a byte. `how` is what the system says of the end.
 std::string explain_silent_end(const std::string& how);
 
 }  // namespace tracker::store::redis

@@ -13,7 +13,7 @@ RedisSettings settings_of(const std::string& address) {
   return {.redis = parse_redis_address(address)};
 }
 
-// All that concerns the whole Redis, in the words of the versions that there are.
+// All errors that concern the whole Redis, in the words of the different versions.
 constexpr std::string_view unfit_errors[] = {
     "READONLY You can't write against a read only replica.",
     "@user_script: 5: -READONLY You can't write against a read only replica.",

@@ -17,11 +17,11 @@ namespace {
 
 constexpr std::size_t known_tokens_max = 1'000'000;  // about 40 MB
 
-/// Redis takes it for no number. So HINCRBY is judged like any other one (may this user write, may this Redis), and
-/// then changes nothing.
+/// Redis does not accept this as a number. So it checks HINCRBY like any other one (may this user write, does this
+/// Redis take writes), and then changes nothing.
 constexpr std::string_view no_increment = "00";
 
-/// Adds a token and takes it away again, in one step that no kill can come between. One that is there stays.
+/// Adds a token and removes it again in one atomic step. A token that exists stays.
 constexpr std::string_view probe_add_script = R"(
 local added = redis.pcall('HSETNX', KEYS[1], '', '0')
 if type(added) == 'table' then return added end
@@ -42,7 +42,7 @@ bool is_text(const redisReply* reply) {
   return reply->type == REDIS_REPLY_STRING;
 }
 
-/// An array all of whose elements are such.
+/// Returns whether the reply is an array whose elements all satisfy `is_such`.
 bool is_array_of(bool (*is_such)(const redisReply*), const redisReply& reply) {
   return reply.type == REDIS_REPLY_ARRAY &&
          std::all_of(reply.element, reply.element + reply.elements, is_such);
@@ -81,7 +81,7 @@ void RedisPipeline::look() {
   questions_due_ = due_.size() - before;
 }
 
-/// What counting does, on keys that are no token's, and without effect.
+/// Does what counting does, without effect, on keys that belong to no token.
 void RedisPipeline::probe() {
   const std::string key = redis_key(probe_id);
   ask(Question::probe_script, {"EVALSHA", track_script_sha1(), "1", key});
@@ -91,7 +91,7 @@ void RedisPipeline::probe() {
 
 void RedisPipeline::ask_about_durability() {
   durability_ = {};
-  if (settings_.proxy) return;  // it would answer for itself
+  if (settings_.proxy) return;  // a proxy would answer for itself
   RedisDurability::append_questions(out_);
   due_.insert(due_.end(), RedisDurability::config_questions, Due{.question = Question::config});
   due_.insert(due_.end(), RedisDurability::info_questions, Due{.question = Question::info});
@@ -131,12 +131,12 @@ RedisRound& RedisPipeline::new_round() {
   return round;
 }
 
-/// Each entry of due_ that refers to a round has hits that are not settled, or one that has follows it.
+/// Safe, because a round to which due_ refers has hits that are not settled, at that entry or at a later one.
 void RedisPipeline::recycle_if_settled(RedisRound& round) {
   if (round.is_settled()) free_rounds_.push_back(&round);
 }
 
-/// By its type and shape alone.
+/// Judges by type and shape alone.
 bool RedisPipeline::can_reply(const Due& due, const redisReply& reply) {
   if (reply.type == REDIS_REPLY_ERROR) {
     return due.question == Question::script || due.question == Question::probe_script ||
@@ -194,7 +194,7 @@ bool RedisPipeline::take(const redisReply& reply) {
       take_add(due, reply);
       break;
     case Question::tidy_up:
-      break;  // it was tidied up, or stays: it is nobody's
+      break;  // the hash was removed or stays; it belongs to no token
     case Question::config:
     case Question::info:
       durability_.take(reply);
@@ -206,12 +206,12 @@ bool RedisPipeline::take(const redisReply& reply) {
   return true;
 }
 
-/// The commands behind it say an error about the key again.
+/// If it is an error, the commands after this one report the error about the key again.
 void RedisPipeline::take_exists(const Due& due, const redisReply& reply) {
   const auto& id = due.round->token(due.index);
   if (reply.type == REDIS_REPLY_ERROR) return meet(id, reply);
   if (reply.integer == 1) return;
-  // A token that was known is gone, since somebody emptied this Redis. What follows writes a hash that is nobody's.
+  // A known token is gone: somebody emptied this Redis. The commands that follow write a hash that belongs to no token.
   due.round->take_no_token(due.index);
   knowledge_.tokens.erase(id);
   append_command({"EVAL", tidy_script, "1", redis_key(id)}, out_);
@@ -229,7 +229,7 @@ void RedisPipeline::take_script(const Due& due, const redisReply& reply) {
   if (reply.type == REDIS_REPLY_NIL) {
     round.settle_command(due.index, domain::Verdict::unknown_token());
   } else if (reply.type == REDIS_REPLY_ERROR) {
-    // The script ends with an error only before its first increment, so it counted nothing.
+    // The script fails as a whole only before its first increment, so it counted nothing.
     round.settle_command(due.index, round.verdict_of(reply));
     meet(id, reply);
   } else {
@@ -250,7 +250,7 @@ void RedisPipeline::take_add(const Due& due, const redisReply& reply) {
                                                                     : domain::Failure::perhaps_done);
 }
 
-/// A reply to a part of a greeting or a look.
+/// Takes the reply to one question of a greeting or a look.
 void RedisPipeline::take_question(Question question, const redisReply& reply) {
   look_done_ = --questions_due_ == 0;
   if (reply.type != REDIS_REPLY_ERROR) return;
@@ -264,7 +264,8 @@ void RedisPipeline::take_question(Question question, const redisReply& reply) {
                    std::to_string(settings_.redis.database) + " for --redis-addr (REDIS_ADDR)");
       return;
     case Question::probe_increment:
-      if (is_unfit(error)) become_unfit(explain(error, settings_));  // otherwise that it is no number
+      if (is_unfit(error))
+        become_unfit(explain(error, settings_));  // the other errors say that it is no number
       return;
     case Question::probe_script:
     case Question::probe_script_text:
@@ -273,7 +274,7 @@ void RedisPipeline::take_question(Question question, const redisReply& reply) {
       if (!is_no_script(error) && !is_wrong_type(error)) become_unfit(explain(error, settings_));
       return;
     default:
-      return;  // what it does not say of its durability is not known; an error to PING is a sign of life
+      return;  // durability stays unknown without an answer; an error to PING is a sign of life
   }
 }
 
@@ -283,12 +284,12 @@ void RedisPipeline::know(const domain::TokenId& id) {
   tokens.insert(id);
 }
 
-/// The first reason counts: others may follow from it.
+/// Keeps the first reason. Others may follow from it.
 void RedisPipeline::become_unfit(std::string why_not) {
   if (fitness_.is_ready()) fitness_ = domain::Readiness::not_ready(std::move(why_not));
 }
 
-/// What went wrong with a command on this token's key.
+/// Records what went wrong with a command on this token's key.
 void RedisPipeline::meet(const domain::TokenId& id, const redisReply& reply) {
   if (reply.type != REDIS_REPLY_ERROR) {
     trouble_ = {redis_key(id), "the count is less than what was added to it", true};
@@ -301,7 +302,7 @@ void RedisPipeline::meet(const domain::TokenId& id, const redisReply& reply) {
       knowledge_.doubtful = id;
       return;
     }
-    in_doubt_ = true;  // behind a proxy there may be others that are fit
+    in_doubt_ = true;  // other Redis behind the proxy may be fit
   }
   trouble_ = {redis_key(id), printable(error), !is_not_executed(error, settings_.proxy)};
 }

@@ -38,7 +38,7 @@ struct Added final : AddReply {
 
 class RedisPipelineTest : public testing::Test {
  protected:
-  // A pipeline that has greeted, and knows `known_`.
+  // A pipeline that has greeted and knows `known_`.
   RedisPipelineTest() : RedisPipelineTest(RedisSettings{}) {}
   explicit RedisPipelineTest(const RedisSettings& settings) : settings_(settings) {
     connect();
@@ -54,13 +54,14 @@ class RedisPipelineTest : public testing::Test {
     pipeline_->out().clear();
   }
 
-  // A new connection to the same Redis, which begins to greet.
+  // Makes a new connection to the same Redis. It starts to greet.
   void connect() {
     pipeline_.emplace(settings_, knowledge_);
     pipeline_->greet();
   }
 
-  // Takes the replies in these bytes, all of which must be there. False: one of them could be none.
+  // Takes the replies in these bytes, which must be complete. Returns false if one of them cannot be a reply to its
+  // command.
   bool take(const std::string& bytes) {
     RedisReplies replies;
     replies.feed(bytes);
@@ -83,7 +84,7 @@ class RedisPipelineTest : public testing::Test {
     pipeline_->send(token);
   }
 
-  // As the link does where a connection is lost.
+  // Does what the link does when a connection is lost.
   void lose() {
     for (auto& message : messages_) {
       message.settle_rest(Verdict::perhaps_counted());
@@ -97,7 +98,7 @@ class RedisPipelineTest : public testing::Test {
     pipeline_.emplace(settings_, knowledge_);
   }
 
-  // Sends one hit for each path, takes the replies, and loses the connection unless it got them all.
+  // Sends one hit for each path and takes the replies. Loses the connection unless all replies came.
   std::vector<std::optional<Verdict>> verdicts_after(const domain::TokenId& id,
                                                      const std::vector<std::string>& paths,
                                                      const std::string& replies) {
@@ -125,7 +126,7 @@ class RedisPipelineTest : public testing::Test {
   std::optional<RedisPipeline> pipeline_;
   std::deque<link::Gather> messages_;
   boost::intrusive::list<link::Command, boost::intrusive::constant_time_size<false>> tokens_;
-  // Of verdicts_after().
+  // Results of verdicts_after().
   bool makes_sense_ = false;
   domain::Readiness fitness_ = domain::Readiness::ready();
   std::optional<RedisPipeline::Trouble> trouble_;
@@ -164,7 +165,7 @@ TEST_F(RedisPipelineTest, WhatIsLostIsPerhapsCounted) {
   EXPECT_THAT(added_.outcomes, ElementsAre(std::nullopt, domain::Failure::perhaps_done));
 }
 
-// Whether there are two of one reply, or it is to another question: HEXISTS has no script.
+// It makes no sense twice for one command, and not for HEXISTS, which has no script.
 TEST_F(RedisPipelineTest, NoScriptMeansSomethingForEvalshaAlone) {
   EXPECT_THAT(verdicts_after(known_, {"/a", "/b"}, no_script + ":1\r\n:1\r\n"),
               ElementsAre(Verdict::perhaps_counted(), Verdict::perhaps_counted()));
@@ -264,7 +265,7 @@ TEST_F(RedisPipelineTest, AnErrorOfAllMakesItUnfitAndItsKeyIsLookedAtNext) {
   EXPECT_THAT(pipeline_->out(), HasSubstr(expected));
 }
 
-// Each of what it probes, refused alone.
+// Each probe is refused alone.
 TEST_F(RedisPipelineTest, AGreetingThatIsRefusedInPartIsUnfit) {
   const std::string denied = "-NOPERM this user has no permissions\r\n";
   const std::string replies[] = {"$-1\r\n", "$-1\r\n", "-ERR value is not an integer or out of range\r\n",

@@ -8,11 +8,11 @@ namespace tracker::store::redis {
 
 namespace {
 
-// What tracker asks is answered by less.
+// The replies to tracker's commands are smaller than this.
 constexpr int elements_max = 1024 * 1024;
 constexpr std::size_t reply_bytes_max = 32 * 1024 * 1024;
 
-/// hiredis' own, which allocate each reply.
+/// hiredis' own functions, which allocate each reply.
 const redisReplyObjectFunctions& allocating() {
   static const redisReplyObjectFunctions functions = [] {
     const std::unique_ptr<redisReader, void (*)(redisReader*)> reader(redisReaderCreate(), redisReaderFree);
@@ -22,7 +22,7 @@ const redisReplyObjectFunctions& allocating() {
   return functions;
 }
 
-/// A number within an array is part of that; one by itself is written into the reader's own.
+/// A number in an array becomes part of the array. A number by itself is written into the reader's own reply.
 void* create_integer(const redisReadTask* task, long long value) {
   if (task->parent != nullptr) return allocating().createInteger(task, value);
   auto* number = static_cast<redisReply*>(task->privdata);
@@ -30,7 +30,7 @@ void* create_integer(const redisReadTask* task, long long value) {
   return number;
 }
 
-/// Nothing that tracker asks is answered by arrays in an array; hiredis would free them by recursion.
+/// No command of tracker gets arrays in an array, and hiredis would free them by recursion.
 void* create_array(const redisReadTask* task, int elements) {
   if (task->parent != nullptr || elements < 0 || elements > elements_max) return nullptr;
   return allocating().createArray(task, elements);

@@ -9,8 +9,8 @@ struct redisReply;
 
 namespace tracker::store::redis {
 
-/// The replies in a connection's bytes, by hiredis' reader, one after the other. Numbers, which are nearly all
-/// that comes while hits are counted, cost no allocation. Not synchronised.
+/// Splits the bytes of a connection into replies, by hiredis' reader. Numbers, which are nearly everything that comes
+/// while hits are counted, cost no allocation. Not synchronised.
 class RedisReplies {
  public:
   RedisReplies();
@@ -18,10 +18,10 @@ class RedisReplies {
 
   void feed(std::string_view bytes);
 
-  /// The next whole reply, valid until the next call; null: none yet, or broken().
+  /// Returns the next whole reply, or null if there is none yet or broken(). It is valid until the next call.
   const redisReply* next();
 
-  /// What was fed is not Redis' protocol, or more than a reply to tracker can be.
+  /// Returns true if the bytes were not Redis' protocol, or a reply was larger than a reply to tracker can be.
   bool broken() const noexcept { return broken_; }
 
  private:
@@ -29,10 +29,10 @@ class RedisReplies {
     void operator()(redisReader* reader) const noexcept;
     void operator()(redisReply* reply) const noexcept;
   };
-  std::unique_ptr<redisReply, Free> number_;  // used again
-  std::unique_ptr<redisReply, Free> other_;   // the last reply that was no number
+  std::unique_ptr<redisReply, Free> number_;  // reused
+  std::unique_ptr<redisReply, Free> other_;   // the last reply that was not a number
   std::unique_ptr<redisReader, Free> reader_;
-  std::size_t unread_ = 0;  // bytes that were fed since the last reply
+  std::size_t unread_ = 0;  // bytes fed since the last reply
   bool broken_ = false;
 };
 

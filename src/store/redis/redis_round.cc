@@ -62,7 +62,7 @@ const std::string& track_script_sha1() {
 
 namespace {
 
-/// `$5` or `*3`: a kind, a number, the end of the line.
+/// Appends a line such as `$5` or `*3`: a kind, a number, the end of the line.
 void append_number(char kind, std::size_t number, std::string& out) {
   std::array<char, 24> line{kind};
   auto* end = std::to_chars(line.data() + 1, line.data() + line.size(), number).ptr;
@@ -119,7 +119,7 @@ void RedisRound::begin(link::Gather& message) {
 
 void RedisRound::append(std::uint32_t command, Form form, std::string& out) const {
   const auto& its = commands_[command];
-  std::size_t key_begin = 0;  // as an argument, in out
+  std::size_t key_begin = 0;  // the position in `out` of the key as an argument
   std::size_t key_end = 0;
   const auto append_key = [&] {
     key_begin = out.size();
@@ -160,7 +160,7 @@ bool RedisRound::take_count(std::uint32_t increment, const redisReply& reply) {
     settle_increment(increment, domain::Verdict::unknown_token());
     return true;
   }
-  // What was stored is not negative, unless somebody else wrote it: such a count is no answer.
+  // A stored count is not negative unless somebody else wrote it. Such a count is no answer.
   if (reply.type != REDIS_REPLY_INTEGER || reply.integer < its.end - its.begin) {
     settle_increment(increment, reply.type == REDIS_REPLY_INTEGER ? domain::Verdict::perhaps_counted()
                                                                   : verdict_of(reply));

@@ -11,7 +11,7 @@ namespace tracker::store::redis {
 
 using domain::Verdict;
 
-/// Reads one reply as it would come from Redis.
+/// Parses one reply in the bytes that Redis would send.
 std::shared_ptr<redisReply> reply_of(std::string_view bytes) {
   const std::unique_ptr<redisReader, void (*)(redisReader*)> reader(redisReaderCreate(), redisReaderFree);
   redisReaderFeed(reader.get(), bytes.data(), bytes.size());
@@ -164,7 +164,7 @@ TEST_F(RedisRoundTest, ATokenThatIsNotKnownAnyMoreIsUnknown) {
   EXPECT_EQ(verdicts.all, (Expected{Verdict::unknown_token(), Verdict::perhaps_counted()}));
 }
 
-// Replies come in pieces: the batch of a command's first hit may be its owner's again before the last of them.
+// Replies come in pieces. The owner of the batch of a command's first hit may reuse it before the last of them.
 TEST_F(RedisRoundTest, ABatchIsNotLookedAtAfterItsLastVerdict) {
   domain::HitBatch first;
   first.push(low_, "/a");

@@ -8,12 +8,12 @@ namespace tracker::store::redis {
 
 struct RedisSettings {
   RedisAddress redis;
-  /// A Redis that has not replied for so long is taken for hung: what was sent is perhaps counted, and the
-  /// connection is made anew.
+  /// A Redis that has not replied for this long counts as hung: what was sent is perhaps counted, and a new connection
+  /// is made.
   std::chrono::milliseconds reply_deadline{2'000};
-  /// A proxy stands before it: it is not asked what it may lose.
+  /// A proxy stands before Redis, so Redis is not asked what it may lose.
   bool proxy = false;
-  /// Counts only while this Redis keeps all that it has answered, so far as it says.
+  /// Count only while this Redis says that it keeps everything that it has answered.
   bool require_durability = false;
 };
 

@@ -18,7 +18,7 @@ link::LinkSettings link_settings(const RedisSettings& settings) {
           .early_cut_is_outage = true,
           .window_bytes = 8 * 1024 * 1024,
           .progress = settings.reply_deadline,
-          .question_pause = 1'000ms,  // its settings can be changed while it runs, and it can fall silent
+          .question_pause = 1'000ms,  // its settings may change while it runs, and it may fall silent
           .asks_while_busy = true};
 }
 

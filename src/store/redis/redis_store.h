@@ -10,15 +10,15 @@
 
 namespace tracker::store::redis {
 
-/// Counts in Redis, over one pipelined connection on an event loop, which others may share. It connects, and connects
-/// again, by itself; while it cannot, every hit is refused at once. What was sent is never sent again.
+/// Counts in Redis, over one pipelined connection on an event loop, which others may share. It connects and reconnects
+/// by itself. While it has no connection, every hit is refused at once. Nothing that was sent is sent again.
 class RedisStore final : public CounterStore {
  public:
-  /// Starts to connect as soon as the loop runs; a Redis that is not there is no error. What is tracked from
-  /// the loop's own thread costs no thread switch.
+  /// Starts to connect as soon as the loop runs. A Redis that is not there is no error. A call from the loop's own
+  /// thread costs no thread switch.
   RedisStore(boost::asio::io_context& loop, const RedisSettings& settings);
 
-  /// The loop has stopped; it is still there.
+  /// The loop must have stopped and must still exist.
   ~RedisStore() override;
 
   void track(const domain::HitBatch& hits, TrackReply& reply) override;
@@ -28,8 +28,8 @@ class RedisStore final : public CounterStore {
   /// Connections made from now on log in with this password. Any thread.
   void set_password(const std::string& password);
 
-  /// Waits until the first attempt to connect has ended, well or not, so that the log's first lines say what
-  /// this Redis may lose; at most so long. Blocks: for start-up.
+  /// Waits until the first attempt to connect has succeeded or failed, or until `longest` has passed. With that, the
+  /// first lines of the log say what this Redis may lose. Blocks; for start-up only.
   void wait_for_first_attempt(std::chrono::milliseconds longest) const;
 
  private:

@@ -11,20 +11,20 @@ namespace tracker::store::rocksdb {
 
 namespace {
 
-/// The part of the memory that the cache of counters has.
+/// The share of the memory for the cache of counters.
 std::size_t counter_cache_bytes(const RocksDbSettings& settings) {
   return settings.cache_bytes / 8 * 5;
 }
 
-/// How long the disk is left alone after it had no room.
+/// The pause after the disk had no room.
 constexpr auto reopen_pause = std::chrono::milliseconds(200);
-/// How often one that has nothing to do looks whether there is room.
+/// How often an idle committer checks whether there is room.
 constexpr auto disk_look_pause = std::chrono::seconds(1);
-/// A commit waits for others to join it for twice as long as the last one took, and no longer than this.
+/// A commit waits for others to join it for twice as long as the last one took, but no longer than this.
 constexpr auto gather_longest = std::chrono::milliseconds(1);
-/// So many are kept to be used again; one may have a path of 8 KiB.
+/// At most this many are kept for reuse. One may hold a path of 8 KiB.
 constexpr std::size_t free_loadings_max = 1024;
-/// A counter that cannot be read is reported so often at most.
+/// A counter that cannot be read is reported at most this often.
 constexpr auto report_pause = std::chrono::seconds(1);
 
 std::int64_t now_s() {
@@ -105,7 +105,7 @@ void Committer::run() {
   }
 }
 
-/// Waits for work; false: there will be none any more.
+/// Waits for work. Returns false if there will be no more.
 bool Committer::take() {
   if (lacking_ == 0) gather();
   wait_for_work();
@@ -124,13 +124,13 @@ void Committer::wait_for_work() {
     inbox_.wait_until(reopen_at_, has_work);
     return;
   }
-  // Without work it looks now and then: RocksDB may have found no room in the background.
+  // Without work it checks now and then, because RocksDB may have found no room in the background.
   while (!inbox_.wait_until(Clock::now() + disk_look_pause, has_work) && database_.lacking() == 0) {
   }
 }
 
-/// A commit of few costs as much as one of many, and while it lasts, the others wait. So it gives those that the
-/// last one answered a moment to come again, until three fifths of all that are under way are there.
+/// A commit of few hits costs as much as one of many, and others wait while it lasts. So this gives the clients that
+/// the last commit answered a moment to come again, until three fifths of all hits under way are there.
 void Committer::gather() {
   if (Clock::now() >= gather_until_) return;
   std::size_t wanted = 0;
@@ -199,8 +199,9 @@ void Committer::add(const WaitingToken& token) {
   }
 }
 
-/// Has what `wait` adds to the counter counted: now, if the database can tell without the disk what it has, and
-/// else when that was read, for which all wait no longer than the first of them would.
+/// Has what `wait` adds to the loading counted. It is counted at once if the database can look the counter up without
+/// the disk, and otherwise after the counter was read. Everything that waits for the same reading waits at most until
+/// the deadline of the first.
 template <typename Wait>
 void Committer::when_loaded(const CounterKey& key, domain::Deadline deadline, Wait wait) {
   loading_key_.assign(reinterpret_cast<const char*>(key.id.bytes.data()), key.id.bytes.size());
@@ -243,7 +244,7 @@ std::unique_ptr<Committer::Loading> Committer::take_loaded(const Load& load) {
   return loading;
 }
 
-/// The hits and tokens that waited for it have their turn now.
+/// Judges the hits and tokens that waited for this counter.
 void Committer::judge(const Loading& loading) {
   domain::TokenId id{};
   std::copy_n(loading.key.begin(), id.bytes.size(), id.bytes.begin());
@@ -283,7 +284,7 @@ void Committer::judge(const Loading& loading) {
   }
 }
 
-/// False: nothing was written, there is no room.
+/// Returns false if nothing was written because there is no room.
 bool Committer::commit() {
   if (database_.lacking() != 0) return false;
   if (touched_.empty()) return true;
@@ -307,7 +308,7 @@ bool Committer::commit() {
   return true;
 }
 
-/// What was counted for this commit was not: the cache is ahead of the disk and of no use.
+/// What was counted for this commit is not counted: the cache is ahead of the disk and useless.
 void Committer::undo() {
   set_lacking(database_.lacking());
   reopen_at_ = Clock::now() + reopen_pause;
@@ -359,7 +360,7 @@ void Committer::deliver() {
   for (auto* batch : settled_) {
     batch->left -= batch->verdicts.size();
     const bool is_last = batch->left == 0;
-    batch->reply->on_verdicts(batch->verdicts);  // with the last ones, its hits may be gone
+    batch->reply->on_verdicts(batch->verdicts);  // with the last verdicts, the hits may be gone
     batch->verdicts.clear();
     if (is_last) free_batches_.push_back(batch);
   }

@@ -21,28 +21,28 @@
 
 namespace tracker::store::rocksdb {
 
-/// The thread that counts. Again and again it takes all that waits, counts it in the cache, writes what
-/// changed as one commit, and answers. What the cache does not hold it asks of the database, as long as that
-/// needs no disk. Hits on what must be read wait until the loader has read it, and are counted in the commit
-/// after that; the others do not wait for them. While there is no room (no_room.h), it refuses all of them.
+/// The thread that counts. It repeats one cycle: take everything that waits, count it in the cache, write the changes
+/// as one commit, and answer. It looks up what is not in the cache in the database, if that needs no disk. Hits on a
+/// counter that must be read from disk wait until the loader has read it. They are counted in the commit after that,
+/// and other hits do not wait for them. While there is no room (no_room.h), the committer refuses all hits.
 ///
 /// Invariants:
-///  1. A counter that is in the cache has there the count of the last commit and of the hits counted since.
-///  2. A counter that is not in the cache has its count in the database: what a commit changes stays in the
-///     cache until that commit is written (CounterCache::turn() is called between commits only).
-///  3. A counter that is being loaded is not in the cache, and nobody counts it until it is: later hits on it
-///     wait with the first. So a reading is never older than a count.
+///  1. A counter in the cache has the count of the last commit plus the hits counted since then.
+///  2. A counter that is not in the cache has its count in the database. What a commit changes stays in the cache until
+///     that commit is written (CounterCache::turn() is called only between commits).
+///  3. A counter that is being loaded is not in the cache, and nobody counts it until it is. Later hits on it wait with
+///     the first. So a reading is never older than a count.
 class Committer {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// `database` outlives it.
+  /// `database` must outlive it.
   Committer(Database& database, const RocksDbSettings& settings);
 
-  /// Counts and answers all that waits, and ends the thread.
+  /// Counts and answers everything that waits, and ends the thread.
   ~Committer();
 
-  /// These: any thread.
+  /// Any thread, for these.
   void track(const domain::HitBatch& hits, TrackReply& reply);
   void add_token(const domain::TokenId& id, domain::Deadline deadline, AddReply& reply);
   const ReadinessSource& readiness() const noexcept { return readiness_; }
@@ -61,8 +61,8 @@ class Committer {
     std::vector<WaitingBatch> batches;
     std::vector<WaitingToken> tokens;
     std::vector<Load*> loaded;
-    std::size_t hits = 0;   // of the batches
-    bool stopping = false;  // it is to end
+    std::size_t hits = 0;   // in the batches
+    bool stopping = false;  // the thread must end
 
     bool empty() const { return batches.empty() && tokens.empty() && loaded.empty() && !stopping; }
     void clear() {
@@ -73,7 +73,7 @@ class Committer {
       stopping = false;
     }
   };
-  /// A batch that was taken, until its last verdict is delivered.
+  /// A batch that was taken. It lives until its last verdict is delivered.
   struct Batch {
     const domain::HitBatch* hits = nullptr;
     TrackReply* reply = nullptr;
@@ -90,7 +90,7 @@ class Committer {
     std::vector<WaitingToken> tokens;
   };
 
-  // All that follows: in the thread.
+  // The thread only, for everything below.
   void run();
   bool take();
   void wait_for_work();
@@ -123,16 +123,16 @@ class Committer {
   link::Inbox<Waiting> inbox_;
   CpuFollower follower_;
 
-  // The thread's.
+  // The thread only.
   bool stopping_ = false;
-  int lacking_ = 0;  // an errno that no_room.h knows; 0: nothing
+  int lacking_ = 0;  // an errno that no_room.h knows; 0: nothing is lacking
   CounterCache cache_;
   CommitFacts committed_;         // of the last commit
-  std::uint64_t new_tokens_ = 0;  // since
+  std::uint64_t new_tokens_ = 0;  // since the last commit
   Waiting taken_;
-  std::vector<std::unique_ptr<Batch>> batches_;  // all there are
+  std::vector<std::unique_ptr<Batch>> batches_;  // all of them
   std::vector<Batch*> free_batches_;
-  std::vector<Batch*> settled_;  // with verdicts that were not delivered yet
+  std::vector<Batch*> settled_;  // with verdicts that are not delivered yet
   std::vector<AddReply*> added_;
   std::vector<CachedCounter*> touched_;
   boost::unordered_flat_map<std::string_view, std::unique_ptr<Loading>, domain::SeededHash> loading_;
@@ -145,7 +145,7 @@ class Committer {
   Clock::time_point reported_;
   runtime::ChangeLog changes_;
 
-  std::unique_ptr<IntervalSync> interval_sync_;  // null: there is no interval
+  std::unique_ptr<IntervalSync> interval_sync_;  // null: no interval
   std::unique_ptr<Loader> loader_;
   std::thread thread_;
 };

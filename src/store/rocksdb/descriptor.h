@@ -40,7 +40,7 @@ bool is_within(const std::string& path, const std::string& outer);
 /// Throws the error of making or writing `path`: NoRoom or another StoreError.
 [[noreturn]] void throw_not_written(const std::string& path, int error);
 
-/// Makes what is missing of the directories down to `path`, for this user alone, and puts that on disk. Answers the
+/// Makes what is missing of the directories down to `path`, for this user alone, and puts that on disk. Returns the
 /// topmost one that it made, in absolute form; nothing if all were there. Throws StoreError, and then nothing has
 /// changed.
 std::string make_directories(const std::string& path);
