@@ -29,6 +29,14 @@ void compare_with_protobuf(std::string_view input, const rpc::BatchHead& head, c
   if (!protobuf.ParseFromArray(input.data(), static_cast<int>(input.size()))) return;
   require(protobuf.number() == head.number && protobuf.deadline_ms() == head.deadline_ms,
           "protobuf's head is the same");
+  require(static_cast<std::size_t>(protobuf.group_hits_size()) == head.groups.size() &&
+              static_cast<std::size_t>(protobuf.group_deadline_ms_size()) == head.groups.size(),
+          "protobuf's groups are as many");
+  for (int i = 0; i < protobuf.group_hits_size(); ++i) {
+    const auto& group = head.groups[static_cast<std::size_t>(i)];
+    require(protobuf.group_hits(i) == group.hits && protobuf.group_deadline_ms(i) == group.deadline_ms,
+            "protobuf's groups are the same");
+  }
   require(protobuf.paths() == hits.paths() &&
               protobuf.ids().size() == hits.size() * sizeof(domain::TokenId) &&
               static_cast<std::size_t>(protobuf.path_bytes_size()) == hits.size(),
@@ -71,7 +79,9 @@ void check_batch(std::string_view input) {
   rpc::BatchHead read_head;
   domain::HitBatch read;
   require(rpc::read_batch(*again, read_head, read), "what is written can be read");
-  require(read_head.number == head.number && read_head.deadline_ms == head.deadline_ms, "the head stays");
+  require(read_head.number == head.number && read_head.deadline_ms == head.deadline_ms &&
+              read_head.groups.size() == head.groups.size(),
+          "the head stays");
   require(read.size() == hits.size() && read.paths() == hits.paths(), "the hits stay");
   for (std::size_t hit = 0; hit < hits.size(); ++hit) {
     require(read.id(hit) == hits.id(hit) && read.path(hit) == hits.path(hit), "each hit stays");

@@ -4,6 +4,8 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
+#include "link/tcp_transport.h"
+
 namespace tracker::link {
 
 using Kind = LinkCore::Action::Kind;
@@ -121,7 +123,7 @@ void Link::connect() {
       const auto now = runtime::Clock::now();
       if (!outcome) return core.on_not_connected(outcome.error(), now);
       const auto id = core.on_connected(now);
-      channels_.push_back({id, peer_.make_channel(id, std::move(*outcome))});
+      channels_.push_back({id, peer_.make_channel(id, std::make_unique<TcpTransport>(std::move(*outcome)))});
       channels_.back().channel->greet();
     });
   });

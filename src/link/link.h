@@ -13,6 +13,7 @@
 #include "domain/readiness.h"
 #include "link/inbox.h"
 #include "link/link_core.h"
+#include "link/transport.h"
 #include "runtime/connector.h"
 #include "runtime/deadlines.h"
 #include "runtime/log.h"
@@ -50,8 +51,8 @@ struct Peer {
   runtime::Address address;
   LinkSettings settings;
   runtime::ChangeLog* changes = nullptr;  // outlives the link
-  /// Makes a channel on a connected socket.
-  std::function<std::shared_ptr<Channel>(LinkCore::ConnectionId, runtime::Socket)> make_channel;
+  /// Makes a channel on a connected transport.
+  std::function<std::shared_ptr<Channel>(LinkCore::ConnectionId, std::unique_ptr<Transport>)> make_channel;
 };
 
 /// Talks to a peer that may hang, from an event loop. Performs the actions of a LinkCore. It connects and reconnects by

@@ -1,8 +1,8 @@
 #include "link/tcp_transport.h"
 
+#include <array>
 #include <boost/asio/buffer.hpp>
 #include <utility>
-#include <vector>
 
 namespace tracker::link {
 
@@ -14,11 +14,14 @@ constexpr std::size_t read_bytes = 64 * 1024;
 /// Handlers on the event loop keep it alive. They do nothing after it is closed.
 class TcpTransport::Stream : public std::enable_shared_from_this<Stream> {
  public:
-  explicit Stream(runtime::Socket socket) : socket_(std::move(socket)), buffer_(read_bytes) {}
+  explicit Stream(runtime::Socket socket) : socket_(std::move(socket)) {}
 
   void start(User& user) {
+    boost::system::error_code ignored;
+    socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+    socket_.non_blocking(true, ignored);
     user_ = &user;
-    read();
+    wait_for_bytes();
   }
 
   void close() {
@@ -47,20 +50,25 @@ class TcpTransport::Stream : public std::enable_shared_from_this<Stream> {
   }
 
  private:
+  void wait_for_bytes() {
+    socket_.async_wait(runtime::Socket::wait_read,
+                       [self = shared_from_this()](boost::system::error_code error) {
+                         if (!error && self->user_ != nullptr) self->read();
+                       });
+  }
+
   void read() {
-    socket_.async_read_some(asio::buffer(buffer_), [self = shared_from_this()](
-                                                       boost::system::error_code error, std::size_t bytes) {
-      if (self->user_ == nullptr) return;
-      if (error) {
-        return self->user_->on_end(error == asio::error::eof ? "it closed the connection" : error.message());
-      }
-      self->user_->on_bytes({self->buffer_.data(), bytes});
-      if (self->user_ != nullptr) self->read();
-    });
+    static thread_local std::array<char, read_bytes> buffer;
+    boost::system::error_code error;
+    const std::size_t size = socket_.read_some(asio::buffer(buffer), error);
+    if (error && error != asio::error::would_block) {
+      return user_->on_end(error == asio::error::eof ? "it closed the connection" : error.message());
+    }
+    if (size > 0) user_->on_bytes({buffer.data(), size});
+    if (user_ != nullptr) wait_for_bytes();
   }
 
   runtime::Socket socket_;
-  std::vector<char> buffer_;
   User* user_ = nullptr;  // null: not started, or closed
   bool waiting_ = false;  // for the socket to take more
   bool broken_ = false;   // it takes no more bytes

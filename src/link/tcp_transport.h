@@ -7,7 +7,7 @@
 
 namespace tracker::link {
 
-/// A transport in clear text, on a connected non-blocking socket.
+/// A transport in clear text, on a connected socket.
 class TcpTransport final : public Transport {
  public:
   explicit TcpTransport(runtime::Socket socket);

@@ -37,6 +37,8 @@ constexpr std::uint32_t deadline_ms = 2;
 constexpr std::uint32_t ids = 3;
 constexpr std::uint32_t paths = 4;
 constexpr std::uint32_t path_bytes = 5;
+constexpr std::uint32_t group_hits = 6;
+constexpr std::uint32_t group_deadline_ms = 7;
 }  // namespace hit_batch
 namespace verdicts_message {
 constexpr std::uint32_t number = 1;
@@ -190,10 +192,18 @@ void append_batch(const BatchHead& head, std::span<const domain::HitBatch* const
     for (std::size_t hit = 0; hit < batch->size(); ++hit)
       path_bytes += wire::varint_bytes(batch->path(hit).size());
   }
+  std::size_t group_hits = 0;
+  std::size_t group_deadlines = 0;
+  for (const auto& group : head.groups) {
+    group_hits += wire::varint_bytes(group.hits);
+    group_deadlines += wire::varint_bytes(group.deadline_ms);
+  }
   const std::size_t size =
       wire::number_bytes(hit_batch::number, head.number) +
       wire::number_bytes(hit_batch::deadline_ms, head.deadline_ms) + wire::field_bytes(hit_batch::ids, ids) +
-      wire::field_bytes(hit_batch::paths, paths) + wire::field_bytes(hit_batch::path_bytes, path_bytes);
+      wire::field_bytes(hit_batch::paths, paths) + wire::field_bytes(hit_batch::path_bytes, path_bytes) +
+      wire::field_bytes(hit_batch::group_hits, group_hits) +
+      wire::field_bytes(hit_batch::group_deadline_ms, group_deadlines);
   char* at = room_for(wire::field_bytes(track_request::batch, size), out);
   at = wire::write_head(track_request::batch, size, at);
   at = wire::write_number(hit_batch::number, head.number, at);
@@ -210,13 +220,35 @@ void append_batch(const BatchHead& head, std::span<const domain::HitBatch* const
     for (std::size_t hit = 0; hit < batch->size(); ++hit)
       at = wire::write_varint(batch->path(hit).size(), at);
   }
+  at = wire::write_head(hit_batch::group_hits, group_hits, at);
+  for (const auto& group : head.groups) at = wire::write_varint(group.hits, at);
+  at = wire::write_head(hit_batch::group_deadline_ms, group_deadlines, at);
+  for (const auto& group : head.groups) at = wire::write_varint(group.deadline_ms, at);
 }
+
+namespace {
+
+/// Returns false unless the columns are as long as each other, and no group is empty.
+bool read_groups(std::string_view hits, std::string_view deadlines, std::vector<DeadlineGroup>& groups) {
+  while (!hits.empty()) {
+    std::uint64_t size = 0;
+    std::uint64_t deadline_ms = 0;
+    if (!wire::take_varint(hits, size) || !wire::take_varint(deadlines, deadline_ms)) return false;
+    if (size == 0 || size > track_message_bytes_max) return false;
+    groups.push_back({static_cast<std::uint32_t>(size), static_cast<std::uint32_t>(deadline_ms)});
+  }
+  return deadlines.empty();
+}
+
+}  // namespace
 
 bool read_batch(std::string_view batch, BatchHead& head, domain::HitBatch& hits) {
   head = {};
   std::string_view ids;
   std::string_view paths;
   std::string_view path_bytes;
+  std::string_view group_hits;
+  std::string_view group_deadlines;
   wire::Fields fields(batch);
   while (fields.next()) {
     const bool is_bytes = fields.type() == wire::Type::bytes;
@@ -238,11 +270,20 @@ bool read_batch(std::string_view batch, BatchHead& head, domain::HitBatch& hits)
         if (!is_bytes || !path_bytes.empty()) return false;
         path_bytes = fields.bytes();
         break;
+      case hit_batch::group_hits:
+        if (!is_bytes || !group_hits.empty()) return false;
+        group_hits = fields.bytes();
+        break;
+      case hit_batch::group_deadline_ms:
+        if (!is_bytes || !group_deadlines.empty()) return false;
+        group_deadlines = fields.bytes();
+        break;
       default:
         break;
     }
   }
-  if (fields.broken()) return false;
+  if (fields.broken() || !read_groups(group_hits, group_deadlines, head.groups)) return false;
+  const std::size_t before = hits.size();
   while (!path_bytes.empty()) {
     std::uint64_t size = 0;
     if (!wire::take_varint(path_bytes, size) || size == 0 || size > paths.size() || ids.size() < id_bytes)
@@ -253,7 +294,10 @@ bool read_batch(std::string_view batch, BatchHead& head, domain::HitBatch& hits)
     ids.remove_prefix(id_bytes);
     paths.remove_prefix(size);
   }
-  return ids.empty() && paths.empty();
+  if (!ids.empty() || !paths.empty()) return false;
+  std::size_t grouped = 0;
+  for (const auto& group : head.groups) grouped += group.hits;
+  return head.groups.empty() || grouped == hits.size() - before;
 }
 
 void append_verdicts(std::uint64_t number, std::span<const domain::HitVerdict> verdicts,

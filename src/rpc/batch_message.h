@@ -25,10 +25,17 @@ inline constexpr std::size_t track_message_bytes_max = 8 * 1024 * 1024;
 /// window has not been given back yet.
 inline constexpr std::uint32_t track_window_bytes = 2 * track_message_bytes_max;
 
+/// Hits of a HitBatch that follow each other and have one deadline.
+struct DeadlineGroup {
+  std::uint32_t hits = 0;
+  std::uint32_t deadline_ms = 0;
+};
+
 /// The fields of a HitBatch other than its hits.
 struct BatchHead {
   std::uint64_t number = 0;
-  std::uint32_t deadline_ms = 0;
+  std::uint32_t deadline_ms = 0;           // the earliest of all hits
+  std::vector<DeadlineGroup> groups = {};  // of all hits, in order; none: they share deadline_ms
 };
 
 /// The contents of a TrackRequest, each at most once: the version in its Opening, and its HitBatch. An empty request

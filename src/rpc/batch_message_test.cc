@@ -36,6 +36,10 @@ v1::HitBatch protobuf_of(const std::vector<const domain::HitBatch*>& batches,
       protobuf.add_path_bytes(static_cast<std::uint32_t>(batch->path(hit).size()));
     }
   }
+  for (const auto& group : head.groups) {
+    protobuf.add_group_hits(group.hits);
+    protobuf.add_group_deadline_ms(group.deadline_ms);
+  }
   return protobuf;
 }
 
@@ -72,7 +76,8 @@ std::optional<std::string_view> verdicts_in(std::string_view message) {
 TEST(BatchMessage, HitsAreWrittenAsProtobufWritesThem) {
   for (const std::vector<int>& sizes : {std::vector{1}, {1, 1}, {100}, {3, 0, 500, 2}, {}}) {
     const auto batches = some_batches(sizes);
-    for (const BatchHead head : {some_head, BatchHead{}, BatchHead{1ULL << 63U, 0xFFFF'FFFF}}) {
+    for (const BatchHead& head : {some_head, BatchHead{}, BatchHead{1ULL << 63U, 0xFFFF'FFFF, {}},
+                                  BatchHead{1, 2, {{1, 2}, {300, 0xFFFF'FFFF}}}}) {
       v1::TrackRequest request;
       *request.mutable_batch() = protobuf_of(all_of(batches), head);
       const std::string message = message_of(all_of(batches), head);
@@ -99,6 +104,28 @@ TEST(BatchMessage, HitsComeBackAsTheyWere) {
       EXPECT_EQ(hits.path(hit), its.path(i));
     }
   }
+}
+
+TEST(BatchMessage, GroupsComeBackAsTheyWereAndCoverAllHits) {
+  const auto batches = some_batches({1, 20});
+  const auto reads = [&](const std::vector<DeadlineGroup>& groups) {
+    const std::string message = message_of(all_of(batches), {1, 0, groups});
+    BatchHead head;
+    domain::HitBatch hits;
+    if (!read_batch(batch_in(message).value(), head, hits)) return false;
+    EXPECT_EQ(head.groups.size(), groups.size());
+    for (std::size_t i = 0; i < groups.size(); ++i) {
+      EXPECT_EQ(head.groups[i].hits, groups[i].hits);
+      EXPECT_EQ(head.groups[i].deadline_ms, groups[i].deadline_ms);
+    }
+    return true;
+  };
+  EXPECT_TRUE(reads({}));
+  EXPECT_TRUE(reads({{21, 0}}));
+  EXPECT_TRUE(reads({{1, 2'000}, {19, 1}, {1, 3'000}}));
+  EXPECT_FALSE(reads({{1, 2'000}, {19, 1}}));
+  EXPECT_FALSE(reads({{1, 2'000}, {21, 1}}));
+  EXPECT_FALSE(reads({{1, 2'000}, {0, 1}, {20, 1}}));
 }
 
 TEST(BatchMessage, RequestsAreReadAsProtobufWritesThem) {

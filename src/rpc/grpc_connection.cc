@@ -10,9 +10,6 @@ namespace tracker::rpc {
 
 namespace {
 
-namespace asio = boost::asio;
-
-constexpr std::size_t read_bytes = 64 * 1024;
 /// A client accepts no longer message than this. The longest has the verdicts on a batch of 1 MiB.
 constexpr std::size_t response_bytes_max = 8 * 1024 * 1024;
 /// An empty buffer keeps no more memory than this.
@@ -36,11 +33,11 @@ void fill_prefix(std::string& message) {
 
 }  // namespace
 
-GrpcConnection::GrpcConnection(End end, runtime::Socket socket, const http2::Limits& limits,
-                               std::uint32_t calls_max)
+GrpcConnection::GrpcConnection(End end, std::unique_ptr<link::Transport> transport,
+                               const http2::Limits& limits, std::uint32_t calls_max)
     : end_(end),
       calls_left_(calls_max),
-      socket_(std::move(socket)),
+      transport_(std::move(transport)),
       // Counters of earlier versions distinguish envoys from other clients by the first setting.
       session_(end, *this, limits, end == End::client ? std::optional(tracker_setting) : std::nullopt) {}
 
@@ -52,24 +49,18 @@ GrpcConnection::Call* GrpcConnection::find(CallId id) {
 }
 
 void GrpcConnection::begin() {
-  boost::system::error_code ignored;
-  socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
-  socket_.non_blocking(true, ignored);
-  if (end_ == End::client) {
-    on_connected();
-    flush();
-  }
-  if (!closed_) wait_for_bytes();
+  transport_->start(*this);
+  if (end_ == End::server) return;
+  on_connected();
+  flush();
 }
 
 void GrpcConnection::close() {
-  if (std::exchange(closed_, true)) return;
-  boost::system::error_code ignored;
-  socket_.close(ignored);
+  transport_.reset();
 }
 
 void GrpcConnection::lose(const std::string& reason) {
-  if (closed_) return;
+  if (closed()) return;
   const auto self = shared_from_this();
   close();
   on_lost(reason);
@@ -163,7 +154,7 @@ void GrpcConnection::take_request(CallId id, http2::Fields fields) {
 }
 
 void GrpcConnection::on_fields_too_long(CallId id) {
-  if (closed_) return;
+  if (closed()) return;
   if (end_ == End::client) return lose("it sends longer fields than were agreed on");
   calls_.try_emplace(id);
   refuse_request(id, "200", {StatusCode::resource_exhausted, "the call's metadata is too long"});
@@ -195,13 +186,13 @@ void GrpcConnection::finish(CallId id, const Status& status) {
 }
 
 void GrpcConnection::announce_end() {
-  if (closed_) return;
+  if (closed()) return;
   session_.announce_end();
   flush();
 }
 
 void GrpcConnection::finish_all_and_close() {
-  if (closed_) return;
+  if (closed()) return;
   session_.finish();
   flush();
 }
@@ -235,7 +226,7 @@ void GrpcConnection::send_message(CallId id, bool last) {
 }
 
 void GrpcConnection::on_fields(CallId id, http2::Fields fields) {
-  if (closed_) return;
+  if (closed()) return;
   Call* call = find(id);
   if (end_ == End::client) {
     if (call != nullptr) take_response(*call, fields);
@@ -246,7 +237,7 @@ void GrpcConnection::on_fields(CallId id, http2::Fields fields) {
 
 void GrpcConnection::on_data(CallId id, std::string_view bytes) {
   Call* call = find(id);
-  if (closed_ || call == nullptr || call->finished) return session_.give_back(id, bytes.size());
+  if (closed() || call == nullptr || call->finished) return session_.give_back(id, bytes.size());
   if (end_ == End::client) session_.give_back(id, bytes.size());
   if (!call->incoming.empty()) {
     call->incoming += bytes;
@@ -275,7 +266,7 @@ bool GrpcConnection::take_message(CallId id, Call& call, bool compressed, std::s
   call.owes_request = false;
   if (!compressed) {
     on_message(id, message);
-    return !closed_;
+    return !closed();
   }
   if (end_ == End::client || call.encoding == Encoding::identity) {
     refuse_message(id, {StatusCode::internal, "a message is compressed without a grpc-encoding"});
@@ -289,7 +280,7 @@ bool GrpcConnection::take_message(CallId id, Call& call, bool compressed, std::s
     return false;
   }
   on_message(id, *bytes);
-  return !closed_;
+  return !closed();
 }
 
 /// `rest` is the unused end of the bytes received. It may be part of `call.incoming`.
@@ -319,7 +310,7 @@ void GrpcConnection::refuse_message(CallId id, const Status& status) {
 
 void GrpcConnection::on_peer_end(CallId id) {
   Call* call = find(id);
-  if (closed_ || call == nullptr) return;
+  if (closed() || call == nullptr) return;
   if (end_ == End::client) return end_call(id, http2::ErrorCode::none);
   call->owes_request = false;
   if (call->finished) return;
@@ -329,7 +320,7 @@ void GrpcConnection::on_peer_end(CallId id) {
 }
 
 void GrpcConnection::on_closed(CallId id, http2::ErrorCode error) {
-  if (!closed_) end_call(id, error);
+  if (!closed()) end_call(id, error);
 }
 
 std::optional<runtime::Clock::time_point> GrpcConnection::stalled_since() const {
@@ -344,45 +335,35 @@ std::optional<runtime::Clock::time_point> GrpcConnection::stalled_since() const 
 
 // Bytes.
 
-void GrpcConnection::wait_for_bytes() {
-  socket_.async_wait(runtime::Socket::wait_read,
-                     [self = shared_from_this()](boost::system::error_code error) {
-                       if (!error && !self->closed_) self->read();
-                     });
-}
-
-void GrpcConnection::read() {
-  static thread_local std::array<char, read_bytes> buffer;
-  boost::system::error_code error;
-  const std::size_t size = socket_.read_some(asio::buffer(buffer), error);
-  if (error && error != asio::error::would_block)
-    return lose(error == asio::error::eof ? "it ended the connection" : error.message());
-  if (size > 0) take({buffer.data(), size});
-  if (!closed_) wait_for_bytes();
-}
-
-void GrpcConnection::take(std::string_view bytes) {
+void GrpcConnection::on_bytes(std::string_view bytes) {
+  const auto self = shared_from_this();
   heard_at_ = runtime::Clock::now();
   receiving_ = true;
   const bool goes_on = session_.receive(bytes);
   receiving_ = false;
-  if (closed_) return;
+  if (closed()) return;
   if (end_ == End::client && peer_ends() && !std::exchange(told_end_, true)) on_peer_ends();
   flush();
-  if (closed_) return;
+  if (closed()) return;
   on_held();
-  if (!goes_on && !closed_) lose("it does not keep to HTTP/2: " + session_.why());
+  if (!goes_on && !closed()) lose("it does not keep to HTTP/2: " + session_.why());
+}
+
+void GrpcConnection::on_writable() {
+  const auto self = shared_from_this();
+  held_ = false;
+  flush();
 }
 
 void GrpcConnection::flush() {
-  if (receiving_ || writing_ || closed_) return;
+  if (receiving_ || held_ || closed()) return;
   const bool all_sent = send_all();
-  if (closed_) return;
+  if (closed()) return;
   look_at_unsent();
   on_held();
-  if (!all_sent || closed_) return;
+  if (!all_sent || closed()) return;
   on_written();
-  if (!closed_ && send_all()) close_if_over();  // on_written() may have given back windows
+  if (!closed() && send_all()) close_if_over();  // on_written() may have given back windows
 }
 
 /// Returns whether everything that may be sent has been sent.
@@ -392,30 +373,11 @@ bool GrpcConnection::send_all() {
     receiving_ = true;  // the end of a stream is an event, too
     session_.fill();
     receiving_ = false;
-    if (closed_) return false;
+    if (closed()) return false;
     if (session_.out().empty()) return true;
-    if (!write()) return false;
+    held_ = !transport_->write(session_.out());
+    if (held_) return false;
   }
-}
-
-/// Returns whether all of out() has been written.
-bool GrpcConnection::write() {
-  boost::system::error_code error;
-  std::string& out = session_.out();
-  out.erase(0, socket_.write_some(asio::buffer(out), error));
-  if (error && error != asio::error::would_block) {
-    socket_.shutdown(runtime::Socket::shutdown_both, error);  // so that the reader notices, too
-    out.clear();
-    return false;
-  }
-  if (out.empty()) return true;
-  writing_ = true;
-  socket_.async_wait(runtime::Socket::wait_write,
-                     [self = shared_from_this()](boost::system::error_code wait_error) {
-                       self->writing_ = false;
-                       if (!wait_error) self->flush();
-                     });
-  return false;
 }
 
 /// Notes since when bytes have been waiting without any being sent.

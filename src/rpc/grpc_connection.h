@@ -10,9 +10,9 @@
 #include <unordered_map>
 
 #include "http2/session.h"
+#include "link/transport.h"
 #include "rpc/grpc_protocol.h"
 #include "runtime/deadlines.h"
-#include "runtime/listener.h"
 
 namespace tracker::rpc {
 
@@ -20,23 +20,25 @@ namespace tracker::rpc {
 /// everybody else must ignore it (RFC 9113, section 6.5.2). Its value is the version of tracker's protocol.
 inline constexpr http2::Setting tracker_setting{0xF754, 1};
 
-/// One end of an HTTP/2 connection in clear text that carries gRPC calls (gRPC's PROTOCOL-HTTP2.md). It runs on its
-/// owner's event loop. Loop thread only. Invariants:
+/// One end of an HTTP/2 connection that carries gRPC calls (gRPC's PROTOCOL-HTTP2.md). Loop thread only. Invariants:
 /// 1. Bytes are written after the session has told its events, never from within an event.
-/// 2. Once closed it calls nobody back. Handlers on the event loop keep it alive.
+/// 2. Once closed it calls nobody back.
 /// 3. A call is in calls_ until both sides are done with it. Anything for another call is dropped.
-class GrpcConnection : public std::enable_shared_from_this<GrpcConnection>, private http2::Session::Events {
+class GrpcConnection : public std::enable_shared_from_this<GrpcConnection>,
+                       private http2::Session::Events,
+                       private link::Transport::User {
  public:
   using CallId = http2::StreamId;
   using End = http2::End;
 
   /// Client: the connection makes at most `calls_max` calls. HTTP/2 allows at most 2^30 (RFC 9113, section 5.1.1).
-  GrpcConnection(End end, runtime::Socket socket, const http2::Limits& limits, std::uint32_t calls_max = 0);
+  GrpcConnection(End end, std::unique_ptr<link::Transport> transport, const http2::Limits& limits,
+                 std::uint32_t calls_max = 0);
   virtual ~GrpcConnection();
   GrpcConnection(const GrpcConnection&) = delete;
   GrpcConnection& operator=(const GrpcConnection&) = delete;
 
-  /// Starts on a connected socket.
+  /// Starts to speak.
   void begin();
 
   /// Closes the connection at once, with all its calls.
@@ -98,7 +100,7 @@ class GrpcConnection : public std::enable_shared_from_this<GrpcConnection>, priv
   std::string& new_message();
   void send_message(CallId call, bool last = false);
 
-  bool closed() const noexcept { return closed_; }
+  bool closed() const noexcept { return transport_ == nullptr; }
   std::optional<std::uint32_t> first_setting_of_peer(std::uint16_t id) const {
     return session_.first_setting_of_peer(id);
   }
@@ -147,17 +149,16 @@ class GrpcConnection : public std::enable_shared_from_this<GrpcConnection>, priv
   void refuse_message(CallId id, const Status& status);
   void end_call(CallId id, http2::ErrorCode error);
   void keep_incoming(Call& call, std::string_view rest);
-  void wait_for_bytes();
-  void read();
-  void take(std::string_view bytes);
+  void on_bytes(std::string_view bytes) override;
+  void on_writable() override;
+  void on_end(const std::string& how) override { lose(how); }
   bool send_all();
-  bool write();
   void look_at_unsent();
   void close_if_over();
 
   const End end_;
   std::uint32_t calls_left_;
-  runtime::Socket socket_;
+  std::unique_ptr<link::Transport> transport_;  // null once closed
   http2::Session session_;
   std::unordered_map<CallId, Call> calls_;
   std::string message_;             // is about to be sent
@@ -166,9 +167,8 @@ class GrpcConnection : public std::enable_shared_from_this<GrpcConnection>, priv
   runtime::Clock::time_point unsent_since_;
   runtime::Clock::time_point heard_at_ = runtime::Clock::now();
   bool receiving_ = false;  // the session is telling its events
-  bool writing_ = false;    // waiting for the socket to take more
+  bool held_ = false;       // the transport takes no more bytes for now
   bool told_end_ = false;   // on_peer_ends() was called
-  bool closed_ = false;
 };
 
 }  // namespace tracker::rpc

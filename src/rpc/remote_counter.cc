@@ -16,8 +16,10 @@ link::Peer peer(const RemoteCounterSettings& settings, link::Link& link) {
           .settings = {},  // one message at a time; an answer is due by the deadlines of its hits
           .changes = settings.changes,
           .make_channel = [&link, authority, version = settings.version,
-                           calls_max = settings.calls_per_connection](auto id, runtime::Socket socket) {
-            return std::make_shared<RemoteStream>(link, id, std::move(socket), authority, version, calls_max);
+                           calls_max = settings.calls_per_connection](
+                              auto id, std::unique_ptr<link::Transport> transport) {
+            return std::make_shared<RemoteStream>(link, id, std::move(transport), authority, version,
+                                                  calls_max);
           }};
 }
 

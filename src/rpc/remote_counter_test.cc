@@ -1,5 +1,6 @@
 #include "rpc/remote_counter.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -9,12 +10,15 @@
 #include <vector>
 
 #include <tracker/v1/counting.pb.h>
+#include "link/tcp_transport.h"
 #include "rpc/grpc_connection.h"
 #include "runtime/deadlines.h"
 
 namespace tracker::rpc {
 
 using namespace std::chrono_literals;
+using testing::ElementsAre;
+using testing::Gt;
 
 /// A counter that gives scripted answers, whatever it is asked.
 class ScriptedCounter final : public GrpcConnection {
@@ -26,9 +30,11 @@ class ScriptedCounter final : public GrpcConnection {
     bool is_silent_ = false;
   };
   ScriptedCounter(runtime::Socket socket, const Script& script)
-      : GrpcConnection(End::server, std::move(socket), http2::Limits()), script_(script) {}
+      : GrpcConnection(End::server, std::make_unique<link::TcpTransport>(std::move(socket)), http2::Limits()),
+        script_(script) {}
 
   int batches() const { return batches_; }
+  const v1::HitBatch& last_batch() const { return last_batch_; }
   bool is_lost() const { return lost_; }
   void say(const v1::Verdicts& verdicts) {
     v1::TrackResponse response;
@@ -56,6 +62,7 @@ class ScriptedCounter final : public GrpcConnection {
     if (request.has_opening()) response.mutable_opening();
     if (!request.has_batch()) return answer(call, response);
     ++batches_;
+    last_batch_ = request.batch();
     for (const auto& verdicts : script_.verdicts_) say(verdicts);
   }
   void on_half_close(CallId call) override {
@@ -70,6 +77,7 @@ class ScriptedCounter final : public GrpcConnection {
   const Script& script_;
   CallId track_ = 0;
   int batches_ = 0;
+  v1::HitBatch last_batch_;
   bool lost_ = false;
 };
 
@@ -81,12 +89,12 @@ struct VerdictRecorder final : counter::TrackReply {
 };
 
 struct MintRecorder final : counter::MintReply {
-  void on_minted(boost::system::result<domain::Token, domain::Failure> minted) override {
+  void on_minted(domain::Result<domain::Token> minted) override {
     outcomes.push_back(minted);
     if (outcomes.size() == 1) after_first();
   }
   std::function<void()> after_first = [] {};
-  std::vector<boost::system::result<domain::Token, domain::Failure>> outcomes;
+  std::vector<domain::Result<domain::Token>> outcomes;
 };
 
 class RemoteCounterTest : public testing::Test, protected ScriptedCounter::Script {
@@ -264,6 +272,33 @@ TEST_F(RemoteCounterTest, WhatIsInFlightAsTheConnectionEndsGetsItsVerdictsAndWha
   EXPECT_EQ(first->batches(), 1);
   EXPECT_EQ(last_->batches(), 1);
   EXPECT_TRUE(is_ready());
+}
+
+TEST_F(RemoteCounterTest, BatchesInOneMessageKeepTheirDeadlines) {
+  ASSERT_TRUE(gets_ready());
+  hits_.push({}, "/first");
+  hits_.set_deadline(runtime::Clock::now() + 10s);
+  counter_.track(hits_, reply_);
+  ASSERT_TRUE(runs_until([&] { return last_->batches() == 1; }));
+  EXPECT_EQ(last_->last_batch().group_hits_size(), 0);
+
+  std::vector<domain::HitBatch> waiting(4);
+  for (auto& batch : waiting) {
+    batch.push({}, "/a");
+    batch.push({}, "/b");
+  }
+  const auto now = runtime::Clock::now();
+  waiting[0].set_deadline(now + 60s);
+  waiting[1].set_deadline(now + 60s + 1ms);  // near enough to share one
+  waiting[2].set_deadline(now + 30s);
+  waiting[3].set_deadline(now + 90s);
+  for (const auto& batch : waiting) counter_.track(batch, reply_);
+  last_->say(verdicts_on({0}));
+  ASSERT_TRUE(runs_until([&] { return last_->batches() == 2; }));
+  const v1::HitBatch& sent = last_->last_batch();
+  EXPECT_THAT(sent.group_hits(), ElementsAre(4, 2, 2));
+  EXPECT_THAT(sent.group_deadline_ms(), ElementsAre(Gt(50'000), Gt(20'000), Gt(80'000)));
+  EXPECT_EQ(sent.deadline_ms(), sent.group_deadline_ms(1));
 }
 
 TEST_F(RemoteCounterTest, AConnectionThatIsLostWhileItEndsMakesNothingUnready) {

@@ -1,5 +1,6 @@
 #include "rpc/remote_stream.h"
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <utility>
@@ -14,6 +15,9 @@ constexpr http2::Limits limits{.stream_window_bytes = track_window_bytes,
                                .connection_window_bytes = track_window_bytes,
                                .field_bytes_max = 64 * 1024};
 
+/// Batches whose deadlines are not further apart than this share the earliest, and so can be counted together.
+constexpr std::uint32_t deadlines_apart_ms = 10;
+
 domain::Result<domain::Token> outcome(StatusCode code, bool not_processed,
                                       const std::optional<domain::Token>& token) {
   if (code == StatusCode::ok && token) return *token;
@@ -23,9 +27,10 @@ domain::Result<domain::Token> outcome(StatusCode code, bool not_processed,
 
 }  // namespace
 
-RemoteStream::RemoteStream(link::Link& link, link::LinkCore::ConnectionId id, runtime::Socket socket,
-                           std::string authority, std::string version, std::uint32_t calls_max)
-    : GrpcConnection(End::client, std::move(socket), limits, calls_max),
+RemoteStream::RemoteStream(link::Link& link, link::LinkCore::ConnectionId id,
+                           std::unique_ptr<link::Transport> transport, std::string authority,
+                           std::string version, std::uint32_t calls_max)
+    : GrpcConnection(End::client, std::move(transport), limits, calls_max),
       link_(link),
       id_(id),
       authority_(std::move(authority)),
@@ -43,9 +48,29 @@ void RemoteStream::send(link::Gather& hits, link::TimePoint now) {
   in_flight_ = &hits;
   batches_.clear();
   for (std::uint32_t i = 0; i < hits.batches(); ++i) batches_.push_back(&hits.batch(i));
-  append_batch({++number_, milliseconds_left(hits.deadline(), now)}, batches_, new_message());
+  head_.number = ++number_;
+  set_deadlines(now);
+  append_batch(head_, batches_, new_message());
   send_message(track_);
   unflushed_ = true;
+}
+
+/// Of the batches that are about to be sent.
+void RemoteStream::set_deadlines(link::TimePoint now) {
+  auto& groups = head_.groups;
+  groups.clear();
+  for (const auto* batch : batches_) {
+    const auto hits = static_cast<std::uint32_t>(batch->size());
+    const std::uint32_t left = milliseconds_left(batch->deadline(), now);
+    if (!groups.empty() && left >= groups.back().deadline_ms &&
+        left - groups.back().deadline_ms < deadlines_apart_ms) {
+      groups.back().hits += hits;
+    } else {
+      groups.push_back({hits, left});
+    }
+  }
+  head_.deadline_ms = std::ranges::min(groups, {}, &DeadlineGroup::deadline_ms).deadline_ms;
+  if (groups.size() == 1) groups.clear();
 }
 
 bool RemoteStream::send(link::Command& command, link::TimePoint now) {

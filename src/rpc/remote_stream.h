@@ -28,8 +28,8 @@ class MintCommand final : public link::Command {
 /// One connection to the counter: one stream of messages, and a call beside it for each mint.
 class RemoteStream final : public GrpcConnection, public link::Channel {
  public:
-  /// `socket` is connected. `link` must outlive this. `authority` is the counter's name in calls.
-  RemoteStream(link::Link& link, link::LinkCore::ConnectionId id, runtime::Socket socket,
+  /// `link` must outlive this. `authority` is the counter's name in calls.
+  RemoteStream(link::Link& link, link::LinkCore::ConnectionId id, std::unique_ptr<link::Transport> transport,
                std::string authority, std::string version, std::uint32_t calls_max);
 
   void greet() override { begin(); }
@@ -51,6 +51,7 @@ class RemoteStream final : public GrpcConnection, public link::Channel {
   void on_peer_ends() override;
   void on_lost(const std::string& reason) override;
 
+  void set_deadlines(link::TimePoint now);
   void take_response(link::LinkCore& core, std::string_view message, link::TimePoint now);
   bool take_verdicts(std::string_view verdicts);
   void end_mint(link::LinkCore& core, CallId call, const CallStatus& status, link::TimePoint now);
@@ -66,6 +67,7 @@ class RemoteStream final : public GrpcConnection, public link::Channel {
 
   link::Gather* in_flight_ = nullptr;             // the message in flight; null: none
   std::uint64_t number_ = 0;                      // its number
+  BatchHead head_;                                // of a message that is being written
   std::vector<const domain::HitBatch*> batches_;  // of a message that is being written
   std::vector<domain::HitVerdict> verdicts_;      // of a message that is being read
 };

@@ -25,8 +25,8 @@ constexpr std::size_t public_message_bytes_max = 64 * 1024;
 
 }  // namespace
 
-ServerConnection::ServerConnection(ServerLoop& loop, runtime::Socket socket)
-    : GrpcConnection(End::server, std::move(socket), public_limits), loop_(loop) {}
+ServerConnection::ServerConnection(ServerLoop& loop, std::unique_ptr<link::Transport> transport)
+    : GrpcConnection(End::server, std::move(transport), public_limits), loop_(loop) {}
 
 ServerConnection::~ServerConnection() = default;
 

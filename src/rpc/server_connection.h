@@ -28,7 +28,7 @@ class ServerConnection final : public GrpcConnection {
     envoy,    // tracker's own: tracker.v1
   };
 
-  ServerConnection(ServerLoop& loop, runtime::Socket socket);
+  ServerConnection(ServerLoop& loop, std::unique_ptr<link::Transport> transport);
   ~ServerConnection() override;
 
   Client client() const noexcept { return client_; }

@@ -4,6 +4,8 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
+#include "link/tcp_transport.h"
+
 namespace tracker::rpc {
 
 namespace {
@@ -65,7 +67,8 @@ std::atomic<std::size_t>& ServerLoop::count_of(ServerConnection::Client client) 
 
 void ServerLoop::take(runtime::Socket socket) {
   if (use_.unknown_connections >= settings_.unknown_connections_max()) drop_oldest_unknown();
-  const auto connection = std::make_shared<ServerConnection>(*this, std::move(socket));
+  const auto connection =
+      std::make_shared<ServerConnection>(*this, std::make_unique<link::TcpTransport>(std::move(socket)));
   connections_.insert(connection);
   ++use_.unknown_connections;
   connection->begin();

@@ -29,7 +29,7 @@ class TrackCall::Batch final : public counter::TrackReply {
   std::vector<std::uint32_t> numbers;  // the hits' numbers in the message; empty: their indices
   GrpcConnection::CallId call = 0;
   std::uint64_t number = 0;
-  std::size_t size = 0;  // hits in the message
+  std::size_t message_size = 0;  // hits in the message
   std::size_t unsettled = 0;
   std::size_t bytes = 0;                    // that have entered the loop
   boost::asio::io_context* loop = nullptr;  // the connection's
@@ -42,26 +42,38 @@ class TrackCall::Batch final : public counter::TrackReply {
     const bool here = loop->get_executor().running_in_this_thread();
     if (numbers.empty() && here) return answer(*this, verdicts);
     std::vector<domain::HitVerdict> copy(verdicts.begin(), verdicts.end());
-    for (auto& verdict : copy) verdict.hit = numbers.empty() ? verdict.hit : numbers[verdict.hit];
+    for (auto& verdict : copy) verdict.hit = number_of(verdict.hit);
     if (here) return answer(*this, copy);
     boost::asio::post(*loop, [this, copy = std::move(copy)] { answer(*this, copy); });
+  }
+
+  std::uint32_t number_of(std::uint32_t hit) const { return numbers.empty() ? hit : numbers[hit]; }
+
+  /// Takes `n` hits of a message, from its hit `first` on.
+  void take(const domain::HitBatch& message, std::uint32_t first, std::uint32_t n) {
+    for (std::uint32_t hit = first; hit < first + n; ++hit) {
+      hits.push(message.id(hit), message.path(hit));
+      numbers.push_back(hit);
+    }
   }
 
   /// Keeps the first `max` hits whose paths are not too long. Returns verdicts on the other hits, which are not
   /// counted.
   std::vector<domain::HitVerdict> keep(std::size_t max) {
     domain::HitBatch kept;
+    std::vector<std::uint32_t> kept_numbers;
     kept.set_deadline(hits.deadline());
     std::vector<domain::HitVerdict> others;
     for (std::uint32_t hit = 0; hit < hits.size(); ++hit) {
-      if (numbers.size() < max && hits.path(hit).size() <= domain::path_bytes_max) {
+      if (kept.size() < max && hits.path(hit).size() <= domain::path_bytes_max) {
         kept.push(hits.id(hit), hits.path(hit));
-        numbers.push_back(hit);
+        kept_numbers.push_back(number_of(hit));
       } else {
-        others.push_back({hit, domain::Verdict::not_counted()});
+        others.push_back({number_of(hit), domain::Verdict::not_counted()});
       }
     }
     hits = std::move(kept);
+    numbers = std::move(kept_numbers);
     return others;
   }
 };
@@ -90,43 +102,61 @@ void TrackCall::on_message(std::string_view message) {
 }
 
 bool TrackCall::take_batch(std::string_view message) {
-  if (free_batches_.empty()) free_batches_.push_back(std::make_unique<Batch>());
-  Batch& batch = *free_batches_.back();
-  batch.hits.clear();
-  batch.numbers.clear();
-  BatchHead head;
-  if (!read_batch(message, head, batch.hits) || batch.hits.empty()) return false;
-  auto& loop = connection_.loop();
-  batch.call = id_;
-  batch.number = head.number;
-  batch.size = batch.unsettled = batch.hits.size();
-  batch.loop = &loop.context();
-  batch.caller = connection_.caller();
-  batch.connection = connection_.self();
-  const auto left = std::min(std::chrono::milliseconds(head.deadline_ms), loop.request_deadline());
-  batch.hits.set_deadline(std::chrono::steady_clock::now() + left);
-
-  static_cast<void>(free_batches_.back().release());  // answer() takes ownership again with the last verdict
-  free_batches_.pop_back();
-  ++in_flight_;
-  track(connection_, batch);
+  auto all = new_batch();
+  if (!read_batch(message, head_, all->hits) || all->hits.empty()) return false;
+  const std::size_t message_size = all->hits.size();
+  if (head_.groups.empty()) {
+    begin(std::move(all), message_size, head_.deadline_ms);
+    return true;
+  }
+  std::uint32_t first = 0;
+  for (const auto& group : head_.groups) {
+    auto part = new_batch();
+    part->take(all->hits, first, group.hits);
+    begin(std::move(part), message_size, group.deadline_ms);
+    first += group.hits;
+  }
   return true;
+}
+
+std::unique_ptr<TrackCall::Batch> TrackCall::new_batch() {
+  if (free_batches_.empty()) return std::make_unique<Batch>();
+  auto batch = std::move(free_batches_.back());
+  free_batches_.pop_back();
+  batch->hits.clear();
+  batch->numbers.clear();
+  return batch;
+}
+
+void TrackCall::begin(std::unique_ptr<Batch> batch, std::size_t message_size, std::uint32_t deadline_ms) {
+  auto& loop = connection_.loop();
+  batch->call = id_;
+  batch->number = head_.number;
+  batch->message_size = message_size;
+  batch->unsettled = batch->hits.size();
+  batch->loop = &loop.context();
+  batch->caller = connection_.caller();
+  batch->connection = connection_.self();
+  const auto left = std::min(std::chrono::milliseconds(deadline_ms), loop.request_deadline());
+  batch->hits.set_deadline(std::chrono::steady_clock::now() + left);
+  ++in_flight_;
+  track(connection_, *batch.release());  // answer() takes ownership again with the last verdict
 }
 
 /// Has as many of its hits counted as may be in flight, and refuses the others.
 void TrackCall::track(ServerConnection& connection, Batch& batch) {
-  std::size_t countable = batch.size;
+  const std::size_t size = batch.hits.size();
+  std::size_t countable = size;
   if (batch.hits.paths().size() > domain::path_bytes_max) {  // otherwise no path can be longer
-    for (std::size_t hit = 0; hit < batch.size; ++hit)
+    for (std::size_t hit = 0; hit < size; ++hit)
       countable -= batch.hits.path(hit).size() > domain::path_bytes_max ? 1 : 0;
   }
   batch.bytes = batch.hits.bytes();
   if (!connection.loop().enter_batch(batch.bytes)) batch.bytes = countable = 0;
   const std::size_t counted = batch.caller->enter(countable);
-  if (counted < batch.size) answer(batch, batch.keep(counted));
-  if (counted > 0)
-    connection.loop().counter().track(batch.hits,
-                                      batch);  // without this condition it may have been answered and reused
+  if (counted < size) answer(batch, batch.keep(counted));
+  if (counted == 0) return;  // it has been answered, and may be gone
+  connection.loop().counter().track(batch.hits, batch);
 }
 
 void TrackCall::answer(Batch& batch, std::span<const domain::HitVerdict> verdicts) {
@@ -134,7 +164,7 @@ void TrackCall::answer(Batch& batch, std::span<const domain::HitVerdict> verdict
   const auto id = batch.call;
   auto* call = static_cast<TrackCall*>(connection->find(id));  // ids are not reused
   if (call != nullptr) {
-    append_verdicts(batch.number, verdicts, batch.size, connection->new_message());
+    append_verdicts(batch.number, verdicts, batch.message_size, connection->new_message());
     connection->send_message(id);
   }
   batch.unsettled -= verdicts.size();

@@ -9,6 +9,7 @@
 
 #include "domain/readiness.h"
 #include "domain/verdict.h"
+#include "rpc/batch_message.h"
 #include "rpc/server_connection.h"
 
 namespace tracker::rpc {
@@ -32,6 +33,8 @@ class TrackCall final : public ServerCall {
   class Batch;
 
   bool take_batch(std::string_view message);
+  std::unique_ptr<Batch> new_batch();
+  void begin(std::unique_ptr<Batch> batch, std::size_t message_size, std::uint32_t deadline_ms);
   static void track(ServerConnection& connection, Batch& batch);
   static void answer(Batch& batch, std::span<const domain::HitVerdict> verdicts);
   void take_back(std::unique_ptr<Batch> batch);
@@ -42,6 +45,7 @@ class TrackCall final : public ServerCall {
   ServerConnection& connection_;
   const GrpcConnection::CallId id_;
   std::vector<std::unique_ptr<Batch>> free_batches_;
+  BatchHead head_;  // of the message that is being read
   std::size_t in_flight_ = 0;
   std::optional<domain::Readiness> told_;  // what the envoy was told last; none before its opening
   bool ended_ = false;                     // no more batches are taken

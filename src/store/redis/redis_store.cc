@@ -3,7 +3,6 @@
 #include <boost/asio/post.hpp>
 
 #include "link/link.h"
-#include "link/tcp_transport.h"
 #include "runtime/log.h"
 #include "store/redis/redis_channel.h"
 
@@ -32,9 +31,8 @@ struct RedisStore::Parts {
                         .address = settings.redis.address,
                         .settings = link_settings(settings),
                         .changes = &changes,
-                        .make_channel = [this](auto id, runtime::Socket socket) {
-                          return std::make_shared<RedisChannel>(
-                              shared, link, id, std::make_unique<link::TcpTransport>(std::move(socket)));
+                        .make_channel = [this](auto id, std::unique_ptr<link::Transport> transport) {
+                          return std::make_shared<RedisChannel>(shared, link, id, std::move(transport));
                         }}) {}
 
   boost::asio::io_context& loop;

@@ -242,6 +242,38 @@ TEST_F(TrackTest, HitsWhoseTimeIsOverAreNotCounted) {
   EXPECT_TRUE(is_counted(client_.update(token_, "/p"), 1));
 }
 
+TEST_F(TrackTest, EachGroupOfHitsHasItsOwnDeadline) {
+  TrackCall call(envoy_.channel());
+  call.open();
+  v1::HitBatch batch = batch_of(1, 5, id_, "/p");
+  add_hit(batch, id_, "/" + std::string(9'000, 'a'));
+  batch.set_deadline_ms(0);
+  for (const auto& [hits, deadline_ms] : {std::pair(2U, 0U), {3U, 5'000U}, {1U, 6'000U}}) {
+    batch.add_group_hits(hits);
+    batch.add_group_deadline_ms(deadline_ms);
+  }
+  ASSERT_TRUE(call.send(batch));
+  std::vector<std::int64_t> counts;
+  for (const Judged& hit : call.verdicts_on(1)) {
+    counts.push_back(hit.count);
+    EXPECT_EQ(hit.kind, hit.count > 0 ? v1::VERDICT_KIND_COUNTED : v1::VERDICT_KIND_NOT_COUNTED);
+  }
+  EXPECT_EQ(counts, (std::vector<std::int64_t>{0, 0, 1, 2, 3, 0}));
+}
+
+TEST_F(TrackTest, GroupsThatDoNotCoverTheHitsAreNotCounted) {
+  for (const unsigned hits : {2U, 4U}) {
+    TrackCall call(envoy_.channel());
+    call.open();
+    v1::HitBatch batch = batch_of(1, 3, id_, "/p");
+    batch.add_group_hits(hits);
+    batch.add_group_deadline_ms(5'000);
+    ASSERT_TRUE(call.send(batch));
+    EXPECT_TRUE(has_status(call.end(), grpc::INVALID_ARGUMENT));
+  }
+  EXPECT_TRUE(is_counted(client_.update(token_, "/p"), 1));
+}
+
 // The client's library accepts only as much as its window allows. Then the counter waits for it and takes no more hits
 // from it, instead of keeping verdicts without end.
 TEST_F(TrackTest, ClientThatReadsNoVerdictsIsReadNoFurther) {
