@@ -113,7 +113,7 @@ class Run {
     if (choices_.next(2) == 1) its.window_bytes = 200;
     if (choices_.next(2) == 1) its.progress = 1'000ms;
     its.asks_while_busy = choices_.next(2) == 1;
-    its.early_cut_is_outage = choices_.next(2) == 1;
+    if (choices_.next(2) == 1) its.cut_patience = 0ms;
     its.message_bytes_max = 300;
     return its;
   }

@@ -234,7 +234,7 @@ void LinkCore::on_lost(ConnectionId id, Loss loss, const std::string& words, Tim
   } else {
     const auto pause = pause_after(*current_, now);
     connect_at(now + pause);
-    const bool is_outage = loss != Loss::cut || (settings_.early_cut_is_outage && pause.count() > 0);
+    const bool is_outage = loss != Loss::cut || pause > settings_.cut_patience;
     if (ready_ && !is_outage) {
       reports_.push_back({Report::Kind::bad_news, "was disconnected (" + words + "); connecting again"});
     } else {

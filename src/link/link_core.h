@@ -51,9 +51,9 @@ struct LinkSettings {
   Duration retry_longest{2'000};
   /// A connection that has lasted this long is replaced at once. One that ends sooner might end again and again.
   Duration lasting{1'000};
-  /// If true, it is an outage when a connection is cut sooner than that, after another one. If false, hits wait for the
-  /// next connection.
-  bool early_cut_is_outage = false;
+  /// Hits wait for the replacement of a connection that was cut, unless the pause before it is longer than this. Then
+  /// the peer is not reachable.
+  Duration cut_patience{500};
   /// The peer must have answered the greeting within this time.
   Duration greeting_deadline{2'000};
   /// What cannot be sent is refused this long before its deadline, so that the refusal is not too late.

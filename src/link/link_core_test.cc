@@ -369,12 +369,27 @@ TEST_F(LinkCoreTest, ASecondEarlyCutIsFollowedByAPause) {
   EXPECT_EQ(done().back(), "connect") << "it has lasted";
 }
 
-class EarlyCutTest : public LinkCoreTest {
+TEST_F(LinkCoreTest, EarlyCutsAreAnOutageOnceThePauseIsTooLong) {
+  get_ready();
+  LinkCore::ConnectionId id = 1;
+  for (; core_.is_ready() && id < 20; ++id) {
+    core_.on_lost(id, Loss::cut, "cut", now_);
+    const bool at_once = done().back() == "connect";
+    if (!core_.is_ready()) break;
+    if (!at_once) done_when_woken();
+    connect_again(id + 1);
+    done();
+  }
+  EXPECT_FALSE(core_.is_ready());
+  EXPECT_GT(id, 5U) << "the first pauses are short";
+}
+
+class ImpatientTest : public LinkCoreTest {
  protected:
-  EarlyCutTest() : LinkCoreTest({.early_cut_is_outage = true}) {}
+  ImpatientTest() : LinkCoreTest({.cut_patience = 0ms}) {}
 };
 
-TEST_F(EarlyCutTest, ASecondOneIsAnOutage) {
+TEST_F(ImpatientTest, ASecondEarlyCutIsAnOutage) {
   get_ready();
   core_.on_lost(1, Loss::cut, "cut", now_);
   done();

@@ -44,8 +44,9 @@ struct CounterServer::Parts {
         counter::Counter& counter, const CounterServerSettings& settings)
       : flight(std::make_shared<Flight>(settings.hits_max)),
         acceptors(runtime::listen(*contexts.front(), address)) {
+    const auto public_caller = std::make_shared<Flight::Caller>(flight);
     for (auto* context : contexts)
-      loops.push_back(std::make_unique<ServerLoop>(*context, counter, flight, settings, use));
+      loops.push_back(std::make_unique<ServerLoop>(*context, counter, public_caller, settings, use));
     for (auto& acceptor : acceptors) {
       keep_alive(acceptor);
       pauses.emplace_back(*contexts.front());

@@ -28,6 +28,8 @@ class Flight {
     std::size_t enter(std::size_t n) noexcept { return flight_->enter(*this, n); }
     void leave(std::size_t n) noexcept { flight_->leave(*this, n); }
 
+    const std::shared_ptr<Flight>& flight() const noexcept { return flight_; }
+
    private:
     friend class Flight;
     const std::shared_ptr<Flight> flight_;

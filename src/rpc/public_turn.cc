@@ -89,8 +89,8 @@ class PublicTurn::Batch final : public counter::TrackReply {
 };
 
 PublicTurn::PublicTurn(boost::asio::io_context& loop, counter::Counter& counter,
-                       std::shared_ptr<Flight> flight)
-    : loop_(loop), counter_(counter), caller_(std::make_shared<Flight::Caller>(std::move(flight))) {}
+                       std::shared_ptr<Flight::Caller> caller)
+    : loop_(loop), counter_(counter), caller_(std::move(caller)) {}
 
 PublicTurn::~PublicTurn() = default;
 

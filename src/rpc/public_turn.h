@@ -20,7 +20,8 @@ class ServerConnection;
 /// deadline. Loop thread only.
 class PublicTurn {
  public:
-  PublicTurn(boost::asio::io_context& loop, counter::Counter& counter, std::shared_ptr<Flight> flight);
+  PublicTurn(boost::asio::io_context& loop, counter::Counter& counter,
+             std::shared_ptr<Flight::Caller> caller);
   ~PublicTurn();
 
   /// Has a hit of a call counted within `time`. The call is answered and finished when its verdict comes. Returns false
@@ -28,7 +29,7 @@ class PublicTurn {
   bool push(ServerConnection& connection, http2::StreamId call, std::chrono::milliseconds time,
             const domain::TokenId& id, std::string_view path);
 
-  /// The caller in the flight for all public calls of the loop together.
+  /// The caller in the flight for all public calls of the server together.
   const std::shared_ptr<Flight::Caller>& caller() const noexcept { return caller_; }
 
  private:
@@ -40,7 +41,7 @@ class PublicTurn {
 
   boost::asio::io_context& loop_;
   counter::Counter& counter_;
-  const std::shared_ptr<Flight::Caller> caller_;  // for all public calls of the loop together
+  const std::shared_ptr<Flight::Caller> caller_;  // for all public calls of the server together
   std::vector<std::unique_ptr<Batch>> open_;      // of this turn
   std::vector<std::unique_ptr<Batch>> free_;      // reused
 };

@@ -32,13 +32,13 @@ constexpr auto time_to_hear = std::chrono::seconds(2);
 }  // namespace
 
 ServerLoop::ServerLoop(boost::asio::io_context& loop, counter::Counter& counter,
-                       std::shared_ptr<Flight> flight, const CounterServerSettings& settings, ServerUse& use)
+                       std::shared_ptr<Flight::Caller> public_caller, const CounterServerSettings& settings,
+                       ServerUse& use)
     : loop_(loop),
       counter_(counter),
-      flight_(std::move(flight)),
       settings_(settings),
       use_(use),
-      turn_(loop, counter, flight_),
+      turn_(loop, counter, std::move(public_caller)),
       look_timer_(loop) {
   boost::asio::post(loop_, [this] { look_now_and_then(); });
 }

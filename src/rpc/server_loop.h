@@ -43,8 +43,9 @@ struct ServerUse {
 /// except for what is marked otherwise. Destroy it after the loop has stopped.
 class ServerLoop {
  public:
-  ServerLoop(boost::asio::io_context& loop, counter::Counter& counter, std::shared_ptr<Flight> flight,
-             const CounterServerSettings& settings, ServerUse& use);
+  ServerLoop(boost::asio::io_context& loop, counter::Counter& counter,
+             std::shared_ptr<Flight::Caller> public_caller, const CounterServerSettings& settings,
+             ServerUse& use);
   ~ServerLoop();
 
   boost::asio::io_context& context() noexcept { return loop_; }  // any thread
@@ -65,7 +66,7 @@ class ServerLoop {
 
   // For connections and their calls.
   counter::Counter& counter() noexcept { return counter_; }
-  const std::shared_ptr<Flight>& flight() const noexcept { return flight_; }
+  const std::shared_ptr<Flight>& flight() const noexcept { return turn_.caller()->flight(); }
   const std::string& version() const noexcept { return settings_.version; }
   std::chrono::milliseconds request_deadline() const noexcept { return settings_.request_deadline; }
   /// Whether hits can be counted here, and should not be sent elsewhere.
@@ -97,7 +98,6 @@ class ServerLoop {
 
   boost::asio::io_context& loop_;
   counter::Counter& counter_;
-  const std::shared_ptr<Flight> flight_;
   const CounterServerSettings settings_;
   ServerUse& use_;
   PublicTurn turn_;

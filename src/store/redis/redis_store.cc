@@ -14,7 +14,7 @@ using namespace std::chrono_literals;
 
 link::LinkSettings link_settings(const RedisSettings& settings) {
   return {.retry_longest = 1'000ms,
-          .early_cut_is_outage = true,
+          .cut_patience = 0ms,
           .window_bytes = 8 * 1024 * 1024,
           .progress = settings.reply_deadline,
           .question_pause = 1'000ms,  // its settings may change while it runs, and it may fall silent
