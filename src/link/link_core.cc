@@ -197,8 +197,13 @@ void LinkCore::on_command_not_done(ConnectionId id, Command& command, TimePoint 
 void LinkCore::on_ending(ConnectionId id, TimePoint now) {
   if (!is_current(id)) return;
   if (current_->state == State::greeting) return on_lost(id, Loss::failed, "it takes no more calls", now);
-  connect_at(now + pause_after(*current_, now));
-  reports_.push_back({Report::Kind::good_news, "ends its connection; a new one is made"});
+  const auto pause = pause_after(*current_, now);
+  connect_at(now + pause);
+  if (pause <= settings_.cut_patience) {
+    reports_.push_back({Report::Kind::good_news, "ends its connection; a new one is made"});
+  } else {
+    become_unready("is not reachable: it ends each connection at once");
+  }
   drain(now);
 }
 

@@ -51,8 +51,8 @@ struct LinkSettings {
   Duration retry_longest{2'000};
   /// A connection that has lasted this long is replaced at once. One that ends sooner might end again and again.
   Duration lasting{1'000};
-  /// Hits wait for the replacement of a connection that was cut, unless the pause before it is longer than this. Then
-  /// the peer is not reachable.
+  /// Hits wait for the replacement of a connection that was cut, or that the peer ends, unless the pause before it is
+  /// longer than this. Then the peer is not reachable.
   Duration cut_patience{500};
   /// The peer must have answered the greeting within this time.
   Duration greeting_deadline{2'000};

@@ -384,6 +384,21 @@ TEST_F(LinkCoreTest, EarlyCutsAreAnOutageOnceThePauseIsTooLong) {
   EXPECT_GT(id, 5U) << "the first pauses are short";
 }
 
+TEST_F(LinkCoreTest, AnEndOfEachConnectionIsAnOutageOnceThePauseIsTooLong) {
+  get_ready();
+  LinkCore::ConnectionId id = 1;
+  for (; core_.is_ready() && id < 20; ++id) {
+    core_.on_ending(id, now_);
+    const bool at_once = done().back() == "connect";
+    if (!core_.is_ready()) break;
+    if (!at_once) done_when_woken();
+    connect_again(id + 1);
+    done();
+  }
+  EXPECT_FALSE(core_.is_ready());
+  EXPECT_GT(id, 5U) << "the first pauses are short";
+}
+
 class ImpatientTest : public LinkCoreTest {
  protected:
   ImpatientTest() : LinkCoreTest({.cut_patience = 0ms}) {}

@@ -228,13 +228,13 @@ void append_batch(const BatchHead& head, std::span<const domain::HitBatch* const
 
 namespace {
 
-/// Returns false unless the columns are as long as each other, and no group is empty.
+/// Returns false unless the columns are as long as each other, no group is empty, and there are not too many.
 bool read_groups(std::string_view hits, std::string_view deadlines, std::vector<DeadlineGroup>& groups) {
   while (!hits.empty()) {
     std::uint64_t size = 0;
     std::uint64_t deadline_ms = 0;
     if (!wire::take_varint(hits, size) || !wire::take_varint(deadlines, deadline_ms)) return false;
-    if (size == 0 || size > track_message_bytes_max) return false;
+    if (size == 0 || size > track_message_bytes_max || groups.size() == deadline_groups_max) return false;
     groups.push_back({static_cast<std::uint32_t>(size), static_cast<std::uint32_t>(deadline_ms)});
   }
   return deadlines.empty();

@@ -25,6 +25,9 @@ inline constexpr std::size_t track_message_bytes_max = 8 * 1024 * 1024;
 /// window has not been given back yet.
 inline constexpr std::uint32_t track_window_bytes = 2 * track_message_bytes_max;
 
+/// A HitBatch has at most this many groups of hits. The counter treats each as a batch.
+inline constexpr std::size_t deadline_groups_max = 64;
+
 /// Hits of a HitBatch that follow each other and have one deadline.
 struct DeadlineGroup {
   std::uint32_t hits = 0;

@@ -128,6 +128,17 @@ TEST(BatchMessage, GroupsComeBackAsTheyWereAndCoverAllHits) {
   EXPECT_FALSE(reads({{1, 2'000}, {0, 1}, {20, 1}}));
 }
 
+TEST(BatchMessage, ThereAreSoManyGroupsAndNoMore) {
+  for (const std::size_t groups : {deadline_groups_max, deadline_groups_max + 1}) {
+    const auto batches = some_batches({static_cast<int>(groups)});
+    const std::string message =
+        message_of(all_of(batches), {1, 0, std::vector<DeadlineGroup>(groups, {1, 5})});
+    BatchHead head;
+    domain::HitBatch hits;
+    EXPECT_EQ(read_batch(batch_in(message).value(), head, hits), groups == deadline_groups_max);
+  }
+}
+
 TEST(BatchMessage, RequestsAreReadAsProtobufWritesThem) {
   v1::TrackRequest request;
   EXPECT_FALSE(read_track_request("")->opening_version);

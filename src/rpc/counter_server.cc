@@ -47,6 +47,7 @@ struct CounterServer::Parts {
     const auto public_caller = std::make_shared<Flight::Caller>(flight);
     for (auto* context : contexts)
       loops.push_back(std::make_unique<ServerLoop>(*context, counter, public_caller, settings, use));
+    for (const auto& loop : loops) use.loops.push_back(loop.get());
     for (auto& acceptor : acceptors) {
       keep_alive(acceptor);
       pauses.emplace_back(*contexts.front());
@@ -58,12 +59,12 @@ struct CounterServer::Parts {
   void accept(runtime::Acceptor& acceptor, boost::asio::steady_timer& pause) {
     ServerLoop& loop = *loops[next_loop++ % loops.size()];
     acceptor.async_accept(loop.context(), [&](boost::system::error_code error, runtime::Socket socket) {
-      if (!acceptor.is_open()) return;
-      if (!error) {
+      if (!error) {  // the socket belongs to its loop's thread, which also closes it
         boost::asio::dispatch(
             loop.context(), [&loop, socket = std::move(socket)]() mutable { loop.take(std::move(socket)); });
-        return accept(acceptor, pause);
       }
+      if (!acceptor.is_open()) return;
+      if (!error) return accept(acceptor, pause);
       pause.expires_after(accept_pause);  // no descriptors or memory: other connections must end first
       pause.async_wait([&](boost::system::error_code cancelled) {
         if (!cancelled && acceptor.is_open()) accept(acceptor, pause);

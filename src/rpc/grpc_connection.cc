@@ -363,7 +363,12 @@ void GrpcConnection::flush() {
   on_held();
   if (!all_sent || closed()) return;
   on_written();
-  if (!closed() && send_all()) close_if_over();  // on_written() may have given back windows
+  if (closed()) return;
+  const bool still_all_sent = send_all();  // on_written() may have given back windows
+  if (closed()) return;
+  look_at_unsent();
+  on_held();
+  if (still_all_sent) close_if_over();
 }
 
 /// Returns whether everything that may be sent has been sent.

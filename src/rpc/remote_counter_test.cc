@@ -11,6 +11,7 @@
 
 #include <tracker/v1/counting.pb.h>
 #include "link/tcp_transport.h"
+#include "rpc/batch_message.h"
 #include "rpc/grpc_connection.h"
 #include "runtime/deadlines.h"
 
@@ -299,6 +300,27 @@ TEST_F(RemoteCounterTest, BatchesInOneMessageKeepTheirDeadlines) {
   EXPECT_THAT(sent.group_hits(), ElementsAre(4, 2, 2));
   EXPECT_THAT(sent.group_deadline_ms(), ElementsAre(Gt(50'000), Gt(20'000), Gt(80'000)));
   EXPECT_EQ(sent.deadline_ms(), sent.group_deadline_ms(1));
+}
+
+TEST_F(RemoteCounterTest, TheLastOfManyBatchesShareADeadline) {
+  ASSERT_TRUE(gets_ready());
+  hits_.push({}, "/first");
+  hits_.set_deadline(runtime::Clock::now() + 10s);
+  counter_.track(hits_, reply_);
+  ASSERT_TRUE(runs_until([&] { return last_->batches() == 1; }));
+  std::vector<domain::HitBatch> waiting(deadline_groups_max + 10);
+  const auto now = runtime::Clock::now();
+  for (std::size_t i = 0; i < waiting.size(); ++i) {
+    waiting[i].push({}, "/a");
+    waiting[i].set_deadline(now + 1'000s - std::chrono::seconds(i));
+    counter_.track(waiting[i], reply_);
+  }
+  last_->say(verdicts_on({0}));
+  ASSERT_TRUE(runs_until([&] { return last_->batches() == 2; }));
+  const v1::HitBatch& sent = last_->last_batch();
+  EXPECT_EQ(sent.group_hits_size(), static_cast<int>(deadline_groups_max));
+  EXPECT_EQ(*sent.group_hits().rbegin(), 11U);
+  EXPECT_EQ(sent.deadline_ms(), *sent.group_deadline_ms().rbegin());
 }
 
 TEST_F(RemoteCounterTest, AConnectionThatIsLostWhileItEndsMakesNothingUnready) {

@@ -62,9 +62,11 @@ void RemoteStream::set_deadlines(link::TimePoint now) {
   for (const auto* batch : batches_) {
     const auto hits = static_cast<std::uint32_t>(batch->size());
     const std::uint32_t left = milliseconds_left(batch->deadline(), now);
-    if (!groups.empty() && left >= groups.back().deadline_ms &&
-        left - groups.back().deadline_ms < deadlines_apart_ms) {
+    const bool is_near = !groups.empty() && left >= groups.back().deadline_ms &&
+                         left - groups.back().deadline_ms < deadlines_apart_ms;
+    if (is_near || groups.size() == deadline_groups_max) {
       groups.back().hits += hits;
+      groups.back().deadline_ms = std::min(groups.back().deadline_ms, left);
     } else {
       groups.push_back({hits, left});
     }

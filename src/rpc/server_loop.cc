@@ -66,11 +66,13 @@ std::atomic<std::size_t>& ServerLoop::count_of(ServerConnection::Client client) 
 // Connections come and go.
 
 void ServerLoop::take(runtime::Socket socket) {
-  if (use_.unknown_connections >= settings_.unknown_connections_max()) drop_oldest_unknown();
+  const std::size_t unknown_max = settings_.unknown_connections_max() / use_.loops.size();
+  if (unknown_connections_ >= std::max<std::size_t>(1, unknown_max)) drop_oldest_unknown();
   const auto connection =
       std::make_shared<ServerConnection>(*this, std::make_unique<link::TcpTransport>(std::move(socket)));
   connections_.insert(connection);
   ++use_.unknown_connections;
+  ++unknown_connections_;
   connection->begin();
 }
 
@@ -87,9 +89,9 @@ void ServerLoop::drop_oldest_unknown() {
 /// Called when the client of a connection becomes known.
 void ServerLoop::on_greeted(ServerConnection& connection) {
   const bool is_envoy = connection.client() == ServerConnection::Client::envoy;
-  auto& count = count_of(connection.client());
+  const std::size_t count = ++count_of(connection.client());
   --use_.unknown_connections;
-  ++count;
+  --unknown_connections_;
   if (count > (is_envoy ? settings_.envoy_connections_max : settings_.connections_max)) {
     use_.full_log.met(
         runtime::Clock::now(),
@@ -108,6 +110,8 @@ void ServerLoop::on_greeted(ServerConnection& connection) {
 
 void ServerLoop::leave(ServerConnection& connection, std::size_t held_bytes) {
   use_.held_bytes -= held_bytes;
+  held_bytes_ -= held_bytes;
+  if (connection.client() == ServerConnection::Client::unknown) --unknown_connections_;
   --count_of(connection.client());
   connections_.erase(connection.self());
 }
@@ -152,10 +156,18 @@ void ServerLoop::end_connections() {
 // Memory of connections.
 
 void ServerLoop::on_held(ServerConnection& connection, std::size_t before) {
-  use_.held_bytes += connection.held_bytes() - before;  // correct also for a decrease
-  const bool too_many = use_.held_bytes > held_bytes_max || connection.unsent_bytes() > unsent_bytes_max;
-  // Not now, because the caller is still working on a connection.
-  if (!too_many || std::exchange(dropping_, true)) return;
+  const std::size_t more = connection.held_bytes() - before;  // correct also for a decrease
+  held_bytes_ += more;
+  if ((use_.held_bytes += more) > held_bytes_max) {
+    for (auto* loop : use_.loops) loop->drop_soon();
+  } else if (connection.unsent_bytes() > unsent_bytes_max) {
+    drop_soon();
+  }
+}
+
+/// Any thread. Not now, because the caller is still working on a connection.
+void ServerLoop::drop_soon() {
+  if (dropping_.exchange(true)) return;
   boost::asio::post(loop_, [this] {
     dropping_ = false;
     drop_who_keeps_most();
@@ -178,8 +190,10 @@ void ServerLoop::drop_who_keeps_most() {
     }
   }
   std::sort(stalled.begin(), stalled.end());
+  const std::size_t share = held_bytes_max / use_.loops.size();
   for (const auto& [since, connection] : stalled) {
-    if (use_.held_bytes <= held_bytes_max) return;
+    if (use_.held_bytes <= held_bytes_max || held_bytes_ <= share) return;
+    if (connection->held_bytes() == 0) continue;
     drop(*connection, "others need the memory that its unfinished messages and unread answers take");
   }
 }
@@ -187,7 +201,6 @@ void ServerLoop::drop_who_keeps_most() {
 void ServerLoop::look_now_and_then() {
   const auto now = runtime::Clock::now();
   for (const auto& connection : connections()) look_at(*connection, now);
-  if (use_.held_bytes > held_bytes_max) drop_who_keeps_most();  // whose connection lies on another loop
   look_timer_.expires_after(look_pause);
   look_timer_.async_wait([this](boost::system::error_code error) {
     if (!error) look_now_and_then();

@@ -22,6 +22,8 @@
 
 namespace tracker::rpc {
 
+class ServerLoop;
+
 /// What all loops of one server use together. Any thread.
 struct ServerUse {
   std::atomic<std::size_t> unknown_connections = 0;  // their first settings have not come
@@ -31,11 +33,14 @@ struct ServerUse {
   std::atomic<std::size_t> held_bytes = 0;   // of incomplete messages, and of answers that are not taken
   std::atomic<std::size_t> batch_bytes = 0;  // of batches at the counter
 
+  std::vector<ServerLoop*> loops;  // all of them; does not change while they run
   runtime::BoundLog full_log;
   runtime::BoundLog dropped_log;
 
   std::size_t connections() const noexcept {
-    return unknown_connections + public_connections + envoy_connections;
+    const std::size_t unknown =
+        unknown_connections;  // first: a connection is greeted before it stops being unknown
+    return unknown + public_connections + envoy_connections;
   }
 };
 
@@ -80,8 +85,8 @@ class ServerLoop {
   bool enter_call();
   void leave_calls(std::size_t calls) { use_.public_calls -= calls; }
   /// What a connection keeps has changed from `before` bytes. Soon afterwards, a connection that keeps too many answers
-  /// is dropped. If the connections of all loops together keep too much, those of this loop that have been stalled for
-  /// longest are dropped.
+  /// is dropped. If the connections of all loops together keep too much, each loop that keeps more than its share drops
+  /// those that have been stalled for longest.
   void on_held(ServerConnection& connection, std::size_t before);
   /// A batch of an envoy goes to the counter. Returns false if the batches at the counter have too many bytes.
   bool enter_batch(std::size_t bytes);
@@ -90,6 +95,7 @@ class ServerLoop {
  private:
   void look_now_and_then();
   void look_at(ServerConnection& connection, runtime::Clock::time_point now);
+  void drop_soon();
   void drop_who_keeps_most();
   void drop_oldest_unknown();
   void drop(ServerConnection& connection, const std::string& reason);
@@ -106,7 +112,9 @@ class ServerLoop {
   std::optional<domain::Readiness> ending_;  // once announce_end() was called
   bool not_serving_ = false;
   bool connections_end_ = false;
-  bool dropping_ = false;  // a drop is scheduled
+  std::size_t unknown_connections_ = 0;
+  std::size_t held_bytes_ = 0;          // of this loop's connections
+  std::atomic<bool> dropping_ = false;  // a drop is scheduled; any thread
   boost::asio::steady_timer look_timer_;
 };
 
