@@ -52,7 +52,7 @@ class ScriptedCounter final : public GrpcConnection {
   std::size_t on_call(CallId call, std::string_view method,
                       std::optional<std::chrono::milliseconds> /*timeout*/) override {
     if (method == "/tracker.v1.Counting/Track") track_ = call;
-    return 1024;
+    return 64 * 1024;
   }
   void on_message(CallId call, std::string_view message) override {
     if (call != track_ || script_.is_silent_) return;
