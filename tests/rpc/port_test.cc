@@ -136,7 +136,7 @@ TEST_F(PortTest, HalfMessagesOnManyStreamsTakeBoundedMemory) {
 }
 
 TEST_F(PortTest, EnvoyThatNeverReadsIsDropped) {
-  const std::size_t before = resident_bytes(pid());
+  [[maybe_unused]] const std::size_t before = resident_bytes(pid());
   const auto attacker = greeted_envoy(counter_.door, 4096);
   ASSERT_TRUE(attacker->send(headers(1, grpc_request(track)) + data(1, opening)));
   std::string asks;
