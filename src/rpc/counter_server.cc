@@ -4,11 +4,13 @@
 #include <netinet/tcp.h>
 
 #include <boost/asio/dispatch.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/use_future.hpp>
 #include <thread>
 #include <utility>
 
 #include "rpc/server_loop.h"
+#include "runtime/descriptor.h"
 
 namespace tracker::rpc {
 
@@ -57,18 +59,34 @@ struct CounterServer::Parts {
 
   /// Runs in the first loop's thread. Each connection goes to the next loop.
   void accept(runtime::Acceptor& acceptor, boost::asio::steady_timer& pause) {
-    ServerLoop& loop = *loops[next_loop++ % loops.size()];
-    acceptor.async_accept(loop.context(), [&](boost::system::error_code error, runtime::Socket socket) {
-      if (!error) {  // the socket belongs to its loop's thread, which also closes it
-        boost::asio::dispatch(
-            loop.context(), [&loop, socket = std::move(socket)]() mutable { loop.take(std::move(socket)); });
-      }
+    acceptor.async_accept([&](boost::system::error_code error, runtime::Socket socket) {
       if (!acceptor.is_open()) return;
-      if (!error) return accept(acceptor, pause);
+      if (!error) {
+        hand_over(std::move(socket));
+        return accept(acceptor, pause);
+      }
       pause.expires_after(accept_pause);  // no descriptors or memory: other connections must end first
       pause.async_wait([&](boost::system::error_code cancelled) {
         if (!cancelled && acceptor.is_open()) accept(acceptor, pause);
       });
+    });
+  }
+
+  /// Only a loop's own thread may touch its sockets (runtime::Workers). So another loop gets the descriptor.
+  void hand_over(runtime::Socket socket) {
+    ServerLoop& loop = *loops[next_loop++ % loops.size()];
+    if (&loop == loops.front().get()) return loop.take(std::move(socket));
+    boost::system::error_code error;
+    const auto protocol = socket.local_endpoint(error).protocol();
+    if (error) return;
+    runtime::Descriptor descriptor(socket.release(error));
+    boost::asio::post(loop.context(), [&loop, protocol, descriptor = std::move(descriptor)]() mutable {
+      runtime::Socket its(loop.context());
+      boost::system::error_code not_assigned;
+      its.assign(protocol, descriptor.number(), not_assigned);
+      if (not_assigned) return;
+      descriptor.release();
+      loop.take(std::move(its));
     });
   }
 

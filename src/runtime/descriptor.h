@@ -18,6 +18,8 @@ class Descriptor {
 
   bool is_open() const noexcept { return number_ >= 0; }
   int number() const noexcept { return number_; }
+  /// Leaves it to the caller to close it.
+  int release() noexcept { return std::exchange(number_, -1); }
 
  private:
   int number_;
