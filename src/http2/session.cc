@@ -292,7 +292,7 @@ bool Session::receive(std::string_view bytes) {
     receive_part(bytes);
   }
   tell();
-  fill();  // nghttp2 says by a GOAWAY frame that the protocol was broken
+  fill();  // nghttp2 reports a broken protocol by a GOAWAY frame
   return why_.empty();
 }
 

@@ -103,6 +103,23 @@ class LinkCoreTest : public testing::Test {
     core_.on_greeted(id, Readiness::ready(), now_);
   }
 
+  /// Ends each connection by `end`, until the peer is not ready.
+  template <typename End>
+  void is_outage_after_some(End end) {
+    get_ready();
+    LinkCore::ConnectionId id = 1;
+    for (; core_.is_ready() && id < 20; ++id) {
+      end(id);
+      const bool at_once = done().back() == "connect";
+      if (!core_.is_ready()) break;
+      if (!at_once) done_when_woken();
+      connect_again(id + 1);
+      done();
+    }
+    EXPECT_FALSE(core_.is_ready());
+    EXPECT_GT(id, 5U) << "the first pauses are short";
+  }
+
   LinkCore core_;
   TimePoint now_{1h};
   std::vector<Command*> commands_;
@@ -370,33 +387,11 @@ TEST_F(LinkCoreTest, ASecondEarlyCutIsFollowedByAPause) {
 }
 
 TEST_F(LinkCoreTest, EarlyCutsAreAnOutageOnceThePauseIsTooLong) {
-  get_ready();
-  LinkCore::ConnectionId id = 1;
-  for (; core_.is_ready() && id < 20; ++id) {
-    core_.on_lost(id, Loss::cut, "cut", now_);
-    const bool at_once = done().back() == "connect";
-    if (!core_.is_ready()) break;
-    if (!at_once) done_when_woken();
-    connect_again(id + 1);
-    done();
-  }
-  EXPECT_FALSE(core_.is_ready());
-  EXPECT_GT(id, 5U) << "the first pauses are short";
+  is_outage_after_some([&](LinkCore::ConnectionId id) { core_.on_lost(id, Loss::cut, "cut", now_); });
 }
 
 TEST_F(LinkCoreTest, AnEndOfEachConnectionIsAnOutageOnceThePauseIsTooLong) {
-  get_ready();
-  LinkCore::ConnectionId id = 1;
-  for (; core_.is_ready() && id < 20; ++id) {
-    core_.on_ending(id, now_);
-    const bool at_once = done().back() == "connect";
-    if (!core_.is_ready()) break;
-    if (!at_once) done_when_woken();
-    connect_again(id + 1);
-    done();
-  }
-  EXPECT_FALSE(core_.is_ready());
-  EXPECT_GT(id, 5U) << "the first pauses are short";
+  is_outage_after_some([&](LinkCore::ConnectionId id) { core_.on_ending(id, now_); });
 }
 
 class ImpatientTest : public LinkCoreTest {
