@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace tracker::domain {
 
@@ -42,6 +43,19 @@ inline void append_hex(std::span<const std::uint8_t> bytes, std::string& out) {
     at[1] = hex_lower[byte & 0xFU];
     at += 2;
   }
+}
+
+/// Fills `bytes` from two digits for each byte, in either case. Returns false if `text` is anything else.
+inline bool parse_hex(std::string_view text, std::span<std::uint8_t> bytes) noexcept {
+  if (text.size() != 2 * bytes.size()) return false;
+  unsigned seen = 0;
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    const unsigned high = hex_value(text[2 * i]);
+    const unsigned low = hex_value(text[2 * i + 1]);
+    seen |= high | low;
+    bytes[i] = static_cast<std::uint8_t>(high << 4U | low);
+  }
+  return (seen & not_hex) == 0;
 }
 
 }  // namespace tracker::domain

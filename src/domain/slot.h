@@ -1,0 +1,22 @@
+#pragma once
+
+#include <bitset>
+#include <cstddef>
+#include <cstdint>
+
+#include "domain/token_id.h"
+
+namespace tracker::domain {
+
+/// A part of all tokens: the unit in which tokens are given to counters. A number below `slots`.
+using Slot = std::uint16_t;
+
+inline constexpr std::size_t slots = 16'384;
+
+using SlotSet = std::bitset<slots>;
+
+/// CRC16/XMODEM of the id's 32 lower-case hex digits, modulo 16,384. It is the slot that a Redis Cluster gives the token's
+/// key, whose hash tag these digits are (Redis Cluster specification, "Key distribution model"). Any thread.
+Slot slot_of(const TokenId& id) noexcept;
+
+}  // namespace tracker::domain
