@@ -27,7 +27,7 @@ using store::redis::RedisPipeline;
 using Arguments = std::vector<std::string>;
 
 /// The replacements for a reply.
-constexpr std::array<std::string_view, 32> others = {
+constexpr std::array<std::string_view, 36> others = {
     ":0\r\n",
     ":1\r\n",
     ":2\r\n",
@@ -41,6 +41,10 @@ constexpr std::array<std::string_view, 32> others = {
     "*2\r\n:-9223372036854775808\r\n:1\r\n",
     "*1\r\n*1\r\n:1\r\n",
     "*1\r\n$-1\r\n",
+    "*2\r\n$-1\r\n$-1\r\n",
+    "*2\r\n:1\r\n$-1\r\n",
+    "*2\r\n$1\r\n7\r\n*1\r\n$42\r\ntracker:{01000000000000000000000000000000}\r\n",
+    "-@user_script: 7: -OOM no\r\n",
     "*2\r\n$1\r\na\r\n$1\r\nb\r\n",
     "*3\r\n$1\r\na\r\n:1\r\n-NOSCRIPT no\r\n",
     "*-1\r\n",
@@ -87,7 +91,6 @@ class Model {
   std::string execute(const Arguments& command) {
     const std::string& name = command.at(0);
     if (name == "HSETNX") return number(fields(command.at(1)).emplace("", 0).second);
-    if (name == "HEXISTS") return number(exists(command.at(1)));
     if (name == "HINCRBY") return increment(command.at(1), command.at(2), command.at(3));
     if (name == "EVALSHA" && flushed) return "-NOSCRIPT No matching script. Please use EVAL.\r\n";
     if (name == "EVALSHA") return track(command);
@@ -95,10 +98,11 @@ class Model {
       flushed = false;
       return track(command);
     }
-    if (name == "EVAL") {  // tidies up, or adds a probe and removes it
-      if (!exists(command.at(3))) hashes.erase(command.at(3));
-      return "*0\r\n";
-    }
+    if (name == "EVAL") return "*0\r\n";  // adds a probe and removes it
+    if (name == "HSET") return number(0);
+    if (name == "HMGET") return "*2\r\n$32\r\n000102030405060708090a0b0c0d0e0f\r\n$-1\r\n";
+    if (name == "SCAN")
+      return "*2\r\n" + bulk(command.at(1) == "0" ? "7" : "0") + "*1\r\n" + bulk("tracker:{x}");
     if (name == "CONFIG") return "*2\r\n$4\r\nsave\r\n$0\r\n\r\n";
     if (name == "INFO") return "$13\r\naof_enabled:1\r\n";
     if (name == "PING") return "+PONG\r\n";
@@ -111,6 +115,9 @@ class Model {
   std::map<std::string, std::int64_t> sent;  // increments of keys and paths, of known tokens or not
 
  private:
+  static std::string bulk(const std::string& text) {
+    return "$" + std::to_string(text.size()) + "\r\n" + text + "\r\n";
+  }
   static std::string number(std::int64_t value) { return ":" + std::to_string(value) + "\r\n"; }
   std::map<std::string, std::int64_t>& fields(const std::string& key) { return hashes[key]; }
   bool exists(const std::string& key) const {
@@ -123,13 +130,18 @@ class Model {
     return number(fields(key)[path] += std::stoll(by));
   }
   std::string track(const Arguments& command) {
-    for (std::size_t i = 4; i < command.size(); i += 2) {
-      if (!exists(command[3])) sent[command[3] + command[i]] += std::stoll(command[i + 1]);
-    }
-    if (!exists(command[3])) return "$-1\r\n";
-    std::string counts = "*" + std::to_string((command.size() - 4) / 2) + "\r\n";
-    for (std::size_t i = 4; i < command.size(); i += 2) {
-      counts += increment(command[3], command[i], command[i + 1]);
+    const auto keys = static_cast<std::size_t>(std::stoull(command[2]));
+    std::string counts = "*" + std::to_string(keys) + "\r\n";
+    for (std::size_t i = 0; i < keys; ++i) {
+      const auto& key = command.at(3 + i);
+      const auto& path = command.at(3 + keys + 2 * i);
+      const auto& by = command.at(4 + keys + 2 * i);
+      if (exists(key)) {
+        counts += increment(key, path, by);
+      } else {
+        if (by != "00") sent[key + path] += std::stoll(by);
+        counts += "$-1\r\n";
+      }
     }
     return counts;
   }
@@ -155,6 +167,22 @@ struct Mint final : store::AddReply {
   std::optional<domain::Result<void>> outcome;
 };
 
+struct Record final : store::WriteReply {
+  void on_written(domain::Result<void> /*written*/) override {
+    require(!answered, "a record has one outcome");
+    answered = true;
+  }
+  bool answered = false;
+};
+
+struct Search final : store::SlotsReply {
+  void on_slots(domain::Result<domain::SlotSet> /*slots*/) override {
+    require(!answered, "a search has one outcome");
+    answered = true;
+  }
+  bool answered = false;
+};
+
 class Run {
  public:
   explicit Run(std::string_view input)
@@ -175,6 +203,9 @@ class Run {
           break;
         case 3:
           model_.hashes.erase(store::redis::redis_key(id()));
+          break;
+        case 4:
+          ask_something_else();
           break;
         default:
           track();
@@ -197,6 +228,7 @@ class Run {
   void connect() {
     replies_.emplace();
     shifted_ = false;
+    identified_ = false;
     pipeline_.emplace(settings_, knowledge_);
     pipeline_->greet();
   }
@@ -208,7 +240,7 @@ class Run {
       message.deliver();
     }
     messages_.clear();
-    tokens_.clear_and_dispose([](link::Command* token) {
+    requests_.clear_and_dispose([](link::Command* token) {
       token->on_failed(domain::Failure::perhaps_done);
       delete token;
     });
@@ -217,8 +249,22 @@ class Run {
   void mint() {
     auto& its = *mints_.emplace_back(std::make_unique<Mint>());
     auto& token = *new store::redis::AddToken(id(), domain::Deadline::max(), its);
-    tokens_.push_back(token);
+    requests_.push_back(token);
     pipeline_->send(token);
+  }
+
+  void ask_something_else() {
+    if (choices_.next() % 2 == 0) {
+      auto& its = *records_.emplace_back(std::make_unique<Record>());
+      auto& write = *new store::redis::WriteRecord("record", domain::Deadline::max(), its);
+      requests_.push_back(write);
+      pipeline_->send(write);
+    } else {
+      auto& its = *searches_.emplace_back(std::make_unique<Search>());
+      auto& find = *new store::redis::FindSlots(its);
+      requests_.push_back(find);
+      pipeline_->send(find);
+    }
   }
 
   void track() {
@@ -299,7 +345,11 @@ class Run {
         if (!pipeline_->take(*reply)) return false;
       }
       std::erase_if(messages_, [](link::Gather& message) { return message.deliver(); });
-      if (pipeline_->has_looked()) pipeline_->take_look();
+      if (pipeline_->has_looked()) {
+        pipeline_->take_look();
+        if (!std::exchange(identified_, true)) pipeline_->identify();
+      }
+      if (pipeline_->is_finding()) pipeline_->go_on_finding();
       if (pipeline_->has_trouble()) pipeline_->take_trouble();
       if (replies_->broken()) return false;
     }
@@ -307,6 +357,8 @@ class Run {
   }
 
   void judge() const {
+    for (const auto& record : records_) require(record->answered, "a record has its outcome");
+    for (const auto& search : searches_) require(search->answered, "a search has its outcome");
     for (const auto& mint : mints_) {
       require(mint->outcome.has_value(), "a mint has its outcome");
       require(changed_ || *mint->outcome != domain::Result<void>(domain::Failure::not_done),
@@ -335,14 +387,17 @@ class Run {
   store::redis::RedisKnowledge knowledge_;
   std::optional<RedisPipeline> pipeline_;  // of this connection
   std::list<link::Gather> messages_;       // in flight
-  boost::intrusive::list<link::Command, boost::intrusive::constant_time_size<false>> tokens_;  // in flight
+  boost::intrusive::list<link::Command, boost::intrusive::constant_time_size<false>> requests_;  // in flight
   std::optional<store::redis::RedisReplies> replies_;
   std::vector<std::unique_ptr<Hits>> hits_;
   std::vector<std::unique_ptr<Mint>> mints_;
   std::map<std::string, std::int64_t> tracked_;
-  bool changed_ = false;  // a reply was changed
-  bool shifted_ = false;  // replies of this connection answer other commands
-  bool lied_ = false;     // the reply was NOSCRIPT although the script was executed, which nobody can detect
+  std::vector<std::unique_ptr<Record>> records_;
+  std::vector<std::unique_ptr<Search>> searches_;
+  bool identified_ = false;  // on this connection
+  bool changed_ = false;     // a reply was changed
+  bool shifted_ = false;     // replies of this connection answer other commands
+  bool lied_ = false;  // the reply was NOSCRIPT although the script was executed, which nobody can detect
 };
 
 }  // namespace

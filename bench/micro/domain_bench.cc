@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "domain/path.h"
+#include "domain/slot.h"
 #include "domain/token.h"
 #include "domain/token_id.h"
 #include "workload.h"
@@ -13,6 +14,7 @@ namespace {
 
 /// The id of the token: the first 16 bytes of a SHA-256.
 constexpr std::string_view token_id_text = "4ea5f010e8fe312f5a7fe438cfb4664a";
+constexpr domain::Slot token_slot = 1202;
 
 void normal_path(benchmark::State& state, std::string_view raw, std::string_view expected) {
   std::string path;
@@ -65,6 +67,18 @@ void token_id_to_hex(benchmark::State& state) {
   if (text != token_id_text) state.SkipWithError("not the token's id");
 }
 BENCHMARK(token_id_to_hex);
+
+void slot_of(benchmark::State& state) {
+  auto id = domain::token_id(*domain::parse_token(token_text));
+  domain::Slot slot = 0;
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(id);
+    slot = domain::slot_of(id);
+    benchmark::DoNotOptimize(slot);
+  }
+  if (slot != token_slot) state.SkipWithError("not the id's slot");
+}
+BENCHMARK(slot_of);
 
 void random_token(benchmark::State& state) {
   domain::Token last{};

@@ -27,21 +27,19 @@ Reply next_reply(redisReader& reader) {
 
 /// Appends the commands for these hits to `out`.
 void encode(RedisRound& round, link::Gather& message, std::string& out) {
-  round.begin(message);
-  for (std::uint32_t command = 0; command < round.commands(); ++command) {
-    round.append(command, RedisRound::Form::plain, out);
-  }
+  round.begin(message, false);
+  for (std::uint32_t call = 0; call < round.calls(); ++call) round.append(call, RedisRound::Form::hash, out);
 }
 
-/// What Redis would reply to these commands: that the token is known, and a count for each path. (Commands have the
-/// form of replies.)
+/// What Redis would reply to these commands: a count for each path. (Commands have the form of replies.)
 std::string replies_to(const std::string& commands) {
   const Reader reader(redisReaderCreate(), redisReaderFree);
   redisReaderFeed(reader.get(), commands.data(), commands.size());
   std::string replies;
   while (const auto command = next_reply(*reader)) {
-    const bool is_increment = store::redis::text_of(*command->element[0]) == "HINCRBY";
-    replies += is_increment ? ":123456\r\n" : ":1\r\n";
+    const std::string increments(store::redis::text_of(*command->element[2]));
+    replies += "*" + increments + "\r\n";
+    for (auto i = std::stoul(increments); i > 0; --i) replies += ":123456\r\n";
   }
   return replies;
 }
@@ -59,13 +57,6 @@ struct Batches {
   std::vector<domain::HitBatch> batches;
   std::size_t at = 0;
 };
-
-/// All tokens of the hits.
-store::redis::RedisKnowledge knowledge_of(const Batches& batches) {
-  store::redis::RedisKnowledge knowledge;
-  for (const auto& batch : batches.batches) knowledge.tokens.insert(batch.ids().begin(), batch.ids().end());
-  return knowledge;
-}
 
 void redis_encode(benchmark::State& state, Workload workload) {
   const auto size = static_cast<std::size_t>(state.range(0));
@@ -92,7 +83,7 @@ void redis_there_and_back(benchmark::State& state, Workload workload) {
   const auto size = static_cast<std::size_t>(state.range(0));
   Batches batches(workload, size);
   const store::redis::RedisSettings settings;
-  auto knowledge = knowledge_of(batches);
+  store::redis::RedisKnowledge knowledge;
   store::redis::RedisPipeline pipeline(settings, knowledge);
   link::Gather message;
   Counted reply;

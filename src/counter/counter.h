@@ -1,5 +1,9 @@
 #pragma once
 
+#include <optional>
+#include <string>
+
+#include "counter/counter_facts.h"
 #include "domain/failure.h"
 #include "domain/token.h"
 #include "store/counter_store.h"
@@ -33,6 +37,17 @@ class Counter {
 
   /// Makes a fresh token, known to every counter of the service. `reply` must stay valid until it is called.
   virtual void mint(domain::Deadline deadline, MintReply& reply) = 0;
+
+  /// What the counter says of itself. It is told before a hit is counted to which it applies.
+  virtual const CounterFactsSource& facts() const;
+
+  /// The counter that counts the hits of this token, in words, if it is another one. Its hits are refused here.
+  virtual std::optional<std::string> owner_elsewhere(const domain::TokenId& /*id*/) const {
+    return std::nullopt;
+  }
+
+  /// Its user asks it nothing more. What is under way is still answered. On the thread in which it replies.
+  virtual void retire() {}
 
   /// Whether hits can be counted. Any thread.
   virtual const ReadinessSource& readiness() const = 0;

@@ -1,6 +1,10 @@
 #include "counter/local_counter.h"
 
+#include <chrono>
 #include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
 
 #include "domain/token_id.h"
 
@@ -11,9 +15,8 @@ namespace {
 /// A token on its way into the store. It is handed out when it is stored. Deletes itself then.
 class Minting final : public store::AddReply {
  public:
-  explicit Minting(MintReply& reply) : reply_(reply) {}
-
-  const domain::Token& token() const { return token_; }
+  Minting(const domain::Token& token, MintReply& reply, std::shared_ptr<const void> held)
+      : token_(token), reply_(reply), held_(std::move(held)) {}
 
   void on_added(domain::Result<void> added) override {
     const std::unique_ptr<Minting> self(this);
@@ -25,16 +28,52 @@ class Minting final : public store::AddReply {
   }
 
  private:
-  const domain::Token token_ = domain::random_token();
+  const domain::Token token_;
   MintReply& reply_;
+  const std::shared_ptr<const void> held_;
 };
+
+constexpr std::string_view counted_partitioned =
+    "the store has counted some of the tokens only, as one of several counters; give --peers and --name as "
+    "before";
 
 }  // namespace
 
+const CounterFactsSource& Counter::facts() const {
+  static const CounterFactsSource nothing{std::nullopt};
+  return nothing;
+}
+
+void mint_token(store::CounterStore& store, const domain::Token& token, domain::Deadline deadline,
+                MintReply& reply, std::shared_ptr<const void> held) {
+  store.add_token(domain::token_id(token), deadline,
+                  *std::make_unique<Minting>(token, reply, std::move(held)).release());
+}
+
+LocalCounter::LocalCounter(store::CounterStore& store)
+    : store_(store),
+      store_to_this_(store.facts().subscribe([this](const auto& facts) { on_store(facts); })),
+      joint_({&store.readiness(), &fitness_}) {}
+
+void LocalCounter::on_store(const std::optional<store::StoreFacts>& facts) {
+  CounterFacts its;
+  its.store = facts;
+  if (its.store) its.store->record.clear();
+  facts_.set(its);
+  fits_ = !facts || facts->record.empty();
+  const auto now = std::chrono::system_clock::now();
+  fitness_.set(fits_ ? domain::Readiness::ready(now)
+                     : domain::Readiness::not_ready(std::string(counted_partitioned), now));
+}
+
+void LocalCounter::track(const domain::HitBatch& hits, TrackReply& reply) {
+  if (!fits_) return reply.on_one_verdict_for_all(hits.size(), domain::Verdict::not_counted());
+  store_.track(hits, reply);
+}
+
 void LocalCounter::mint(domain::Deadline deadline, MintReply& reply) {
-  auto minting = std::make_unique<Minting>(reply);
-  const auto id = domain::token_id(minting->token());
-  store_.add_token(id, deadline, *minting.release());
+  if (!fits_) return reply.on_minted(domain::Failure::not_done);
+  mint_token(store_, domain::random_token(), deadline, reply);
 }
 
 }  // namespace tracker::counter

@@ -1,21 +1,38 @@
 #pragma once
 
+#include <atomic>
+#include <memory>
+#include <optional>
+
 #include "counter/counter.h"
 
 namespace tracker::counter {
 
-/// The counter over a store of this process.
+/// Makes a new token known to the store, and then hands it out. Holds `held` until then.
+void mint_token(store::CounterStore& store, const domain::Token& token, domain::Deadline deadline,
+                MintReply& reply, std::shared_ptr<const void> held = nullptr);
+
+/// The counter over a store of this process. It owns every token. A store that has counted some of the tokens only, as
+/// one of several counters, is not counted in.
 class LocalCounter final : public Counter {
  public:
   /// `store` outlives the counter.
-  explicit LocalCounter(store::CounterStore& store) : store_(store) {}
+  explicit LocalCounter(store::CounterStore& store);
 
-  void track(const domain::HitBatch& hits, TrackReply& reply) override { store_.track(hits, reply); }
+  void track(const domain::HitBatch& hits, TrackReply& reply) override;
   void mint(domain::Deadline deadline, MintReply& reply) override;
-  const ReadinessSource& readiness() const override { return store_.readiness(); }
+  const CounterFactsSource& facts() const override { return facts_; }
+  const ReadinessSource& readiness() const override { return joint_.readiness(); }
 
  private:
+  void on_store(const std::optional<store::StoreFacts>& facts);
+
   store::CounterStore& store_;
+  CounterFactsSource facts_{std::nullopt};
+  std::atomic<bool> fits_ = true;  // the same as in fitness_
+  ReadinessSource fitness_{domain::Readiness::ready()};
+  const runtime::Subscription store_to_this_;
+  const store::JointReadiness joint_;
 };
 
 }  // namespace tracker::counter

@@ -47,7 +47,14 @@ struct AwayStore final : store::CounterStore {
                  store::AddReply& reply) override {
     reply.on_added(domain::Failure::perhaps_done);
   }
+  const store::StoreFactsSource& facts() const override { return unknown; }
+  void write_record(std::string /*record*/, domain::Deadline /*deadline*/,
+                    store::WriteReply& reply) override {
+    reply.on_written(domain::Failure::perhaps_done);
+  }
+  void find_slots(store::SlotsReply& reply) override { reply.on_slots(domain::Failure::not_done); }
   const store::ReadinessSource& readiness() const override { return away; }
+  const store::StoreFactsSource unknown{std::nullopt};
   const store::ReadinessSource away{domain::Readiness::not_ready("away", {})};
 };
 
@@ -60,6 +67,54 @@ TEST(LocalCounter, ATokenThatIsNotStoredIsNotHandedOut) {
   ASSERT_TRUE(minted.results[0].has_error());
   EXPECT_EQ(minted.results[0].error(), domain::Failure::perhaps_done);
   EXPECT_EQ(counter.readiness().value().why_not(), "away");
+}
+
+/// A store in memory that says of itself what the test makes it say.
+struct SayingStore final : store::CounterStore {
+  void track(const domain::HitBatch& hits, TrackReply& reply) override { memory.track(hits, reply); }
+  void add_token(const domain::TokenId& id, domain::Deadline deadline, store::AddReply& reply) override {
+    memory.add_token(id, deadline, reply);
+  }
+  const store::StoreFactsSource& facts() const override { return says; }
+  void write_record(std::string record, domain::Deadline deadline, store::WriteReply& reply) override {
+    memory.write_record(std::move(record), deadline, reply);
+  }
+  void find_slots(store::SlotsReply& reply) override { memory.find_slots(reply); }
+  const store::ReadinessSource& readiness() const override { return memory.readiness(); }
+  store::memory::MemoryStore memory;
+  store::StoreFactsSource says{std::nullopt};
+};
+
+TEST(LocalCounter, DoesNotCountInAStoreThatHasCountedSomeOfTheTokens) {
+  SayingStore store;
+  LocalCounter counter(store);
+  const auto counts = [&] {
+    domain::HitBatch hits;
+    hits.push(domain::token_id(domain::random_token()), "/");
+    Tracked tracked;
+    counter.track(hits, tracked);
+    Minted minted;
+    counter.mint(domain::Deadline::max(), minted);
+    EXPECT_EQ(minted.results.at(0).has_value(), tracked.all.at(0) != domain::Verdict::not_counted());
+    EXPECT_EQ(minted.results.at(0).has_value(), counter.readiness().value().is_ready());
+    return minted.results.at(0).has_value();
+  };
+  EXPECT_TRUE(counts()) << "a store behind a proxy is never known";
+  store.says.set(store::StoreFacts{.id = {1}, .record = "a record"});
+  EXPECT_FALSE(counts());
+  EXPECT_NE(counter.readiness().value().why_not().find("give --peers and --name as before"),
+            std::string::npos);
+  store.says.set(store::StoreFacts{.id = {2}});
+  EXPECT_TRUE(counts());
+}
+
+TEST(LocalCounter, SaysThatItOwnsEveryTokenAndInWhichStore) {
+  SayingStore store;
+  LocalCounter counter(store);
+  EXPECT_EQ(counter.facts().value(), CounterFacts{});
+  store.says.set(store::StoreFacts{.id = {1}, .server_run = "run", .record = "a record"});
+  EXPECT_EQ(counter.facts().value(),
+            CounterFacts{.store = (store::StoreFacts{.id = {1}, .server_run = "run"})});
 }
 
 }  // namespace tracker::counter

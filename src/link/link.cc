@@ -52,7 +52,7 @@ bool Link::is_to_wait() const {
 
 template <typename Fill>
 void Link::put(Fill fill) {
-  if (inbox_.put(fill)) boost::asio::post(loop_, [this] { take_inbox(); });
+  if (inbox_.put(fill)) boost::asio::post(loop_, [this] { take_requests(); });
 }
 
 void Link::wait_for_first_attempt(std::chrono::milliseconds longest) const {
@@ -61,7 +61,7 @@ void Link::wait_for_first_attempt(std::chrono::milliseconds longest) const {
 
 // Loop thread only.
 
-void Link::take_inbox() {
+void Link::take_requests() {
   inbox_.take(taken_);
   on([this](LinkCore& core) {
     for (const auto& [hits, reply] : taken_.batches) core.track(*hits, *reply);

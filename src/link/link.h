@@ -76,6 +76,14 @@ class Link {
   /// start-up only.
   void wait_for_first_attempt(std::chrono::milliseconds longest) const;
 
+  /// Loop thread only. The peer is not asked any more: see LinkCore.
+  void retire() {
+    on([](LinkCore& core) { core.retire(std::chrono::steady_clock::now()); });
+  }
+
+  /// Loop thread only. Takes now what other threads have asked for. If the peer is not ready, that is refused.
+  void take_requests();
+
   /// Loop thread only. Calls `events(core)`, which tells the core what has happened, and then performs the actions that
   /// follow.
   template <typename Events>
@@ -107,7 +115,6 @@ class Link {
   bool is_to_wait() const;
   template <typename Fill>
   void put(Fill fill);
-  void take_inbox();
   void go_on();
   bool act(TimePoint now);
   void connect();

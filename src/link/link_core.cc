@@ -89,6 +89,13 @@ void LinkCore::request(std::unique_ptr<Command> command) {
   }
 }
 
+void LinkCore::retire(TimePoint now) {
+  retired_ = true;
+  connect_at_.reset();
+  become_unready("is not asked any more");
+  if (current_) drain(now);
+}
+
 // Readiness.
 
 void LinkCore::become_ready() {
@@ -108,6 +115,7 @@ void LinkCore::become_unready(std::string words) {
 // Connections.
 
 void LinkCore::connect_at(TimePoint time) {
+  if (retired_) return;
   connect_at_ = time;
   wake_by(time);
 }
@@ -119,7 +127,9 @@ LinkCore::ConnectionId LinkCore::on_connected(TimePoint now) {
   current_->since = now;
   current_->heard = now;
   wake_by(now + settings_.greeting_deadline);
-  return last_id_;
+  const auto id = last_id_;
+  if (retired_) drain(now);
+  return id;
 }
 
 void LinkCore::on_not_connected(const std::string& why, TimePoint now) {

@@ -152,6 +152,9 @@ class LinkCore {
   /// `hits` and `reply` must stay valid until the last verdict.
   void track(const domain::HitBatch& hits, domain::TrackReply& reply);
   void request(std::unique_ptr<Command> command);
+  /// The peer is not asked any more: it is not connected again, and everything new is refused. What is in flight is still
+  /// answered.
+  void retire(TimePoint now);
 
   // Events. Each may lead to actions: call next().
 
@@ -275,6 +278,7 @@ class LinkCore {
   std::vector<ConnectionPtr> draining_;
   ConnectionId last_id_ = 0;
   runtime::Backoff backoff_;
+  bool retired_ = false;
   bool at_once_ = true;  // the next open connection that ends is replaced without a pause
 
   // Pending actions.

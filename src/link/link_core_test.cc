@@ -514,6 +514,64 @@ TEST_F(LinkCoreTest, ACommandIsRefusedBeforeItsDeadline) {
   EXPECT_TRUE(core_.is_ready());
 }
 
+// Retiring.
+
+TEST_F(LinkCoreTest, APeerThatIsNotAskedAnyMoreAnswersWhatIsInFlight) {
+  get_ready();
+  track("a", 1);
+  request("m");
+  done();
+  track("b", 1);
+  core_.retire(now_);
+  EXPECT_EQ(done(), (Said{"not ready: is not asked any more", "b not counted"}));
+  EXPECT_FALSE(core_.is_ready());
+  track("c", 1);
+  request("n");
+  EXPECT_EQ(done(), (Said{"c not counted", "n not done"}));
+  core_.on_readiness(1, Readiness::ready());
+  EXPECT_FALSE(core_.is_ready());
+  answer();
+  EXPECT_EQ(done(), (Said{"a counted"})) << "the command is in flight";
+  core_.on_lost(1, Loss::cut, "reset", now_);
+  EXPECT_EQ(done(), (Said{"close 1", "m perhaps done"}));
+  EXPECT_EQ(done_after(1h), (Said{}));
+}
+
+TEST_F(LinkCoreTest, APeerThatIsNotAskedAnyMoreIsNotConnectedAgain) {
+  get_ready();
+  core_.retire(now_);
+  EXPECT_EQ(done(), (Said{"not ready: is not asked any more", "close 1"}));
+  EXPECT_EQ(core_.state(), State::down);
+  EXPECT_EQ(done_after(1h), (Said{}));
+}
+
+TEST_F(LinkCoreTest, AConnectionThatComesTooLateIsClosed) {
+  done();
+  core_.retire(now_);
+  done();
+  EXPECT_EQ(core_.on_connected(now_), 1U);
+  EXPECT_EQ(done(), (Said{"close 1"}));
+  core_.on_greeted(1, Readiness::ready(), now_);
+  EXPECT_FALSE(core_.is_ready());
+  EXPECT_EQ(done_after(1h), (Said{}));
+}
+
+TEST_F(LinkCoreTest, AnAttemptThatFailsTooLateIsTheLast) {
+  done();
+  core_.retire(now_);
+  core_.on_not_connected("refused", now_);
+  done();
+  EXPECT_EQ(done_after(1h), (Said{}));
+}
+
+TEST_F(LinkCoreTest, APauseIsNotFollowedByAnAttemptOnceThePeerIsNotAsked) {
+  done();
+  core_.on_not_connected("refused", now_);
+  done();
+  core_.retire(now_);
+  EXPECT_EQ(done_after(1h), (Said{"not ready: is not asked any more"}));
+}
+
 // Readiness, as the peer reports it.
 
 TEST_F(LinkCoreTest, APeerThatCannotCountIsNotReady) {

@@ -1,14 +1,17 @@
 // What every store must do, run over each kind of store. A new kind is one more entry in `stores`.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
+#include <chrono>
+#include <filesystem>
 #include <functional>
-#include <iostream>
-#include <list>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <ostream>
 #include <set>
+#include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "app/store_kinds.h"
@@ -20,6 +23,7 @@
 #include "support/blocking_store.h"
 #include "support/deadline.h"
 #include "support/redis_server.h"
+#include "support/store_on_disk.h"
 #include "support/temporary_directory.h"
 
 namespace tracker::store {
@@ -28,10 +32,26 @@ using domain::HitBatch;
 using domain::TokenId;
 using domain::Verdict;
 
+/// Where a test keeps a store, which it can open again.
+class Place {
+ public:
+  std::filesystem::path directory() const { return directory_.path() / "store"; }
+
+  /// A real Redis, which runs from the first call on.
+  const tests::RedisServer& redis() {
+    if (!redis_) redis_ = std::make_unique<tests::RedisServer>();
+    return *redis_;
+  }
+
+ private:
+  const tests::TemporaryDirectory directory_;
+  std::unique_ptr<tests::RedisServer> redis_;
+};
+
 struct StoreUnderTest {
   const char* name;
   const char* kind;  // as app::StoreKind::name() has it
-  std::function<std::unique_ptr<CounterStore>()> make;
+  std::function<std::unique_ptr<CounterStore>(Place&)> open;
 };
 
 /// A Redis store and the loop that it needs.
@@ -47,6 +67,11 @@ class RedisStoreAndLoop final : public CounterStore {
   void add_token(const TokenId& id, domain::Deadline deadline, AddReply& reply) override {
     store_.add_token(id, deadline, reply);
   }
+  const StoreFactsSource& facts() const override { return store_.facts(); }
+  void write_record(std::string record, domain::Deadline deadline, WriteReply& reply) override {
+    store_.write_record(std::move(record), deadline, reply);
+  }
+  void find_slots(SlotsReply& reply) override { store_.find_slots(reply); }
   const ReadinessSource& readiness() const override { return store_.readiness(); }
 
  private:
@@ -58,42 +83,34 @@ std::ostream& operator<<(std::ostream& out, const StoreUnderTest& store) {
   return out << store.name;
 }
 
-/// Over a real Redis, one for all the tests of the process.
-std::unique_ptr<CounterStore> connected_redis_store() {
-  static const tests::RedisServer redis;
-  auto store = std::make_unique<RedisStoreAndLoop>(redis.address());
+std::unique_ptr<CounterStore> connected_redis_store(Place& place) {
+  auto store = std::make_unique<RedisStoreAndLoop>(place.redis().address());
   for (const tests::Deadline deadline; !store->readiness().value().is_ready() && !deadline.passed();) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   return store;
 }
 
-/// A RocksDB store of its own; its directory goes with the process.
-std::unique_ptr<CounterStore> rocksdb_store(rocksdb::Durability durability, std::size_t cache_bytes) {
-  static std::list<tests::TemporaryDirectory> directories;
-  rocksdb::RocksDbSettings settings;
-  settings.directory = directories.emplace_back().path() / "store";
+constexpr std::size_t mebibyte = std::size_t{1} << 20U;
+
+std::unique_ptr<CounterStore> rocksdb_store(const Place& place, rocksdb::Durability durability,
+                                            std::size_t cache_bytes = 32 * mebibyte) {
+  auto settings = tests::small_settings(place.directory(), cache_bytes);
   settings.durability = durability;
-  settings.cache_bytes = cache_bytes;
-  settings.on_fatal = [](const std::string& reason) {
-    std::cerr << reason << '\n';
-    std::abort();
-  };
   return std::make_unique<rocksdb::RocksDbStore>(settings);
 }
 
 std::vector<StoreUnderTest> stores() {
-  constexpr std::size_t mebibyte = std::size_t{1} << 20U;
-  return {{"memory", "memory", [] { return std::make_unique<memory::MemoryStore>(); }},
+  using rocksdb::Durability;
+  return {{"memory", "memory", [](Place&) { return std::make_unique<memory::MemoryStore>(); }},
           {"redis", "redis", connected_redis_store},
-          {"rocksdb", "rocksdb:DIR", [] { return rocksdb_store({}, 32 * mebibyte); }},
+          {"rocksdb", "rocksdb:DIR", [](Place& place) { return rocksdb_store(place, {}); }},
           {"rocksdb_interval", "rocksdb:DIR",
-           [] {
-             return rocksdb_store({rocksdb::Durability::Kind::interval, std::chrono::milliseconds(5)},
-                                  32 * mebibyte);
+           [](Place& place) {
+             return rocksdb_store(place, {Durability::Kind::interval, std::chrono::milliseconds(5)});
            }},
           // So small that nearly every counter is read anew.
-          {"rocksdb_tiny_cache", "rocksdb:DIR", [] { return rocksdb_store({}, 4096); }}};
+          {"rocksdb_tiny_cache", "rocksdb:DIR", [](Place& place) { return rocksdb_store(place, {}, 4096); }}};
 }
 
 TEST(StoreBehaviourSuite, RunsOverEveryKindOfStore) {
@@ -110,7 +127,21 @@ class StoreBehaviour : public testing::TestWithParam<StoreUnderTest> {
   std::vector<Verdict> track(const HitBatch& hits) { return tests::track(*store_, hits); }
   Verdict track_one(const TokenId& id, std::string_view path) { return tests::track_one(*store_, id, path); }
 
-  std::unique_ptr<CounterStore> store_ = GetParam().make();
+  StoreFacts facts() const {
+    const auto facts = store_->facts().value();
+    EXPECT_TRUE(facts.has_value());
+    return facts.value_or(StoreFacts{});
+  }
+  bool write_record(const std::string& record) { return tests::write_record(*store_, record); }
+  std::optional<domain::SlotSet> find_slots() { return tests::find_slots(*store_); }
+
+  void open_again() {
+    store_.reset();
+    store_ = GetParam().open(place_);
+  }
+
+  Place place_;
+  std::unique_ptr<CounterStore> store_ = GetParam().open(place_);
 };
 
 TEST_P(StoreBehaviour, IsReady) {
@@ -237,6 +268,112 @@ TEST_P(StoreBehaviour, ManyTokensAndPaths) {
     }
     for (const auto& verdict : track(hits)) EXPECT_EQ(verdict, Verdict::counted(round));
   }
+}
+
+/// 64 KiB of every byte, of zeros, and of what looks like the end of a text.
+std::string large_record() {
+  std::string record(std::size_t{64} << 10U, '\0');
+  for (std::size_t i = 0; i < record.size() / 2; ++i) record[i] = static_cast<char>(i * 7);
+  record.replace(record.size() - 3, 3, "\r\n\n");
+  return record;
+}
+
+TEST_P(StoreBehaviour, ItsFactsAreKnownAndStable) {
+  const auto first = facts();
+  EXPECT_NE(first.id, StoreFacts::Id{});
+  EXPECT_EQ(first.record, "");
+  EXPECT_EQ(track_one(new_token(), "/"), Verdict::counted(1));
+  EXPECT_TRUE(write_record("record"));
+  EXPECT_EQ(facts(), first) << "they are not told anew after a write of the record";
+  if (!first.is_lasting) return;
+  for (int opened = 0; opened < 2; ++opened) {
+    open_again();
+    EXPECT_EQ(facts().id, first.id);
+    EXPECT_EQ(facts().server_run, first.server_run);
+    EXPECT_EQ(facts().record, "record");
+  }
+}
+
+TEST_P(StoreBehaviour, TwoStoresHaveDifferentIds) {
+  Place other_place;
+  const auto other = GetParam().open(other_place);
+  EXPECT_NE(facts().id, other->facts().value().value_or(StoreFacts{}).id);
+}
+
+TEST_P(StoreBehaviour, ARecordThatWasWrittenIsThereWhenItIsOpenedAgain) {
+  for (const auto& record :
+       {std::string("first"), large_record(), std::string(std::size_t{64} << 10U, '\0'),
+        std::string(255, 'x'), std::string(510, '\0'), std::string(), std::string("\0last", 5)}) {
+    EXPECT_TRUE(write_record("replaced"));
+    EXPECT_TRUE(write_record(record));
+    if (!facts().is_lasting) continue;
+    open_again();
+    EXPECT_TRUE(facts().record == record) << record.size() << " bytes, and found " << facts().record.size();
+  }
+}
+
+TEST_P(StoreBehaviour, ARecordPastItsDeadlineIsNotWritten) {
+  if (!facts().is_lasting) return;  // nobody can see it
+  EXPECT_TRUE(write_record("in time"));
+  tests::Written written;
+  store_->write_record("late", std::chrono::steady_clock::now() - std::chrono::milliseconds(1), written);
+  EXPECT_FALSE(written.wait());
+  open_again();
+  EXPECT_EQ(facts().record, "in time");
+}
+
+std::string record_of(int number) {
+  auto record = large_record();
+  record.front() = static_cast<char>(number);
+  return record;
+}
+
+TEST_P(StoreBehaviour, RecordsAreWrittenWhileHitsAreCounted) {
+  constexpr int batches = 200;
+  const auto id = new_token();
+  std::jthread client([&] {
+    HitBatch hits;
+    for (int hit = 0; hit < 20; ++hit) hits.push(id, "/" + std::to_string(hit));
+    for (int batch = 1; batch <= batches; ++batch) {
+      for (const auto& verdict : track(hits)) EXPECT_EQ(verdict, Verdict::counted(batch));
+    }
+  });
+  for (int i = 0; i <= 30; ++i) EXPECT_TRUE(write_record(record_of(i)));
+  client.join();
+  if (facts().is_lasting) {
+    open_again();
+    EXPECT_TRUE(facts().record == record_of(30));
+    EXPECT_EQ(track_one(id, "/0"), Verdict::counted(batches + 1));
+  }
+}
+
+TEST_P(StoreBehaviour, FindsTheSlotsOfItsTokens) {
+  EXPECT_TRUE(find_slots() == domain::SlotSet());
+  EXPECT_TRUE(write_record("no token"));
+  EXPECT_TRUE(find_slots() == domain::SlotSet());
+  domain::SlotSet expected;
+  const auto add = [&](const TokenId& id) {
+    tests::Added added;
+    store_->add_token(id, domain::Deadline::max(), added);
+    EXPECT_TRUE(added.wait());
+    expected.set(domain::slot_of(id));
+  };
+  TokenId last{};
+  last.bytes.fill(0xFF);
+  for (const auto& id : {TokenId{}, last}) add(id);
+  EXPECT_TRUE(find_slots() == expected);
+  for (int i = 0; i < 200; ++i) {
+    const auto id = domain::token_id(domain::random_token());
+    add(id);
+    HitBatch hits;
+    for (int path = 0; path < i % 5; ++path) hits.push(id, "/" + std::to_string(path));
+    if (!hits.empty()) track(hits);
+    track_one(domain::token_id(domain::random_token()), "/");  // unknown
+  }
+  EXPECT_TRUE(find_slots() == expected);
+  if (!facts().is_lasting) return;
+  open_again();
+  EXPECT_TRUE(find_slots() == expected);
 }
 
 INSTANTIATE_TEST_SUITE_P(Stores, StoreBehaviour, testing::ValuesIn(stores()),

@@ -1,10 +1,14 @@
 #pragma once
 
+#include <string>
+
 #include "domain/failure.h"
 #include "domain/hit_batch.h"
+#include "domain/slot.h"
 #include "domain/token_id.h"
 #include "domain/track_reply.h"
 #include "store/readiness.h"
+#include "store/store_facts.h"
 
 namespace tracker::store {
 
@@ -19,6 +23,27 @@ class AddReply {
 
  protected:
   ~AddReply() = default;
+};
+
+/// Receives the outcome of write_record().
+class WriteReply {
+ public:
+  /// Called once, on any thread, perhaps before write_record() has returned. On success the record is as durable as a
+  /// count.
+  virtual void on_written(domain::Result<void> written) = 0;
+
+ protected:
+  ~WriteReply() = default;
+};
+
+/// Receives the outcome of find_slots().
+class SlotsReply {
+ public:
+  /// Called once, on any thread, perhaps before find_slots() has returned.
+  virtual void on_slots(domain::Result<domain::SlotSet> slots) = 0;
+
+ protected:
+  ~SlotsReply() = default;
 };
 
 /// The interface of every store of tokens and counts. A store never sees a token, only token ids. Any thread may make
@@ -37,6 +62,19 @@ class CounterStore {
 
   /// Makes a token known, with no counts. To add a known token changes nothing.
   virtual void add_token(const domain::TokenId& id, domain::Deadline deadline, AddReply& reply) = 0;
+
+  /// Which store this is, and its record. They are known before the store is ready, and are told before a hit can be
+  /// counted in another store than before, such as another Redis at the same address. Hits that were waiting for the
+  /// store so far are then refused.
+  virtual const StoreFactsSource& facts() const = 0;
+
+  /// Replaces the store's record: up to 64 KiB that the counter keeps in the store beside the counts. The facts are not
+  /// told anew after it. One call at a time. `reply` must stay valid until it is called, here and below.
+  virtual void write_record(std::string record, domain::Deadline deadline, WriteReply& reply) = 0;
+
+  /// Finds the slots that have a token. A token that is added meanwhile may be missed. It takes time in proportion to
+  /// the number of tokens, and holds up no hits.
+  virtual void find_slots(SlotsReply& reply) = 0;
 
   /// Whether hits can be counted. Any thread.
   virtual const ReadinessSource& readiness() const = 0;

@@ -1,5 +1,6 @@
 #include "store/readiness.h"
 
+#include <algorithm>
 #include <chrono>
 #include <string>
 #include <utility>
@@ -19,7 +20,9 @@ domain::Readiness JointReadiness::joint() const {
   for (const auto* part : parts_) {
     auto readiness = part->value();
     if (!readiness.is_ready()) return readiness;
-    remarks.insert(remarks.end(), readiness.remarks().begin(), readiness.remarks().end());
+    for (const auto& remark : readiness.remarks()) {
+      if (std::ranges::find(remarks, remark) == remarks.end()) remarks.push_back(remark);
+    }
   }
   return domain::Readiness::ready(std::chrono::system_clock::now(), std::move(remarks));
 }

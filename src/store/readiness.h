@@ -10,7 +10,7 @@ namespace tracker::store {
 /// Whether somebody can count hits. Tells all subscribers.
 using ReadinessSource = runtime::Observable<domain::Readiness>;
 
-/// The readiness of several parts as one. It is ready, with the remarks of all parts, if all parts are. Otherwise it is
+/// The readiness of several parts as one. It is ready, with the remarks of all parts (each once), if all parts are. Otherwise it is
 /// the readiness of the first part that is not ready.
 class JointReadiness {
  public:

@@ -21,6 +21,11 @@ class AnswersBeforeTheCommit final : public store::CounterStore {
   void add_token(const domain::TokenId& id, domain::Deadline deadline, store::AddReply& reply) override {
     store_->add_token(id, deadline, reply);
   }
+  const store::StoreFactsSource& facts() const override { return store_->facts(); }
+  void write_record(std::string record, domain::Deadline deadline, store::WriteReply& reply) override {
+    store_->write_record(std::move(record), deadline, reply);
+  }
+  void find_slots(store::SlotsReply& reply) override { store_->find_slots(reply); }
   const store::ReadinessSource& readiness() const override { return store_->readiness(); }
 
  private:
@@ -47,6 +52,11 @@ class RepeatsABatch final : public store::CounterStore {
   void add_token(const domain::TokenId& id, domain::Deadline deadline, store::AddReply& reply) override {
     store_->add_token(id, deadline, reply);
   }
+  const store::StoreFactsSource& facts() const override { return store_->facts(); }
+  void write_record(std::string record, domain::Deadline deadline, store::WriteReply& reply) override {
+    store_->write_record(std::move(record), deadline, reply);
+  }
+  void find_slots(store::SlotsReply& reply) override { store_->find_slots(reply); }
   const store::ReadinessSource& readiness() const override { return store_->readiness(); }
 
  private:

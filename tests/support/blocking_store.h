@@ -2,9 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <condition_variable>
+#include <future>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -62,6 +65,53 @@ class Added final : public store::AddReply {
   std::condition_variable changed_;
   std::optional<domain::Result<void>> added_;
 };
+
+/// Waits for the outcome of write_record().
+class Written final : public store::WriteReply {
+ public:
+  void on_written(domain::Result<void> written) override { outcome_.set_value(written.has_value()); }
+
+  bool wait() {
+    auto outcome = outcome_.get_future();
+    if (outcome.wait_for(std::chrono::seconds(60)) == std::future_status::ready) return outcome.get();
+    ADD_FAILURE() << "no reply";
+    return false;
+  }
+
+ private:
+  std::promise<bool> outcome_;
+};
+
+/// Waits for the outcome of find_slots().
+class FoundSlots final : public store::SlotsReply {
+ public:
+  void on_slots(domain::Result<domain::SlotSet> slots) override {
+    outcome_.set_value(slots ? std::optional(*slots) : std::nullopt);
+  }
+
+  /// Nothing if they could not be found.
+  std::optional<domain::SlotSet> wait() {
+    auto outcome = outcome_.get_future();
+    if (outcome.wait_for(std::chrono::seconds(60)) == std::future_status::ready) return outcome.get();
+    ADD_FAILURE() << "no reply";
+    return std::nullopt;
+  }
+
+ private:
+  std::promise<std::optional<domain::SlotSet>> outcome_;
+};
+
+inline bool write_record(store::CounterStore& store, const std::string& record) {
+  Written written;
+  store.write_record(record, domain::Deadline::max(), written);
+  return written.wait();
+}
+
+inline std::optional<domain::SlotSet> find_slots(store::CounterStore& store) {
+  FoundSlots found;
+  store.find_slots(found);
+  return found.wait();
+}
 
 inline domain::TokenId new_token(store::CounterStore& store) {
   const auto id = domain::token_id(domain::random_token());

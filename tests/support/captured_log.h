@@ -11,15 +11,16 @@
 
 namespace tracker::tests {
 
+// A log must be open before any thread logs.
+inline const bool log_is_open = [] {
+  runtime::open_log("test", "");
+  return true;
+}();
+
 // Captures what the code under test logs in this process during the lifetime of this object.
 class CapturedLog {
  public:
   CapturedLog() {
-    static const bool open = [] {
-      runtime::open_log("test", "");
-      return true;
-    }();
-    static_cast<void>(open);
     runtime::flush_log();
     ::dup2(file_, STDERR_FILENO);
   }

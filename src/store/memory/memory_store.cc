@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "domain/seeded_hash.h"
+#include "domain/token.h"
 
 namespace tracker::store::memory {
 
@@ -43,6 +44,7 @@ struct alignas(64) MemoryStore::Shard {
   boost::unordered_flat_map<domain::TokenId, std::uint32_t, domain::TokenIdHash> tokens;
   boost::unordered_flat_map<CounterKey, std::int64_t, CounterKeyHash> counts;
   std::pmr::monotonic_buffer_resource paths;
+  domain::SlotSet slots;  // of the tokens
 
   domain::Verdict count(const domain::TokenId& id, std::string_view path) {
     const std::lock_guard lock(mutex);
@@ -60,7 +62,9 @@ struct alignas(64) MemoryStore::Shard {
   }
 };
 
-MemoryStore::MemoryStore() : shards_(std::make_unique<Shard[]>(shard_count)) {}
+MemoryStore::MemoryStore()
+    : facts_(StoreFacts{.id = domain::random_token().bytes, .is_lasting = false}),
+      shards_(std::make_unique<Shard[]>(shard_count)) {}
 MemoryStore::~MemoryStore() = default;
 
 MemoryStore::Shard& MemoryStore::shard_of(const domain::TokenId& id) const noexcept {
@@ -89,8 +93,22 @@ void MemoryStore::add_token(const domain::TokenId& id, domain::Deadline /*deadli
   {
     const std::lock_guard lock(shard.mutex);
     shard.tokens.emplace(id, static_cast<std::uint32_t>(shard.tokens.size()));
+    shard.slots.set(domain::slot_of(id));
   }
   reply.on_added({});
+}
+
+void MemoryStore::write_record(std::string /*record*/, domain::Deadline /*deadline*/, WriteReply& reply) {
+  reply.on_written({});
+}
+
+void MemoryStore::find_slots(SlotsReply& reply) {
+  domain::SlotSet slots;
+  for (std::size_t i = 0; i < shard_count; ++i) {
+    const std::lock_guard lock(shards_[i].mutex);
+    slots |= shards_[i].slots;
+  }
+  reply.on_slots(slots);
 }
 
 }  // namespace tracker::store::memory

@@ -9,6 +9,7 @@ namespace tracker::store::redis {
 
 namespace {
 constexpr auto key_report_pause = std::chrono::seconds(1);
+constexpr auto finding_pause = std::chrono::milliseconds(2);  // in which Redis serves others
 }  // namespace
 
 RedisChannel::RedisChannel(RedisShared& shared, link::Link& link, link::LinkCore::ConnectionId id,
@@ -18,7 +19,8 @@ RedisChannel::RedisChannel(RedisShared& shared, link::Link& link, link::LinkCore
       id_(id),
       transport_(std::move(transport)),
       pipeline_(shared.settings, shared.knowledge),
-      handshake_(pipeline_, shared.durability) {}
+      handshake_(pipeline_, shared.durability),
+      pause_(shared.loop) {}
 
 void RedisChannel::greet() {
   transport_->start(*this);
@@ -30,7 +32,7 @@ void RedisChannel::send(link::Gather& hits, link::TimePoint /*now*/) {
 }
 
 bool RedisChannel::send(link::Command& command, link::TimePoint /*now*/) {
-  pipeline_.send(static_cast<AddToken&>(command));
+  static_cast<RedisRequest&>(command).send_on(pipeline_);
   return true;
 }
 
@@ -39,6 +41,8 @@ void RedisChannel::ask(link::TimePoint /*now*/) {
 }
 
 void RedisChannel::flush() {
+  go_on_changing_stores();
+  if (pipeline_.is_finding()) go_on_finding();
   const bool held = !transport_->write(pipeline_.out());
   if (std::exchange(held_, held) == held) return;
   link_.on([&](link::LinkCore& core) { core.on_held(id_, held); });
@@ -46,6 +50,7 @@ void RedisChannel::flush() {
 
 void RedisChannel::close() {
   transport_.reset();
+  pause_.cancel();
 }
 
 void RedisChannel::on_writable() {
@@ -89,10 +94,67 @@ void RedisChannel::conclude_greeting(link::LinkCore& core, std::string_view byte
       return;
     case RedisHandshake::State::fit:
       greeted_ = true;
-      return core.on_greeted(id_, domain::Readiness::ready(), now);
+      return begin_counting(core, now);
     case RedisHandshake::State::unfit:
       return core.on_lost(id_, link::LinkCore::Loss::unfit, handshake_.why_not(), now);
   }
+}
+
+void RedisChannel::begin_counting(link::LinkCore& core, link::TimePoint now) {
+  if (!is_told(pipeline_.facts().facts()) && core.is_ready()) {
+    change_ = StoreChange::found;
+    return core.on_greeted(
+        id_, domain::Readiness::not_ready("is another store than before; what waited is refused"), now);
+  }
+  link_.take_requests();  // they are refused, unless this is the store for which they waited
+  tell_facts();
+  core.on_greeted(id_, domain::Readiness::ready(), now);
+}
+
+/// Returns whether these are the facts that were told, but for the record that was written since then.
+bool RedisChannel::is_told(const std::optional<StoreFacts>& facts) const {
+  auto told = shared_.facts.value();
+  if (facts == told) return true;
+  if (!told || !shared_.knowledge.written) return false;
+  told->record = *shared_.knowledge.written;
+  return facts == told;
+}
+
+void RedisChannel::tell_facts() {
+  auto facts = pipeline_.facts().facts();
+  auto missing = facts || shared_.settings.proxy ? "" : pipeline_.facts().why_not(shared_.settings);
+  if (missing != shared_.facts_missing && !missing.empty()) {
+    runtime::log_warning(shared_.name + " counts, but which store it is cannot be known: " + missing);
+  }
+  shared_.facts_missing = std::move(missing);
+  shared_.knowledge.written.reset();
+  shared_.facts.set(std::move(facts));
+}
+
+/// Called when all actions are done that the core has had so far.
+void RedisChannel::go_on_changing_stores() {
+  switch (change_) {
+    case StoreChange::none:
+      return;
+    case StoreChange::found:
+      change_ = StoreChange::refused;
+      return link_.take_requests();  // this flushes again
+    case StoreChange::refused:
+      change_ = StoreChange::none;
+      tell_facts();
+      return link_.on([this](link::LinkCore& core) { core.on_readiness(id_, domain::Readiness::ready()); });
+  }
+}
+
+void RedisChannel::go_on_finding() {
+  if (std::exchange(pausing_, true)) return;
+  pause_.expires_after(finding_pause);
+  pause_.async_wait([this, self = weak_from_this()](const boost::system::error_code& error) {
+    const auto alive = self.lock();
+    if (!alive || error || !transport_) return;
+    pausing_ = false;
+    link_.on([this](link::LinkCore& /*core*/) { pipeline_.go_on_finding(); });
+  });
 }
 
 void RedisChannel::conclude_replies(link::LinkCore& core, bool make_sense, link::TimePoint now) {
@@ -114,8 +176,7 @@ void RedisChannel::report_trouble(link::TimePoint now) {
   const auto trouble = pipeline_.take_trouble();
   if (now - shared_.key_reported < key_report_pause) return;
   shared_.key_reported = now;
-  runtime::log_warning(shared_.name + (trouble.perhaps_counted ? ": perhaps counted: " : ": not counted: ") +
-                       trouble.key + ": " + trouble.error);
+  runtime::log_warning(shared_.name + ": " + trouble.what + ": " + trouble.error);
 }
 
 }  // namespace tracker::store::redis

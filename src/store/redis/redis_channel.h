@@ -1,6 +1,9 @@
 #pragma once
 
+#include <boost/asio/steady_timer.hpp>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "link/link.h"
@@ -15,18 +18,26 @@ namespace tracker::store::redis {
 
 /// What successive connections to one Redis share.
 struct RedisShared {
-  explicit RedisShared(const RedisSettings& its_settings)
-      : settings(its_settings), name("Redis at " + to_string(its_settings.redis)), durability(settings) {}
+  RedisShared(boost::asio::io_context& its_loop, const RedisSettings& its_settings)
+      : loop(its_loop),
+        settings(its_settings),
+        name("Redis at " + to_string(its_settings.redis)),
+        durability(settings) {}
 
+  boost::asio::io_context& loop;
   RedisSettings settings;  // the password may change; the next connection uses the new one
   const std::string name;
   RedisKnowledge knowledge;
   DurabilityWatch durability;
+  StoreFactsSource facts{std::nullopt};
+  std::string facts_missing;       // why there were none when that was last logged
   link::TimePoint key_reported{};  // when trouble with a key was last logged
 };
 
 /// A connection to Redis: connects its pipeline to a transport, and tells the link what follows from the replies.
-class RedisChannel final : public link::Channel, private link::Transport::User {
+class RedisChannel final : public link::Channel,
+                           private link::Transport::User,
+                           public std::enable_shared_from_this<RedisChannel> {
  public:
   /// `shared` and `link` must outlive it.
   RedisChannel(RedisShared& shared, link::Link& link, link::LinkCore::ConnectionId id,
@@ -46,6 +57,11 @@ class RedisChannel final : public link::Channel, private link::Transport::User {
 
   void conclude_greeting(link::LinkCore& core, std::string_view bytes, bool make_sense, link::TimePoint now);
   void conclude_replies(link::LinkCore& core, bool make_sense, link::TimePoint now);
+  void begin_counting(link::LinkCore& core, link::TimePoint now);
+  bool is_told(const std::optional<StoreFacts>& facts) const;
+  void tell_facts();
+  void go_on_changing_stores();
+  void go_on_finding();
   void report_trouble(link::TimePoint now);
 
   RedisShared& shared_;
@@ -57,6 +73,14 @@ class RedisChannel final : public link::Channel, private link::Transport::User {
   RedisHandshake handshake_;
   bool greeted_ = false;  // the handshake has succeeded
   bool held_ = false;     // the transport takes no more bytes for now
+
+  /// This Redis is another store than before, and hits waited for that one. They are refused in two steps: those that
+  /// the link has, then those that other threads have just handed to it.
+  enum class StoreChange : std::uint8_t { none, found, refused };
+  StoreChange change_ = StoreChange::none;
+
+  boost::asio::steady_timer pause_;  // before the search for slots goes on
+  bool pausing_ = false;
 };
 
 }  // namespace tracker::store::redis

@@ -10,6 +10,7 @@ namespace {
 constexpr std::size_t printable_max = 160;
 constexpr std::string_view arguments_follow =
     ", with args";  // after an unknown command; Redis repeats the arguments
+constexpr std::string_view place = "@user_script:";
 constexpr const char* without_tls = " port without TLS";
 constexpr std::string_view setting = "--redis-addr (REDIS_ADDR)";
 
@@ -20,8 +21,8 @@ bool is_any(std::string_view word, std::initializer_list<std::string_view> words
 /// Before version 7, Redis puts a place and a dash in front of the errors of commands in a script:
 /// `@user_script: 2: -READONLY You can't ...`.
 std::string_view without_place(std::string_view error) {
-  if (!error.starts_with("@user_script:")) return error;
-  error.remove_prefix(std::string_view("@user_script:").size());
+  if (!error.starts_with(place)) return error;
+  error.remove_prefix(place.size());
   if (const auto place_end = error.find(": "); place_end != error.npos) error.remove_prefix(place_end + 2);
   if (error.starts_with('-')) error.remove_prefix(1);
   return error;
@@ -54,7 +55,8 @@ std::string remedy(std::string_view error, const RedisSettings& settings) {
     // The name is that of a user who has logged in, or Redis' default user.
     const std::string& user = settings.redis.user;
     return "its ACL is too narrow; this would do: ACL SETUSER " + (user.empty() ? "default" : user) +
-           " ~tracker:* +hsetnx +hexists +hincrby +eval +evalsha +del +select +ping +config|get +info";
+           " ~tracker:* +hsetnx +hexists +hincrby +eval +evalsha +del +hset +hmget +scan +select +ping "
+           "+config|get +info";
   }
   if (is_unknown_command(error)) {
     return "counting needs HSETNX, HEXISTS, HINCRBY, EVAL, EVALSHA and DEL; none of them may be renamed or "
@@ -89,6 +91,10 @@ bool is_wrong_type(std::string_view error) {
   return code_of(error) == "WRONGTYPE";
 }
 
+bool is_cross_slot(std::string_view error) {
+  return code_of(error) == "CROSSSLOT";
+}
+
 bool is_unfit(std::string_view error) {
   return is_any(code_of(error), {"READONLY", "MASTERDOWN", "LOADING", "OOM", "MISCONF", "NOREPLICAS",
                                  "NOAUTH", "DENIED", "BUSY"}) ||
@@ -99,6 +105,10 @@ bool is_not_executed(std::string_view error, bool proxy) {
   return !proxy || is_unfit(error) || is_no_script(error) || is_wrong_type(error) ||
          error.starts_with("ERR hash value is not an integer") ||
          error.starts_with("ERR increment or decrement would overflow");
+}
+
+bool is_not_begun(std::string_view error) {
+  return !error.starts_with(place) && (is_unfit(error) || is_no_script(error));
 }
 
 std::string printable(std::string_view error) {

@@ -15,6 +15,9 @@ bool is_no_script(std::string_view error);
 /// Returns whether this error is WRONGTYPE: the key is of another type.
 bool is_wrong_type(std::string_view error);
 
+/// Returns whether this error is CROSSSLOT: the keys are in different slots of a Redis Cluster. Nothing was executed.
+bool is_cross_slot(std::string_view error);
+
 /// Returns whether the error is about this Redis or its settings as a whole, not about one key: it takes no writes (a
 /// replica, full, loading), is busy, denies a command that counting needs, or is a node of a Redis Cluster.
 bool is_unfit(std::string_view error);
@@ -22,6 +25,10 @@ bool is_unfit(std::string_view error);
 /// Returns whether a command with this error was certainly not executed. Without a proxy that is always so. A proxy has
 /// errors of its own, such as that Redis is late, after which Redis may still execute the command.
 bool is_not_executed(std::string_view error, bool proxy);
+
+/// Returns whether a call of a script with this error certainly did nothing: it was refused before it began. A script
+/// that began may have written before it ended with an error, such as that its memory is full.
+bool is_not_begun(std::string_view error);
 
 /// Returns the error in a form for logs: short, printable, without the arguments that Redis repeats.
 std::string printable(std::string_view error);

@@ -67,13 +67,25 @@ TEST(RedisErrorTest, BehindAProxyOnlyRedisOwnErrorsMeanNotExecuted) {
   }
 }
 
+TEST(RedisErrorTest, AScriptThatBeganMayHaveWritten) {
+  for (const std::string_view error :
+       {"NOSCRIPT No matching script", "NOPERM no", "BUSY Redis is busy", "LOADING no", "CROSSSLOT no"}) {
+    EXPECT_TRUE(is_not_begun(error)) << error;
+  }
+  for (const std::string_view error :
+       {"@user_script: 5: -READONLY no", "ERR Error running script (call to f_1): not enough memory",
+        "ERR Script killed by user with SCRIPT KILL.", "ERR Connection timed out", "WRONGTYPE no"}) {
+    EXPECT_FALSE(is_not_begun(error)) << error;
+  }
+}
+
 TEST(RedisErrorTest, NamesTheRemedy) {
   const auto settings = settings_of("redis://counter:secret@127.0.0.1:6379");
   EXPECT_EQ(
       explain("NOPERM this user has no permissions to run the 'hincrby' command", settings),
       "it says NOPERM this user has no permissions to run the 'hincrby' command: its ACL is too narrow; "
-      "this would do: ACL SETUSER counter ~tracker:* +hsetnx +hexists +hincrby +eval +evalsha +del +select "
-      "+ping +config|get +info");
+      "this would do: ACL SETUSER counter ~tracker:* +hsetnx +hexists +hincrby +eval +evalsha +del +hset "
+      "+hmget +scan +select +ping +config|get +info");
   EXPECT_THAT(explain("NOPERM no", settings_of("127.0.0.1:6379")),
               HasSubstr("ACL SETUSER default ~tracker:* "));
   EXPECT_THAT(explain("MOVED 866 127.0.0.1:7001", settings), HasSubstr("this is a node of a Redis Cluster"));

@@ -1,5 +1,7 @@
 #include "store/redis/redis_handshake.h"
 
+#include <utility>
+
 #include "store/redis/redis_error.h"
 
 namespace tracker::store::redis {
@@ -17,7 +19,9 @@ RedisHandshake::State RedisHandshake::take(std::string_view bytes, bool make_sen
   } else {
     fitness_ = domain::Readiness::not_ready(cannot_be_used + explain_stranger(beginning_));
   }
-  return fitness_.is_ready() ? State::fit : State::unfit;
+  if (!fitness_.is_ready()) return State::unfit;
+  if (!std::exchange(identifying_, true)) pipeline_.identify();
+  return pipeline_.is_waiting() ? State::under_way : State::fit;
 }
 
 std::string RedisHandshake::explain_end(const std::string& how) const {

@@ -11,7 +11,7 @@
 namespace tracker::store::redis {
 
 /// The beginning of a connection to Redis. Before anything is counted on it, tracker logs in, and checks whether this
-/// Redis would count and what it may lose. Pure: the pipeline's replies in, a judgement out.
+/// Redis would count and what it may lose. If it is fit, tracker asks which store it is. Pure: the pipeline's replies in, a judgement out.
 class RedisHandshake {
  public:
   enum class State : std::uint8_t { under_way, fit, unfit };
@@ -37,7 +37,8 @@ class RedisHandshake {
  private:
   RedisPipeline& pipeline_;
   DurabilityWatch& durability_;
-  std::string beginning_;  // of what came
+  std::string beginning_;     // of what came
+  bool identifying_ = false;  // all but that question is answered
   domain::Readiness fitness_ = domain::Readiness::ready();
 };
 

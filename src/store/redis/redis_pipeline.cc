@@ -6,6 +6,8 @@
 #include <ctime>
 #include <utility>
 
+#include "domain/hex.h"
+#include "domain/slot.h"
 #include "store/redis/redis_error.h"
 
 namespace tracker::store::redis {
@@ -14,8 +16,6 @@ const domain::TokenId probe_id{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x58, 
 const domain::TokenId far_probe_id{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x95, 0xc4}};
 
 namespace {
-
-constexpr std::size_t known_tokens_max = 1'000'000;  // about 40 MB
 
 /// Redis does not accept this as a number. So it checks HINCRBY like any other one (may this user write, does this
 /// Redis take writes), and then changes nothing.
@@ -29,17 +29,23 @@ if added == 1 then redis.pcall('DEL', KEYS[1]) end
 return {}
 )";
 
-bool is_empty_array(const redisReply& reply) {
-  return reply.type == REDIS_REPLY_ARRAY && reply.elements == 0;
-}
-
-bool is_count_or_error(const redisReply* reply) {
-  return reply->type == REDIS_REPLY_INTEGER ||
-         (reply->type == REDIS_REPLY_ERROR && !is_no_script(text_of(*reply)));
-}
+constexpr std::string_view keys_of_a_scan = "1000";  // less than a millisecond of Redis
 
 bool is_text(const redisReply* reply) {
   return reply->type == REDIS_REPLY_STRING;
+}
+
+bool is_text_or_nil(const redisReply* reply) {
+  return is_text(reply) || reply->type == REDIS_REPLY_NIL;
+}
+
+bool is_of_script(const redisReply* reply) {
+  return reply->type == REDIS_REPLY_INTEGER || reply->type == REDIS_REPLY_NIL ||
+         (reply->type == REDIS_REPLY_ERROR && !is_no_script(text_of(*reply)));
+}
+
+bool is_array(const redisReply& reply, std::size_t elements) {
+  return reply.type == REDIS_REPLY_ARRAY && reply.elements == elements;
 }
 
 /// Returns whether the reply is an array whose elements all satisfy `is_such`.
@@ -48,10 +54,37 @@ bool is_array_of(bool (*is_such)(const redisReply*), const redisReply& reply) {
          std::all_of(reply.element, reply.element + reply.elements, is_such);
 }
 
+bool is_scan(const redisReply& reply) {
+  return is_array(reply, 2) && is_text(reply.element[0]) && is_array_of(is_text, *reply.element[1]);
+}
+
+/// The reverse of redis_key(). Returns nothing for any other key.
+std::optional<domain::TokenId> token_of(std::string_view key) {
+  constexpr std::string_view begin = "tracker:{";
+  domain::TokenId id{};
+  if (!key.starts_with(begin) || !key.ends_with('}')) return std::nullopt;
+  key.remove_prefix(begin.size());
+  key.remove_suffix(1);
+  if (!domain::parse_hex(key, id.bytes)) return std::nullopt;
+  return to_string(id) == key ? std::optional(id) : std::nullopt;  // its digits are lower case
+}
+
 }  // namespace
 
+void AddToken::send_on(RedisPipeline& pipeline) {
+  pipeline.send(*this);
+}
+
+void WriteRecord::send_on(RedisPipeline& pipeline) {
+  pipeline.send(*this);
+}
+
+void FindSlots::send_on(RedisPipeline& pipeline) {
+  pipeline.send(*this);
+}
+
 RedisPipeline::RedisPipeline(const RedisSettings& settings, RedisKnowledge& knowledge)
-    : settings_(settings), knowledge_(knowledge) {}
+    : settings_(settings), knowledge_(knowledge), apart_(settings.proxy) {}
 
 void RedisPipeline::ask(Question question, std::initializer_list<std::string_view> command) {
   append_command(command, out_);
@@ -66,7 +99,11 @@ void RedisPipeline::greet() {
   }
   if (redis.database != 0) ask(Question::choose, {"SELECT", std::to_string(redis.database)});
   const std::string key = redis_key(probe_id);
-  ask(Question::probe_script_text, {"EVAL", track_script, "1", key});
+  ask(Question::probe_script_text, {"EVAL", track_script, "1", key, "/", no_increment});
+  if (!settings_.proxy) {
+    ask(Question::probe_together, {"EVALSHA", track_script_sha1(), "2", key, redis_key(far_probe_id), "/",
+                                   no_increment, "/", no_increment});
+  }
   probe();
   ask(Question::probe_add, {"EVAL", probe_add_script, "1", key});
   ask_about_durability();
@@ -83,10 +120,18 @@ void RedisPipeline::look() {
 
 /// Does what counting does, without effect, on keys that belong to no token.
 void RedisPipeline::probe() {
-  const std::string key = redis_key(probe_id);
-  ask(Question::probe_script, {"EVALSHA", track_script_sha1(), "1", key});
-  ask(Question::probe_increment, {"HINCRBY", key, "/", no_increment});
-  ask(Question::probe_exists, {"HEXISTS", redis_key(knowledge_.doubtful), ""});
+  for (const auto& id : {probe_id, knowledge_.doubtful}) {
+    ask(Question::probe_script, {"EVALSHA", track_script_sha1(), "1", redis_key(id), "/", no_increment});
+  }
+  ask(Question::probe_increment, {"HINCRBY", redis_key(probe_id), "/", no_increment});
+}
+
+void RedisPipeline::identify() {
+  if (settings_.proxy) return;
+  RedisFacts::append_questions(new_identity(), out_);
+  for (const auto question : {Question::identity, Question::kept, Question::server}) {
+    due_.push_back({.question = question});
+  }
 }
 
 void RedisPipeline::ask_about_durability() {
@@ -99,26 +144,35 @@ void RedisPipeline::ask_about_durability() {
 
 void RedisPipeline::send(link::Gather& message) {
   RedisRound& round = new_round();
-  round.begin(message);
-  for (std::uint32_t command = 0; command < round.commands(); ++command) send_command(round, command);
-}
-
-void RedisPipeline::send_command(RedisRound& round, std::uint32_t command) {
-  if (!knowledge_.tokens.contains(round.token(command))) {
-    round.append(command, RedisRound::Form::script, out_);
-    due_.push_back({.question = Question::script, .index = command, .round = &round});
-    return;
-  }
-  round.append(command, RedisRound::Form::plain, out_);
-  due_.push_back({.question = Question::exists, .index = command, .round = &round});
-  for (auto i = round.first_increment(command); i < round.end_increment(command); ++i) {
-    due_.push_back({.question = Question::increment, .index = i, .round = &round});
+  round.begin(message, apart_);
+  for (std::uint32_t call = 0; call < round.calls(); ++call) {
+    round.append(call, RedisRound::Form::hash, out_);
+    due_.push_back({.question = Question::script, .call = call, .round = &round});
   }
 }
 
 void RedisPipeline::send(AddToken& token) {
   append_command({"HSETNX", redis_key(token.id), "", std::to_string(std::time(nullptr))}, out_);
   due_.push_back({.question = Question::add, .token = &token});
+}
+
+void RedisPipeline::send(WriteRecord& write) {
+  append_command({"HSET", facts_key, "record", write.record}, out_);
+  due_.push_back({.question = Question::write, .record = &write});
+}
+
+void RedisPipeline::send(FindSlots& find) {
+  finds_.push_back(&find);
+  if (finds_.size() == 1) go_on_finding();
+}
+
+void RedisPipeline::go_on_finding() {
+  if (!fitness_.is_ready()) {
+    while (!finds_.empty()) end_finding()->on_failed(domain::Failure::not_done);
+    return;
+  }
+  scanning_ = true;
+  ask(Question::scan, {"SCAN", finds_.front()->cursor, "MATCH", "tracker:{*}", "COUNT", keys_of_a_scan});
 }
 
 RedisRound& RedisPipeline::new_round() {
@@ -140,32 +194,35 @@ void RedisPipeline::recycle_if_settled(RedisRound& round) {
 bool RedisPipeline::can_reply(const Due& due, const redisReply& reply) {
   if (reply.type == REDIS_REPLY_ERROR) {
     return due.question == Question::script || due.question == Question::probe_script ||
-           !is_no_script(text_of(reply));
+           due.question == Question::probe_together || !is_no_script(text_of(reply));
   }
   switch (due.question) {
-    case Question::increment:
     case Question::probe_increment:
       return reply.type == REDIS_REPLY_INTEGER;
-    case Question::exists:
     case Question::add:
-    case Question::probe_exists:
+    case Question::write:
+    case Question::identity:
       return reply.type == REDIS_REPLY_INTEGER && (reply.integer == 0 || reply.integer == 1);
     case Question::script:
     case Question::script_text:
-      return reply.type == REDIS_REPLY_NIL ||
-             (is_array_of(is_count_or_error, reply) &&
-              reply.elements == due.round->end_increment(due.index) - due.round->first_increment(due.index));
+      return due.round->can_return(due.call, reply);
     case Question::probe_script:
     case Question::probe_script_text:
-      return reply.type == REDIS_REPLY_NIL || is_empty_array(reply);
+      return is_array(reply, 1) && is_array_of(is_of_script, reply);
+    case Question::probe_together:
+      return is_array(reply, 2) && is_array_of(is_of_script, reply);
     case Question::probe_add:
-    case Question::tidy_up:
-      return is_empty_array(reply);
+      return is_array(reply, 0);
+    case Question::scan:
+      return is_scan(reply);
+    case Question::kept:
+      return is_array(reply, 2) && is_array_of(is_text_or_nil, reply);
     case Question::log_in:
     case Question::choose:
       return reply.type == REDIS_REPLY_STATUS && text_of(reply) == "OK";
     case Question::config:
       return is_array_of(is_text, reply) && reply.elements % 2 == 0;
+    case Question::server:
     case Question::info:
       return is_text(&reply);
     case Question::ping:
@@ -179,13 +236,6 @@ bool RedisPipeline::take(const redisReply& reply) {
   const Due due = due_.front();
   due_.pop_front();
   switch (due.question) {
-    case Question::increment:
-      if (!due.round->take_count(due.index, reply)) meet(due.round->token_of_increment(due.index), reply);
-      recycle_if_settled(*due.round);
-      break;
-    case Question::exists:
-      take_exists(due, reply);
-      break;
     case Question::script:
     case Question::script_text:
       take_script(due, reply);
@@ -193,8 +243,17 @@ bool RedisPipeline::take(const redisReply& reply) {
     case Question::add:
       take_add(due, reply);
       break;
-    case Question::tidy_up:
-      break;  // the hash was removed or stays; it belongs to no token
+    case Question::write:
+      take_write(due, reply);
+      break;
+    case Question::scan:
+      take_scan(reply);
+      break;
+    case Question::identity:
+    case Question::kept:
+    case Question::server:
+      facts_.take(reply);  // an error does not make Redis unfit, because counting does not need it
+      break;
     case Question::config:
     case Question::info:
       durability_.take(reply);
@@ -206,53 +265,72 @@ bool RedisPipeline::take(const redisReply& reply) {
   return true;
 }
 
-/// If it is an error, the commands after this one report the error about the key again.
-void RedisPipeline::take_exists(const Due& due, const redisReply& reply) {
-  const auto& id = due.round->token(due.index);
-  if (reply.type == REDIS_REPLY_ERROR) return meet(id, reply);
-  if (reply.integer == 1) return;
-  // A known token is gone: somebody emptied this Redis. The commands that follow write a hash that belongs to no token.
-  due.round->take_no_token(due.index);
-  knowledge_.tokens.erase(id);
-  append_command({"EVAL", tidy_script, "1", redis_key(id)}, out_);
-  due_.push_back({.question = Question::tidy_up});
-}
-
 void RedisPipeline::take_script(const Due& due, const redisReply& reply) {
   RedisRound& round = *due.round;
   if (reply.type == REDIS_REPLY_ERROR && is_no_script(text_of(reply))) {  // somebody emptied the script cache
-    round.append(due.index, RedisRound::Form::script_text, out_);
-    due_.push_back({.question = Question::script_text, .index = due.index, .round = &round});
+    round.append(due.call, RedisRound::Form::text, out_);
+    due_.push_back({.question = Question::script_text, .call = due.call, .round = &round});
     return;
   }
-  const auto& id = round.token(due.index);
-  if (reply.type == REDIS_REPLY_NIL) {
-    round.settle_command(due.index, domain::Verdict::unknown_token());
-  } else if (reply.type == REDIS_REPLY_ERROR) {
-    // The script fails as a whole only before its first increment, so it counted nothing.
-    round.settle_command(due.index, round.verdict_of(reply));
-    meet(id, reply);
-  } else {
-    know(id);
-    if (const auto* no_count = round.take_counts(due.index, reply)) meet(id, *no_count);
+  if (reply.type == REDIS_REPLY_ERROR) {
+    const bool is_not_counted = is_not_begun(text_of(reply));
+    round.settle_call(due.call,
+                      is_not_counted ? domain::Verdict::not_counted() : domain::Verdict::perhaps_counted());
+    meet(round.token(due.call), reply, is_not_counted);
+  } else if (const auto no_count = round.take(due.call, reply)) {
+    const auto& its = *no_count->reply;
+    meet(no_count->token, its,
+         its.type == REDIS_REPLY_ERROR && is_not_executed(text_of(its), settings_.proxy));
   }
   recycle_if_settled(round);
 }
 
 void RedisPipeline::take_add(const Due& due, const redisReply& reply) {
   const std::unique_ptr<AddToken> token(due.token);
+  if (reply.type == REDIS_REPLY_INTEGER) return token->reply.on_added({});
+  const bool is_not_done = is_not_executed(text_of(reply), settings_.proxy);
+  meet(token->id, reply, is_not_done);
+  token->on_failed(is_not_done ? domain::Failure::not_done : domain::Failure::perhaps_done);
+}
+
+/// An error does not make Redis unfit, because counting does not need this command.
+void RedisPipeline::take_write(const Due& due, const redisReply& reply) {
+  const std::unique_ptr<WriteRecord> write(due.record);
   if (reply.type == REDIS_REPLY_INTEGER) {
-    know(token->id);
-    return token->reply.on_added({});
+    knowledge_.written = write->record;
+    return write->reply.on_written({});
   }
-  meet(token->id, reply);
-  token->on_failed(is_not_executed(text_of(reply), settings_.proxy) ? domain::Failure::not_done
-                                                                    : domain::Failure::perhaps_done);
+  trouble_ = {"the record was not written", explain(text_of(reply), settings_)};
+  write->on_failed(domain::Failure::not_done);
+}
+
+void RedisPipeline::take_scan(const redisReply& reply) {
+  scanning_ = false;
+  if (reply.type == REDIS_REPLY_ERROR) {
+    trouble_ = {"the slots of its tokens are not known", explain(text_of(reply), settings_)};
+    return end_finding()->on_failed(domain::Failure::not_done);
+  }
+  auto& find = *finds_.front();
+  const auto& keys = *reply.element[1];
+  for (std::size_t i = 0; i < keys.elements; ++i) {
+    if (const auto id = token_of(text_of(*keys.element[i]))) find.slots.set(domain::slot_of(*id));
+  }
+  find.cursor = text_of(*reply.element[0]);
+  if (find.cursor != "0") return;
+  const auto ended = end_finding();
+  ended->reply.on_slots(ended->slots);
+}
+
+std::unique_ptr<FindSlots> RedisPipeline::end_finding() {
+  std::unique_ptr<FindSlots> ended(finds_.front());
+  finds_.pop_front();
+  return ended;
 }
 
 /// Takes the reply to one question of a greeting or a look.
 void RedisPipeline::take_question(Question question, const redisReply& reply) {
   look_done_ = --questions_due_ == 0;
+  if (reply.type == REDIS_REPLY_ARRAY) take_probe(reply);
   if (reply.type != REDIS_REPLY_ERROR) return;
   const auto error = text_of(reply);
   switch (question) {
@@ -267,9 +345,14 @@ void RedisPipeline::take_question(Question question, const redisReply& reply) {
       if (is_unfit(error))
         become_unfit(explain(error, settings_));  // the other errors say that it is no number
       return;
+    case Question::probe_together:
+      if (is_cross_slot(error)) {
+        apart_ = true;
+        return;
+      }
+      [[fallthrough]];
     case Question::probe_script:
     case Question::probe_script_text:
-    case Question::probe_exists:
     case Question::probe_add:
       if (!is_no_script(error) && !is_wrong_type(error)) become_unfit(explain(error, settings_));
       return;
@@ -278,10 +361,13 @@ void RedisPipeline::take_question(Question question, const redisReply& reply) {
   }
 }
 
-void RedisPipeline::know(const domain::TokenId& id) {
-  auto& tokens = knowledge_.tokens;
-  if (tokens.size() >= known_tokens_max) tokens.clear();
-  tokens.insert(id);
+/// The errors in it say that a key is of another type, that the increment is no number, or that Redis is unfit.
+void RedisPipeline::take_probe(const redisReply& reply) {
+  for (std::size_t i = 0; i < reply.elements; ++i) {
+    const auto& element = *reply.element[i];
+    if (element.type != REDIS_REPLY_ERROR) continue;
+    if (is_unfit(text_of(element))) become_unfit(explain(text_of(element), settings_));
+  }
 }
 
 /// Keeps the first reason. Others may follow from it.
@@ -290,9 +376,10 @@ void RedisPipeline::become_unfit(std::string why_not) {
 }
 
 /// Records what went wrong with a command on this token's key.
-void RedisPipeline::meet(const domain::TokenId& id, const redisReply& reply) {
+void RedisPipeline::meet(const domain::TokenId& id, const redisReply& reply, bool is_not_counted) {
+  const std::string what = (is_not_counted ? "not counted: " : "perhaps counted: ") + redis_key(id);
   if (reply.type != REDIS_REPLY_ERROR) {
-    trouble_ = {redis_key(id), "the count is less than what was added to it", true};
+    trouble_ = {what, "the count is less than what was added to it"};
     return;
   }
   const auto error = text_of(reply);
@@ -304,7 +391,7 @@ void RedisPipeline::meet(const domain::TokenId& id, const redisReply& reply) {
     }
     in_doubt_ = true;  // other Redis behind the proxy may be fit
   }
-  trouble_ = {redis_key(id), printable(error), !is_not_executed(error, settings_.proxy)};
+  trouble_ = {what, printable(error)};
 }
 
 RedisDurability RedisPipeline::take_look() {

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <boost/unordered/unordered_flat_set.hpp>
 #include <chrono>
 #include <deque>
 #include <memory>
@@ -13,6 +12,7 @@
 #include "domain/readiness.h"
 #include "link/link_core.h"
 #include "store/redis/redis_durability.h"
+#include "store/redis/redis_facts.h"
 #include "store/redis/redis_round.h"
 #include "store/redis/redis_settings.h"
 
@@ -25,34 +25,68 @@ extern const domain::TokenId far_probe_id;
 
 /// What tracker knows of one Redis across connections.
 struct RedisKnowledge {
-  boost::unordered_flat_set<domain::TokenId, domain::TokenIdHash> tokens;  // some of the tokens in this Redis
   domain::TokenId doubtful = far_probe_id;  // its key is probed too: the last one that Redis was unfit for
+  std::optional<std::string> written;       // the record, if it was written since the facts were told
+};
+
+class RedisPipeline;
+
+/// A request other than hits.
+class RedisRequest : public link::Command {
+ public:
+  using Command::Command;
+  virtual void send_on(RedisPipeline& pipeline) = 0;
 };
 
 /// A token to add.
-class AddToken final : public link::Command {
+class AddToken final : public RedisRequest {
  public:
   AddToken(const domain::TokenId& its_id, domain::Deadline deadline, AddReply& its_reply)
-      : Command(deadline), id(its_id), reply(its_reply) {}
+      : RedisRequest(deadline), id(its_id), reply(its_reply) {}
+  void send_on(RedisPipeline& pipeline) override;
   void on_failed(domain::Failure failure) override { reply.on_added(failure); }
 
   const domain::TokenId id;
   AddReply& reply;
 };
 
+/// A record to write.
+class WriteRecord final : public RedisRequest {
+ public:
+  WriteRecord(std::string its_record, domain::Deadline deadline, WriteReply& its_reply)
+      : RedisRequest(deadline), record(std::move(its_record)), reply(its_reply) {}
+  void send_on(RedisPipeline& pipeline) override;
+  void on_failed(domain::Failure failure) override { reply.on_written(failure); }
+
+  const std::string record;
+  WriteReply& reply;
+};
+
+/// Looks for the slots of all tokens, by many commands one after the other.
+class FindSlots final : public RedisRequest {
+ public:
+  explicit FindSlots(SlotsReply& its_reply) : RedisRequest(domain::Deadline::max()), reply(its_reply) {}
+  void send_on(RedisPipeline& pipeline) override;
+  void on_failed(domain::Failure /*failure*/) override { reply.on_slots(domain::Failure::not_done); }
+
+  SlotsReply& reply;
+  std::string cursor = "0";
+  domain::SlotSet slots;
+};
+
 /// The dialogue on one connection to Redis, without the socket: commands out, replies in, verdicts out. What is in
 /// flight when the connection is lost is not settled here. Not synchronised. Invariants:
 /// 1. Replies come in the order of the commands, so due_ is a queue with one entry for each reply to come.
-/// 2. Each hit and each token to add belongs to exactly one entry of due_ until it is settled. The reply to an entry
-///    removes it. Only NOSCRIPT, and only for EVALSHA, puts it in again: as EVAL, which cannot get NOSCRIPT.
+/// 2. Each hit, each token to add and each record to write belongs to exactly one entry of due_ until it is settled.
+///    The reply to an entry removes it. Only NOSCRIPT, and only for EVALSHA, puts it in again: as EVAL, which cannot get
+///    NOSCRIPT.
 /// 3. A reply that cannot be the answer to its command is not used, and neither is any reply after it.
 class RedisPipeline {
  public:
-  /// What went wrong with a command, on this key alone.
+  /// What went wrong with one command, though Redis is fit.
   struct Trouble {
-    std::string key;
+    std::string what;  // such as "not counted: tracker:{...}"
     std::string error;
-    bool perhaps_counted = false;
   };
 
   /// `settings` and `knowledge` must outlive it.
@@ -65,12 +99,24 @@ class RedisPipeline {
   /// own that is removed afterwards, and asks what this Redis may lose.
   void greet();
 
+  /// Asks which store this is, and gives it an identity if it has none. Call this if it is fit. Through a proxy nothing
+  /// is asked, because several Redis may be behind it.
+  void identify();
+
   /// Checks whether Redis still replies and would still count, and asks again what it may lose. Changes nothing there.
   /// Behind a proxy it only checks for a reply, unless a command was refused as unfit since the last look.
   void look();
 
   void send(link::Gather& message);
   void send(AddToken& token);
+  void send(WriteRecord& write);
+  /// Several of these are done one after the other.
+  void send(FindSlots& find);
+
+  /// Returns whether the search for slots waits for go_on_finding(), which sends its next command. The owner makes
+  /// pauses, so that Redis has time for others.
+  bool is_finding() const noexcept { return !finds_.empty() && !scanning_; }
+  void go_on_finding();
 
   /// Takes the next reply: settles hits, and answers and deletes the command that the reply is about. Returns false if
   /// this cannot be a reply to that command. Then end the connection.
@@ -88,6 +134,9 @@ class RedisPipeline {
   bool has_looked() const noexcept { return look_done_; }
   RedisDurability take_look();
 
+  /// Which store this is, once identify() is answered.
+  const RedisFacts& facts() const noexcept { return facts_; }
+
   /// Returns whether there was trouble since the last call of take_trouble(), which returns the latest trouble.
   bool has_trouble() const noexcept { return trouble_.has_value(); }
   Trouble take_trouble();
@@ -95,44 +144,48 @@ class RedisPipeline {
  private:
   /// What a reply answers.
   enum class Question : std::uint8_t {
-    exists,       // HEXISTS of a round's command
-    increment,    // HINCRBY of a round's increment
-    script,       // EVALSHA of a round's command
-    script_text,  // EVAL of a round's command
+    script,       // EVALSHA of a round's call
+    script_text,  // EVAL of a round's call
     add,          // HSETNX of a token
-    tidy_up,      // EVAL
+    write,        // HSET of the record
+    scan,         // SCAN
     log_in,       // AUTH
     choose,       // SELECT
     probe_script,
     probe_script_text,
-    probe_exists,
+    probe_together,  // EVALSHA with keys of two slots
     probe_increment,
     probe_add,
+    identity,  // HSETNX of this store's id
+    kept,      // HMGET of this store's id and record
+    server,    // INFO
     config,
     info,
     ping,
   };
   struct Due {
     Question question;
-    std::uint32_t index = 0;      // of the command or the increment
-    RedisRound* round = nullptr;  // of the first four questions
-    AddToken* token = nullptr;    // of `add`
+    std::uint32_t call = 0;
+    RedisRound* round = nullptr;    // of the first two questions
+    AddToken* token = nullptr;      // of `add`
+    WriteRecord* record = nullptr;  // of `write`
   };
 
   static bool can_reply(const Due& due, const redisReply& reply);
-  void take_exists(const Due& due, const redisReply& reply);
   void take_script(const Due& due, const redisReply& reply);
   void take_add(const Due& due, const redisReply& reply);
+  void take_write(const Due& due, const redisReply& reply);
+  void take_scan(const redisReply& reply);
   void take_question(Question question, const redisReply& reply);
-  void send_command(RedisRound& round, std::uint32_t command);
+  void take_probe(const redisReply& reply);
   void ask(Question question, std::initializer_list<std::string_view> command);
   void ask_about_durability();
   void probe();
-  void know(const domain::TokenId& id);
+  std::unique_ptr<FindSlots> end_finding();
   RedisRound& new_round();
   void recycle_if_settled(RedisRound& round);
   void become_unfit(std::string why_not);
-  void meet(const domain::TokenId& id, const redisReply& reply);
+  void meet(const domain::TokenId& id, const redisReply& reply, bool is_not_counted);
 
   const RedisSettings& settings_;
   RedisKnowledge& knowledge_;
@@ -141,10 +194,14 @@ class RedisPipeline {
   std::vector<std::unique_ptr<RedisRound>> rounds_;  // all of them
   std::vector<RedisRound*> free_rounds_;
   domain::Readiness fitness_ = domain::Readiness::ready();
+  bool apart_;                     // the keys of a call must share a slot
   bool in_doubt_ = false;          // the proxy passed on a refusal that may concern all keys
   std::size_t questions_due_ = 0;  // of the greeting or look
   bool look_done_ = false;
   RedisDurability durability_;
+  RedisFacts facts_;
+  std::deque<FindSlots*> finds_;  // the first one is under way
+  bool scanning_ = false;         // its next reply is due
   std::optional<Trouble> trouble_;
 };
 

@@ -6,6 +6,7 @@
 #include <boost/intrusive/list.hpp>
 #include <deque>
 
+#include "domain/slot.h"
 #include "store/redis/redis_replies.h"
 
 namespace tracker::store::redis {
@@ -38,19 +39,20 @@ struct Added final : AddReply {
 
 class RedisPipelineTest : public testing::Test {
  protected:
-  // A pipeline that has greeted and knows `known_`.
+  // A pipeline that has greeted.
   RedisPipelineTest() : RedisPipelineTest(RedisSettings{}) {}
   explicit RedisPipelineTest(const RedisSettings& settings) : settings_(settings) {
     connect();
-    EXPECT_TRUE(take(settings.proxy ? greeting : greeting + durability));
+    EXPECT_TRUE(take(settings.proxy ? greeting_of_proxy : greeting + durability));
     EXPECT_FALSE(pipeline_->is_waiting());
     EXPECT_TRUE(pipeline_->has_looked());
     pipeline_->take_look();
     EXPECT_TRUE(pipeline_->fitness().is_ready());
-    add(known_);
-    EXPECT_TRUE(take(":1\r\n"));
-    EXPECT_THAT(added_.outcomes, ElementsAre(std::nullopt));
-    added_.outcomes.clear();
+    pipeline_->identify();
+    if (!settings.proxy) {
+      EXPECT_TRUE(take(facts));
+    }
+    EXPECT_FALSE(pipeline_->is_waiting());
     pipeline_->out().clear();
   }
 
@@ -113,14 +115,21 @@ class RedisPipelineTest : public testing::Test {
     return verdicts.all;
   }
 
-  static inline const std::string greeting =
-      "$-1\r\n$-1\r\n-ERR value is not an integer or out of range\r\n:0\r\n*0\r\n";
+  static inline const std::string unknown = "*1\r\n$-1\r\n";
+  static inline const std::string look =
+      unknown + unknown + "-ERR value is not an integer or out of range\r\n";
+  static inline const std::string together = "*2\r\n$-1\r\n$-1\r\n";
+  static inline const std::string facts =
+      ":1\r\n*2\r\n$32\r\n000102030405060708090a0b0c0d0e0f\r\n$6\r\nrecord\r\n"
+      "$22\r\n# Server\r\nrun_id:run\r\n\r\n";
+  static inline const std::string greeting = unknown + together + look + "*0\r\n";
+  static inline const std::string greeting_of_proxy = unknown + look + "*0\r\n";
   static inline const std::string durability = "*0\r\n*0\r\n*0\r\n$0\r\n\r\n$0\r\n\r\n";
   static inline const std::string no_script = "-NOSCRIPT No matching script. Please use EVAL.\r\n";
 
   const RedisSettings settings_;
   RedisKnowledge knowledge_;
-  const domain::TokenId known_{{1}};
+  const domain::TokenId id_{{1}};
   const domain::TokenId other_{{2}};
   Added added_;
   std::optional<RedisPipeline> pipeline_;
@@ -140,40 +149,70 @@ TEST_F(RedisPipelineTest, GreetsByDoingWhatCountingDoes) {
   std::string expected;
   append_command({"AUTH", "u", "p"}, expected);
   append_command({"SELECT", "3"}, expected);
-  append_command({"EVAL", track_script, "1", key}, expected);
-  append_command({"EVALSHA", track_script_sha1(), "1", key}, expected);
+  append_command({"EVAL", track_script, "1", key, "/", "00"}, expected);
+  append_command({"EVALSHA", track_script_sha1(), "2", key, redis_key(far_probe_id), "/", "00", "/", "00"},
+                 expected);
+  append_command({"EVALSHA", track_script_sha1(), "1", key, "/", "00"}, expected);
+  append_command({"EVALSHA", track_script_sha1(), "1", redis_key(far_probe_id), "/", "00"}, expected);
   append_command({"HINCRBY", key, "/", "00"}, expected);
-  append_command({"HEXISTS", redis_key(far_probe_id), ""}, expected);
   EXPECT_THAT(pipeline.out(), StartsWith(expected));
 }
 
-TEST_F(RedisPipelineTest, CountsAndLearnsOfTokens) {
-  EXPECT_THAT(verdicts_after(known_, {"/a", "/a", "/b"}, ":1\r\n:2\r\n:9\r\n"),
+TEST_F(RedisPipelineTest, Counts) {
+  EXPECT_THAT(verdicts_after(id_, {"/a", "/a", "/b"}, "*2\r\n:2\r\n:9\r\n"),
               ElementsAre(Verdict::counted(1), Verdict::counted(2), Verdict::counted(9)));
-  EXPECT_THAT(verdicts_after(other_, {"/a"}, "*1\r\n:1\r\n"), ElementsAre(Verdict::counted(1)));
-  EXPECT_THAT(verdicts_after(other_, {"/a"}, ":1\r\n:2\r\n"), ElementsAre(Verdict::counted(2)));
-  EXPECT_THAT(verdicts_after({{3}}, {"/a"}, "$-1\r\n"), ElementsAre(Verdict::unknown_token()));
+  EXPECT_THAT(verdicts_after(id_, {"/a", "/b"}, "*2\r\n$-1\r\n$-1\r\n"),
+              ElementsAre(Verdict::unknown_token(), Verdict::unknown_token()));
+}
+
+TEST_F(RedisPipelineTest, TheTokensOfAMessageShareACall) {
+  domain::HitBatch hits;
+  hits.push(other_, "/a");
+  hits.push(id_, "/a");
+  Verdicts verdicts(hits.size());
+  track(hits, verdicts);
+  std::string expected;
+  append_command(
+      {"EVALSHA", track_script_sha1(), "2", redis_key(id_), redis_key(other_), "/a", "1", "/a", "1"},
+      expected);
+  EXPECT_EQ(pipeline_->out(), expected);
+  EXPECT_TRUE(take("*2\r\n:5\r\n:6\r\n"));
+  EXPECT_EQ(verdicts.all, (Expected{Verdict::counted(6), Verdict::counted(5)}));
+}
+
+// A cluster of one node holds all keys, but no script may have keys of two slots.
+TEST_F(RedisPipelineTest, WhereKeysOfACallMustShareASlotEachTokenHasItsOwn) {
+  connect();
+  EXPECT_TRUE(take(unknown + "-CROSSSLOT Keys in request don't hash to the same slot\r\n" + look + "*0\r\n" +
+                   durability));
+  EXPECT_TRUE(pipeline_->fitness().is_ready());
+  pipeline_->out().clear();
+  domain::HitBatch hits;
+  hits.push(other_, "/a");
+  hits.push(id_, "/a");
+  Verdicts verdicts(hits.size());
+  track(hits, verdicts);
+  std::string expected;
+  append_command({"EVALSHA", track_script_sha1(), "1", redis_key(id_), "/a", "1"}, expected);
+  append_command({"EVALSHA", track_script_sha1(), "1", redis_key(other_), "/a", "1"}, expected);
+  EXPECT_EQ(pipeline_->out(), expected);
+  EXPECT_TRUE(take("*1\r\n:5\r\n*1\r\n:6\r\n"));
+  EXPECT_EQ(verdicts.all, (Expected{Verdict::counted(6), Verdict::counted(5)}));
 }
 
 TEST_F(RedisPipelineTest, WhatIsLostIsPerhapsCounted) {
   add(other_);
-  EXPECT_THAT(verdicts_after(known_, {"/a", "/b"}, ":0\r\n:1\r\n:1\r\n"),
-              ElementsAre(Verdict::counted(1), Verdict::perhaps_counted()));
-  EXPECT_THAT(verdicts_after(other_, {"/a"}, ""), ElementsAre(Verdict::perhaps_counted()));
+  EXPECT_THAT(verdicts_after(id_, {"/a", "/b"}, ":1\r\n"),
+              ElementsAre(Verdict::perhaps_counted(), Verdict::perhaps_counted()));
   add(other_);
   lose();
   EXPECT_THAT(added_.outcomes, ElementsAre(std::nullopt, domain::Failure::perhaps_done));
 }
 
-// It makes no sense twice for one command, and not for HEXISTS, which has no script.
+// It makes no sense twice for one call, nor for a command that is no script.
 TEST_F(RedisPipelineTest, NoScriptMeansSomethingForEvalshaAlone) {
-  EXPECT_THAT(verdicts_after(known_, {"/a", "/b"}, no_script + ":1\r\n:1\r\n"),
+  EXPECT_THAT(verdicts_after(id_, {"/a", "/b"}, "*2\r\n:1\r\n" + no_script),
               ElementsAre(Verdict::perhaps_counted(), Verdict::perhaps_counted()));
-  EXPECT_FALSE(makes_sense_);
-  EXPECT_THAT(verdicts_after(known_, {"/a", "/b"}, ":1\r\n:1\r\n" + no_script),
-              ElementsAre(Verdict::counted(1), Verdict::perhaps_counted()));
-  EXPECT_FALSE(makes_sense_);
-  EXPECT_THAT(verdicts_after(other_, {"/a"}, "*1\r\n" + no_script), ElementsAre(Verdict::perhaps_counted()));
   EXPECT_FALSE(makes_sense_);
   add(other_);
   EXPECT_FALSE(take(no_script));
@@ -181,16 +220,17 @@ TEST_F(RedisPipelineTest, NoScriptMeansSomethingForEvalshaAlone) {
   EXPECT_THAT(added_.outcomes, ElementsAre(domain::Failure::perhaps_done));
 }
 
-TEST_F(RedisPipelineTest, NoScriptSendsTheCommandAgainOnce) {
+TEST_F(RedisPipelineTest, NoScriptSendsTheCallAgainOnce) {
   domain::HitBatch hits;
-  hits.push(other_, "/a");
+  hits.push(id_, "/a");
   hits.push(other_, "/b");
   Verdicts verdicts(hits.size());
   track(hits, verdicts);
   pipeline_->out().clear();
   EXPECT_TRUE(take(no_script));
   std::string expected;
-  append_command({"EVAL", track_script, "1", redis_key(other_), "/a", "1", "/b", "1"}, expected);
+  append_command({"EVAL", track_script, "2", redis_key(id_), redis_key(other_), "/a", "1", "/b", "1"},
+                 expected);
   EXPECT_EQ(pipeline_->out(), expected);
   EXPECT_FALSE(take(no_script));
   lose();
@@ -198,97 +238,216 @@ TEST_F(RedisPipelineTest, NoScriptSendsTheCommandAgainOnce) {
 }
 
 TEST_F(RedisPipelineTest, WhatCannotBeAReplyIsTakenForNone) {
-  const struct {
-    const domain::TokenId& id;
-    const char* reply;
-  } rows[] = {
-      {known_, ":2\r\n"},
-      {known_, ":-1\r\n"},
-      {known_, "$-1\r\n"},
-      {known_, "+OK\r\n"},
-      {known_, "*1\r\n:1\r\n"},
-      {known_, ":1\r\n$1\r\n5\r\n"},
-      {known_, ":1\r\n*0\r\n"},
-      {other_, "*0\r\n"},
-      {other_, "*2\r\n:1\r\n:1\r\n"},
-      {other_, ":1\r\n"},
-      {other_, "*1\r\n$1\r\n1\r\n"},
-      {other_, "*1\r\n*1\r\n:1\r\n"},
-      {other_, "*1\r\n$-1\r\n"},
-      {other_, "+OK\r\n"},
-      {other_, "$1\r\n1\r\n"},
-      {other_, ">1\r\n:1\r\n"},
-  };
-  for (const auto& [id, reply] : rows) {
+  for (const char* reply : {":2\r\n", "$-1\r\n", "+OK\r\n", "*0\r\n", "*2\r\n:1\r\n:1\r\n",
+                            "*1\r\n$1\r\n1\r\n", "*1\r\n*1\r\n:1\r\n", "$1\r\n1\r\n", ">1\r\n:1\r\n"}) {
     SCOPED_TRACE(reply);
-    EXPECT_THAT(verdicts_after(id, {"/a"}, reply), ElementsAre(Verdict::perhaps_counted()));
+    EXPECT_THAT(verdicts_after(id_, {"/a"}, reply), ElementsAre(Verdict::perhaps_counted()));
     EXPECT_FALSE(makes_sense_);
   }
   EXPECT_FALSE(take(":1\r\n")) << "nothing was asked";
 }
 
-TEST_F(RedisPipelineTest, ATokenThatIsGoneIsTidiedUpOnce) {
-  domain::HitBatch hits;
-  hits.push(known_, "/a");
-  hits.push(known_, "/b");
-  Verdicts verdicts(hits.size());
-  track(hits, verdicts);
-  pipeline_->out().clear();
-  EXPECT_TRUE(take(":0\r\n:1\r\n:1\r\n"));
-  EXPECT_EQ(verdicts.all, (Expected{Verdict::unknown_token(), Verdict::unknown_token()}));
-  std::string expected;
-  append_command({"EVAL", tidy_script, "1", redis_key(known_)}, expected);
-  EXPECT_EQ(pipeline_->out(), expected);
-  EXPECT_TRUE(take("*0\r\n"));
-  EXPECT_FALSE(pipeline_->is_waiting());
-}
-
 TEST_F(RedisPipelineTest, AnErrorOfAKeyFailsItsOwnHits) {
-  EXPECT_THAT(verdicts_after(known_, {"/a", "/b"}, ":1\r\n-ERR hash value is not an integer\r\n:5\r\n"),
+  EXPECT_THAT(verdicts_after(id_, {"/a", "/b"}, "*2\r\n-ERR hash value is not an integer\r\n:5\r\n"),
               ElementsAre(Verdict::not_counted(), Verdict::counted(5)));
   EXPECT_TRUE(fitness_.is_ready());
   ASSERT_TRUE(trouble_.has_value());
-  EXPECT_EQ(trouble_->key, redis_key(known_));
+  EXPECT_EQ(trouble_->what, "not counted: " + redis_key(id_));
   EXPECT_EQ(trouble_->error, "ERR hash value is not an integer");
-  EXPECT_FALSE(trouble_->perhaps_counted);
+}
+
+// A script that began may have written before it ended.
+TEST_F(RedisPipelineTest, AnErrorOfTheWholeCallMeansNotCountedOnlyIfItCameBeforeTheScript) {
+  for (const std::string error :
+       {"-LOADING Redis is loading\r\n", "-BUSY Redis is busy\r\n", "-OOM no\r\n"}) {
+    EXPECT_THAT(verdicts_after(id_, {"/a"}, error), ElementsAre(Verdict::not_counted())) << error;
+    EXPECT_FALSE(fitness_.is_ready());
+  }
+  for (const std::string error :
+       {"-ERR Error running script (call to f_1): @user_script:7: not enough memory\r\n",
+        "-@user_script: 7: -OOM command not allowed\r\n",
+        "-ERR Script killed by user with SCRIPT KILL. script: 1, on @user_script:7.\r\n"}) {
+    EXPECT_THAT(verdicts_after(id_, {"/a"}, error), ElementsAre(Verdict::perhaps_counted())) << error;
+  }
 }
 
 TEST_F(RedisPipelineTest, AnErrorOfAllMakesItUnfitAndItsKeyIsLookedAtNext) {
-  EXPECT_THAT(verdicts_after(known_, {"/a"}, ":1\r\n-MOVED 1 127.0.0.1:1\r\n"),
-              ElementsAre(Verdict::not_counted()));
+  EXPECT_THAT(verdicts_after(id_, {"/a"}, "-MOVED 1 127.0.0.1:1\r\n"), ElementsAre(Verdict::not_counted()));
   EXPECT_THAT(fitness_.why_not(), HasSubstr("this is a node of a Redis Cluster"));
   EXPECT_FALSE(trouble_.has_value());
   connect();
   EXPECT_TRUE(pipeline_->fitness().is_ready());
   std::string expected;
-  append_command({"HEXISTS", redis_key(known_), ""}, expected);
+  append_command({"EVALSHA", track_script_sha1(), "1", redis_key(id_), "/", "00"}, expected);
   EXPECT_THAT(pipeline_->out(), HasSubstr(expected));
 }
 
-// Each probe is refused alone.
+// Each probe is refused alone, and so is what is inside the script.
 TEST_F(RedisPipelineTest, AGreetingThatIsRefusedInPartIsUnfit) {
   const std::string denied = "-NOPERM this user has no permissions\r\n";
-  const std::string replies[] = {"$-1\r\n", "$-1\r\n", "-ERR value is not an integer or out of range\r\n",
-                                 ":0\r\n", "*0\r\n"};
+  const std::string not_a_number = "-ERR value is not an integer or out of range\r\n";
+  const std::string replies[] = {unknown, together, unknown, unknown, not_a_number, "*0\r\n"};
   for (std::size_t refused = 0; refused < std::size(replies); ++refused) {
-    connect();
-    std::string all;
-    for (std::size_t i = 0; i < std::size(replies); ++i) all += i == refused ? denied : replies[i];
-    EXPECT_TRUE(take(all + durability));
-    EXPECT_THAT(pipeline_->fitness().why_not(), HasSubstr("ACL SETUSER default")) << refused;
-    lose();
+    for (const bool inside : {false, true}) {
+      if (inside && replies[refused] != unknown) continue;
+      connect();
+      std::string all;
+      for (std::size_t i = 0; i < std::size(replies); ++i) {
+        all += i == refused ? (inside ? "*1\r\n" : "") + denied : replies[i];
+      }
+      EXPECT_TRUE(take(all + durability));
+      EXPECT_THAT(pipeline_->fitness().why_not(), HasSubstr("ACL SETUSER default")) << refused;
+      lose();
+    }
   }
+}
+
+TEST_F(RedisPipelineTest, TellsWhichStoreItIs) {
+  const auto told = pipeline_->facts().facts();
+  ASSERT_TRUE(told.has_value());
+  EXPECT_EQ(told->id[15], 15);
+  EXPECT_EQ(told->server_run, "run");
+  EXPECT_EQ(told->record, "record");
+}
+
+// An ACL of yesterday may deny any of the questions.
+TEST_F(RedisPipelineTest, OneThatDoesNotTellWhichStoreItIsCounts) {
+  const std::string denied = "-NOPERM no\r\n";
+  const std::string all = ":0\r\n*2\r\n$32\r\n000102030405060708090a0b0c0d0e0f\r\n$-1\r\n";
+  const std::string run = "$22\r\n# Server\r\nrun_id:run\r\n\r\n";
+  for (const auto& answers :
+       {denied + denied + denied, all + denied, ":1\r\n" + denied + run,
+        ":0\r\n*2\r\n$1\r\nx\r\n$-1\r\n" + run, ":0\r\n*2\r\n$-1\r\n$-1\r\n" + run, all + "$3\r\na:b\r\n"}) {
+    connect();
+    EXPECT_TRUE(take(greeting + durability));
+    pipeline_->identify();
+    EXPECT_TRUE(take(answers)) << answers;
+    EXPECT_FALSE(pipeline_->is_waiting());
+    EXPECT_TRUE(pipeline_->fitness().is_ready());
+    EXPECT_FALSE(pipeline_->facts().facts().has_value());
+  }
+}
+
+// An identity that somebody read before the store was emptied must not come back.
+TEST_F(RedisPipelineTest, EachGreetingOffersAnotherIdentity) {
+  const auto offered = [this] {
+    connect();
+    pipeline_->identify();
+    const auto& out = pipeline_->out();
+    return out.substr(out.find("tracker:store"), 64);
+  };
+  EXPECT_NE(offered(), offered());
+}
+
+TEST_F(RedisPipelineTest, WritesARecord) {
+  struct Written final : WriteReply {
+    void on_written(domain::Result<void> written) override {
+      outcomes.push_back(written ? std::nullopt : std::optional(written.error()));
+    }
+    std::vector<std::optional<domain::Failure>> outcomes;
+  } written;
+  for (const char* reply : {":1\r\n", ":0\r\n", "-NOPERM no\r\n"}) {
+    pipeline_->out().clear();
+    pipeline_->send(*new WriteRecord("the record", domain::Deadline::max(), written));
+    std::string command;
+    append_command({"HSET", "tracker:store", "record", "the record"}, command);
+    EXPECT_EQ(pipeline_->out(), command);
+    EXPECT_TRUE(take(reply));
+    EXPECT_TRUE(pipeline_->fitness().is_ready()) << "counting needs no record";
+  }
+  EXPECT_THAT(written.outcomes, ElementsAre(std::nullopt, std::nullopt, domain::Failure::not_done));
+  EXPECT_EQ(knowledge_.written, "the record");
+  EXPECT_THAT(pipeline_->take_trouble().error, HasSubstr("+hset"));
+}
+
+struct Found final : SlotsReply {
+  void on_slots(domain::Result<domain::SlotSet> found) override {
+    EXPECT_FALSE(slots || failure) << "a second answer";
+    if (found) {
+      slots = *found;
+    } else {
+      failure = found.error();
+    }
+  }
+  std::optional<domain::SlotSet> slots;
+  std::optional<domain::Failure> failure;
+};
+
+TEST_F(RedisPipelineTest, FindsTheSlotsOfWhatIsATokensKey) {
+  Found first;
+  Found second;
+  pipeline_->send(*new FindSlots(first));
+  pipeline_->send(*new FindSlots(second));
+  const auto scan = [](const std::string& cursor) {
+    std::string command;
+    append_command({"SCAN", cursor, "MATCH", "tracker:{*}", "COUNT", "1000"}, command);
+    return command;
+  };
+  EXPECT_EQ(pipeline_->out(), scan("0")) << "one at a time";
+  EXPECT_FALSE(pipeline_->is_finding());
+  std::string keys;
+  append_command({redis_key(id_), "tracker:{x}", "tracker:{0100000000000000000000000000000G}",
+                  "tracker:{0200000000000000000000000000000A}", "xtracker:{02000000000000000000000000000000}",
+                  "tracker:{}", "tracker:{", ""},
+                 keys);
+  EXPECT_TRUE(take("*2\r\n$2\r\n17\r\n" + keys));
+  EXPECT_TRUE(pipeline_->is_finding());
+  EXPECT_FALSE(first.slots.has_value());
+  pipeline_->out().clear();
+  pipeline_->go_on_finding();
+  EXPECT_EQ(pipeline_->out(), scan("17"));
+  keys.clear();
+  append_command({redis_key(other_), redis_key(id_)}, keys);
+  EXPECT_TRUE(take("*2\r\n$1\r\n0\r\n" + keys));
+  domain::SlotSet expected;
+  expected.set(domain::slot_of(id_));
+  expected.set(domain::slot_of(other_));
+  EXPECT_EQ(first.slots, expected);
+  pipeline_->out().clear();
+  pipeline_->go_on_finding();
+  EXPECT_EQ(pipeline_->out(), scan("0"));
+  EXPECT_TRUE(take("-NOPERM no\r\n"));
+  EXPECT_EQ(second.failure, domain::Failure::not_done);
+  EXPECT_FALSE(pipeline_->is_finding());
+  EXPECT_TRUE(pipeline_->fitness().is_ready());
+}
+
+TEST_F(RedisPipelineTest, WhatIsNoReplyToAScanIsTakenForNone) {
+  for (const char* reply : {"*0\r\n", "*2\r\n$1\r\n0\r\n$1\r\nx\r\n", "*2\r\n$1\r\n0\r\n*1\r\n:1\r\n",
+                            "*2\r\n:0\r\n*0\r\n", "*2\r\n*0\r\n*0\r\n", "$1\r\n0\r\n"}) {
+    connect();
+    EXPECT_TRUE(take(greeting + durability));
+    Found found;
+    auto* find = new FindSlots(found);
+    pipeline_->send(*find);
+    EXPECT_FALSE(take(reply)) << reply;
+    EXPECT_FALSE(found.slots || found.failure);
+    delete find;
+  }
+}
+
+TEST_F(RedisPipelineTest, ASearchEndsWhereRedisIsUnfit) {
+  Found found;
+  pipeline_->send(*new FindSlots(found));
+  EXPECT_TRUE(take("*2\r\n$2\r\n17\r\n*0\r\n"));
+  domain::HitBatch hits;
+  hits.push(id_, "/a");
+  Verdicts verdicts(hits.size());
+  track(hits, verdicts);
+  EXPECT_TRUE(take("-LOADING no\r\n"));
+  pipeline_->go_on_finding();
+  EXPECT_EQ(found.failure, domain::Failure::not_done);
 }
 
 TEST_F(RedisPipelineTest, ALookProbesWithoutEffect) {
   pipeline_->look();
-  EXPECT_TRUE(take("$-1\r\n-ERR value is not an integer or out of range\r\n:0\r\n" + durability));
+  EXPECT_TRUE(take(look + durability));
   EXPECT_TRUE(pipeline_->has_looked());
   pipeline_->take_look();
   EXPECT_FALSE(pipeline_->has_looked());
   EXPECT_TRUE(pipeline_->fitness().is_ready());
   pipeline_->look();
-  EXPECT_TRUE(take("$-1\r\n-READONLY no\r\n:0\r\n" + durability));
+  EXPECT_TRUE(take(unknown + unknown + "-READONLY no\r\n" + durability));
   EXPECT_THAT(pipeline_->fitness().why_not(), HasSubstr("READONLY"));
 }
 
@@ -301,15 +460,26 @@ TEST_F(RedisProxyPipelineTest, AnErrorFailsItsOwnHitsAndTheNextLookSeesWhetherAl
   pipeline_->look();
   EXPECT_EQ(pipeline_->out(), "*1\r\n$4\r\nPING\r\n");
   EXPECT_TRUE(take("+PONG\r\n"));
-  EXPECT_THAT(
-      verdicts_after(known_, {"/a", "/b"}, ":1\r\n-MOVED 1 127.0.0.1:1\r\n-ERR Connection timed out\r\n"),
-      ElementsAre(Verdict::not_counted(), Verdict::perhaps_counted()));
+  EXPECT_THAT(verdicts_after(id_, {"/a"}, "-MOVED 1 127.0.0.1:1\r\n"), ElementsAre(Verdict::not_counted()));
+  EXPECT_THAT(verdicts_after(id_, {"/a"}, "-ERR Connection timed out\r\n"),
+              ElementsAre(Verdict::perhaps_counted()));
   EXPECT_TRUE(fitness_.is_ready());
   ASSERT_TRUE(trouble_.has_value());
-  EXPECT_EQ(trouble_->key, redis_key(known_));
+  EXPECT_EQ(trouble_->what, "perhaps counted: " + redis_key(id_));
   pipeline_->look();
-  EXPECT_TRUE(take("+PONG\r\n$-1\r\n-MOVED 1 127.0.0.1:1\r\n:0\r\n"));
+  EXPECT_TRUE(take("+PONG\r\n" + unknown + "-MOVED 1 127.0.0.1:1\r\n-ERR value is not an integer\r\n"));
   EXPECT_THAT(pipeline_->fitness().why_not(), HasSubstr("MOVED"));
+}
+
+// The keys of one script must share a slot.
+TEST_F(RedisProxyPipelineTest, EachTokenHasACallOfItsOwn) {
+  domain::HitBatch hits;
+  hits.push(other_, "/a");
+  hits.push(id_, "/a");
+  Verdicts verdicts(hits.size());
+  track(hits, verdicts);
+  EXPECT_TRUE(take("*1\r\n:1\r\n-ERR Connection timed out\r\n"));
+  EXPECT_EQ(verdicts.all, (Expected{Verdict::perhaps_counted(), Verdict::counted(1)}));
 }
 
 }  // namespace

@@ -30,9 +30,13 @@ void* create_integer(const redisReadTask* task, long long value) {
   return number;
 }
 
-/// No command of tracker gets arrays in an array, and hiredis would free them by recursion.
+/// The only array in an array is in the reply to SCAN: the second of two elements. hiredis would free deeper ones by
+/// recursion, and a peer could make it allocate much by a few bytes.
 void* create_array(const redisReadTask* task, int elements) {
-  if (task->parent != nullptr || elements < 0 || elements > elements_max) return nullptr;
+  const auto* outer = task->parent;
+  if (outer != nullptr && (outer->parent != nullptr || outer->elements != 2 || task->idx != 1))
+    return nullptr;
+  if (elements < 0 || elements > elements_max) return nullptr;
   return allocating().createArray(task, elements);
 }
 

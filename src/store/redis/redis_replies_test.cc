@@ -34,7 +34,11 @@ TEST(RedisRepliesTest, ComeInPieces) {
 
 TEST(RedisRepliesTest, WhatNoReplyToTrackerCanBeIsBroken) {
   EXPECT_FALSE(is_broken_by("*1\r\n:1\r\n"));
-  EXPECT_TRUE(is_broken_by("*1\r\n*1\r\n:1\r\n")) << "an array in an array";
+  EXPECT_FALSE(is_broken_by("*2\r\n$1\r\n0\r\n*1\r\n$1\r\nx\r\n")) << "of SCAN";
+  for (const char* reply : {"*1\r\n*1\r\n:1\r\n", "*2\r\n*1\r\n:1\r\n:1\r\n",
+                            "*3\r\n:1\r\n*1\r\n:1\r\n:1\r\n", "*2\r\n:1\r\n*2\r\n:1\r\n*1\r\n:1\r\n"}) {
+    EXPECT_TRUE(is_broken_by(reply)) << "another array in an array: " << reply;
+  }
   EXPECT_TRUE(is_broken_by("*2000000\r\n"));
   EXPECT_TRUE(is_broken_by("*4294967295\r\n"));
   EXPECT_TRUE(is_broken_by("HTTP/1.1 400 Bad Request\r\n"));

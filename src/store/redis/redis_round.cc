@@ -14,18 +14,24 @@
 
 namespace tracker::store::redis {
 
+// pcall, so that an error fails its own increment alone.
 const std::string_view track_script = R"(
-local known = redis.pcall('HEXISTS', KEYS[1], '')
-if type(known) == 'table' then return known end
-if known == 0 then return false end
-local counts = {}
-for i = 1, #ARGV, 2 do counts[#counts + 1] = redis.pcall('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 1]) end
+local KEYS, ARGV, call = KEYS, ARGV, redis.pcall
+local counts, key, known = {}, nil, nil
+for i = 1, #KEYS do
+  if KEYS[i] ~= key then
+    key = KEYS[i]
+    known = call('HEXISTS', key, '')
+  end
+  if known == 1 then
+    counts[i] = call('HINCRBY', key, ARGV[2 * i - 1], ARGV[2 * i])
+  elseif known == 0 then
+    counts[i] = false
+  else
+    counts[i] = known
+  end
+end
 return counts
-)";
-
-const std::string_view tidy_script = R"(
-if redis.call('HEXISTS', KEYS[1], '') == 0 then redis.call('DEL', KEYS[1]) end
-return {}
 )";
 
 std::string_view text_of(const redisReply& reply) {
@@ -90,11 +96,11 @@ void append_command(std::initializer_list<std::string_view> arguments, std::stri
   for (const auto& argument : arguments) append_bulk(argument, out);
 }
 
-void RedisRound::begin(link::Gather& message) {
+void RedisRound::begin(link::Gather& message, bool apart) {
   message_ = &message;
   hits_.clear();
+  tokens_.clear();
   increments_.clear();
-  commands_.clear();
   for (std::uint32_t batch = 0; batch < message.batches(); ++batch) {
     const auto size = static_cast<std::uint32_t>(message.batch(batch).size());
     for (std::uint32_t hit = 0; hit < size; ++hit) hits_.push_back({batch, hit});
@@ -110,83 +116,105 @@ void RedisRound::begin(link::Gather& message) {
       increments_.back().end = i + 1;
       continue;
     }
-    const auto increment = static_cast<std::uint32_t>(increments_.size());
-    if (!same_token) commands_.push_back({id(hits_[i]), increment, increment});
-    increments_.push_back({i, i + 1, commands() - 1});
-    commands_.back().end = increment + 1;
+    if (!same_token) tokens_.push_back(id(hits_[i]));
+    increments_.push_back({i, i + 1, static_cast<std::uint32_t>(tokens_.size() - 1)});
+  }
+  divide(apart);
+}
+
+/// Divides the increments into calls.
+void RedisRound::divide(bool apart) {
+  calls_.clear();
+  std::size_t bytes = 0;  // of the paths of the last call
+  for (std::uint32_t i = 0; i < increments_.size(); ++i) {
+    const bool goes_on = i > 0 && i - calls_.back().begin < increments_max && bytes < path_bytes_max &&
+                         !(apart && increments_[i].token != increments_[i - 1].token);
+    if (!goes_on) {
+      calls_.push_back({i, i});
+      bytes = 0;
+    }
+    calls_.back().end = i + 1;
+    bytes += path(hits_[increments_[i].begin]).size();
   }
 }
 
-void RedisRound::append(std::uint32_t command, Form form, std::string& out) const {
-  const auto& its = commands_[command];
-  std::size_t key_begin = 0;  // the position in `out` of the key as an argument
-  std::size_t key_end = 0;
-  const auto append_key = [&] {
-    key_begin = out.size();
+void RedisRound::append(std::uint32_t call, Form form, std::string& out) const {
+  const auto [begin, end] = calls_[call];
+  append_number('*', 3 + 3 * (end - begin), out);
+  append_bulk(form == Form::hash ? "EVALSHA" : "EVAL", out);
+  append_bulk(form == Form::hash ? std::string_view(track_script_sha1()) : track_script, out);
+  append_bulk(end - begin, out);
+  for (auto i = begin; i < end; ++i) {
     out += "$42\r\n";
-    append_redis_key(token(command), out);
+    append_redis_key(token_of(i), out);
     out += "\r\n";
-    key_end = out.size();
-  };
-  if (form == Form::plain) {
-    out += "*3\r\n$7\r\nHEXISTS\r\n";
-    append_key();
-    out += "$0\r\n\r\n";
-  } else {
-    append_number('*', 4 + 2 * (its.end - its.begin), out);
-    append_bulk(form == Form::script ? "EVALSHA" : "EVAL", out);
-    append_bulk(form == Form::script ? std::string_view(track_script_sha1()) : track_script, out);
-    append_bulk("1", out);
-    append_key();
   }
-  for (auto i = its.begin; i < its.end; ++i) {
-    if (form == Form::plain) {
-      out += "*4\r\n$7\r\nHINCRBY\r\n";
-      out.append(out, key_begin, key_end - key_begin);
-    }
+  for (auto i = begin; i < end; ++i) {
     append_bulk(path(hits_[increments_[i].begin]), out);
     append_bulk(increments_[i].end - increments_[i].begin, out);
   }
 }
 
-domain::Verdict RedisRound::verdict_of(const redisReply& error) const {
-  return is_not_executed(text_of(error), proxy_) ? domain::Verdict::not_counted()
-                                                 : domain::Verdict::perhaps_counted();
-}
-
-bool RedisRound::take_count(std::uint32_t increment, const redisReply& reply) {
-  const auto& its = increments_[increment];
-  if (commands_[its.command].met_no_token && reply.type == REDIS_REPLY_INTEGER) {
-    settle_increment(increment, domain::Verdict::unknown_token());
-    return true;
+bool RedisRound::can_return(std::uint32_t call, const redisReply& reply) const {
+  const auto [begin, end] = calls_[call];
+  if (reply.type != REDIS_REPLY_ARRAY || reply.elements != end - begin) return false;
+  for (auto i = begin; i < end; ++i) {
+    const auto& element = *reply.element[i - begin];
+    const bool is_nil = element.type == REDIS_REPLY_NIL;
+    const bool is_error = element.type == REDIS_REPLY_ERROR && !is_no_script(text_of(element));
+    if (!is_nil && !is_error && element.type != REDIS_REPLY_INTEGER) return false;
+    // A token is known, or it is not.
+    if (i > begin && increments_[i].token == increments_[i - 1].token &&
+        is_nil != (reply.element[i - begin - 1]->type == REDIS_REPLY_NIL)) {
+      return false;
+    }
   }
-  // A stored count is not negative unless somebody else wrote it. Such a count is no answer.
-  if (reply.type != REDIS_REPLY_INTEGER || reply.integer < its.end - its.begin) {
-    settle_increment(increment, reply.type == REDIS_REPLY_INTEGER ? domain::Verdict::perhaps_counted()
-                                                                  : verdict_of(reply));
-    return false;
-  }
-  auto count = reply.integer - (its.end - its.begin);
-  for (auto i = its.begin; i < its.end; ++i) settle(hits_[i], domain::Verdict::counted(++count));
   return true;
 }
 
-const redisReply* RedisRound::take_counts(std::uint32_t command, const redisReply& reply) {
-  const redisReply* no_count = nullptr;
-  for (std::size_t i = 0; i < reply.elements; ++i) {
-    const auto increment = commands_[command].begin + static_cast<std::uint32_t>(i);
-    if (!take_count(increment, *reply.element[i])) no_count = reply.element[i];
+std::optional<RedisRound::NoCount> RedisRound::take(std::uint32_t call, const redisReply& reply) {
+  std::optional<NoCount> no_count;
+  for (std::uint32_t i = 0; i < reply.elements; ++i) {
+    const auto increment = calls_[call].begin + i;
+    if (!take_element(increments_[increment], *reply.element[i])) {
+      no_count = {token_of(increment), reply.element[i]};
+    }
   }
   return no_count;
 }
 
-void RedisRound::settle_increment(std::uint32_t increment, const domain::Verdict& verdict) {
-  const auto& its = increments_[increment];
-  for (auto i = its.begin; i < its.end; ++i) settle(hits_[i], verdict);
+/// Returns whether it was a count, or nil.
+bool RedisRound::take_element(const Increment& increment, const redisReply& element) {
+  if (element.type == REDIS_REPLY_NIL) {
+    settle(increment, domain::Verdict::unknown_token());
+    return true;
+  }
+  if (element.type == REDIS_REPLY_ERROR) {
+    settle(increment, is_not_executed(text_of(element), proxy_) ? domain::Verdict::not_counted()
+                                                                : domain::Verdict::perhaps_counted());
+    return false;
+  }
+  // A stored count is not negative unless somebody else wrote it. Such a count is no answer.
+  const auto size = increment.end - increment.begin;
+  if (element.integer < size) {
+    settle(increment, domain::Verdict::perhaps_counted());
+    return false;
+  }
+  auto count = element.integer - size;
+  for (auto i = increment.begin; i < increment.end; ++i) {
+    message_->settle(hits_[i].batch, hits_[i].hit, domain::Verdict::counted(++count));
+  }
+  return true;
 }
 
-void RedisRound::settle_command(std::uint32_t command, const domain::Verdict& verdict) {
-  for (auto i = commands_[command].begin; i < commands_[command].end; ++i) settle_increment(i, verdict);
+void RedisRound::settle(const Increment& increment, const domain::Verdict& verdict) {
+  for (auto i = increment.begin; i < increment.end; ++i) {
+    message_->settle(hits_[i].batch, hits_[i].hit, verdict);
+  }
+}
+
+void RedisRound::settle_call(std::uint32_t call, const domain::Verdict& verdict) {
+  for (auto i = calls_[call].begin; i < calls_[call].end; ++i) settle(increments_[i], verdict);
 }
 
 }  // namespace tracker::store::redis

@@ -1,6 +1,7 @@
 #include "store/redis/redis_store.h"
 
 #include <boost/asio/post.hpp>
+#include <utility>
 
 #include "link/link.h"
 #include "runtime/log.h"
@@ -26,7 +27,8 @@ link::LinkSettings link_settings(const RedisSettings& settings) {
 struct RedisStore::Parts {
   Parts(boost::asio::io_context& its_loop, const RedisSettings& settings)
       : loop(its_loop),
-        shared(settings),
+        is_behind_proxy(settings.proxy),
+        shared(its_loop, settings),
         link(its_loop, {.name = shared.name,
                         .address = settings.redis.address,
                         .settings = link_settings(settings),
@@ -36,6 +38,7 @@ struct RedisStore::Parts {
                         }}) {}
 
   boost::asio::io_context& loop;
+  const bool is_behind_proxy;
   RedisShared shared;
   runtime::ChangeLog changes;
   link::Link link;
@@ -52,6 +55,20 @@ void RedisStore::track(const domain::HitBatch& hits, TrackReply& reply) {
 
 void RedisStore::add_token(const domain::TokenId& id, domain::Deadline deadline, AddReply& reply) {
   parts_->link.request(std::make_unique<AddToken>(id, deadline, reply));
+}
+
+const StoreFactsSource& RedisStore::facts() const {
+  return parts_->shared.facts;
+}
+
+void RedisStore::write_record(std::string record, domain::Deadline deadline, WriteReply& reply) {
+  if (parts_->is_behind_proxy) return reply.on_written(domain::Failure::not_done);
+  parts_->link.request(std::make_unique<WriteRecord>(std::move(record), deadline, reply));
+}
+
+void RedisStore::find_slots(SlotsReply& reply) {
+  if (parts_->is_behind_proxy) return reply.on_slots(domain::Failure::not_done);
+  parts_->link.request(std::make_unique<FindSlots>(reply));
 }
 
 const ReadinessSource& RedisStore::readiness() const {

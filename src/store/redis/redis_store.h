@@ -23,6 +23,11 @@ class RedisStore final : public CounterStore {
 
   void track(const domain::HitBatch& hits, TrackReply& reply) override;
   void add_token(const domain::TokenId& id, domain::Deadline deadline, AddReply& reply) override;
+  /// They are asked for whenever it connects. Behind a proxy, and where Redis denies what it takes, there are none.
+  const StoreFactsSource& facts() const override;
+  /// Not done behind a proxy; so is find_slots().
+  void write_record(std::string record, domain::Deadline deadline, WriteReply& reply) override;
+  void find_slots(SlotsReply& reply) override;
   const ReadinessSource& readiness() const override;
 
   /// Connections made from now on log in with this password. Any thread.

@@ -1,6 +1,7 @@
 #include "store/rocksdb/committer.h"
 
 #include <algorithm>
+#include <cassert>
 #include <span>
 #include <utility>
 
@@ -34,9 +35,10 @@ std::int64_t now_s() {
 
 }  // namespace
 
-Committer::Committer(Database& database, const RocksDbSettings& settings)
+Committer::Committer(Database& database, const RocksDbSettings& settings, std::function<void()> before_record)
     : database_(database),
       settings_(settings),
+      before_record_(std::move(before_record)),
       cache_(counter_cache_bytes(settings)),
       committed_(database.facts_at_open()),
       write_(database.secret()),
@@ -69,6 +71,13 @@ void Committer::add_token(const domain::TokenId& id, domain::Deadline deadline, 
   inbox_.put([&](Waiting& waiting) { waiting.tokens.push_back({id, deadline, &reply}); });
 }
 
+void Committer::write_record(std::string record, domain::Deadline deadline, WriteReply& reply) {
+  inbox_.put([&](Waiting& waiting) {
+    assert(!waiting.record);
+    waiting.record.emplace(WaitingRecord{std::move(record), deadline, &reply});
+  });
+}
+
 void Committer::set_lacking(int error) {
   lacking_ = error;
   const auto now = std::chrono::system_clock::now();
@@ -96,6 +105,7 @@ void Committer::run() {
     }
     for (const auto& token : taken_.tokens) add(token);
     for (const auto& batch : taken_.batches) count(batch);
+    if (taken_.record && may_write(*taken_.record)) record_ = std::move(taken_.record);
     if (!to_load_.empty()) {
       loader_->load(to_load_);
       to_load_.clear();
@@ -199,6 +209,20 @@ void Committer::add(const WaitingToken& token) {
   }
 }
 
+/// Whether the record may go into the next commit. Otherwise this replies.
+bool Committer::may_write(const WaitingRecord& record) {
+  try {
+    if (record.deadline >= Clock::now()) {
+      before_record_();
+      return true;
+    }
+  } catch (const StoreError& error) {
+    runtime::log_warning(std::string("the record of the store is not written: ") + error.what());
+  }
+  record.reply->on_written(domain::Failure::not_done);
+  return false;
+}
+
 /// Has what `wait` adds to the loading counted. It is counted at once if the database can look the counter up without
 /// the disk, and otherwise after the counter was read. Everything that waits for the same reading waits at most until
 /// the deadline of the first.
@@ -287,9 +311,10 @@ void Committer::judge(const Loading& loading) {
 /// Returns false if nothing was written because there is no room.
 bool Committer::commit() {
   if (database_.lacking() != 0) return false;
-  if (touched_.empty()) return true;
+  if (touched_.empty() && !record_) return true;
   const CommitFacts facts{committed_.number + 1, committed_.tokens + new_tokens_};
   write_.begin(facts);
+  if (record_) write_.put_record(record_->record);
   for (auto* counter : touched_) {
     write_.put(counter->key(), counter->count);
     counter->in_commit = false;
@@ -318,6 +343,8 @@ void Committer::undo() {
   new_tokens_ = 0;
   for (auto* reply : added_) reply->on_added(domain::Failure::not_done);
   added_.clear();
+  if (record_) record_->reply->on_written(domain::Failure::not_done);
+  record_.reset();
   for (auto* batch : settled_) {
     for (auto& [hit, verdict] : batch->verdicts) {
       if (verdict.kind == domain::Verdict::Kind::counted) verdict = domain::Verdict::not_counted();
@@ -333,6 +360,7 @@ void Committer::refuse_taken() {
     recycle(std::move(loading));
   }
   for (const auto& token : taken_.tokens) token.reply->on_added(domain::Failure::not_done);
+  if (taken_.record) taken_.record->reply->on_written(domain::Failure::not_done);
   for (const auto& [hits, reply] : taken_.batches) {
     reply->on_one_verdict_for_all(hits->size(), domain::Verdict::not_counted());
   }
@@ -357,6 +385,7 @@ void Committer::reopen() {
 void Committer::deliver() {
   for (auto* reply : added_) reply->on_added({});
   added_.clear();
+  if (record_) std::exchange(record_, std::nullopt)->reply->on_written({});
   for (auto* batch : settled_) {
     batch->left -= batch->verdicts.size();
     const bool is_last = batch->left == 0;

@@ -3,6 +3,7 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,7 +25,8 @@ namespace tracker::store::rocksdb {
 /// The thread that counts. It repeats one cycle: take everything that waits, count it in the cache, write the changes
 /// as one commit, and answer. It looks up what is not in the cache in the database, if that needs no disk. Hits on a
 /// counter that must be read from disk wait until the loader has read it. They are counted in the commit after that,
-/// and other hits do not wait for them. While there is no room (no_room.h), the committer refuses all hits.
+/// and other hits do not wait for them. While there is no room (no_room.h), the committer refuses all hits. A record
+/// joins a commit, which is then synced.
 ///
 /// Invariants:
 ///  1. A counter in the cache has the count of the last commit plus the hits counted since then.
@@ -36,8 +38,9 @@ class Committer {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// `database` must outlive it.
-  Committer(Database& database, const RocksDbSettings& settings);
+  /// `database` must outlive it. `before_record` is called on the thread before a record is written. If it throws
+  /// StoreError, the record is not written.
+  Committer(Database& database, const RocksDbSettings& settings, std::function<void()> before_record);
 
   /// Counts and answers everything that waits, and ends the thread.
   ~Committer();
@@ -45,6 +48,7 @@ class Committer {
   /// Any thread, for these.
   void track(const domain::HitBatch& hits, TrackReply& reply);
   void add_token(const domain::TokenId& id, domain::Deadline deadline, AddReply& reply);
+  void write_record(std::string record, domain::Deadline deadline, WriteReply& reply);
   const ReadinessSource& readiness() const noexcept { return readiness_; }
 
  private:
@@ -57,17 +61,24 @@ class Committer {
     domain::Deadline deadline;
     AddReply* reply;
   };
+  struct WaitingRecord {
+    std::string record;
+    domain::Deadline deadline;
+    WriteReply* reply;
+  };
   struct Waiting {
     std::vector<WaitingBatch> batches;
     std::vector<WaitingToken> tokens;
+    std::optional<WaitingRecord> record;
     std::vector<Load*> loaded;
     std::size_t hits = 0;   // in the batches
     bool stopping = false;  // the thread must end
 
-    bool empty() const { return batches.empty() && tokens.empty() && loaded.empty() && !stopping; }
+    bool empty() const { return batches.empty() && tokens.empty() && !record && loaded.empty() && !stopping; }
     void clear() {
       batches.clear();
       tokens.clear();
+      record.reset();
       loaded.clear();
       hits = 0;
       stopping = false;
@@ -99,6 +110,7 @@ class Committer {
   void count(Batch& batch, std::uint32_t hit, CachedCounter& counter);
   void settle(Batch& batch, std::uint32_t hit, const domain::Verdict& verdict);
   void add(const WaitingToken& token);
+  bool may_write(const WaitingRecord& record);
   template <typename Wait>
   void when_loaded(const CounterKey& key, domain::Deadline deadline, Wait wait);
   std::unique_ptr<Loading> new_loading(const CounterKey& key);
@@ -116,6 +128,7 @@ class Committer {
 
   Database& database_;
   const RocksDbSettings settings_;
+  const std::function<void()> before_record_;
 
   ReadinessSource readiness_{domain::Readiness::ready(std::chrono::system_clock::now())};
 
@@ -134,6 +147,7 @@ class Committer {
   std::vector<Batch*> free_batches_;
   std::vector<Batch*> settled_;  // with verdicts that are not delivered yet
   std::vector<AddReply*> added_;
+  std::optional<WaitingRecord> record_;  // of the next commit
   std::vector<CachedCounter*> touched_;
   boost::unordered_flat_map<std::string_view, std::unique_ptr<Loading>, domain::SeededHash> loading_;
   std::string loading_key_;

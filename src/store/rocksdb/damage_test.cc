@@ -325,6 +325,33 @@ TEST_F(DamageTest, ALogThatIsShorterThanItWasLaidOutIsSeen) {
   }
 }
 
+// It is no torn tail, although a record may be zeros, as what a disk did not write is.
+TEST_F(DamageTest, DamageToALastCommitWithARecordIsSeen) {
+  const auto store_path = temporary_.path() / "with record";
+  RocksDbStore store(small_settings(store_path));
+  ASSERT_TRUE(tests::write_record(store, std::string(std::size_t{64} << 10U, '\0')));
+  copy_store(store_path, crashed_);
+  const auto log = files(".log").back();
+  const auto bytes = contents(crashed_ / "db" / log);
+  const auto size = content_bytes(bytes);
+  ASSERT_GT(size, std::size_t{64} << 10U);
+  for (std::size_t at = 0; at < size; at += 1 + size / 40) {
+    SCOPED_TRACE(at);
+    copy_store(crashed_, damaged_);
+    auto with_damage = bytes;
+    with_damage[at] = static_cast<char>(with_damage[at] ^ 1);
+    overwrite(damaged_ / "db" / log, with_damage);
+    EXPECT_THROW(RocksDbStore(small_settings(damaged_)), StoreError);
+  }
+  for (std::size_t cut = 0; cut < size; cut += 512 * 9) {
+    SCOPED_TRACE(cut);
+    copy_store(crashed_, damaged_);
+    overwrite(damaged_ / "db" / log, bytes.substr(0, cut) + std::string(bytes.size() - cut, '\0'));
+    const RocksDbStore torn(small_settings(damaged_));
+    EXPECT_EQ(torn.facts().value()->record, "");
+  }
+}
+
 /// A store that came to its end, with one log; and what it must hold.
 class EndedStoreTest : public DamageTest {
  protected:

@@ -23,7 +23,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr int known_format = 1;
+constexpr int known_format = static_cast<int>(StoreFormat::with_record);
 constexpr std::string_view format_words = "tracker store, format ";
 
 [[noreturn]] void throw_refused(const std::string& what, int error) {
@@ -45,7 +45,9 @@ bool is_same_file(const std::string& path, const runtime::Descriptor& open) {
          found.st_dev == wanted.st_dev && found.st_ino == wanted.st_ino;
 }
 
-void require_known_format(const std::string& path) {
+}  // namespace
+
+StoreFormat DataDirectory::format_of(const std::string& path) {
   std::ifstream file(path + "/FORMAT");
   if (!file) throw_refused("cannot read " + path + "/FORMAT", errno);
   std::string line;
@@ -61,9 +63,8 @@ void require_known_format(const std::string& path) {
                      ", and this program knows formats up to " + std::to_string(known_format) +
                      "; run the newer program, or choose another directory");
   }
+  return static_cast<StoreFormat>(found);
 }
-
-}  // namespace
 
 void DataDirectory::check(const std::string& path) {
   std::error_code error;
@@ -74,7 +75,7 @@ void DataDirectory::check(const std::string& path) {
   if (!exists(path + "/FORMAT")) {
     throw StoreError("not a tracker store: it has no file FORMAT; choose another directory, or an empty one");
   }
-  require_known_format(path);
+  format_of(path);
   if (!exists(path + "/db") && !exists(path + "/db.new")) {
     throw DamageError("its directory db is missing");
   }
@@ -94,8 +95,8 @@ bool DataDirectory::is_unfinished(const std::string& path) {
   return exists(path + "/" + restoring) && !exists(path + "/FORMAT");
 }
 
-void DataDirectory::write_format(const std::string& path) {
-  const std::string text = std::string(format_words) + std::to_string(known_format) + "\n";
+void DataDirectory::write_format(const std::string& path, StoreFormat format) {
+  const std::string text = std::string(format_words) + std::to_string(static_cast<int>(format)) + "\n";
   const std::string new_file = path + "/FORMAT.new";
   {
     const auto file = make_private_file(new_file);
@@ -137,6 +138,7 @@ void DataDirectory::open(const std::string& path) {
     return;
   }
   check(path_);
+  format_ = format_of(path_);
   for (const auto& writable : {path_, database_path()}) {
     if (exists(writable) && ::eaccess(writable.c_str(), W_OK | X_OK) != 0) {
       throw_refused(writable + " is not writable", errno);
@@ -161,7 +163,7 @@ void DataDirectory::lock() {
 
 void DataDirectory::adopt_new_database() {
   sync_directory(path_);
-  write_format(path_);
+  write_format(path_, format_);
   move_new_database();
 }
 
@@ -170,6 +172,13 @@ void DataDirectory::keep() {
   if (!database_->is_open()) throw_refused("cannot open " + database_path(), errno);
   is_new_ = false;
   made_.clear();
+}
+
+void DataDirectory::admit_record() {
+  if (format_ == StoreFormat::with_record) return;
+  if (const auto now = readiness(); !now.is_ready()) throw StoreError(now.why_not());
+  write_format(path_, StoreFormat::with_record);
+  format_ = StoreFormat::with_record;
 }
 
 domain::Readiness DataDirectory::readiness() const {

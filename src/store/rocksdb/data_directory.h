@@ -9,9 +9,15 @@
 
 namespace tracker::store::rocksdb {
 
+/// What the file FORMAT says. A program refuses a store of a format that it does not know.
+enum class StoreFormat {
+  first = 1,
+  with_record = 2,  // it may have a record, and a program that knows no records must not count in it
+};
+
 /// The directory of a store. It belongs to this process alone as long as this object lives.
 ///
-///   FORMAT      says that this is a store, and in which format
+///   FORMAT      says that this is a store, and in which format (StoreFormat)
 ///   db/         the RocksDB database
 ///   db.new/     the database of a first start that was interrupted: complete if FORMAT is there, otherwise perhaps not
 ///   RESTORING   the mark of a restore (store_copy.h); without FORMAT, of a restore that was interrupted
@@ -40,11 +46,17 @@ class DataDirectory {
   /// Keeps what was made. Throws StoreError.
   void keep();
 
+  /// Says in FORMAT that there may be a record, and puts that on disk. Call it before a record is written, and after
+  /// keep(). One thread only. Throws StoreError.
+  void admit_record();
+
   /// Ready if path() still leads to this directory, and to its database. After keep(). Any thread.
   domain::Readiness readiness() const;
 
   /// Throws StoreError unless `path` holds a store of a format that this program knows. Reads only.
   static void check(const std::string& path);
+  /// The format of the store there. Throws StoreError if this program does not know it.
+  static StoreFormat format_of(const std::string& path);
   /// Whether the directory is empty. Ignores what a fresh file system has in it, and what a first start that was
   /// interrupted leaves. Throws StoreError.
   static bool is_empty(const std::string& path);
@@ -52,8 +64,8 @@ class DataDirectory {
   /// Whether it holds what an interrupted restore left.
   static bool is_unfinished(const std::string& path);
 
-  /// Makes the FORMAT file of a new store. Throws StoreError.
-  static void write_format(const std::string& path);
+  /// Makes the FORMAT file of a store, or replaces it. Throws StoreError.
+  static void write_format(const std::string& path, StoreFormat format);
 
  private:
   void open(const std::string& path);
@@ -65,6 +77,7 @@ class DataDirectory {
   std::string path_;
   std::string made_;  // the topmost directory that was made; empty if none was
   bool is_new_ = false;
+  StoreFormat format_ = StoreFormat::first;
   std::optional<runtime::Descriptor> lock_;
   std::optional<runtime::Descriptor> database_;  // its directory, to recognise it
 };

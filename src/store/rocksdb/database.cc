@@ -87,7 +87,7 @@ std::size_t write_buffer_bytes(const RocksDbSettings& settings) {
   // The contents of the logs become a table at once. After an fsync that failed, they may not be on the disk, although
   // the kernel shows them and another fsync would succeed.
   options.avoid_flush_during_recovery = false;
-  // No table is made at the end: everything is in the logs, except the store's secret, which is in a table.
+  // No table is made at the end: everything is in the logs, except what the store drew once, which is in a table.
   options.avoid_flush_during_shutdown = true;
   options.skip_stats_update_on_db_open = true;
   options.max_bgerror_resume_count = 0;
@@ -127,21 +127,38 @@ bool is_damage(const ::rocksdb::Status& status) {
          (status.IsIOError() && status.ToString().ends_with(error_text(EIO)));
 }
 
-/// The secret of the store. If it has none, draws one and writes it to disk. The secret is in no log, where each record
-/// is a commit.
-StoreSecret secret_of(::rocksdb::DB& db) {
-  if (const auto secret = read_secret(db)) return *secret;
-  StoreSecret secret{};
-  if (RAND_bytes(reinterpret_cast<unsigned char*>(secret.data()), static_cast<int>(secret.size())) != 1) {
-    throw StoreError("the system gives no random numbers");
-  }
+/// Draws what the store lacks of its secret and its id, and writes it to disk. It is in no log, where each record is a
+/// commit.
+void draw_missing(::rocksdb::DB& db) {
   ::rocksdb::WriteOptions not_logged;
   not_logged.disableWAL = true;
-  auto status =
-      db.Put(not_logged, ::rocksdb::Slice(secret_key), ::rocksdb::Slice(secret.data(), secret.size()));
-  if (status.ok()) status = db.Flush({});
-  if (!status.ok()) throw_failed("cannot write the secret of the store", status);
-  return secret;
+  ::rocksdb::Status status;
+  bool is_complete = true;
+  for (const auto& key : {secret_key, id_key}) {
+    if (read_drawn(db, key)) continue;
+    is_complete = false;
+    DrawnBytes drawn{};
+    if (RAND_bytes(reinterpret_cast<unsigned char*>(drawn.data()), static_cast<int>(drawn.size())) != 1) {
+      throw StoreError("the system gives no random numbers");
+    }
+    if (status.ok()) {
+      status = db.Put(not_logged, ::rocksdb::Slice(key), ::rocksdb::Slice(drawn.data(), drawn.size()));
+    }
+  }
+  if (!is_complete && status.ok()) status = db.Flush({});
+  if (!status.ok()) throw_failed("cannot write the secret and the id of the store", status);
+}
+
+::rocksdb::Slice slice_of(const domain::TokenId& id) noexcept {
+  return {reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size()};
+}
+
+/// The next id in order; nothing after the last one.
+std::optional<domain::TokenId> id_after(domain::TokenId id) noexcept {
+  for (auto byte = id.bytes.rbegin(); byte != id.bytes.rend(); ++byte) {
+    if (++*byte != 0) return id;
+  }
+  return std::nullopt;
 }
 
 /// The contents of a log become a table. They must be on disk in the log too; otherwise the next start would find more
@@ -160,6 +177,7 @@ void sync_logs(const std::string& directory) {
 
 void CommitWrite::begin(const CommitFacts& facts) {
   batch_.Clear();
+  has_record_ = false;
   const auto number = encode_value(facts.number);
   const auto tokens = encode_value(facts.tokens);
   std::array<char, commit_facts_bytes> value{};
@@ -179,6 +197,11 @@ void CommitWrite::put(std::string_view key, std::int64_t value) {
   batch_.Put(::rocksdb::Slice(key), ::rocksdb::Slice(bytes.data(), bytes.size())).PermitUncheckedError();
 }
 
+void CommitWrite::put_record(std::string_view record) {
+  has_record_ = true;
+  batch_.Put(::rocksdb::Slice(record_key), encode_record(record)).PermitUncheckedError();
+}
+
 void Database::create(const std::string& directory, const RocksDbSettings& settings) {
   const UnwatchedFiles files;
   auto options = options_for(settings);
@@ -189,7 +212,7 @@ void Database::create(const std::string& directory, const RocksDbSettings& setti
   auto status = ::rocksdb::DB::Open(options, directory, &raw);
   const std::unique_ptr<::rocksdb::DB> db(raw);
   if (status.ok()) {
-    secret_of(*db);
+    draw_missing(*db);
     // Moves the table to the last level, so that the first starts have one table less.
     status = db->CompactRange({}, nullptr, nullptr);
     if (status.ok()) status = db->Close();
@@ -230,7 +253,10 @@ void Database::open() {
     throw DamageError(std::to_string(found.last_commit) + " commits were found, and RocksDB has " +
                       std::to_string(facts_at_open_.number));
   }
-  secret_ = secret_of(*db_);
+  draw_missing(*db_);
+  secret_ = read_drawn(*db_, secret_key).value();
+  id_ = read_drawn(*db_, id_key).value();
+  record_at_open_ = read_record(*db_);
   begin_run();
   files_->arm();
 }
@@ -266,7 +292,7 @@ void Database::end_run(std::uint64_t last_commit) {
 
 bool Database::write(CommitWrite& write) {
   ::rocksdb::WriteOptions options;
-  options.sync = settings_.durability.kind == Durability::Kind::commit;
+  options.sync = write.has_record() || settings_.durability.kind == Durability::Kind::commit;
   const auto status = db_->Write(options, &write.batch());
   if (status.ok()) return true;
   if (!status.IsNoSpace()) settings_.on_fatal(status.ToString());
@@ -274,17 +300,19 @@ bool Database::write(CommitWrite& write) {
   return false;
 }
 
+/// If a read failed because of a damaged table, notes that and returns true.
+bool Database::note_damage(const ::rocksdb::Status& status) {
+  const auto table = is_damage(status) ? table_in(status.ToString()) : "";
+  if (table.empty()) return false;
+  const auto line =
+      damaged_tables_.found(directory_ + "/" + table, status.ToString(), DamagedTables::Clock::now());
+  if (line) runtime::log_warning(*line);
+  return true;
+}
+
 Reading Database::reading_of(const ::rocksdb::Status& status, const ::rocksdb::Slice& bytes) {
   if (status.IsNotFound()) return {};
-  if (!status.ok()) {
-    const auto table = is_damage(status) ? table_in(status.ToString()) : "";
-    if (!table.empty()) {
-      const auto line =
-          damaged_tables_.found(directory_ + "/" + table, status.ToString(), DamagedTables::Clock::now());
-      if (line) runtime::log_warning(*line);
-    }
-    return {Reading::Kind::failed, 0, status.ToString(), !table.empty()};
-  }
+  if (!status.ok()) return {Reading::Kind::failed, 0, status.ToString(), note_damage(status)};
   const auto value = decode_value(bytes.ToStringView());
   if (!value) return {Reading::Kind::failed, 0, "a value that is no count"};
   return {Reading::Kind::found, static_cast<std::int64_t>(*value), ""};
@@ -310,6 +338,29 @@ std::vector<Reading> Database::read(const std::vector<::rocksdb::Slice>& keys) {
   std::vector<Reading> readings(keys.size());
   for (std::size_t i = 0; i < keys.size(); ++i) readings[i] = reading_of(statuses[i], values[i]);
   return readings;
+}
+
+/// Seeks from token to token, over the counters that follow each.
+std::optional<std::vector<domain::TokenId>> Database::tokens_from(const domain::TokenId& first,
+                                                                  std::size_t tokens_max) {
+  ::rocksdb::ReadOptions options;
+  options.fill_cache = false;  // the cache is for counting
+  std::vector<domain::TokenId> tokens;
+  const std::shared_lock lock(in_use_);
+  if (db_ == nullptr) return std::nullopt;  // the log says that the store has no room
+  const std::unique_ptr<::rocksdb::Iterator> entry(db_->NewIterator(options));
+  for (std::optional next = first; next && tokens.size() < tokens_max; next = id_after(tokens.back())) {
+    entry->Seek(slice_of(*next));
+    while (entry->Valid() && entry->key().size() < sizeof(domain::TokenId)) entry->Next();
+    if (!entry->Valid()) break;
+    auto& id = tokens.emplace_back();
+    std::copy_n(entry->key().data(), id.bytes.size(), reinterpret_cast<char*>(id.bytes.data()));
+  }
+  if (const auto status = entry->status(); !status.ok()) {
+    if (!note_damage(status)) runtime::log_warning("the tokens cannot be read: " + status.ToString());
+    return std::nullopt;
+  }
+  return tokens;
 }
 
 void Database::sync() {
@@ -414,6 +465,7 @@ CommitFacts Database::look_through(const std::string& directory, std::uint64_t b
   if (!status.ok()) throw_because_of(status);
   const auto facts = read_commit_facts(*db);
   if (facts.number != last_commit) throw DamageError("its last commit is missing");
+  read_record(*db);
   return facts;
 }
 

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "domain/token_id.h"
 #include "store/rocksdb/damaged_tables.h"
 #include "store/rocksdb/rocksdb_settings.h"
 #include "store/rocksdb/run_mark.h"
@@ -37,16 +38,20 @@ class CommitWrite {
 
   void begin(const CommitFacts& facts);
   void put(std::string_view key, std::int64_t value);
+  void put_record(std::string_view record);
   void end();
   ::rocksdb::WriteBatch& batch() noexcept { return batch_; }
+  bool has_record() const noexcept { return has_record_; }
 
  private:
   const StoreSecret secret_;
+  bool has_record_ = false;
   ::rocksdb::WriteBatch batch_;
 };
 
 /// The RocksDB database of a store. A key is a token id (16 bytes) and a path; its value is the count. An id alone has
-/// the time when the token was minted (seconds since 1970). Values are 8 bytes, little-endian.
+/// the time when the token was minted (seconds since 1970). Values are 8 bytes, little-endian. A shorter key is the
+/// store's own (stored_values.h).
 ///
 /// An error after which it is not known what is on disk ends the process (RocksDbSettings::on_fatal). Any thread,
 /// except where a function says otherwise.
@@ -67,8 +72,13 @@ class Database {
   std::uint64_t left_out_bytes_at_open() const noexcept { return left_out_bytes_at_open_; }
   /// The secret that each commit carries.
   const StoreSecret& secret() const noexcept { return secret_; }
+  /// Which store it is.
+  const DrawnBytes& id() const noexcept { return id_; }
+  /// The record of the store when the database was opened.
+  const std::string& record_at_open() const noexcept { return record_at_open_; }
 
-  /// Makes the changes, and returns when they are as durable as the settings say. Returns false if something is lacking
+  /// Makes the changes, and returns when they are as durable as the settings say, or on disk if there is a record among
+  /// them. Returns false if something is lacking
   /// (see lacking()); then the changes are certainly not made, now or later. One thread only.
   bool write(CommitWrite& write);
 
@@ -77,6 +87,11 @@ class Database {
 
   /// Reads the key if that needs no disk access. Otherwise returns nothing.
   std::optional<Reading> read_in_memory(std::string_view key);
+
+  /// Finds the first tokens whose ids are not below `first`, at most `tokens_max`, in the order of their ids. Returns
+  /// nothing if they cannot be read; why is in the log. A token that is being written may be missed.
+  std::optional<std::vector<domain::TokenId>> tokens_from(const domain::TokenId& first,
+                                                          std::size_t tokens_max);
 
   /// Syncs everything that was written.
   void sync();
@@ -108,6 +123,7 @@ class Database {
   DamagedTables& damaged_tables() noexcept { return damaged_tables_; }
 
  private:
+  bool note_damage(const ::rocksdb::Status& status);
   Reading reading_of(const ::rocksdb::Status& status, const ::rocksdb::Slice& bytes);
   void open();
   void begin_run();
@@ -121,6 +137,8 @@ class Database {
   CommitFacts facts_at_open_;
   std::uint64_t left_out_bytes_at_open_ = 0;
   StoreSecret secret_{};
+  DrawnBytes id_{};
+  std::string record_at_open_;
   RunMark mark_;  // written by the thread that opens it, and later by the one that makes a log, one at a time
   std::atomic<int> lacking_at_open_ = 0;  // of the last attempt to open it again
   DamagedTables damaged_tables_;

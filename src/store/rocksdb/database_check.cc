@@ -212,14 +212,24 @@ std::vector<std::string> files_in(const std::string& directory, const std::strin
   return files;
 }
 
-std::optional<StoreSecret> read_secret(::rocksdb::DB& db) {
+std::optional<DrawnBytes> read_drawn(::rocksdb::DB& db, std::string_view key) {
   std::string value;
-  const auto status = db.Get({}, ::rocksdb::Slice(secret_key), &value);
+  const auto status = db.Get({}, ::rocksdb::Slice(key), &value);
   if (status.IsNotFound()) return std::nullopt;
   if (!status.ok()) throw_because_of(status);
-  const auto secret = decode_secret(value);
-  if (!secret) throw_damaged("its secret makes no sense");
-  return secret;
+  const auto drawn = decode_drawn(value);
+  if (!drawn) throw_damaged("its " + std::string(key) + " makes no sense");
+  return drawn;
+}
+
+std::string read_record(::rocksdb::DB& db) {
+  std::string value;
+  const auto status = db.Get({}, ::rocksdb::Slice(record_key), &value);
+  if (status.IsNotFound()) return "";
+  if (!status.ok()) throw_because_of(status);
+  const auto record = decode_record(value);
+  if (!record) throw_damaged("its record makes no sense");
+  return *record;
 }
 
 void throw_because_of(const ::rocksdb::Status& status) {
@@ -252,7 +262,7 @@ CheckedDatabase check_database(const std::string& directory, const ::rocksdb::Op
   }
   const auto paths = logs_from(directory, *log_number.smallest());
   if (paths.empty()) throw_damaged("the write-ahead log in " + directory + " is missing");
-  const auto logs = read_logs(paths, status.ok() ? read_secret(*db) : std::nullopt);
+  const auto logs = read_logs(paths, status.ok() ? read_drawn(*db, secret_key) : std::nullopt);
   if (!status.ok()) throw_because_of(status);
 
   CheckedDatabase checked;

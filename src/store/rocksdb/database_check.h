@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "store/rocksdb/stored_values.h"
@@ -37,7 +38,11 @@ void throw_if_no_room(const std::string& what, const ::rocksdb::Status& status);
 /// The facts of the last commit in `db`, or default ones if there is none. Throws StoreError.
 CommitFacts read_commit_facts(::rocksdb::DB& db);
 
-/// The secret of the store. Returns nothing if no tracker that draws secrets has opened it yet. Throws StoreError.
-std::optional<StoreSecret> read_secret(::rocksdb::DB& db);
+/// What the store drew and keeps under this key. Returns nothing if no tracker that draws it has opened the store yet.
+/// Throws StoreError.
+std::optional<DrawnBytes> read_drawn(::rocksdb::DB& db, std::string_view key);
+
+/// The record of the store; empty if it has none. Throws StoreError.
+std::string read_record(::rocksdb::DB& db);
 
 }  // namespace tracker::store::rocksdb

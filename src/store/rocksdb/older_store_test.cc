@@ -92,4 +92,22 @@ TEST(OlderStore, OpensWithATornTail) {
   }
 }
 
+// It had none. The older tracker can go on with it.
+TEST(OlderStore, GetsAnIdAndKeepsItsFormat) {
+  const tests::TemporaryDirectory temporary;
+  const auto path = temporary.path() / "store";
+  make_older_store(path, bytes_of(log_hex));
+  std::optional<StoreFacts> first;
+  for (int run = 0; run < 3; ++run) {
+    const RocksDbStore store(small_settings(path));
+    const auto facts = store.facts().value();
+    ASSERT_TRUE(facts);
+    EXPECT_NE(facts->id, StoreFacts::Id{});
+    EXPECT_EQ(facts->record, "");
+    if (run == 0) first = facts;
+    EXPECT_EQ(facts, first);
+    EXPECT_EQ(tests::contents(path / "FORMAT"), "tracker store, format 1\n");
+  }
+}
+
 }  // namespace tracker::store::rocksdb

@@ -58,7 +58,7 @@ TEST_F(PrivateFilesTest, AFileIsMadeInTheStead) {
 TEST_F(PrivateFilesTest, AFormatIsNotWrittenWhereALinkLeads) {
   make(path("victim"), 0644);
   fs::create_symlink(path("victim"), path("FORMAT.new"));
-  DataDirectory::write_format(temporary_.path());
+  DataDirectory::write_format(temporary_.path(), StoreFormat::first);
   EXPECT_EQ(contents(path("victim")), "text");
   EXPECT_THAT(contents(path("FORMAT")), HasSubstr("tracker store"));
 }

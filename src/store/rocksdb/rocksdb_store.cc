@@ -3,10 +3,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <bit>
 #include <cerrno>
 #include <filesystem>
 #include <optional>
 #include <system_error>
+#include <utility>
 
 #include "store/rocksdb/committer.h"
 #include "store/rocksdb/data_directory.h"
@@ -14,6 +16,7 @@
 #include "store/rocksdb/descriptor.h"
 #include "store/rocksdb/no_room.h"
 #include "store/rocksdb/private_files.h"
+#include "store/rocksdb/slot_search.h"
 #include "store/rocksdb/store_watch.h"
 
 namespace tracker::store::rocksdb {
@@ -27,7 +30,10 @@ struct RocksDbStore::Parts {
         database(path_of_database(directory, settings), settings),
         tokens_at_open(database.facts_at_open().tokens),
         left_out_bytes_at_open(database.left_out_bytes_at_open()),
-        committer(database, settings) {
+        facts(StoreFacts{.id = std::bit_cast<StoreFacts::Id>(database.id()),
+                         .record = database.record_at_open()}),
+        committer(database, settings, [this] { directory.admit_record(); }),
+        slot_search(database) {
     directory.keep();
     watch.emplace(directory, database.damaged_tables());
     readiness.emplace(
@@ -60,7 +66,9 @@ struct RocksDbStore::Parts {
   Database database;
   const std::uint64_t tokens_at_open;
   const std::uint64_t left_out_bytes_at_open;
+  const StoreFactsSource facts;  // never change
   Committer committer;
+  SlotSearch slot_search;
   std::optional<StoreWatch> watch;
   std::optional<JointReadiness> readiness;
 };
@@ -86,9 +94,11 @@ StoreSummary RocksDbStore::Parts::copy_into(const std::string& path, const std::
   if (const auto now = directory.readiness(); !now.is_ready()) throw StoreError(now.why_not());
   try {
     database.copy_to(path + "/db");
-    const auto facts = look_through(path + "/db");
-    DataDirectory::write_format(path);
-    return {facts.tokens, bytes_in(path)};
+    // FORMAT is read after the copy was made: it says that there may be a record before there is one.
+    const auto format = DataDirectory::format_of(directory.path());
+    const auto tokens = look_through(path + "/db").tokens;
+    DataDirectory::write_format(path, format);
+    return {tokens, bytes_in(path)};
   } catch (...) {
     std::error_code ignored;
     for (const auto* made : {"/FORMAT", "/FORMAT.new", "/db", "/db.tmp"})
@@ -127,6 +137,20 @@ void RocksDbStore::track(const domain::HitBatch& hits, TrackReply& reply) {
 void RocksDbStore::add_token(const domain::TokenId& id, domain::Deadline deadline, AddReply& reply) {
   if (!parts_->watch->is_in_place()) return reply.on_added(domain::Failure::not_done);
   parts_->committer.add_token(id, deadline, reply);
+}
+
+const StoreFactsSource& RocksDbStore::facts() const {
+  return parts_->facts;
+}
+
+void RocksDbStore::write_record(std::string record, domain::Deadline deadline, WriteReply& reply) {
+  if (!parts_->watch->is_in_place()) return reply.on_written(domain::Failure::not_done);
+  parts_->committer.write_record(std::move(record), deadline, reply);
+}
+
+void RocksDbStore::find_slots(SlotsReply& reply) {
+  if (!parts_->watch->is_in_place()) return reply.on_slots(domain::Failure::not_done);
+  parts_->slot_search.find(reply);
 }
 
 const ReadinessSource& RocksDbStore::readiness() const {

@@ -20,11 +20,15 @@ class RocksDbStore final : public CounterStore {
   /// StoreError; nothing on disk has changed then.
   explicit RocksDbStore(const RocksDbSettings& settings);
 
-  /// Closes the database. Nothing may be in flight.
+  /// Closes the database. Nothing may be in flight except find_slots(), which then fails.
   ~RocksDbStore() override;
 
   void track(const domain::HitBatch& hits, TrackReply& reply) override;
   void add_token(const domain::TokenId& id, domain::Deadline deadline, AddReply& reply) override;
+  const StoreFactsSource& facts() const override;
+  /// A record is on disk before the reply, whatever the durability of counts is.
+  void write_record(std::string record, domain::Deadline deadline, WriteReply& reply) override;
+  void find_slots(SlotsReply& reply) override;
   const ReadinessSource& readiness() const override;
 
   /// The absolute path.

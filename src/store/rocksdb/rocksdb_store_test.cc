@@ -10,6 +10,7 @@
 
 #include "store/rocksdb/store_copy.h"
 #include "support/blocking_store.h"
+#include "support/captured_log.h"
 #include "support/store_on_disk.h"
 #include "support/temporary_directory.h"
 
@@ -21,15 +22,34 @@ using domain::Verdict;
 using testing::AllOf;
 using testing::HasSubstr;
 using tests::Added;
+using tests::contents;
 using tests::copy_store;
 using tests::differences;
 using tests::everything_in;
+using tests::find_slots;
+using tests::FoundSlots;
 using tests::new_token;
 using tests::small_settings;
 using tests::track;
 using tests::track_one;
 using tests::Verdicts;
+using tests::write_record;
 namespace fs = std::filesystem;
+
+StoreFacts facts_of(const RocksDbStore& store) {
+  return store.facts().value().value();
+}
+
+std::vector<TokenId> new_tokens(RocksDbStore& store, std::size_t count) {
+  std::vector<TokenId> ids;
+  std::vector<Added> added(count);
+  for (auto& reply : added) {
+    ids.push_back(domain::token_id(domain::random_token()));
+    store.add_token(ids.back(), domain::Deadline::max(), reply);
+  }
+  for (auto& reply : added) EXPECT_TRUE(reply.wait());
+  return ids;
+}
 
 class RocksDbStoreTest : public testing::Test {
  protected:
@@ -163,6 +183,120 @@ TEST_F(RocksDbStoreTest, WhatWaitsWhenItEndsIsAnswered) {
   for (const auto& verdict : track(store, hits)) EXPECT_EQ(verdict, Verdict::counted(3));
 }
 
+// An earlier tracker, which knows no records, counts in it until there is one.
+TEST_F(RocksDbStoreTest, ItsFormatIsTheFirstOneUntilARecordIsWritten) {
+  for (int run = 0; run < 2; ++run) {
+    RocksDbStore store(small_settings(path()));
+    track_one(store, new_token(store), "/a");
+    EXPECT_EQ(contents(path() / "FORMAT"), "tracker store, format 1\n");
+  }
+  for (const auto* record : {"one", "another"}) {
+    RocksDbStore store(small_settings(path()));
+    EXPECT_TRUE(write_record(store, record));
+    EXPECT_EQ(contents(path() / "FORMAT"), "tracker store, format 2\n");
+  }
+}
+
+TEST_F(RocksDbStoreTest, NoRecordIsWrittenWhileTheFormatCannotBe) {
+  const auto obstacle = path() / "FORMAT.new";
+  {
+    RocksDbStore store(small_settings(path()));
+    const auto id = new_token(store);
+    fs::create_directories(obstacle / "full");
+    for (int count = 1; count <= 2; ++count) {
+      EXPECT_FALSE(write_record(store, "refused"));
+      EXPECT_EQ(track_one(store, id, "/a"), Verdict::counted(count)) << "it counts all the same";
+    }
+  }
+  EXPECT_EQ(contents(path() / "FORMAT"), "tracker store, format 1\n");
+  RocksDbStore store(small_settings(path()));
+  EXPECT_EQ(facts_of(store).record, "");
+  fs::remove_all(obstacle);
+  EXPECT_TRUE(write_record(store, "written"));
+}
+
+TEST_F(RocksDbStoreTest, ARecordThatWasWrittenSurvivesACrashAtAnyMoment) {
+  RocksDbStore store(small_settings(path()));
+  for (int i = 0; i < 10; ++i) {
+    const auto record = std::to_string(i) + std::string(std::size_t{60} << 10U, '\0');
+    EXPECT_TRUE(write_record(store, record));
+    copy_store(path(), path("copy"));
+    const RocksDbStore copy(small_settings(path("copy")));
+    EXPECT_TRUE(facts_of(copy).record == record) << i;
+    EXPECT_EQ(facts_of(copy).id, facts_of(store).id);
+  }
+}
+
+TEST_F(RocksDbStoreTest, ARestoredStoreHasItsIdAndItsRecord) {
+  RocksDbStore store(small_settings(path()));
+  for (const auto* record : {"", "record"}) {
+    SCOPED_TRACE(record);
+    if (*record != '\0') {
+      EXPECT_TRUE(write_record(store, record));
+    }
+    store.backup(path("backup"));
+    EXPECT_TRUE(write_record(store, "after the backup"));
+    restore_store(path("backup"), path("restored"));
+    EXPECT_EQ(contents(path("restored") / "FORMAT"), contents(path("backup") / "FORMAT"));
+    EXPECT_EQ(contents(path("restored") / "FORMAT"),
+              *record == '\0' ? "tracker store, format 1\n" : "tracker store, format 2\n");
+    const RocksDbStore restored(small_settings(path("restored")));
+    EXPECT_EQ(facts_of(restored).id, facts_of(store).id);
+    EXPECT_EQ(facts_of(restored).record, record);
+    for (const auto* copy : {"backup", "restored"}) fs::remove_all(path(copy));
+  }
+}
+
+// More tokens than a step of the search has, with more counters than the cache holds.
+TEST_F(RocksDbStoreTest, SlotsAreFoundInTablesAndInMemory) {
+  domain::SlotSet expected;
+  for (int run = 0; run < 3; ++run) {
+    RocksDbStore store(small_settings(path(), 40'000));
+    EXPECT_TRUE(find_slots(store) == expected);
+    const auto ids = new_tokens(store, 500);
+    HitBatch hits;
+    for (const auto& id : ids) {
+      expected.set(domain::slot_of(id));
+      for (int i = 0; i < 5; ++i) hits.push(id, "/" + std::to_string(i) + std::string(50, 'p'));
+    }
+    track(store, hits);
+    EXPECT_TRUE(find_slots(store) == expected);
+  }
+}
+
+TEST_F(RocksDbStoreTest, ASearchForSlotsThatIsNotFinishedFailsWhenItEnds) {
+  std::vector<FoundSlots> found(3);
+  {
+    RocksDbStore store(small_settings(path()));
+    new_tokens(store, 3000);
+    for (auto& reply : found) store.find_slots(reply);
+  }
+  for (auto& reply : found) static_cast<void>(reply.wait());  // each has a reply
+}
+
+TEST_F(RocksDbStoreTest, ASearchForSlotsThatMeetsDamageFails) {
+  {
+    RocksDbStore store(small_settings(path()));
+    new_tokens(store, 3000);
+  }
+  { const RocksDbStore with_table(small_settings(path())); }
+  fs::path largest;
+  for (const auto& entry : fs::directory_iterator(path() / "db")) {
+    if (entry.path().extension() != ".sst") continue;
+    if (largest.empty() || entry.file_size() > fs::file_size(largest)) largest = entry.path();
+  }
+  auto bytes = contents(largest);
+  ASSERT_GT(bytes.size(), std::size_t{64} << 10U);
+  bytes[bytes.size() / 2] = static_cast<char>(~bytes[bytes.size() / 2]);
+  std::ofstream(largest, std::ios::binary) << bytes;
+
+  const tests::CapturedLog log;
+  RocksDbStore store(small_settings(path()));
+  EXPECT_FALSE(find_slots(store).has_value());
+  EXPECT_THAT(log.text(), AllOf(HasSubstr("damaged: "), HasSubstr(largest.filename().string())));
+  EXPECT_EQ(track_one(store, new_token(store), "/a"), Verdict::counted(1));
+}
+
 TEST_F(RocksDbStoreTest, ABackupHasWhatWasAnsweredAndNothingAfter) {
   RocksDbStore store(small_settings(path()));
   const auto id = new_token(store);
@@ -221,8 +355,8 @@ TEST_F(RocksDbStoreTest, ADirectoryIsForOneStore) {
 
 TEST_F(RocksDbStoreTest, ANewerFormatIsRefused) {
   { const RocksDbStore store(small_settings(path())); }
-  std::ofstream(path() / "FORMAT") << "tracker store, format 2\n";
-  EXPECT_THAT(refusal(small_settings(path())), AllOf(HasSubstr("newer format 2"), HasSubstr("up to 1")));
+  std::ofstream(path() / "FORMAT") << "tracker store, format 3\n";
+  EXPECT_THAT(refusal(small_settings(path())), AllOf(HasSubstr("newer format 3"), HasSubstr("up to 2")));
   EXPECT_THROW(RocksDbStore::check(path()), StoreError);
 }
 

@@ -99,7 +99,7 @@ void fill(const std::string& from, const std::string& to) try {
   sync_directory(to);
   copy_files(from + "/db", to + "/db");
   look_through_copy(to);
-  DataDirectory::write_format(to);
+  DataDirectory::write_format(to, DataDirectory::format_of(from));
 } catch (const NoRoom& error) {
   throw StoreError(to + ": " + error.what() + "; it takes " + std::to_string(bytes_in(from)) + " bytes");
 }

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace tracker::store::rocksdb {
@@ -49,19 +50,34 @@ inline std::optional<CommitFacts> decode_facts(std::string_view bytes) noexcept 
   return CommitFacts{little_endian(bytes.substr(0, 8)), little_endian(bytes.substr(8))};
 }
 
-/// Random bytes that a store draws once and keeps under the key "secret", which is also shorter than any counter's.
-/// Every commit carries them, so that bytes of a client that look like a commit are not taken for one. They never leave
-/// the store.
-using StoreSecret = std::array<char, 16>;
-inline constexpr std::string_view secret_key = "secret";
+/// Random bytes that a store draws once and keeps, under a key that is also shorter than any counter's.
+using DrawnBytes = std::array<char, 16>;
 
 /// Nothing if they are none.
-inline std::optional<StoreSecret> decode_secret(std::string_view bytes) noexcept {
-  StoreSecret secret{};
-  if (bytes.size() != secret.size()) return std::nullopt;
-  std::copy(bytes.begin(), bytes.end(), secret.begin());
-  return secret;
+inline std::optional<DrawnBytes> decode_drawn(std::string_view bytes) noexcept {
+  DrawnBytes drawn{};
+  if (bytes.size() != drawn.size()) return std::nullopt;
+  std::copy(bytes.begin(), bytes.end(), drawn.begin());
+  return drawn;
 }
+
+/// Every commit carries it, so that bytes of a client that look like a commit are not taken for one. It never leaves
+/// the store.
+using StoreSecret = DrawnBytes;
+inline constexpr std::string_view secret_key = "secret";
+
+/// Which store it is (StoreFacts::id). Copies of a store have the same.
+inline constexpr std::string_view id_key = "id";
+
+/// The key of the store's record (StoreFacts::record). It is shorter than any counter's, too.
+inline constexpr std::string_view record_key = "record";
+
+/// The form of a record in the database: after each 255 bytes, one byte that is not zero. So no whole sector of a log
+/// is zeros because of what is in a record. Such a sector would make damage look like a torn tail (write_ahead_log.h).
+std::string encode_record(std::string_view record);
+
+/// Nothing if it is none.
+std::optional<std::string> decode_record(std::string_view bytes);
 
 /// The end of a commit. It is not zero, so that it is noticed if the last bytes were not written into zeros.
 inline constexpr std::string_view commit_end = "\xFF";

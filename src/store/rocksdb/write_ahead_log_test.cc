@@ -26,7 +26,7 @@ std::string little_end_first(std::uint64_t number, std::size_t bytes) {
 constexpr std::string_view secret_text = "a secret of ours";
 
 StoreSecret secret() {
-  return decode_secret(secret_text).value();
+  return decode_drawn(secret_text).value();
 }
 
 std::string as_text(const std::string& bytes) {

@@ -1,0 +1,150 @@
+#include "counter/partition_record.h"
+
+#include <algorithm>
+#include <charconv>
+#include <stdexcept>
+#include <system_error>
+
+#include "domain/hex.h"
+
+namespace tracker::counter {
+
+namespace {
+
+constexpr std::string_view title = "tracker partition 1";
+
+/// In hexadecimal digits: the lowest slot is the highest bit of the first digit.
+std::string to_text(const domain::SlotSet& slots) {
+  std::string text;
+  for (std::size_t slot = 0; slot < domain::slots; slot += 4) {
+    unsigned digit = 0;
+    for (std::size_t i = 0; i < 4; ++i) digit = digit << 1U | (slots[slot + i] ? 1U : 0U);
+    text += domain::hex_lower[digit];
+  }
+  return text;
+}
+
+std::optional<domain::SlotSet> slots_of(std::string_view text) {
+  if (text.size() * 4 != domain::slots) return std::nullopt;
+  domain::SlotSet slots;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const unsigned digit = domain::hex_value(text[i]);
+    if (digit >= 16) return std::nullopt;
+    for (std::size_t bit = 0; bit < 4; ++bit) slots[4 * i + bit] = (digit >> (3 - bit) & 1U) != 0;
+  }
+  return slots;
+}
+
+std::optional<store::StoreFacts::Id> id_of(std::string_view text) {
+  store::StoreFacts::Id id{};
+  if (!domain::parse_hex(text, id)) return std::nullopt;
+  return id;
+}
+
+/// Reads one line after the other, each of which has a key and a value.
+class Lines {
+ public:
+  explicit Lines(std::string_view text) : rest_(text) {}
+
+  bool next() {
+    const auto end = rest_.find('\n');
+    if (end == rest_.npos) return false;
+    line_ = rest_.substr(0, end);
+    rest_.remove_prefix(end + 1);
+    return true;
+  }
+  bool is_at_end() const noexcept { return rest_.empty(); }
+  std::string_view line() const noexcept { return line_; }
+  std::string_view key() const { return line_.substr(0, line_.find(' ')); }
+  std::string_view value() const {
+    const auto space = line_.find(' ');
+    return space == line_.npos ? std::string_view() : line_.substr(space + 1);
+  }
+
+ private:
+  std::string_view rest_;
+  std::string_view line_;
+};
+
+/// Throws std::invalid_argument if something is missing or makes no sense.
+PartitionRecord read(Lines& lines) {
+  const auto require = [](auto value) {
+    if (!value) throw std::invalid_argument("malformed");
+    return *value;
+  };
+  PartitionRecord record;
+  std::uint64_t version = 0;
+  while (lines.next()) {
+    const auto key = lines.key();
+    const auto value = lines.value();
+    if (key == "name") {
+      record.name = value;
+    } else if (key == "version") {
+      const auto* end = value.data() + value.size();
+      const auto [read_to, error] = std::from_chars(value.data(), end, version);
+      if (error != std::errc{} || read_to != end) throw std::invalid_argument("no version");
+    } else if (key == "counters") {
+      record.list = std::make_shared<const CounterList>(CounterList::parse(value, version));
+    } else if (key == "settled") {
+      record.settled = require(slots_of(value));
+    } else if (key == "held") {
+      record.held = require(slots_of(value));
+    } else if (key == "beside") {
+      record.names.emplace(value);
+    } else if (key == "empty") {
+      record.empty_names.emplace(value);
+    } else if (key == "bound") {  // the id first: a name may hold anything
+      const auto id = require(id_of(value.substr(0, value.find(' '))));
+      record.bound.emplace(value.substr(std::min(value.size(), value.find(' ') + 1)), id);
+    } else {
+      throw std::invalid_argument("a line of a later version");
+    }
+  }
+  if (record.name.empty() || !record.list || !lines.is_at_end()) throw std::invalid_argument("incomplete");
+  return record;
+}
+
+}  // namespace
+
+bool PartitionRecord::operator==(const PartitionRecord& other) const {
+  const bool same_list = list == other.list || (list && other.list && *list == *other.list);
+  return same_list && name == other.name && settled == other.settled && held == other.held &&
+         names == other.names && empty_names == other.empty_names && bound == other.bound;
+}
+
+std::string PartitionRecord::to_string() const {
+  std::string text;
+  const auto line = [&text](std::string_view key, std::string_view value) {
+    text += key;
+    text += ' ';
+    text += value;
+    text += '\n';
+  };
+  text += title;
+  text += '\n';
+  line("name", name);
+  line("version", std::to_string(list->version()));
+  line("counters", list->to_string());
+  line("settled", to_text(settled));
+  line("held", to_text(held));
+  for (const auto& its : names) line("beside", its);
+  for (const auto& its : empty_names) line("empty", its);
+  for (const auto& [its, id] : bound) {
+    std::string value;
+    domain::append_hex(id, value);
+    line("bound", value + ' ' + its);
+  }
+  return text;
+}
+
+std::optional<PartitionRecord> PartitionRecord::parse(std::string_view text) {
+  Lines lines(text);
+  if (!lines.next() || lines.line() != title) return std::nullopt;
+  try {
+    return read(lines);
+  } catch (const std::invalid_argument&) {
+    return std::nullopt;
+  }
+}
+
+}  // namespace tracker::counter

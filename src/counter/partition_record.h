@@ -1,0 +1,35 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "counter/counter_list.h"
+#include "domain/slot.h"
+#include "store/store_facts.h"
+
+namespace tracker::counter {
+
+/// What one of several counters must not forget. It is the record of its store (store::StoreFacts). A value.
+struct PartitionRecord {
+  std::string name;     // of this counter
+  CounterListPtr list;  // that it has adopted
+
+  domain::SlotSet settled = {};  // the slots in which it counts and mints; all of them are its own by `list`
+  domain::SlotSet held = {};     // all slots that ever had a token in this store
+
+  std::set<std::string> names = {};                         // that it has counted beside
+  std::set<std::string> empty_names = {};                   // those of them that are known to hold no token
+  std::map<std::string, store::StoreFacts::Id> bound = {};  // the stores of names, as they were first seen
+
+  bool operator==(const PartitionRecord& other) const;
+
+  /// Lines of text.
+  std::string to_string() const;
+  /// Nothing: it is no such text, or one of a later version of tracker.
+  static std::optional<PartitionRecord> parse(std::string_view text);
+};
+
+}  // namespace tracker::counter

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "domain/failure.h"
+#include "store/store_facts.h"
+
+struct redisReply;
+
+namespace tracker::store::redis {
+
+struct RedisSettings;
+
+/// The key of a hash beside the tokens' hashes. Its field `id` has the store's identity, as 32 hex digits. Its field
+/// `record` has the record.
+inline constexpr std::string_view facts_key = "tracker:store";
+
+/// Draws an identity for a Redis that has none yet.
+StoreFacts::Id new_identity();
+
+/// What a Redis says about which store it is. Pure: replies in, facts out.
+class RedisFacts {
+ public:
+  /// Appends the questions: HSETNX, HMGET and INFO. If Redis has no identity yet, `new_id` becomes it, in one atomic
+  /// step. Pass each reply to take().
+  static void append_questions(const StoreFacts::Id& new_id, std::string& out);
+  static constexpr std::size_t questions = 3;
+  void take(const redisReply& reply);
+
+  /// Call these after all replies. Nothing if Redis does not tell all of it.
+  std::optional<StoreFacts> facts() const;
+  /// Why there are no facts, and the remedy if it is known.
+  std::string why_not(const RedisSettings& settings) const;
+
+ private:
+  std::optional<StoreFacts::Id> id_;
+  std::string record_;
+  std::string run_;
+  std::string refusal_;  // the first error
+};
+
+}  // namespace tracker::store::redis
