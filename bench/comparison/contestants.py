@@ -198,9 +198,9 @@ def _start_haproxy(ground):
     return Running([port])
 
 
-def _start_redis(ground, durable):
+def _start_redis(ground, durable, directory="redis"):
     port = processes.free_port()
-    data = ground.path("redis")
+    data = ground.path(directory)
     os.mkdir(data)
     appending = ["--appendonly", "yes", "--appendfsync", "always"] if durable else ["--appendonly", "no"]
     server = ground.start(
@@ -269,6 +269,39 @@ def start_fleet(ground, tracker, threads, envoys=1):
     started = [_start_tracker(ground, tracker, "envoy", **settings) for _ in range(envoys)]
     ports = [_ready_port(envoy, "envoy") for envoy in started]
     return Running(ports, mints=True, redis_port=redis.port)
+
+
+def start_partition(ground, tracker, counters):
+    """An envoy before several counters that share the tokens, each with a Redis of its own. One thread each."""
+    ports = [processes.free_port() for _ in range(counters)]
+    peers = ",".join(f"c{number}=127.0.0.1:{port}" for number, port in enumerate(ports))
+    started = []
+    for number, port in enumerate(ports):
+        redis = _start_redis(ground, durable=False, directory=f"redis-{number}")
+        started.append(
+            _start_tracker(
+                ground,
+                tracker,
+                "counter",
+                counter_addr=f"127.0.0.1:{port}",
+                redis_addr=f"127.0.0.1:{redis.port}",
+                peers=peers,
+                name=f"c{number}",
+                threads=1,
+            )
+        )
+    for counter in started:
+        _ready_port(counter, "counter")
+    envoy = _start_tracker(
+        ground,
+        tracker,
+        "envoy",
+        envoy_addr=_any_port,
+        counter_addr=peers,
+        connections_max=_connections_max,
+        threads=1,
+    )
+    return Running([_ready_port(envoy, "envoy")], mints=True)
 
 
 def _start_tracker(ground, tracker, command, **settings):

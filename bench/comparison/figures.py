@@ -256,11 +256,16 @@ def _scale_targets():
     serve, fleet = "scale of serve", "scale of envoys"
     threads, envoys = "scale-threads threads-", "scale-envoys envoys-"
     counters, idle = "scale-counters counters-", "scale-idle idle-"
+    partition, plain = "scale-partition partition-", "scale-partition envoys-1"
     return [
         _cpu(serve, "CPU per request, 2 threads / 1", threads + "2", threads + "1", 1.15),
         _cpu(serve, "CPU per request, 1 M counters / 1", counters + "1m", counters + "1", 1.25),
         _cpu(serve, "CPU per request, 10,000 idle / none", idle + "10000", idle + "0", 1.05),
         _rate(serve, "requests/s, 10,000 idle / none", idle + "10000", idle + "0", 0.95),
+        *(
+            _cpu("scale of counters", f"CPU per request, {n} in a partition / 1 plain", partition + str(n), plain, 1.25)
+            for n in (1, 2, 4)
+        ),
         _cpu(fleet, "CPU per request, 2 envoys / 1", envoys + "2", envoys + "1", 1.15),
         _cpu(fleet, "CPU per request, 4 envoys / 1", envoys + "4", envoys + "1", 1.15),
     ]

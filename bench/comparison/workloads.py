@@ -153,6 +153,14 @@ def _scale(everyone, programs, settings):
             mints=True,
         )
 
+    def partition(counters):
+        return contestants.Contestant(
+            f"partition-{counters}",
+            f"1 envoy on {counters} counter{'s' * (counters > 1)} that share the tokens, 1 thread each",
+            lambda ground: contestants.start_partition(ground, programs.tracker, counters),
+            mints=True,
+        )
+
     drive = measuring.measure_load
     scale = []
     if "memory" in names:
@@ -192,6 +200,21 @@ def _scale(everyone, programs, settings):
             ),
         ]
     if "fleet" in names:
+        scale.append(
+            Workload(
+                "scale-partition",
+                "spread, 256 connections for each counter",
+                [
+                    Entrant(fleet(1), Shape("spread", connections=256)),
+                    *(
+                        Entrant(partition(counters), Shape("spread", connections=256 * counters))
+                        for counters in (1, 2, 4)
+                    ),
+                ],
+                drive,
+                setup_s=4,
+            )
+        )
         scale.append(
             Workload(
                 "scale-envoys",

@@ -1,16 +1,110 @@
 #include "app/counter.h"
 
+#include <list>
+#include <memory>
+#include <optional>
+#include <utility>
+
 #include "app/admin.h"
 #include "app/service.h"
+#include "app/table_watch.h"
 #include "counter/local_counter.h"
+#include "counter/partition_member.h"
 #include "rpc/counter_door.h"
+#include "rpc/remote_counter.h"
 #include "runtime/log.h"
 #include "runtime/workers.h"
+#include "settings/shown_value.h"
+#include "settings/startup_error.h"
 
 namespace tracker::app {
 
 using settings::SettingTable;
+using settings::StartupError;
 using std::chrono_literals::operator""ms;
+
+namespace {
+
+void add_partition_settings(SettingTable& table, CounterSettings& settings) {
+  table.begin_group(SettingTable::Group::addresses);
+  table.add(
+      {"--peers", "",
+       "All the counters among which the tokens are partitioned, this one included: the same list as the "
+       "envoys'. Or lookup://host:port of a balancer, which knows them.",
+       "none: it owns every token", "a list of name=host:port, or lookup://host:port of a balancer",
+       [&settings](std::string_view text) { return take_list(settings.peers, text); }, "ADDRESSES"});
+  add_list_settings(table, settings.peers);
+  table.add({"--name", "", "Which entry of that list this counter is.", "the listening address",
+             "a name in the list",
+             [&settings](std::string_view text) {
+               settings.name = text;
+               return !text.empty();
+             },
+             "NAME", SettingTable::Condition{"--peers or --counters-file", [&settings] {
+                                               return settings.peers.is_given();
+                                             }}});
+}
+
+void add_admin_socket(SettingTable& table, std::string& path) {
+  table.begin_group(SettingTable::Group::process);
+  table.add({"--admin-socket", "",
+             "Where to listen for tracker slots forget: a Unix socket that only this user may open. A store "
+             "on disk has "
+             "one in its directory, too.",
+             "none", "the path of a socket",
+             [&path](std::string_view text) {
+               path = text;
+               return !text.empty() && !text.ends_with('/') && text.find("://") == text.npos;
+             },
+             "PATH"});
+}
+
+/// The counter over the store, and what its list needs. Lasts longer than the control loop runs.
+struct OwnCounter {
+  std::list<runtime::ChangeLog> peers_changes;
+  std::unique_ptr<counter::Counter> counter;
+  std::function<void()> reread;  // the list; null: there is none
+  Forget forget;                 // null: it owns every token
+  std::optional<TableWatch> watch;
+};
+
+void make_member(const CounterSettings& settings, boost::asio::io_context& control,
+                 store::CounterStore& store, OwnCounter& own) {
+  const auto list = read_list(settings.peers);
+  const auto name = settings.name.empty() ? to_string(settings.service.address) : settings.name;
+  if (list && list->find(name) == nullptr) {
+    throw StartupError(StartupError::bad_setting,
+                       "--name: " + settings::shown(name) + " is not in the list of counters, " +
+                           list->to_string() + "; give the name of this counter there");
+  }
+  auto make_peer = [&own,
+                    &control](const counter::CounterList::Entry& entry) -> std::unique_ptr<counter::Counter> {
+    return std::make_unique<rpc::RemoteCounter>(
+        control, rpc::RemoteCounterSettings{.address = entry.address,
+                                            .version = TRACKER_VERSION,
+                                            .name = entry.name,
+                                            .changes = &own.peers_changes.emplace_back()});
+  };
+  auto member = std::make_unique<counter::PartitionMember>(control, store, name, list, std::move(make_peer));
+  const auto adopt = [&member = *member](const counter::CounterListPtr& changed) { member.adopt(changed); };
+  own.reread = list_reread(settings.peers, adopt);
+  if (!list) own.watch.emplace(control, settings.peers.balancers, adopt);
+  own.forget = [&member = *member](const std::string& forgotten, auto done) {
+    member.forget(forgotten, std::move(done));
+  };
+  own.counter = std::move(member);
+}
+
+/// Returns what does both; null if both are null.
+std::function<void()> both(std::function<void()> one, std::function<void()> other) {
+  if (!one || !other) return one ? std::move(one) : std::move(other);
+  return [one = std::move(one), other = std::move(other)] {
+    one();
+    other();
+  };
+}
+
+}  // namespace
 
 void add_counter_settings(SettingTable& table, CounterSettings& settings) {
   add_service_settings(table, settings.service, "--counter-addr", "COUNTER_ADDR", {"127.0.0.1", 6381},
@@ -20,6 +114,7 @@ void add_counter_settings(SettingTable& table, CounterSettings& settings) {
       "--insecure", settings.insecure, "Allows listening off loopback, although the link has no TLS.",
       SettingTable::Condition{"a --counter-addr off loopback",
                               [&settings] { return is_off_loopback(settings.service.address); }});
+  add_partition_settings(table, settings);
   settings.store.add_settings(table, "redis");
   table.begin_group(SettingTable::Group::deadlines);
   table.add_duration("--request-deadline", settings.request_deadline, 1ms,
@@ -28,6 +123,7 @@ void add_counter_settings(SettingTable& table, CounterSettings& settings) {
   table.add_count("--hits-max", settings.hits_max, 1, 100'000'000,
                   "The number of hits and mints in flight, of all callers.");
   add_port_settings(table, settings.port);
+  add_admin_socket(table, settings.admin_socket);
 }
 
 void run_counter(const CounterSettings& settings) {
@@ -38,17 +134,24 @@ void run_counter(const CounterSettings& settings) {
   boost::asio::io_context control(1);
   const auto workers = make_workers(settings.service.threads);
   const auto open_store = settings.store.open(workers->context(0), settings.request_deadline);
-  const auto admin_door = open_admin_door(open_store);
   ConnectionBudget connections = wanted_connections(settings.port);
   const auto few_descriptors = fit_connections(
       connections, descriptors, reserved_descriptors(settings.service.threads, open_store.files_max));
-  counter::LocalCounter counter(*open_store.store);
+  OwnCounter own;
+  if (settings.peers.is_given()) {
+    make_member(settings, control, *open_store.store, own);
+  } else {
+    require_whole_store(open_store);
+    own.counter = std::make_unique<counter::LocalCounter>(*open_store.store);
+  }
+  counter::Counter& counter = *own.counter;
   auto server = server_settings(settings.port, connections);
   server.hits_max = settings.hits_max;
   server.request_deadline = settings.request_deadline;
   rpc::CounterDoor door = listening("--counter-addr", settings.service.address, [&] {
     return rpc::CounterDoor(control, workers->contexts(), settings.service.address, counter, server);
   });
+  const auto admin_door = open_admin_door(open_store, settings.admin_socket, own.forget);
   const runtime::StopAtEnd stop_at_end(*workers);
   run_service(control, settings.service, listening_text("counter", door.endpoints()),
               [&] {
@@ -65,7 +168,7 @@ void run_counter(const CounterSettings& settings) {
                      door.drain(settings.service.drain.limit,
                                 draining_last(admin_door.get(), std::move(drained)));
                    },
-               .reread = open_store.reread});
+               .reread = both(open_store.reread, own.reread)});
   workers->stop();  // before the log says "drained"
   runtime::log_info("drained");
 }

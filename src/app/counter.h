@@ -2,7 +2,9 @@
 
 #include <chrono>
 #include <cstddef>
+#include <string>
 
+#include "app/list_settings.h"
 #include "app/port_settings.h"
 #include "app/service_settings.h"
 #include "app/store_choice.h"
@@ -14,6 +16,9 @@ namespace tracker::app {
 struct CounterSettings {
   ServiceSettings service;
   StoreChoice store;
+  ListSettings peers{.flag = "--peers"};
+  std::string name;          // in that list; empty: the listening address
+  std::string admin_socket;  // its path; empty: none but that of a store on disk
   bool insecure = false;
   std::size_t hits_max = 65'536;
   PortSettings port;

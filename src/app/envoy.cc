@@ -1,11 +1,13 @@
 #include "app/envoy.h"
 
 #include <memory>
+#include <optional>
 #include <vector>
 
+#include "app/envoy_counters.h"
 #include "app/envoy_service.h"
 #include "app/service.h"
-#include "rpc/remote_counter.h"
+#include "app/table_watch.h"
 #include "runtime/log.h"
 #include "store/readiness.h"
 
@@ -13,37 +15,43 @@ namespace tracker::app {
 
 using settings::SettingTable;
 
+namespace {
+constexpr const char* default_counter = "127.0.0.1:6381";
+}
+
 void add_envoy_command_settings(SettingTable& table, EnvoyCommandSettings& settings) {
   add_service_settings(table, settings.service, "--envoy-addr", "ENVOY_ADDR", {"127.0.0.1", 6380},
                        "Where to listen for HTTP.");
   table.begin_group(SettingTable::Group::addresses);
-  table.add({"--counter-addr", "COUNTER_ADDR", "The counter to ask.", to_string(settings.counter_addr),
-             "host:port or [v6]:port of one counter (lists and lookup:// are not built yet)",
-             [&settings](std::string_view text) {
-               const auto address = runtime::parse_address(text);
-               if (!address || address->host.empty() || address->port == 0) return false;
-               settings.counter_addr = *address;
-               return true;
-             },
-             "ADDRESS"});
+  table.add({"--counter-addr", "COUNTER_ADDR",
+             "The counter to ask: host:port. Or the counters among which the tokens are partitioned: "
+             "name=host:port,name=host:port,... Or lookup://host:port of a balancer, which knows them.",
+             default_counter, "host:port, a list of name=host:port, or lookup://host:port of a balancer",
+             [&settings](std::string_view text) { return take_list(settings.counters, text); }, "ADDRESSES"});
+  add_list_settings(table, settings.counters);
   add_envoy_settings(table, settings.envoy);
 }
 
 void run_envoy_command(const EnvoyCommandSettings& settings) {
   require_different_addresses(settings.service);
   prepare_service(settings.service);
+  auto its = settings.counters;
+  if (!its.is_given()) its.text = default_counter;
+  const auto list = read_list(its);
   const auto workers = make_workers(settings.service.threads);
-  runtime::ChangeLog changes;
-  std::vector<std::unique_ptr<rpc::RemoteCounter>> counters;
-  for (std::size_t worker = 0; worker < workers->count(); ++worker) {
-    counters.push_back(std::make_unique<rpc::RemoteCounter>(
-        workers->context(worker),
-        rpc::RemoteCounterSettings{
-            .address = settings.counter_addr, .version = TRACKER_VERSION, .changes = &changes}));
-  }
+  EnvoyCountersLog log;
+  std::vector<std::unique_ptr<EnvoyCounters>> counters;
   std::vector<const store::ReadinessSource*> sources;
-  for (const auto& counter : counters) sources.push_back(&counter->readiness());
+  for (std::size_t worker = 0; worker < workers->count(); ++worker) {
+    counters.push_back(std::make_unique<EnvoyCounters>(workers->context(worker), list, log));
+    sources.push_back(&counters.back()->readiness());
+  }
   const store::JointReadiness joint(std::move(sources));
+  const auto adopt = [&](const counter::CounterListPtr& changed) {
+    for (const auto& counter : counters) counter->adopt(changed);
+  };
+  std::optional<TableWatch> watch;
+  if (!list) watch.emplace(workers->context(0), its.balancers, adopt);
   run_envoy(*workers, settings.service, settings.envoy,
             {.counter_of = [&](std::size_t worker) -> counter::Counter& { return *counters[worker]; },
              .readiness = joint.readiness(),
@@ -51,7 +59,8 @@ void run_envoy_command(const EnvoyCommandSettings& settings) {
              .open_counter_door = nullptr,
              .admin_door = nullptr,
              .on_start = [] {},
-             .on_running = nullptr});
+             .on_running = nullptr,
+             .reread = list_reread(its, adopt)});
   runtime::log_info("drained");
 }
 

@@ -6,6 +6,7 @@
 #include <iostream>
 #include <string>
 
+#include "app/balancer.h"
 #include "app/counter.h"
 #include "app/envoy.h"
 #include "app/last_words.h"
@@ -13,6 +14,7 @@
 #include "app/version.h"
 #include "cli/backup.h"
 #include "cli/check.h"
+#include "cli/slots.h"
 #include "rpc/library_logs.h"
 #include "runtime/core_dumps.h"
 #include "runtime/log.h"
@@ -59,12 +61,16 @@ class CommandLine {
         app::add_envoy_command_settings, app::run_envoy_command);
     add("counter", "Runs a gRPC counter, which owns the counts.", about_settings, true, counter_,
         app::add_counter_settings, app::run_counter);
+    add("balancer", "Runs a balancer, which knows which counter owns which token.", about_settings, true,
+        balancer_, app::add_balancer_settings, app::run_balancer);
     add("backup", "Copies the store on disk, while it is served or not.", cli::about_backup, false, backup_,
         cli::add_backup_settings, cli::backup);
     add("restore", "Makes a store of a backup.", cli::about_restore, false, restore_,
         cli::add_restore_settings, cli::restore);
     add("check", "Sends a known load to running envoys, and judges every answer.", about_settings, false,
         check_, cli::add_check_settings, cli::check);
+    add("slots", "Shows which counter owns which tokens, or forgets a counter.", cli::about_slots, false,
+        slots_, cli::add_slots_settings, cli::slots);
     help_.add_option("COMMAND", help_about_);
     help_.allow_extras();
     version_.allow_extras();
@@ -151,9 +157,11 @@ class CommandLine {
   app::ServeSettings serve_;
   app::EnvoyCommandSettings envoy_;
   app::CounterSettings counter_;
+  app::BalancerSettings balancer_;
   cli::BackupSettings backup_;
   cli::BackupSettings restore_;
   cli::CheckSettings check_;
+  cli::SlotsSettings slots_;
 
   CLI::App program_{"", "tracker"};
   settings::Commands commands_;

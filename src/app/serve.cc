@@ -48,6 +48,7 @@ void serve(const ServeSettings& settings) {
   const auto workers = make_workers(settings.service.threads);
   const auto open_store = settings.store.open(workers->context(0), settings.envoy.request_deadline);
   const auto admin_door = open_admin_door(open_store);
+  require_whole_store(open_store);
   counter::LocalCounter counter(*open_store.store);
   run_envoy(
       *workers, settings.service, settings.envoy,

@@ -1,5 +1,7 @@
 #include "app/store_choice.h"
 
+#include <utility>
+
 namespace tracker::app {
 
 using settings::SettingTable;
@@ -36,14 +38,14 @@ void StoreChoice::add_settings(SettingTable& table, const std::string& by_defaul
                    "a Redis without appendonly yes, appendfsync always and maxmemory-policy noeviction.");
 }
 
-void StoreChoice::add_copies_setting(SettingTable& table, const std::string& help) {
+void StoreChoice::add_copies_setting(SettingTable& table, const std::string& help, const std::string& others,
+                                     std::optional<SettingTable::Condition> condition) {
   kinds_ = store_kinds();
   std::erase_if(kinds_, [](const auto& kind) { return kind->copies() == nullptr; });
   parse(store_on_disk);
   table.begin_group(SettingTable::Group::store);
-  table.add({"--store", "", help, store_on_disk,
-             names(kinds_) + " (what is in a Redis is copied by Redis' own means)",
-             [this](std::string_view text) { return parse(text); }, "STORE"});
+  table.add({"--store", "", help, store_on_disk, names(kinds_) + " (" + others + ")",
+             [this](std::string_view text) { return parse(text); }, "STORE", std::move(condition)});
 }
 
 bool StoreChoice::parse(std::string_view text) {

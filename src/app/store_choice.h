@@ -3,6 +3,7 @@
 #include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,8 +23,11 @@ class StoreChoice {
   /// outlives the table.
   void add_settings(settings::SettingTable& table, const std::string& by_default);
 
-  /// Declares --store alone, for a command that copies a store: it may name only a kind that can be copied.
-  void add_copies_setting(settings::SettingTable& table, const std::string& help);
+  /// Declares --store alone, for a command that works in the directory of a store: it may name only a kind that has one.
+  /// `others` says what is to be done with the other kinds.
+  void add_copies_setting(settings::SettingTable& table, const std::string& help,
+                          const std::string& others = "what is in a Redis is copied by Redis' own means",
+                          std::optional<settings::SettingTable::Condition> condition = std::nullopt);
 
   /// What was chosen, once the settings are read: the value of --store, and its kind.
   const std::string& text() const noexcept { return text_; }

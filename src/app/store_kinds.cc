@@ -13,6 +13,15 @@ std::vector<std::unique_ptr<StoreKind>> store_kinds() {
   return kinds;
 }
 
+void require_whole_store(const OpenStore& open_store) {
+  const auto facts = open_store.store->facts().value();
+  if (!facts || facts->record.empty()) return;
+  throw settings::StartupError(
+      settings::StartupError::bad_setting,
+      "--peers: the store has counted some of the tokens only, as one of several counters; "
+      "start tracker counter with the same --peers and --name as before");
+}
+
 void log_note(const OpenStore& open_store) {
   if (!open_store.note.empty()) runtime::log_info(open_store.note);
 }

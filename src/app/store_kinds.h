@@ -43,6 +43,10 @@ struct OpenStore {
   std::optional<LiveBackup> backup = {};
 };
 
+/// Refuses a store that has counted as that of one of several counters, for a service that owns every token. Throws
+/// StartupError. A store that is not known yet is judged later, by counter::LocalCounter.
+void require_whole_store(const OpenStore& open_store);
+
 /// Logs what is to be said of it at the start.
 void log_note(const OpenStore& open_store);
 

@@ -6,17 +6,13 @@
 #include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http/read.hpp>
-#include <boost/beast/http/string_body.hpp>
-#include <boost/beast/http/write.hpp>
+#include <boost/system/system_error.hpp>
 #include <cstdio>
 #include <filesystem>
-#include <sstream>
 
+#include "cli/admin_client.h"
 #include "doors/admin_calls.h"
 #include "doors/admin_socket.h"
-#include "doors/passed_descriptor.h"
 #include "settings/startup_error.h"
 #include "store/store_error.h"
 
@@ -44,11 +40,7 @@ const char* const about_restore =
 
 namespace {
 
-namespace asio = boost::asio;
 namespace fs = std::filesystem;
-namespace http = boost::beast::http;
-
-using Socket = asio::local::stream_protocol::socket;
 
 std::string absolute(const std::string& path) {
   const auto normal = fs::absolute(path).lexically_normal();
@@ -78,18 +70,6 @@ void add_settings(SettingTable& table, BackupSettings& settings, const std::stri
   settings.store.add_copies_setting(table, store_help);
 }
 
-/// Returns nothing if nobody listens there.
-std::optional<Socket> connect(asio::io_context& context, const doors::AdminSocket& admin) {
-  Socket socket(context);
-  boost::system::error_code error;
-  socket.connect(admin.address(), error);
-  if (!error) return socket;
-  if (error == boost::system::errc::no_such_file_or_directory || error == asio::error::connection_refused) {
-    return std::nullopt;
-  }
-  refuse(admin.path() + ": " + error.message() + "; run this as the user that serves the store");
-}
-
 /// The directory of a backup. This process makes it, and the process that serves the store fills it. It is removed at
 /// the end unless keep() is called.
 class BackupDirectory {
@@ -103,10 +83,10 @@ class BackupDirectory {
   BackupDirectory& operator=(const BackupDirectory&) = delete;
 
   /// Makes the user of the process at the other end of the socket its owner, since that process writes there.
-  void give_to_peer_of(Socket& socket) const {
+  void give_to_peer_of(AdminClient& client) const {
     ucred peer{};
     socklen_t size = sizeof peer;
-    if (::getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return;
+    if (::getsockopt(client.native_handle(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return;
     if (peer.uid == ::geteuid() || ::fchown(directory_.number(), peer.uid, peer.gid) == 0) return;
     refuse(path_ + ": no backup: cannot give the directory to user " + std::to_string(peer.uid) + ": " +
            error_text(errno));
@@ -132,37 +112,19 @@ class BackupDirectory {
   bool is_kept_ = false;
 };
 
-/// Sends a call to the admin door, with the descriptor if there is one. If the process does not know the call, it
-/// answers 404.
-http::response<http::string_body> ask(Socket& socket, const std::string& call, const std::string& to,
-                                      int descriptor = -1) {
-  http::request<http::string_body> request(http::verb::post, call, 11);
-  request.set(http::field::host, "admin");
-  request.body() = to;
-  request.prepare_payload();
-  http::response<http::string_body> response;
-  boost::beast::flat_buffer buffer;
-  boost::system::error_code error;
-  if (descriptor < 0) {
-    http::write(socket, request, error);
-  } else {
-    std::ostringstream bytes;
-    bytes << request;
-    if (!doors::send_with_descriptor(socket.native_handle(), bytes.str(), descriptor)) {
-      error.assign(errno, boost::system::system_category());
-    }
+using Answer = AdminClient::Answer;
+
+Answer ask(AdminClient& client, const std::string& call, const std::string& to, int descriptor = -1) {
+  try {
+    return client.ask(call, to, descriptor);
+  } catch (const boost::system::system_error& error) {
+    refuse(to + ": no backup: the process that serves the store went away (" + error.code().message() + ")");
   }
-  if (!error) http::read(socket, buffer, response, error);
-  if (error)
-    refuse(to + ": no backup: the process that serves the store went away (" + error.message() + ")");
-  return response;
 }
 
-std::string text_of(const http::response<http::string_body>& response, const std::string& to) {
-  auto text = response.body();
-  while (text.ends_with('\n')) text.pop_back();
-  if (response.result() != http::status::ok) refuse(to + ": no backup: " + text);
-  return text;
+std::string text_of(const Answer& answer, const std::string& to) {
+  if (!answer.done) refuse(to + ": no backup: " + answer.text);
+  return answer.text;
 }
 
 /// Checks that the backup is there. The other process may see another directory under this name.
@@ -180,8 +142,8 @@ void require_backup(const app::StoreCopies& copies, const std::string& to) {
 
 /// A process of an older version makes the directory itself, under that name as it sees it, and does not check the
 /// backup.
-std::string backup_by_older(Socket& socket, const app::StoreCopies& copies, const std::string& to) {
-  const auto summary = text_of(ask(socket, doors::backup_at, to), to);
+std::string backup_by_older(AdminClient& client, const app::StoreCopies& copies, const std::string& to) {
+  const auto summary = text_of(ask(client, doors::backup_at, to), to);
   require_backup(copies, to);
   try {
     copies.look_through(to);
@@ -201,24 +163,24 @@ void sync_directory(const std::string& path) {
   refuse("cannot sync the directory " + path + ": " + error_text(errno));
 }
 
-std::string backup_by(Socket& socket, const app::StoreCopies& copies, const std::string& to) {
+std::string backup_by(AdminClient& client, const app::StoreCopies& copies, const std::string& to) {
   {
     BackupDirectory directory(to);
-    directory.give_to_peer_of(socket);
-    const auto response = ask(socket, doors::backup_into, to, directory.descriptor());
-    if (response.result() != http::status::not_found) {
-      auto summary = text_of(response, to);
+    directory.give_to_peer_of(client);
+    const auto answer = ask(client, doors::backup_into, to, directory.descriptor());
+    if (answer.is_known) {
+      auto summary = text_of(answer, to);
       require_backup(copies, to);
       directory.keep();
       sync_directory(fs::path(to).parent_path());
       return summary;
     }
   }
-  return backup_by_older(socket, copies, to);
+  return backup_by_older(client, copies, to);
 }
 
 std::string backup_alone(const app::StoreKind& kind, const std::string& to) {
-  asio::io_context unused;
+  boost::asio::io_context unused;
   const auto open_store = kind.open(unused, {.purpose = app::StoreKind::OpenSettings::Purpose::copying});
   try {
     return open_store.backup->to_path(to);
@@ -251,12 +213,11 @@ void backup(const BackupSettings& settings) {
   if (copies.holds(to)) {
     refuse(to + ": no backup: it would be inside the store " + directory + "; choose a place outside");
   }
-  const doors::AdminSocket admin(directory);
-  asio::io_context context(1);
-  auto socket = connect(context, admin);
-  say("backing up " + directory + (socket ? ", which a process serves" : ", which no process serves") +
+  const auto admin = doors::AdminSocket::in(directory);
+  auto client = AdminClient::connect(admin);
+  say("backing up " + directory + (client ? ", which a process serves" : ", which no process serves") +
       ", to " + to);
-  const auto summary = socket ? backup_by(*socket, copies, to) : backup_alone(kind, to);
+  const auto summary = client ? backup_by(*client, copies, to) : backup_alone(kind, to);
   say("done: " + to + ": " + summary);
 }
 

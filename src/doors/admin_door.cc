@@ -1,8 +1,7 @@
 #include "doors/admin_door.h"
 
-#include <sys/stat.h>
-
 #include <boost/asio/post.hpp>
+#include <utility>
 
 #include "doors/http_server.h"
 #include "runtime/workers.h"
@@ -17,15 +16,9 @@ using Protocol = asio::local::stream_protocol;
 using Acceptor = HttpServer<Protocol>::Acceptor;
 constexpr std::size_t body_bytes_max = 64 * 1024;
 
-Acceptor listen(asio::io_context& context, const AdminSocket& socket) {
-  socket.remove();
+Acceptor acceptor_of(asio::io_context& context, AdminListener& listener) {
   Acceptor acceptor(context.get_executor());
-  acceptor.open(Protocol());
-  // bind() makes the file with the mode of the socket, so the file never has another one. umask() would also change the
-  // files that other threads make meanwhile.
-  ::fchmod(acceptor.native_handle(), S_IRUSR | S_IWUSR);
-  acceptor.bind(socket.address());
-  acceptor.listen();
+  acceptor.assign(Protocol(), listener.release());
   acceptor.non_blocking(true);
   return acceptor;
 }
@@ -60,36 +53,47 @@ Response respond_to(const std::vector<AdminDoor::Call>& calls, const Request& re
 
 class AdminDoor::Server : public HttpServer<Protocol> {
  public:
-  Server(Acceptor acceptor, std::vector<Call> calls)
+  Server(Acceptor acceptor, const std::vector<Call>& calls)
       : HttpServer(std::move(acceptor), body_bytes_max,
-                   [calls = std::move(calls)](const Request& request, const runtime::Descriptor& passed) {
+                   [&calls](const Request& request, const runtime::Descriptor& passed) {
                      return respond_to(calls, request, passed);
                    }) {}
 };
 
-AdminDoor::AdminDoor(const std::string& directory, std::vector<Call> calls)
-    : socket_(directory), server_(std::make_shared<Server>(listen(context_, socket_), std::move(calls))) {
-  server_->start();
+AdminDoor::AdminDoor(std::vector<AdminListener> listeners, std::vector<Call> calls)
+    : calls_(std::move(calls)), listeners_(std::move(listeners)) {
+  for (auto& listener : listeners_) {
+    servers_.push_back(std::make_shared<Server>(acceptor_of(context_, listener), calls_));
+    servers_.back()->start();
+  }
   thread_ = runtime::start_thread("admin", [this] { context_.run(); });
 }
 
 AdminDoor::~AdminDoor() {
+  end_calls();
   context_.stop();
   thread_.join();
   close();
 }
 
 void AdminDoor::drain(std::function<void()> drained) {
+  end_calls();
   asio::post(context_, [this, drained = std::move(drained)] {
     close();
     drained();
   });
 }
 
+void AdminDoor::end_calls() {
+  for (const auto& call : calls_) {
+    if (call.on_end) call.on_end();
+  }
+}
+
 void AdminDoor::close() {
-  if (!std::exchange(is_open_, false)) return;
-  server_->stop();
-  socket_.remove();
+  for (const auto& server : servers_) server->stop();
+  servers_.clear();
+  listeners_.clear();
 }
 
 }  // namespace tracker::doors

@@ -12,9 +12,8 @@
 
 namespace tracker::doors {
 
-/// The HTTP listener for the owner of the data directory: a Unix socket in it, with mode 0600 from its first moment.
-/// Its calls may change things and take long. They run one after the other on the door's own thread. Any thread may
-/// call the functions below.
+/// The HTTP listener for whoever runs the service: Unix sockets that nobody else may open. Its calls may change things and
+/// take long. They run one after the other on the door's own thread. Any thread may call the functions below.
 class AdminDoor {
  public:
   /// The text is in plain words, for the person who asked.
@@ -27,26 +26,29 @@ class AdminDoor {
   struct Call {
     std::string target;
     std::function<Answer(const std::string& body, const runtime::Descriptor& passed)> run;
+    /// The door closes: a call that waits for others returns soon. Any thread. Null: it waits for nobody.
+    std::function<void()> on_end = nullptr;
   };
 
-  /// Listens and serves. `directory` belongs to this process alone, so a socket that is there already belongs to no
-  /// process and is replaced. Throws boost::system::system_error if it cannot listen.
-  AdminDoor(const std::string& directory, std::vector<Call> calls);
+  /// Serves.
+  AdminDoor(std::vector<AdminListener> listeners, std::vector<Call> calls);
 
   /// Waits for the call that is running.
   ~AdminDoor();
 
-  /// Removes the socket. Calls `drained` on the door's thread when no call is running any more.
+  /// Removes the sockets. Calls `drained` on the door's thread when no call is running any more.
   void drain(std::function<void()> drained);
 
  private:
   class Server;
+  void end_calls();
   void close();
 
-  AdminSocket socket_;
+  const std::vector<Call> calls_;
   boost::asio::io_context context_{1};
-  std::shared_ptr<Server> server_;
-  bool is_open_ = true;  // belongs to the door's thread
+  // These belong to the door's thread.
+  std::vector<AdminListener> listeners_;
+  std::vector<std::shared_ptr<Server>> servers_;  // each at one of the listeners
   std::thread thread_;
 };
 

@@ -53,9 +53,14 @@ class AdminDoorTest : public testing::Test {
   tests::TemporaryDirectory directory_;
 };
 
-Answered ask(const std::string& directory, http::verb method, const std::string& target,
-             const std::string& body = "") {
-  const AdminSocket socket(directory);
+std::vector<AdminListener> in_own(const std::string& directory) {
+  std::vector<AdminListener> listeners;
+  listeners.push_back(AdminListener::in_own(directory));
+  return listeners;
+}
+
+Answered ask_at(const AdminSocket& socket, http::verb method, const std::string& target,
+                const std::string& body = "") {
   asio::io_context context(1);
   Protocol::socket connection(context);
   connection.connect(socket.address());
@@ -70,19 +75,25 @@ Answered ask(const std::string& directory, http::verb method, const std::string&
   return {response.result_int(), response.body()};
 }
 
+Answered ask(const std::string& directory, http::verb method, const std::string& target,
+             const std::string& body = "") {
+  return ask_at(AdminSocket::in(directory), method, target, body);
+}
+
 Answer echo(const std::string& body, const runtime::Descriptor& /*passed*/) {
   return {true, "it says " + body};
 }
 
 TEST_F(AdminDoorTest, AnswersItsCalls) {
-  const AdminDoor door(directory(), {{"/echo", echo},
-                                     {"/fail",
-                                      [](const std::string&, const runtime::Descriptor&) {
-                                        return Answer{false, "it failed"};
-                                      }},
-                                     {"/throw", [](const std::string&, const runtime::Descriptor&) -> Answer {
-                                        throw std::runtime_error("it threw");
-                                      }}});
+  const AdminDoor door(in_own(directory()),
+                       {{"/echo", echo},
+                        {"/fail",
+                         [](const std::string&, const runtime::Descriptor&) {
+                           return Answer{false, "it failed"};
+                         }},
+                        {"/throw", [](const std::string&, const runtime::Descriptor&) -> Answer {
+                           throw std::runtime_error("it threw");
+                         }}});
   EXPECT_EQ(ask(directory(), http::verb::post, "/echo", "hello"), (Answered{200, "it says hello\n"}));
   EXPECT_EQ(ask(directory(), http::verb::post, "/echo"), (Answered{200, "it says \n"}));
   EXPECT_EQ(ask(directory(), http::verb::post, "/fail"), (Answered{500, "it failed\n"}));
@@ -96,13 +107,13 @@ TEST_F(AdminDoorTest, AnswersItsCalls) {
 // With each request its own, and none with the next on the same connection.
 TEST_F(AdminDoorTest, ADescriptorComesWithItsRequest) {
   const AdminDoor door(
-      directory(),
+      in_own(directory()),
       {{"/name", [](const std::string& body, const runtime::Descriptor& passed) {
           if (!passed.is_open()) return Answer{false, "none"};
           return Answer{true,
                         body + fs::read_symlink("/proc/self/fd/" + std::to_string(passed.number())).string()};
         }}});
-  const AdminSocket admin(directory());
+  const auto admin = AdminSocket::in(directory());
   asio::io_context context(1);
   Protocol::socket connection(context);
   connection.connect(admin.address());
@@ -129,7 +140,7 @@ TEST_F(AdminDoorTest, ASocketThatTookItsPlaceIsNotRemoved) {
   const std::string store = directory() + "/store";
   fs::create_directory(store);
   {
-    const AdminDoor door(store, {{"/echo", echo}});
+    const AdminDoor door(in_own(store), {{"/echo", echo}});
     fs::rename(store, directory() + "/moved");
     fs::create_directory(store);
     std::ofstream(store + "/admin.sock") << "of another process";
@@ -146,7 +157,7 @@ TEST_F(AdminDoorTest, NobodyElseMayEverOpenTheSocket) {
   for (const mode_t mask : {0U, 022U, 077U}) {
     const mode_t before = ::umask(mask);
     {
-      const AdminDoor door(directory(), {{"/echo", echo}});
+      const AdminDoor door(in_own(directory()), {{"/echo", echo}});
       EXPECT_EQ(mode(), 0600U);
     }
     ::umask(before);
@@ -172,13 +183,13 @@ TEST_F(AdminDoorTest, AStaleSocketIsReplaced) {
     Protocol::acceptor killed(context, Protocol::endpoint(socket()));
   }
   ASSERT_TRUE(fs::exists(socket()));
-  const AdminDoor door(directory(), {{"/echo", echo}});
+  const AdminDoor door(in_own(directory()), {{"/echo", echo}});
   EXPECT_EQ(mode(), 0600U);
   EXPECT_EQ(ask(directory(), http::verb::post, "/echo", "x").status, 200U);
 }
 
 TEST_F(AdminDoorTest, TheSocketIsRemovedAtTheEnd) {
-  { const AdminDoor door(directory(), {{"/echo", echo}}); }
+  { const AdminDoor door(in_own(directory()), {{"/echo", echo}}); }
   EXPECT_TRUE(fs::is_empty(directory()));
 }
 
@@ -186,15 +197,106 @@ TEST_F(AdminDoorTest, APathThatIsTooLongForAnAddressWorksAllTheSame) {
   for (const std::size_t length : {85U, 95U, 96U, 97U, 98U, 200U}) {
     const std::string deep = directory() + "/" + std::string(length - directory().size() % length, 'd');
     fs::create_directory(deep);
-    const AdminDoor door(deep, {{"/echo", echo}});
+    const AdminDoor door(in_own(deep), {{"/echo", echo}});
     EXPECT_EQ(ask(deep, http::verb::post, "/echo", "x"), (Answered{200, "it says x\n"})) << deep.size();
     EXPECT_TRUE(fs::exists(deep + "/admin.sock"));
   }
 }
 
+// The error of listening at this path; 0: it listens.
+int error_at(const std::string& path) {
+  try {
+    AdminListener::at(path);
+    return 0;
+  } catch (const boost::system::system_error& error) {
+    return error.code().value();
+  }
+}
+
+TEST_F(AdminDoorTest, ServesAtSeveralPaths) {
+  const auto path = directory() + "/other.socket";
+  {
+    auto listeners = in_own(directory());
+    listeners.push_back(AdminListener::at(path));
+    const AdminDoor door(std::move(listeners), {{"/echo", echo}});
+    EXPECT_EQ(fs::status(path).permissions(), fs::perms::owner_read | fs::perms::owner_write);
+    EXPECT_EQ(ask(directory(), http::verb::post, "/echo", "x"), (Answered{200, "it says x\n"}));
+    EXPECT_EQ(ask_at(AdminSocket::at(path), http::verb::post, "/echo", "y"), (Answered{200, "it says y\n"}));
+  }
+  EXPECT_TRUE(fs::is_empty(directory()));
+}
+
+TEST_F(AdminDoorTest, AtAPathOnlyASocketThatNobodyServesIsReplaced) {
+  {
+    const auto other = AdminListener::at(socket());
+    EXPECT_EQ(error_at(socket()), EADDRINUSE);
+    EXPECT_TRUE(fs::exists(socket()));
+  }
+  EXPECT_FALSE(fs::exists(socket()));
+  {
+    asio::io_context context(1);
+    Protocol::acceptor killed(context, Protocol::endpoint(socket()));
+  }
+  ASSERT_TRUE(fs::exists(socket()));
+  EXPECT_EQ(error_at(socket()), 0);
+
+  std::ofstream(socket()) << "a file";
+  EXPECT_EQ(error_at(socket()), ENOTSOCK);
+  EXPECT_TRUE(fs::exists(socket()));
+  const auto link = directory() + "/link";
+  fs::create_symlink(socket(), link);
+  EXPECT_EQ(error_at(link), ENOTSOCK);
+  EXPECT_TRUE(fs::is_symlink(link));
+  EXPECT_EQ(error_at(directory() + "/none/x"), ENOENT);
+  EXPECT_EQ(error_at(socket() + "/x"), ENOTDIR);
+  EXPECT_EQ(error_at(directory() + "/" + std::string(150, 'x')), ENAMETOOLONG);
+}
+
+TEST_F(AdminDoorTest, AnotherSocketThatTookItsPlaceIsNotRemoved) {
+  std::optional<AdminListener> listener(AdminListener::at(socket()));
+  fs::rename(socket(), directory() + "/aside");  // so that its number is not given to the next file
+  const auto other = AdminListener::at(socket());
+  listener.reset();
+  EXPECT_TRUE(fs::exists(socket()));
+}
+
+TEST_F(AdminDoorTest, ACallThatWaitsIsToldOfTheEnd) {
+  for (const bool by_drain : {false, true}) {
+    std::promise<void> called;
+    std::promise<void> ended;
+    auto end = ended.get_future();
+    std::optional<AdminDoor> door;
+    door.emplace(in_own(directory()),
+                 std::vector<AdminDoor::Call>{{"/wait",
+                                               [&](const std::string&, const runtime::Descriptor&) {
+                                                 called.set_value();
+                                                 end.get();
+                                                 return Answer{false, "it ends"};
+                                               },
+                                               [&, told = false]() mutable {
+                                                 if (!std::exchange(told, true)) ended.set_value();
+                                               }}});
+    auto asked = std::async(std::launch::async, [&] {
+      try {
+        return ask(directory(), http::verb::post, "/wait");
+      } catch (const boost::system::system_error&) {
+        return Answered{};  // the door is gone already
+      }
+    });
+    called.get_future().get();
+    if (by_drain) {
+      std::promise<void> drained;
+      door->drain([&] { drained.set_value(); });
+      EXPECT_EQ(drained.get_future().wait_for(20s), std::future_status::ready);
+      EXPECT_EQ(asked.get(), (Answered{500, "it ends\n"}));
+    }
+    door.reset();
+  }
+}
+
 TEST_F(AdminDoorTest, WithoutADirectoryItSaysSo) {
-  EXPECT_THROW(AdminDoor(directory() + "/none", {}), boost::system::system_error);
-  EXPECT_THROW(AdminSocket(directory() + "/none"), boost::system::system_error);
+  EXPECT_THROW(AdminListener::in_own(directory() + "/none"), boost::system::system_error);
+  EXPECT_THROW(AdminSocket::in(directory() + "/none"), boost::system::system_error);
 }
 
 // The process goes on while a call runs, and drains only after it; the caller gets its answer.
@@ -202,11 +304,11 @@ TEST_F(AdminDoorTest, DrainsAfterTheCallThatRuns) {
   std::promise<void> called;
   std::promise<void> go_on;
   std::promise<void> drained;
-  AdminDoor door(directory(), {{"/wait", [&](const std::string&, const runtime::Descriptor&) {
-                                  called.set_value();
-                                  go_on.get_future().get();
-                                  return Answer{true, "at last"};
-                                }}});
+  AdminDoor door(in_own(directory()), {{"/wait", [&](const std::string&, const runtime::Descriptor&) {
+                                          called.set_value();
+                                          go_on.get_future().get();
+                                          return Answer{true, "at last"};
+                                        }}});
   auto asked = std::async(std::launch::async, [&] { return ask(directory(), http::verb::post, "/wait"); });
   called.get_future().get();
   door.drain([&] { drained.set_value(); });

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <limits>
 
+#include "rpc/facts_message.h"
 #include "rpc/wire_format.h"
 
 namespace tracker::rpc {
@@ -24,10 +25,8 @@ namespace track_response {
 constexpr std::uint32_t opening = 1;
 constexpr std::uint32_t verdicts = 2;
 constexpr std::uint32_t readiness = 3;
+constexpr std::uint32_t facts = 4;
 }  // namespace track_response
-namespace opening {
-constexpr std::uint32_t version = 1;
-}
 namespace readiness {
 constexpr std::uint32_t why_not = 1;
 }
@@ -125,43 +124,52 @@ bool to_text(std::optional<std::string_view>& message, std::uint32_t field) {
 
 std::optional<TrackRequest> read_track_request(std::string_view message) {
   TrackRequest request;
+  std::optional<std::string_view> opening;
   wire::Fields fields(message);
   while (fields.next()) {
-    const bool is_opening = fields.number() == track_request::opening;
-    if (is_opening && !take_once(fields, request.opening_version)) return std::nullopt;
+    if (fields.number() == track_request::opening && !take_once(fields, opening)) return std::nullopt;
     if (fields.number() == track_request::batch && !take_once(fields, request.batch)) return std::nullopt;
   }
-  if (fields.broken() || !to_text(request.opening_version, opening::version)) return std::nullopt;
+  if (fields.broken()) return std::nullopt;
+  if (opening && !(request.opening = read_opening(*opening))) return std::nullopt;
   return request;
 }
 
-void append_opening_request(std::string_view version, std::string& out) {
-  wire::append_bytes(track_request::opening, text_message(opening::version, version), out);
+void append_opening_request(std::string_view version, const counter::CounterList* list, std::string& out) {
+  wire::append_bytes(track_request::opening, opening_message(version, list), out);
 }
 
 std::optional<TrackResponse> read_track_response(std::string_view message) {
   TrackResponse response;
+  std::optional<std::string_view> opening;
+  std::optional<std::string_view> facts;
   std::optional<std::string_view> why_not;
   wire::Fields fields(message);
   while (fields.next()) {
     std::optional<std::string_view>* field = nullptr;
-    if (fields.number() == track_response::opening) field = &response.opening_version;
+    if (fields.number() == track_response::opening) field = &opening;
+    if (fields.number() == track_response::facts) field = &facts;
     if (fields.number() == track_response::verdicts) field = &response.verdicts;
     if (fields.number() == track_response::readiness) field = &why_not;
     if (field != nullptr && !take_once(fields, *field)) return std::nullopt;
   }
-  if (fields.broken() || !to_text(response.opening_version, opening::version) ||
-      !to_text(why_not, readiness::why_not)) {
-    return std::nullopt;
-  }
+  if (fields.broken() || !to_text(why_not, readiness::why_not)) return std::nullopt;
+  if (opening && !(response.opening = read_opening(*opening))) return std::nullopt;
+  if (facts && !(response.facts = read_facts(*facts))) return std::nullopt;
   if (why_not)
     response.readiness = why_not->empty() ? Readiness::ready() : Readiness::not_ready(std::string(*why_not));
   return response;
 }
 
-void append_opening_response(std::string_view version, const Readiness& readiness, std::string& out) {
-  wire::append_bytes(track_response::opening, text_message(opening::version, version), out);
+void append_opening_response(std::string_view version, const Readiness& readiness,
+                             const counter::CounterFacts& facts, std::string& out) {
+  wire::append_bytes(track_response::opening, opening_message(version, nullptr), out);
   append_readiness(readiness, out);
+  append_facts(facts, out);
+}
+
+void append_facts(const counter::CounterFacts& facts, std::string& out) {
+  wire::append_bytes(track_response::facts, facts_message(facts), out);
 }
 
 void append_readiness(const Readiness& readiness, std::string& out) {

@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "counter/counter_facts.h"
+#include "counter/counter_list.h"
 #include "domain/hit_batch.h"
 #include "domain/readiness.h"
 #include "domain/token.h"
@@ -41,26 +43,36 @@ struct BatchHead {
   std::vector<DeadlineGroup> groups = {};  // of all hits, in order; none: they share deadline_ms
 };
 
-/// The contents of a TrackRequest, each at most once: the version in its Opening, and its HitBatch. An empty request
-/// asks whether the counter is there.
+/// The first message of a side.
+struct Opening {
+  std::string version;
+  counter::CounterListPtr list = nullptr;  // of a client that partitions the tokens
+};
+
+/// The contents of a TrackRequest, each at most once: its Opening, and its HitBatch. An empty request asks whether the
+/// counter is there.
 struct TrackRequest {
-  std::optional<std::string_view> opening_version;
+  std::optional<Opening> opening;
   std::optional<std::string_view> batch;
 };
 /// Returns nothing if the message is malformed. Ignores fields of later versions.
 std::optional<TrackRequest> read_track_request(std::string_view message);
-void append_opening_request(std::string_view version, std::string& out);
+/// `list`: by which the client partitions the tokens; null: it does not.
+void append_opening_request(std::string_view version, const counter::CounterList* list, std::string& out);
 
 /// The contents of a TrackResponse, each at most once.
 struct TrackResponse {
-  std::optional<std::string_view> opening_version;
+  std::optional<Opening> opening;
   std::optional<std::string_view> verdicts;
   std::optional<domain::Readiness> readiness;
+  std::optional<counter::CounterFacts> facts;
 };
 /// The same as read_track_request().
 std::optional<TrackResponse> read_track_response(std::string_view message);
-void append_opening_response(std::string_view version, const domain::Readiness& readiness, std::string& out);
+void append_opening_response(std::string_view version, const domain::Readiness& readiness,
+                             const counter::CounterFacts& facts, std::string& out);
 void append_readiness(const domain::Readiness& readiness, std::string& out);
+void append_facts(const counter::CounterFacts& facts, std::string& out);
 
 /// MintResponse.
 void append_minted(const domain::Token& token, std::string& out);

@@ -141,14 +141,15 @@ TEST(BatchMessage, ThereAreSoManyGroupsAndNoMore) {
 
 TEST(BatchMessage, RequestsAreReadAsProtobufWritesThem) {
   v1::TrackRequest request;
-  EXPECT_FALSE(read_track_request("")->opening_version);
+  EXPECT_FALSE(read_track_request("")->opening);
   EXPECT_FALSE(read_track_request("")->batch);
   request.mutable_opening()->set_version("1.2.3");
-  EXPECT_EQ(read_track_request(request.SerializeAsString())->opening_version, "1.2.3");
+  EXPECT_EQ(read_track_request(request.SerializeAsString())->opening.value().version, "1.2.3");
+  EXPECT_FALSE(read_track_request(request.SerializeAsString())->opening->list);
   request.mutable_batch()->set_number(1);
   EXPECT_EQ(read_track_request(request.SerializeAsString())->batch, request.batch().SerializeAsString());
   request.mutable_opening()->clear_version();
-  EXPECT_EQ(read_track_request(request.SerializeAsString())->opening_version, "");
+  EXPECT_EQ(read_track_request(request.SerializeAsString())->opening.value().version, "");
   const std::string later = request.SerializeAsString() + "\x98\x06\x01";  // field 99
   EXPECT_TRUE(read_track_request(later)->batch);
 }
@@ -171,7 +172,8 @@ TEST(BatchMessage, ResponsesAreReadAsProtobufWritesThem) {
   response.mutable_opening()->set_version("1");
   response.mutable_verdicts()->add_counts(1);
   const std::string message = response.SerializeAsString();
-  EXPECT_EQ(read_track_response(message)->opening_version, "1");
+  EXPECT_EQ(read_track_response(message)->opening.value().version, "1");
+  EXPECT_FALSE(read_track_response(message)->facts);
   EXPECT_EQ(read_track_response(message)->readiness, domain::Readiness::not_ready("the disk is full"));
   EXPECT_EQ(read_track_response(message)->verdicts, response.verdicts().SerializeAsString());
   EXPECT_FALSE(read_track_response(message + message));
@@ -180,23 +182,49 @@ TEST(BatchMessage, ResponsesAreReadAsProtobufWritesThem) {
 TEST(BatchMessage, ProtobufReadsWhatIsWritten) {
   for (const std::string text : {"", "1.2.3"}) {
     std::string message;
-    append_opening_request(text, message);
+    append_opening_request(text, nullptr, message);
     v1::TrackRequest request;
     ASSERT_TRUE(request.ParseFromString(message));
     EXPECT_TRUE(request.has_opening());
     EXPECT_EQ(request.opening().version(), text);
+    EXPECT_FALSE(request.opening().has_table());
     message.clear();
-    append_opening_response(text, domain::Readiness::ready(), message);
+    append_opening_response(text, domain::Readiness::ready(), {}, message);
     v1::TrackResponse response;
     ASSERT_TRUE(response.ParseFromString(message));
     EXPECT_EQ(response.opening().version(), text);
     EXPECT_TRUE(response.has_readiness());
+    EXPECT_TRUE(response.has_facts());
+    EXPECT_FALSE(response.facts().is_one_of_several());
     message.clear();
     append_readiness(text.empty() ? domain::Readiness::ready() : domain::Readiness::not_ready(text), message);
     ASSERT_TRUE(response.ParseFromString(message));
     EXPECT_FALSE(response.has_opening());
     EXPECT_EQ(response.readiness().why_not(), text);
   }
+}
+
+TEST(BatchMessage, ListsAndFactsComeBackAsTheyWere) {
+  const auto list = counter::CounterList::parse("a=h:1,b=h:2", 3);
+  std::string message;
+  append_opening_request("1", &list, message);
+  EXPECT_EQ(*read_track_request(message)->opening.value().list, list);
+  message.clear();
+  const counter::CounterFacts facts{.owns_every_token = false, .name = "a"};
+  append_facts(facts, message);
+  EXPECT_EQ(read_track_response(message)->facts, facts);
+  EXPECT_FALSE(read_track_response(message)->opening);
+  message += message;
+  EXPECT_FALSE(read_track_response(message)) << "twice";
+}
+
+TEST(BatchMessage, MalformedListsAndFactsAreRefused) {
+  v1::TrackRequest request;
+  request.mutable_opening()->mutable_table()->set_counters("a=h");
+  EXPECT_FALSE(read_track_request(request.SerializeAsString()));
+  v1::TrackResponse response;
+  response.mutable_facts()->set_held("x");
+  EXPECT_FALSE(read_track_response(response.SerializeAsString()));
 }
 
 TEST(BatchMessage, TokensComeBackAsTheyWere) {

@@ -8,6 +8,11 @@ CounterDoor::CounterDoor(boost::asio::io_context& control, const std::vector<boo
                          const runtime::Address& address, counter::Counter& counter,
                          const CounterServerSettings& settings)
     : server_(std::make_unique<CounterServer>(loops, address, counter, settings)) {
+  // The server passes both on in this order, so an envoy knows who the counter is before it may send hits.
+  facts_to_server_.emplace(
+      counter.facts().subscribe([this](const std::optional<counter::CounterFacts>& facts) {
+        server_->set_facts(facts.value_or(counter::CounterFacts{}));
+      }));
   server_->set_readiness(counter.readiness().value());
   readiness_to_server_.emplace(
       counter.readiness().subscribe([&control, this](const domain::Readiness& readiness) {

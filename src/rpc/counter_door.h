@@ -35,6 +35,7 @@ class CounterDoor {
 
  private:
   std::unique_ptr<CounterServer> server_;
+  std::optional<runtime::Subscription> facts_to_server_;
   std::optional<runtime::Subscription> readiness_to_server_;  // until it drains
   std::thread draining_;
 };

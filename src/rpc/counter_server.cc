@@ -123,6 +123,10 @@ void CounterServer::set_readiness(const domain::Readiness& readiness) {
   for (const auto& loop : parts_->loops) loop->set_readiness(readiness);
 }
 
+void CounterServer::set_facts(const counter::CounterFacts& facts) {
+  for (const auto& loop : parts_->loops) loop->set_facts(facts);
+}
+
 void CounterServer::announce_end() {
   for (const auto& loop : parts_->loops) loop->announce_not_serving();
 }

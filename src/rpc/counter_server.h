@@ -4,8 +4,10 @@
 #include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "counter/counter.h"
@@ -14,8 +16,20 @@
 
 namespace tracker::rpc {
 
+/// Which public interface a port has, beside health and reflection.
+enum class PublicInterface : std::uint8_t {
+  counting,      // manager_rpc.CounterService
+  route_lookup,  // grpc.lookup.v1.RouteLookupService
+};
+
+constexpr std::string_view service_name(PublicInterface interface) noexcept {
+  return interface == PublicInterface::counting ? "manager_rpc.CounterService"
+                                                : "grpc.lookup.v1.RouteLookupService";
+}
+
 struct CounterServerSettings {
   std::string version;
+  PublicInterface interface = PublicInterface::counting;
   std::size_t hits_max = 65'536;                      // hits and mints in flight, of all callers together
   std::chrono::milliseconds request_deadline{2'000};  // of calls without a deadline
   std::size_t envoy_connections_max = 1'024;          // of tracker's own envoys
@@ -28,7 +42,7 @@ struct CounterServerSettings {
   }
 };
 
-/// The counter's gRPC port: manager_rpc.CounterService for everybody, grpc.health.v1.Health with Watch, server
+/// The gRPC port of a counter, or of a balancer: its public interface for everybody, grpc.health.v1.Health with Watch, server
 /// reflection, and tracker.v1.Counting for tracker's own envoys. Envoys and other clients have separate bounds. A
 /// connection above its bound is closed at once.
 class CounterServer {
@@ -47,6 +61,9 @@ class CounterServer {
 
   /// Tells health's watchers and the envoys whether hits can be counted. Any thread.
   void set_readiness(const domain::Readiness& readiness);
+
+  /// Tells the envoys what the counter says of itself. Any thread.
+  void set_facts(const counter::CounterFacts& facts);
 
   /// Health says NOT_SERVING from now on. Calls are still answered. Any thread.
   void announce_end();

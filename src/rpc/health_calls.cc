@@ -30,7 +30,7 @@ std::optional<std::string> service_in(std::string_view request) {
 }
 
 ServingStatus status_of_service(ServerConnection& connection, std::string_view service) {
-  if (!service.empty() && service != "manager_rpc.CounterService") return service_unknown;
+  if (!service.empty() && service != service_name(connection.loop().interface())) return service_unknown;
   return connection.loop().is_serving() ? serving : not_serving;
 }
 

@@ -71,8 +71,8 @@ void UpdateCounterCall::on_request(std::string_view bytes) {
     finish(refusal(*loop.flight()));
 }
 
-void answer_update(ServerConnection& connection, GrpcConnection::CallId call,
-                   const domain::Verdict& verdict) {
+void answer_update(ServerConnection& connection, GrpcConnection::CallId call, const domain::Verdict& verdict,
+                   const std::optional<std::string>& owner) {
   using Kind = domain::Verdict::Kind;
   manager_rpc::UpdateCounterResponse response;
   switch (verdict.kind) {
@@ -83,6 +83,10 @@ void answer_update(ServerConnection& connection, GrpcConnection::CallId call,
     case Kind::unknown_token:
       return respond(connection, call, response);
     case Kind::not_counted:
+      if (owner) {
+        return connection.finish(call, {StatusCode::unavailable,
+                                        "the token is counted by " + *owner + "; nothing was counted here"});
+      }
       return connection.finish(call, status_of(domain::Failure::not_done));
     case Kind::perhaps_counted:
       return connection.finish(call, status_of(domain::Failure::perhaps_done));

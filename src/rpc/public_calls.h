@@ -46,7 +46,9 @@ class UpdateCounterCall final : public UnaryCall {
 };
 
 /// Answers a call of UpdateCounter with the verdict on its hit.
-void answer_update(ServerConnection& connection, GrpcConnection::CallId call, const domain::Verdict& verdict);
+/// `owner` is in words who counts the hit, if that is another counter.
+void answer_update(ServerConnection& connection, GrpcConnection::CallId call, const domain::Verdict& verdict,
+                   const std::optional<std::string>& owner = std::nullopt);
 
 /// manager_rpc.CounterService/NewToken.
 class NewTokenCall final : public UnaryCall {

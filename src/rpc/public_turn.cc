@@ -71,7 +71,9 @@ class PublicTurn::Batch final : public counter::TrackReply {
     std::vector<std::shared_ptr<ServerConnection>> answered;
     for (const auto& [hit, verdict] : verdicts) {
       auto& [connection, call] = calls_[hit];
-      answer_update(*connection, call, verdict);
+      const bool is_refused = verdict.kind == domain::Verdict::Kind::not_counted;
+      answer_update(*connection, call, verdict,
+                    is_refused ? turn_.counter_.owner_elsewhere(hits.id(hit)) : std::nullopt);
       if (answered.empty() || answered.back() != connection) answered.push_back(std::move(connection));
     }
     unsettled_ -= verdicts.size();

@@ -2,13 +2,14 @@
 
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/descriptor.pb.h>
+#include <grpc/lookup/v1/rls.pb.h>
 #include <manager_rpc.pb.h>
 
-#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "rpc/server_loop.h"
 #include "rpc/wire_format.h"
 
 namespace tracker::rpc {
@@ -32,36 +33,43 @@ constexpr std::uint32_t list_services_response = 6;
 constexpr std::uint32_t error_response = 7;
 }  // namespace response_field
 
-constexpr std::array<std::string_view, 4> services{"manager_rpc.CounterService", "grpc.health.v1.Health",
-                                                   "grpc.reflection.v1.ServerReflection",
-                                                   "grpc.reflection.v1alpha.ServerReflection"};
+/// What a port shows: its own interface, its file, and the services that every port has.
+struct Shown {
+  std::string_view service;
+  const FileDescriptor* file;
+};
+
+Shown shown_of(PublicInterface interface) {
+  return {service_name(interface), interface == PublicInterface::counting
+                                       ? manager_rpc::UpdateCounterRequest::descriptor()->file()
+                                       : grpc::lookup::v1::RouteLookupRequest::descriptor()->file()};
+}
 
 /// Returns the public interface's file and everything that it imports. Each file comes after its imports.
-std::vector<const FileDescriptor*> public_files() {
-  const FileDescriptor* file = manager_rpc::UpdateCounterRequest::descriptor()->file();
+std::vector<const FileDescriptor*> public_files(const FileDescriptor* file) {
   std::vector<const FileDescriptor*> files;
   for (int i = 0; i < file->dependency_count(); ++i) files.push_back(file->dependency(i));
   files.push_back(file);
   return files;
 }
 
-const FileDescriptor* file_with_name(std::string_view name) {
-  for (const auto* file : public_files()) {
+const FileDescriptor* file_with_name(std::string_view name, const Shown& shown) {
+  for (const auto* file : public_files(shown.file)) {
     if (file->name() == name) return file;
   }
   return nullptr;
 }
 
-const FileDescriptor* file_with_symbol(std::string_view symbol) {
+const FileDescriptor* file_with_symbol(std::string_view symbol, const Shown& shown) {
   const auto* found =
       google::protobuf::DescriptorPool::generated_pool()->FindFileContainingSymbol(std::string(symbol));
-  return found == nullptr ? nullptr : file_with_name(found->name());
+  return found == nullptr ? nullptr : file_with_name(found->name(), shown);
 }
 
-void append_file(const FileDescriptor* file, std::string& response) {
+void append_file(const FileDescriptor* file, const Shown& shown, std::string& response) {
   std::string files;
-  for (const auto* each : public_files()) {
-    const bool wanted = each == file || file->package() == "manager_rpc";  // this file imports all others
+  for (const auto* each : public_files(shown.file)) {
+    const bool wanted = each == file || file == shown.file;  // this file imports all others
     if (!wanted) continue;
     google::protobuf::FileDescriptorProto proto;
     each->CopyTo(&proto);
@@ -70,9 +78,11 @@ void append_file(const FileDescriptor* file, std::string& response) {
   wire::append_bytes(response_field::file_descriptor_response, files, response);
 }
 
-void append_services(std::string& response) {
+void append_services(const Shown& shown, std::string& response) {
   std::string list;
-  for (const auto service : services) {
+  for (const auto service : {shown.service, std::string_view("grpc.health.v1.Health"),
+                             std::string_view("grpc.reflection.v1.ServerReflection"),
+                             std::string_view("grpc.reflection.v1alpha.ServerReflection")}) {
     std::string entry;
     wire::append_bytes(1, service, entry);
     wire::append_bytes(1, entry, list);
@@ -86,16 +96,17 @@ void append_error(StatusCode code, std::string_view message, std::string& respon
   wire::append_bytes(response_field::error_response, error, response);
 }
 
-void append_answer(std::uint32_t question, std::string_view value, std::string& response) {
+void append_answer(std::uint32_t question, std::string_view value, const Shown& shown,
+                   std::string& response) {
   const FileDescriptor* file = nullptr;
   switch (question) {
     case request_field::list_services:
-      return append_services(response);
+      return append_services(shown, response);
     case request_field::file_by_filename:
-      file = file_with_name(value);
+      file = file_with_name(value, shown);
       break;
     case request_field::file_containing_symbol:
-      file = file_with_symbol(value);
+      file = file_with_symbol(value, shown);
       break;
     case request_field::file_containing_extension:
     case request_field::all_extension_numbers_of_type:
@@ -105,7 +116,7 @@ void append_answer(std::uint32_t question, std::string_view value, std::string& 
   }
   if (file == nullptr)
     return append_error(StatusCode::not_found, "there is no such file or symbol", response);
-  append_file(file, response);
+  append_file(file, shown, response);
 }
 
 }  // namespace
@@ -125,7 +136,7 @@ void ReflectionCall::on_message(std::string_view message) {
                               {StatusCode::invalid_argument, "the request is not a ServerReflectionRequest"});
   std::string& response = connection_.new_message();
   wire::append_bytes(response_field::original_request, message, response);
-  append_answer(question, value, response);
+  append_answer(question, value, shown_of(connection_.loop().interface()), response);
   connection_.send_message(id_);
 }
 

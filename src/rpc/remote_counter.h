@@ -14,6 +14,10 @@ namespace tracker::rpc {
 struct RemoteCounterSettings {
   runtime::Address address;
   std::string version;
+  std::string name = {};         // in the list of counters; empty: the address
+  std::string role = "counter";  // what the log calls it
+  /// The list by which the tokens are partitioned. Null: they are not.
+  counter::CounterListPtr list = nullptr;
   runtime::ChangeLog* changes = nullptr;  // of this counter; shared by all its users; must outlive them
   /// After this many calls, another connection takes its place. HTTP/2 allows no more (RFC 9113, section 5.1.1).
   std::uint32_t calls_per_connection = 1U << 30U;
@@ -31,11 +35,17 @@ class RemoteCounter final : public counter::Counter {
   /// The worker must have stopped, and its io_context must still exist.
   ~RemoteCounter() override;
 
+  /// Connects no more, and refuses everything. What is under way is still answered. Worker's thread only.
+  void retire() override { link_.retire(); }
+
   void track(const domain::HitBatch& hits, counter::TrackReply& reply) override;
   void mint(domain::Deadline deadline, counter::MintReply& reply) override;
+  /// Told in the worker's thread.
+  const counter::CounterFactsSource& facts() const override { return facts_; }
   const counter::ReadinessSource& readiness() const override;
 
  private:
+  counter::CounterFactsSource facts_{std::nullopt};
   link::Link link_;
 };
 

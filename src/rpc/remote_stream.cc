@@ -28,19 +28,18 @@ domain::Result<domain::Token> outcome(StatusCode code, bool not_processed,
 }  // namespace
 
 RemoteStream::RemoteStream(link::Link& link, link::LinkCore::ConnectionId id,
-                           std::unique_ptr<link::Transport> transport, std::string authority,
-                           std::string version, std::uint32_t calls_max)
-    : GrpcConnection(End::client, std::move(transport), limits, calls_max),
+                           std::unique_ptr<link::Transport> transport, RemoteStreamSettings settings)
+    : GrpcConnection(End::client, std::move(transport), limits, settings.calls_max),
       link_(link),
       id_(id),
-      authority_(std::move(authority)),
-      version_(std::move(version)) {}
+      settings_(std::move(settings)) {}
 
 // Sending.
 
 void RemoteStream::on_connected() {
-  track_ = begin_call(authority_, "/tracker.v1.Counting/Track").value();  // the first call cannot be refused
-  append_opening_request(version_, new_message());
+  track_ = begin_call(settings_.authority, "/tracker.v1.Counting/Track")
+               .value();  // the first call cannot be refused
+  append_opening_request(settings_.version, settings_.list.get(), new_message());
   send_message(track_);
 }
 
@@ -78,7 +77,7 @@ void RemoteStream::set_deadlines(link::TimePoint now) {
 bool RemoteStream::send(link::Command& command, link::TimePoint now) {
   auto& mint = static_cast<MintCommand&>(command);
   const auto left = std::chrono::milliseconds(milliseconds_left(mint.deadline(), now));
-  const auto call = begin_call(authority_, "/tracker.v1.Counting/Mint", left);
+  const auto call = begin_call(settings_.authority, "/tracker.v1.Counting/Mint", left);
   if (!call) return false;
   mints_[*call].command = &mint;
   new_message();  // a MintRequest is empty
@@ -111,7 +110,9 @@ void RemoteStream::on_message(CallId call, std::string_view message) {
 void RemoteStream::take_response(link::LinkCore& core, std::string_view message, link::TimePoint now) {
   const auto response = read_track_response(message);
   if (!response) return core.on_lost(id_, Loss::failed, "it answers what makes no sense", now);
-  if (response->opening_version && !std::exchange(opened_, true)) {
+  const bool is_opening = response->opening && !std::exchange(opened_, true);
+  if (response->facts || is_opening) settings_.on_facts(response->facts.value_or(counter::CounterFacts{}));
+  if (is_opening) {
     core.on_greeted(id_, response->readiness.value_or(domain::Readiness::ready()), now);
   } else if (response->readiness) {
     core.on_readiness(id_, *response->readiness);

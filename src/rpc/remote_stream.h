@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,12 +27,21 @@ class MintCommand final : public link::Command {
   counter::MintReply& reply;
 };
 
+struct RemoteStreamSettings {
+  std::string authority;  // the counter's name in calls
+  std::string version;
+  counter::CounterListPtr list;  // as in RemoteCounterSettings
+  std::uint32_t calls_max;
+  /// Is told what the counter says of itself, before hits are sent and after every change.
+  std::function<void(counter::CounterFacts facts)> on_facts;
+};
+
 /// One connection to the counter: one stream of messages, and a call beside it for each mint.
 class RemoteStream final : public GrpcConnection, public link::Channel {
  public:
-  /// `link` must outlive this. `authority` is the counter's name in calls.
+  /// `link` must outlive this.
   RemoteStream(link::Link& link, link::LinkCore::ConnectionId id, std::unique_ptr<link::Transport> transport,
-               std::string authority, std::string version, std::uint32_t calls_max);
+               RemoteStreamSettings settings);
 
   void greet() override { begin(); }
   void send(link::Gather& hits, link::TimePoint now) override;
@@ -58,8 +69,7 @@ class RemoteStream final : public GrpcConnection, public link::Channel {
 
   link::Link& link_;
   const link::LinkCore::ConnectionId id_;
-  const std::string authority_;
-  const std::string version_;
+  const RemoteStreamSettings settings_;
   CallId track_ = 0;
   bool unflushed_ = false;  // something was sent since the last flush()
   bool opened_ = false;     // the counter has answered the opening

@@ -9,6 +9,7 @@
 #include "rpc/mint_call.h"
 #include "rpc/public_calls.h"
 #include "rpc/reflection_call.h"
+#include "rpc/route_lookup_call.h"
 #include "rpc/server_loop.h"
 #include "rpc/track_call.h"
 
@@ -53,10 +54,15 @@ std::size_t ServerConnection::on_call(CallId id, std::string_view method,
   if (client_ == Client::envoy) {
     if (method == "/tracker.v1.Counting/Track") call = std::make_unique<TrackCall>(*this, id);
     if (method == "/tracker.v1.Counting/Mint") call = std::make_unique<MintCall>(*this, id, time);
-  } else if (method == "/manager_rpc.CounterService/UpdateCounter") {
+  } else if (loop_.interface() == PublicInterface::counting &&
+             method == "/manager_rpc.CounterService/UpdateCounter") {
     call = std::make_unique<UpdateCounterCall>(*this, id, time);
-  } else if (method == "/manager_rpc.CounterService/NewToken") {
+  } else if (loop_.interface() == PublicInterface::counting &&
+             method == "/manager_rpc.CounterService/NewToken") {
     call = std::make_unique<NewTokenCall>(*this, id, time);
+  } else if (loop_.interface() == PublicInterface::route_lookup &&
+             method == "/grpc.lookup.v1.RouteLookupService/RouteLookup") {
+    call = std::make_unique<RouteLookupCall>(*this, id, time);
   } else if (method == "/grpc.health.v1.Health/Check") {
     call = std::make_unique<HealthCheckCall>(*this, id, time);
   } else if (method == "/grpc.health.v1.Health/Watch") {

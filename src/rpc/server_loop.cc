@@ -132,6 +132,24 @@ void ServerLoop::set_readiness(const domain::Readiness& readiness) {
   });
 }
 
+void ServerLoop::set_facts(const counter::CounterFacts& facts) {
+  boost::asio::post(loop_, [this, facts] {
+    if (facts == facts_) return;
+    facts_ = facts;
+    for (const auto& connection : connections()) connection->tell_readiness();
+  });
+}
+
+void ServerLoop::on_envoys_list(const counter::CounterList& list) {
+  const auto fingerprint = list.table().fingerprint();
+  if (!facts_.adopted || facts_.adopted->table().fingerprint() == fingerprint ||
+      use_.logged_list.exchange(fingerprint) == fingerprint) {
+    return;
+  }
+  use_.list_log.warning("an envoy has another list, " + list.described() + ", than this counter, " +
+                        facts_.adopted->described() + ": hits of tokens whose owners differ are refused");
+}
+
 void ServerLoop::announce_not_serving() {
   boost::asio::post(loop_, [this] {
     not_serving_ = true;

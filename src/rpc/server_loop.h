@@ -19,6 +19,7 @@
 #include "rpc/server_connection.h"
 #include "runtime/bound_log.h"
 #include "runtime/listener.h"
+#include "runtime/log.h"
 
 namespace tracker::rpc {
 
@@ -36,6 +37,8 @@ struct ServerUse {
   std::vector<ServerLoop*> loops;  // all of them; does not change while they run
   runtime::BoundLog full_log;
   runtime::BoundLog dropped_log;
+  runtime::RareLog list_log;
+  std::atomic<std::uint64_t> logged_list = 0;  // the fingerprint of the list that was logged last
 
   std::size_t connections() const noexcept {
     const std::size_t unknown =
@@ -58,9 +61,11 @@ class ServerLoop {
   /// Serves an accepted connection.
   void take(runtime::Socket socket);
 
-  // Any thread, for these four.
+  // Any thread, for these five.
   /// Tells every connection whether hits can be counted.
   void set_readiness(const domain::Readiness& readiness);
+  /// Tells every envoy what the counter says of itself.
+  void set_facts(const counter::CounterFacts& facts);
   /// Health says NOT_SERVING from now on.
   void announce_not_serving();
   /// Asks every client to make its calls elsewhere, and tells clients that connect from now on the reason. Calls that
@@ -73,9 +78,13 @@ class ServerLoop {
   counter::Counter& counter() noexcept { return counter_; }
   const std::shared_ptr<Flight>& flight() const noexcept { return turn_.caller()->flight(); }
   const std::string& version() const noexcept { return settings_.version; }
+  PublicInterface interface() const noexcept { return settings_.interface; }
   std::chrono::milliseconds request_deadline() const noexcept { return settings_.request_deadline; }
   /// Whether hits can be counted here, and should not be sent elsewhere.
   const domain::Readiness& readiness() const noexcept { return ending_ ? *ending_ : readiness_; }
+  const counter::CounterFacts& facts() const noexcept { return facts_; }
+  /// An envoy partitions the tokens by this list. Logs it if this counter's list has other owners.
+  void on_envoys_list(const counter::CounterList& list);
   /// What health says.
   bool is_serving() const noexcept { return readiness().is_ready() && !not_serving_; }
   PublicTurn& turn() noexcept { return turn_; }
@@ -109,6 +118,7 @@ class ServerLoop {
   PublicTurn turn_;
   std::unordered_set<std::shared_ptr<ServerConnection>> connections_;
   domain::Readiness readiness_ = domain::Readiness::ready();
+  counter::CounterFacts facts_;
   std::optional<domain::Readiness> ending_;  // once announce_end() was called
   bool not_serving_ = false;
   bool connections_end_ = false;

@@ -86,11 +86,9 @@ TrackCall::~TrackCall() = default;
 void TrackCall::on_message(std::string_view message) {
   if (ended_) return connection_.take_more(id_);
   const auto request = read_track_request(message);
-  bool understood = request.has_value() && (told_.has_value() != request->opening_version.has_value());
+  bool understood = request.has_value() && (told_.has_value() != request->opening.has_value());
   if (understood && !told_) {
-    told_ = connection_.loop().readiness();
-    append_opening_response(connection_.loop().version(), *told_, connection_.new_message());
-    connection_.send_message(id_);
+    open(*request->opening);
   } else if (understood && !request->batch) {  // it asks whether the counter is there
     connection_.new_message();
     connection_.send_message(id_);
@@ -99,6 +97,15 @@ void TrackCall::on_message(std::string_view message) {
   if (understood) return read_on();
   misspoken_ = true;
   take_no_more();
+}
+
+void TrackCall::open(const Opening& opening) {
+  auto& loop = connection_.loop();
+  told_ = loop.readiness();
+  told_facts_ = loop.facts();
+  append_opening_response(loop.version(), *told_, told_facts_, connection_.new_message());
+  connection_.send_message(id_);
+  if (opening.list) loop.on_envoys_list(*opening.list);
 }
 
 bool TrackCall::take_batch(std::string_view message) {
@@ -199,9 +206,16 @@ bool TrackCall::finish_if_done() {
 }
 
 void TrackCall::on_readiness() {
-  if (!told_ || told_ == connection_.loop().readiness()) return;
-  told_ = connection_.loop().readiness();
-  append_readiness(*told_, connection_.new_message());
+  if (!told_) return;
+  auto& loop = connection_.loop();
+  const bool is_same_readiness = told_ == loop.readiness();
+  const bool are_same_facts = told_facts_ == loop.facts();
+  if (is_same_readiness && are_same_facts) return;
+  told_ = loop.readiness();
+  told_facts_ = loop.facts();
+  auto& message = connection_.new_message();
+  if (!is_same_readiness) append_readiness(*told_, message);
+  if (!are_same_facts) append_facts(told_facts_, message);
   connection_.send_message(id_);
 }
 

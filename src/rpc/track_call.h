@@ -32,6 +32,7 @@ class TrackCall final : public ServerCall {
  private:
   class Batch;
 
+  void open(const Opening& opening);
   bool take_batch(std::string_view message);
   std::unique_ptr<Batch> new_batch();
   void begin(std::unique_ptr<Batch> batch, std::size_t message_size, std::uint32_t deadline_ms);
@@ -48,6 +49,7 @@ class TrackCall final : public ServerCall {
   BatchHead head_;  // of the message that is being read
   std::size_t in_flight_ = 0;
   std::optional<domain::Readiness> told_;  // what the envoy was told last; none before its opening
+  counter::CounterFacts told_facts_;       // the same
   bool ended_ = false;                     // no more batches are taken
   bool misspoken_ = false;                 // the client violates counting.proto
 };

@@ -10,6 +10,7 @@
 #include "settings/setting_values.h"
 #include "settings/shown_value.h"
 #include "settings/startup_error.h"
+#include "settings/suggestion.h"
 
 namespace tracker::settings {
 
@@ -161,6 +162,28 @@ void SettingTable::add_argument(const std::string& name, std::string& target, co
   arguments_.push_back({name, target, help});
 }
 
+void SettingTable::add_action(const std::string& action, const std::string& name, std::string& target,
+                              const std::string& help) {
+  action_ = std::make_unique<Action>(Action{action, {name, target, help}, {}});
+  command_.add_option("ACTION", action_->given)->expected(0, CLI::detail::expected_max_vector_size);
+}
+
+void SettingTable::read_action() const {
+  if (!action_ || action_->given.empty()) return;
+  const auto& [action, argument, given] = *action_;
+  const auto usage = "tracker " + command_.get_name() + " " + action + " " + argument.name;
+  if (given.front() != action) {
+    const auto meant = nearest(given.front(), {action});
+    refuse(shown(given.front()) + ": this is not an argument of tracker " + command_.get_name() + "; " +
+           (meant ? "did you mean " + usage + "?" : "there is only " + usage));
+  }
+  if (given.size() < 2 || given[1].empty()) {
+    refuse(action + ": " + argument.name + " is missing; write " + usage);
+  }
+  if (given.size() > 2) refuse(shown(given[2]) + ": there is no argument after " + usage);
+  argument.target = given[1];
+}
+
 void SettingTable::read_arguments() const {
   for (const auto& argument : arguments_) {
     if (argument.target.empty()) {
@@ -174,6 +197,7 @@ void SettingTable::read_arguments() const {
 
 void SettingTable::read() const {
   read_arguments();
+  read_action();
   for (const auto& [setting, group, is_switch, flag_values] : entries_) {
     const auto given = given_value(setting, flag_values);
     if (!given) continue;
@@ -205,8 +229,14 @@ std::string SettingTable::help() const {
     usage += " " + argument.name;
     about_arguments += "  " + argument.name + "\n" + wrapped(argument.help, help_indent);
   }
-  auto text = usage + (entries_.empty() ? "\n" : " [SETTING...]\n");
-  if (!arguments_.empty()) text += "\nArguments:\n" + about_arguments;
+  const std::string settings = entries_.empty() ? "\n" : " [SETTING...]\n";
+  auto text = usage + settings;
+  if (action_) {
+    const auto words = action_->word + " " + action_->argument.name;
+    text += "       tracker " + command_.get_name() + " " + words + settings;
+    about_arguments += "  " + words + "\n" + wrapped(action_->argument.help, help_indent);
+  }
+  if (!about_arguments.empty()) text += "\nArguments:\n" + about_arguments;
   for (const auto& [group, heading] : headings) {
     std::string about_settings;
     for (const auto& entry : entries_) {

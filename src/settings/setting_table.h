@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <functional>
 #include <list>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -69,6 +70,11 @@ class SettingTable {
   /// A directory that must be on the command line, without a flag. Its target is set when the command line is parsed.
   void add_argument(const std::string& name, std::string& target, const std::string& help);
 
+  /// An action that the command line may ask for: the word `action`, and what it is done to, without flags. The target stays
+  /// empty if it does not.
+  void add_action(const std::string& action, const std::string& name, std::string& target,
+                  const std::string& help);
+
   /// Sets the targets after the command line was parsed. Throws StartupError.
   void read() const;
 
@@ -91,14 +97,22 @@ class SettingTable {
     std::string help;
   };
 
+  struct Action {
+    std::string word;
+    ArgumentEntry argument;
+    std::vector<std::string> given;  // the word and the argument, as far as they are there
+  };
+
   Entry& add_entry(Setting setting, bool is_switch);
   void read_arguments() const;
+  void read_action() const;
 
   CLI::App& command_;
   Group group_ = Group::process;
   std::list<Entry> entries_;  // a list, since the command line parser keeps
                               // addresses of the values
   std::vector<ArgumentEntry> arguments_;
+  std::unique_ptr<Action> action_;  // null: there is none
 };
 
 }  // namespace tracker::settings

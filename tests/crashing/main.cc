@@ -93,8 +93,9 @@ std::filesystem::path new_directory(const std::filesystem::path& under) {
 
 int run(const Choice& choice, const std::filesystem::path& under) {
   std::cout << "target " << choice.target << ", seed " << choice.seed << std::endl;
-  if (choice.target == "redis") {
-    Target target = redis_target(choice.serve.program);
+  if (choice.target == "redis" || choice.target == "shared") {
+    Target target =
+        choice.target == "redis" ? redis_target(choice.serve.program) : shared_target(choice.serve.program);
     CrashRun crash_run(target, choice.seed, choice.connections);
     return run_rounds(crash_run, choice) ? 0 : 1;
   }
@@ -103,7 +104,8 @@ int run(const Choice& choice, const std::filesystem::path& under) {
   serve.directory = directory / "data";
   bool well = false;
   {
-    Target target = serve_target(serve);
+    Target target = choice.target == "serve" ? serve_target(serve)
+                                             : partitioned_target(serve, choice.target == "balancer");
     CrashRun crash_run(target, choice.seed, choice.connections);
     well = run_rounds(crash_run, choice);
   }
@@ -126,8 +128,12 @@ int main(int argc, char** argv) {
   program.add_option("--seed", choice.seed,
                      "The seed of all random choices. The default is random. It is printed.");
   program
-      .add_option("--target", choice.target, "serve (with its own store) or redis (envoy, counter, Redis).")
-      ->check(CLI::IsMember({"serve", "redis"}))
+      .add_option(
+          "--target", choice.target,
+          "serve (with its own store), redis (envoy, counter, Redis), partitioned (envoy, three counters "
+          "with stores "
+          "of their own), balancer (the same, and a balancer) or shared (envoy, two counters, one Redis).")
+      ->check(CLI::IsMember({"serve", "redis", "partitioned", "balancer", "shared"}))
       ->capture_default_str();
   program.add_option("--connections", choice.connections, "The number of connections of the load.")
       ->capture_default_str();

@@ -18,6 +18,9 @@ struct Target {
   // The address for clients, the same in every run.
   Endpoint envoy;
 
+  // Whether the envoy's /readyz names counters that are away. Then all of them must be there between rounds.
+  bool has_several_counters = false;
+
   // The programs in which hits may wait. A round is over when all of these have ended. The others may keep running.
   std::vector<Victim*> holders;
 };
@@ -35,6 +38,13 @@ Target serve_target(const ServeChoice& choice);
 
 // One envoy, one counter and a Redis that syncs before it replies.
 Target redis_target(const std::string& program = tracker_binary());
+
+// One envoy and three counters that share the tokens, each over a store of its own in `directory`. With a balancer, all
+// of them ask it for the list.
+Target partitioned_target(const ServeChoice& choice, bool with_balancer);
+
+// One envoy and two counters that share a Redis, and stand in for each other.
+Target shared_target(const std::string& program = tracker_binary());
 
 // Returns when hits can be counted again. Everything must have been launched.
 void wait_until_ready(Target& target);

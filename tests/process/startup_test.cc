@@ -150,6 +150,12 @@ TEST(StartupTest, WhatIsNoSettingIsRefused) {
        {"--store: ", "tracker envoy", "it is one of tracker serve, tracker counter"}},
       {{"backup"}, {"TO is required", "tracker backup --help"}},
       {{"backup", "--stroe", "rocksdb:x", "/nowhere"}, {"did you mean --store?"}},
+      {{"slots", "forget"}, {"forget: NAME is missing; write tracker slots forget NAME"}},
+      {{"slots", "forget", ""}, {"NAME is missing"}},
+      {{"slots", "frget", "b"}, {"\"frget\": ", "did you mean tracker slots forget NAME?"}},
+      {{"slots", "more"}, {"\"more\": ", "there is only tracker slots forget NAME"}},
+      {{"slots", "forget", "b", "c"}, {"\"c\": there is no argument after tracker slots forget NAME"}},
+      {{"slots"}, {"--counters: no counters are given"}},
       {{"bogus"}, {"\"bogus\": there is no such command; tracker help lists all"}},
       {{"serv"}, {"\"serv\": ", "did you mean serve?"}},
       {{"help", "chek"}, {"\"chek\": ", "did you mean check?"}},
@@ -207,6 +213,11 @@ TEST(StartupTest, FlagThatCannotTakeEffectIsRefused) {
       {{"counter", "--store", "memory", "--redis-addr", "127.0.0.1:1"}, "--redis-addr", "--store redis"},
       {{"serve", "--redis-addr", "127.0.0.1:1"}, "--redis-addr", "--store redis"},
       {{"serve", "--redis-proxy"}, "--redis-proxy", "--store redis"},
+      {{"slots", "--admin-socket", "/x"}, "--admin-socket", "forget NAME"},
+      {{"slots", "--store", "rocksdb:x"}, "--store", "forget NAME"},
+      {{"slots", "forget", "b", "--counters", "a=h:1"}, "--counters", "tracker slots alone"},
+      {{"slots", "forget", "b", "--counters-file", "f"}, "--counters-file", "tracker slots alone"},
+      {{"slots", "forget", "b", "--admin-socket", "/x", "--store", "rocksdb:x"}, "--store", "--admin-socket"},
   };
   for (const Idle& row : idle) expect_one_line(run_to_end(row.arguments), 2, {row.flag, row.remedy});
 }
@@ -331,10 +342,8 @@ TEST(StartupTest, WhatIsNotBuiltYetIsRefused) {
     std::string named;
   };
   const std::vector<NotBuilt> not_built{
-      {{"balancer"}, "balancer"},
+      {{"export"}, "export"},
       {{"serve", "--envoy-addr", "127.0.0.1:0", "--store", "redis-cluster"}, "redis-cluster"},
-      {{"envoy", "--counter-addr", "127.0.0.1:1,127.0.0.1:2"}, "--counter-addr"},
-      {{"envoy", "--counter-addr", "lookup://127.0.0.1:6385"}, "--counter-addr"},
   };
   for (const NotBuilt& row : not_built) {
     SCOPED_TRACE(row.named);
@@ -514,7 +523,8 @@ TEST(StartupTest, ThreadsAreByDefaultAsManyAsThereAreCpusForThem) {
 }
 
 const std::vector<std::string>& commands() {
-  static const std::vector<std::string> all{"serve", "envoy", "counter", "backup", "restore", "check"};
+  static const std::vector<std::string> all{"serve",   "envoy", "counter", "backup",
+                                            "restore", "check", "slots"};
   return all;
 }
 

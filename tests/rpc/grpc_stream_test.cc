@@ -375,7 +375,7 @@ class TrackDrainTest : public testing::Test {
 
   // The count that Redis has of the one token at `/p`.
   std::string stored_count() const {
-    const std::string key = redis_.command({"KEYS", "tracker:*"}).elements.at(0).text;
+    const std::string key = redis_.command({"KEYS", "tracker:{*"}).elements.at(0).text;
     const std::string count = redis_.command({"HGET", key, "/p"}).text;
     return count.empty() ? "0" : count;
   }

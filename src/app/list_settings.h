@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "counter/counter_list.h"
+#include "runtime/address.h"
+#include "settings/setting_table.h"
+
+namespace tracker::app {
+
+/// Where a list of counters stands: in a setting, in a file, or at balancers.
+struct ListSettings {
+  std::string flag;                              // of the list
+  std::string text = {};                         // of the list; empty: none was given
+  std::vector<runtime::Address> balancers = {};  // instead of a list
+  std::string file = {};                         // empty: none was given
+  std::size_t version = 0;
+
+  bool is_given() const noexcept { return !text.empty() || !file.empty() || !balancers.empty(); }
+};
+
+/// Declares --counters-file and --table-version beside the flag of a list, which the caller declares before. `settings`
+/// must outlive the table. `condition` is what --counters-file needs.
+void add_list_settings(settings::SettingTable& table, ListSettings& settings,
+                       std::optional<settings::SettingTable::Condition> condition = std::nullopt);
+
+/// Keeps a list, or the balancers of `lookup://HOST:PORT,HOST:PORT`. Throws std::invalid_argument if it is neither.
+bool take_list(ListSettings& settings, std::string_view text);
+
+/// Reads the list that is given. Null if balancers give it. Throws StartupError.
+counter::CounterListPtr read_list(const ListSettings& settings);
+
+/// What to do on SIGHUP: read the file again and hand its list to `adopt`. A file that cannot be read is logged, and
+/// changes nothing. Null if the list is in no file.
+std::function<void()> list_reread(const ListSettings& settings,
+                                  std::function<void(counter::CounterListPtr list)> adopt);
+
+}  // namespace tracker::app

@@ -1,0 +1,202 @@
+#include "cli/slots.h"
+
+#include <array>
+#include <boost/system/system_error.hpp>
+#include <charconv>
+#include <cstdio>
+#include <map>
+#include <stdexcept>
+#include <utility>
+
+#include "cli/admin_client.h"
+#include "counter/counter_list.h"
+#include "domain/hex.h"
+#include "domain/token.h"
+#include "domain/token_id.h"
+#include "doors/admin_calls.h"
+#include "doors/admin_socket.h"
+#include "settings/shown_value.h"
+#include "settings/startup_error.h"
+
+namespace tracker::cli {
+
+using counter::CounterList;
+using settings::SettingTable;
+using settings::StartupError;
+
+const char* const about_slots =
+    "Who owns which token follows from the names of the counters alone, so this asks no service.\n\n"
+    "  tracker slots --counters a=10.0.0.1:6381,b=10.0.0.2:6381\n"
+    "  tracker slots --counters-file ./counters --slot 42\n"
+    "  tracker slots --counters-file ./counters --changed-to a=10.0.0.1:6381\n\n"
+    "tracker slots forget NAME asks a counter that runs, by its admin socket, and says what is lost. Do it "
+    "at each counter "
+    "of the list, and only when NAME will never come back with its counts.\n\n"
+    "  tracker slots forget b --admin-socket /run/tracker/a.sock\n"
+    "  tracker slots forget b --store rocksdb:/srv/a   its directory has the socket";
+
+namespace {
+
+std::optional<domain::Slot> slot_in(std::string_view text) {
+  domain::Slot slot = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), slot);
+  if (error != std::errc{} || end != text.data() + text.size() || slot >= domain::slots) return std::nullopt;
+  return slot;
+}
+
+/// Of a token, or of its id.
+std::optional<domain::Slot> slot_of_token(std::string_view text) {
+  if (const auto token = domain::parse_token(text)) return domain::slot_of(domain::token_id(*token));
+  domain::TokenId id{};
+  if (!domain::parse_hex(text, id.bytes)) return std::nullopt;
+  return domain::slot_of(id);
+}
+
+double percent(std::size_t slots) {
+  return 100.0 * static_cast<double>(slots) / static_cast<double>(domain::slots);
+}
+
+std::string described(const CounterList& list, const std::string& name) {
+  const auto address = to_string(list.find(name)->address);
+  return name == address ? name : name + " at " + address;
+}
+
+void print_shares(const CounterList& list) {
+  std::printf("version %llu, fingerprint %016llx\n\n", static_cast<unsigned long long>(list.version()),
+              static_cast<unsigned long long>(list.table().fingerprint()));
+  std::printf("%7s  %7s  %s\n", "slots", "share", "counter");
+  const auto shares = list.table().shares();
+  const auto& names = list.table().names();
+  for (std::size_t i = 0; i < names.size(); ++i)
+    std::printf("%7zu  %6.2f%%  %s\n", shares[i], percent(shares[i]), described(list, names[i]).c_str());
+  for (const auto& entry : list.entries()) {
+    if (entry.leaving)
+      std::printf("%7d  %6.2f%%  %s, leaving\n", 0, 0.0, described(list, entry.name).c_str());
+  }
+}
+
+void print_moves(const CounterList& from, const CounterList& to) {
+  std::map<std::pair<std::string, std::string>, std::size_t> moves;
+  std::size_t moved = 0;
+  for (std::size_t i = 0; i < domain::slots; ++i) {
+    const auto slot = static_cast<domain::Slot>(i);
+    const auto& before = from.table().owner_name(slot);
+    const auto& after = to.table().owner_name(slot);
+    if (before == after) continue;
+    ++moves[{before, after}];
+    ++moved;
+  }
+  std::printf("\n%zu of %zu slots (%.2f%%) would move\n", moved, domain::slots, percent(moved));
+  for (const auto& [way, its] : moves)
+    std::printf("%7zu  %6.2f%%  from %s to %s\n", its, percent(its), way.first.c_str(), way.second.c_str());
+}
+
+void add_forget_settings(SettingTable& table, SlotsSettings& settings) {
+  table.add_action(
+      "forget", "NAME", settings.forgotten,
+      "Has a counter forget the counter NAME: that it may hold tokens, and which store is its own.");
+  table.begin_group(SettingTable::Group::addresses);
+  table.add({"--admin-socket", "", "The socket of the counter that is to forget.", "the one of --store",
+             "the path of a socket",
+             [&settings](std::string_view text) {
+               settings.admin_socket = text;
+               return !text.empty() && text.find("://") == text.npos;
+             },
+             "PATH",
+             SettingTable::Condition{"forget NAME", [&settings] { return !settings.forgotten.empty(); }}});
+  settings.store.add_copies_setting(
+      table, "The store of that counter, whose directory has a socket.",
+      "the counter of another store needs an --admin-socket",
+      SettingTable::Condition{"forget NAME, and no --admin-socket", [&settings] {
+                                return !settings.forgotten.empty() && settings.admin_socket.empty();
+                              }});
+}
+
+doors::AdminSocket admin_socket(const SlotsSettings& settings) {
+  const auto& path = settings.admin_socket;
+  try {
+    return path.empty() ? doors::AdminSocket::in(settings.store.kind().copies()->directory())
+                        : doors::AdminSocket::at(path);
+  } catch (const boost::system::system_error& error) {
+    const auto what = path.empty() ? "--store: " + settings::shown(settings.store.text())
+                                   : "--admin-socket: " + settings::shown(path);
+    throw StartupError(StartupError::refused_by_the_machine,
+                       what + ": there is no such directory (" + error.code().message() +
+                           "); name the --admin-socket of a counter that runs, or its --store");
+  }
+}
+
+void forget(const SlotsSettings& settings) {
+  const auto socket = admin_socket(settings);
+  const auto refuse = [&](const std::string& why) {
+    throw StartupError(StartupError::refused_by_the_machine, socket.path() + ": " + why);
+  };
+  auto client = AdminClient::connect(socket);
+  if (!client) refuse("no process serves it; name the --admin-socket of a counter that runs, or its --store");
+  try {
+    const auto answer = client->ask(doors::slots_forget, settings.forgotten);
+    if (!answer.is_known) refuse("the process there is of an older version; restart it as this version");
+    if (!answer.done) refuse(answer.text);
+    std::printf("%s\n", answer.text.c_str());
+  } catch (const boost::system::system_error& error) {
+    refuse("the process went away (" + error.code().message() + "); it is not known whether " +
+           settings.forgotten + " is forgotten");
+  }
+}
+
+}  // namespace
+
+void add_slots_settings(SettingTable& table, SlotsSettings& settings) {
+  add_forget_settings(table, settings);
+  const SettingTable::Condition shows{"tracker slots alone",
+                                      [&settings] { return settings.forgotten.empty(); }};
+  table.begin_group(SettingTable::Group::addresses);
+  table.add({"--counters", "", "The counters among which the tokens are partitioned.",
+             "none: it, or --counters-file, must be given", "a list of name=host:port",
+             [&settings](std::string_view text) {
+               return app::take_list(settings.counters, text) && settings.counters.balancers.empty();
+             },
+             "ADDRESSES", shows});
+  app::add_list_settings(table, settings.counters, shows);
+  table.add({"--slot", "", "Also says who owns this slot.", "none", "a whole number from 0 to 16383",
+             [&settings](std::string_view text) {
+               settings.slot = slot_in(text);
+               return settings.slot.has_value();
+             },
+             "COUNT", shows});
+  table.add({"--token", "", "Also says who owns this token, or the token with this id.", "none",
+             "a token, or a token id of 32 hex digits",
+             [&settings](std::string_view text) {
+               settings.slot = slot_of_token(text);
+               return settings.slot.has_value();
+             },
+             "TOKEN", shows});
+  table.add({"--changed-to", "", "Also says what would move if the list became this one.", "none",
+             "a list of name=host:port",
+             [&settings](std::string_view text) {
+               static_cast<void>(CounterList::parse(text));
+               settings.changed_to = text;
+               return true;
+             },
+             "ADDRESSES", shows});
+}
+
+void slots(const SlotsSettings& settings) {
+  if (!settings.forgotten.empty()) return forget(settings);
+  if (!settings.counters.is_given()) {
+    throw StartupError(
+        StartupError::bad_setting,
+        "--counters: no counters are given; give name=host:port,name=host:port,... or --counters-file");
+  }
+  const auto list = app::read_list(settings.counters);
+  print_shares(*list);
+  if (settings.slot) {
+    const auto& owner = list->table().owner_name(*settings.slot);
+    std::printf("\nslot %d is owned by %s\n", static_cast<int>(*settings.slot),
+                described(*list, owner).c_str());
+  }
+  if (!settings.changed_to.empty()) print_moves(*list, CounterList::parse(settings.changed_to));
+  std::fflush(stdout);
+}
+
+}  // namespace tracker::cli

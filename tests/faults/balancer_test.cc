@@ -1,0 +1,177 @@
+// A balancer says which counter owns which token. Envoys, counters and other clients ask it.
+
+#include <gmock/gmock.h>
+#include <grpc/lookup/v1/rls.grpc.pb.h>
+#include <grpcpp/create_channel.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <chrono>
+#include <fstream>
+#include <map>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "support/caller.h"
+#include "support/health.h"
+#include "support/partition.h"
+#include "support/steady_load.h"
+
+namespace tracker::tests {
+namespace {
+
+using testing::HasSubstr;
+
+// A balancer over a file, counters and an envoy that ask it.
+class BalancerTest : public testing::Test {
+ protected:
+  void write(const std::string& version, const std::string& list) {
+    std::ofstream(file_) << "version " << version << '\n' << list << '\n';
+  }
+
+  void start_balancer() {
+    balancer_ = Service::start({"balancer", "--balancer-addr", door_.to_string(), "--health-addr",
+                                "127.0.0.1:0", "--counters-file", file_},
+                               "balancer");
+  }
+  void kill_balancer() {
+    balancer_.program->send_signal(SIGKILL);
+    ASSERT_TRUE(balancer_.program->wait_exit());
+  }
+
+  std::string lookup() const { return "lookup://" + door_.to_string(); }
+  void start_counter(char name) {
+    partition_.start_counter_with(name, {"--name", {name}, "--peers", lookup()});
+  }
+
+  void start_all() {
+    write("1", partition_.list("abc"));
+    start_balancer();
+    for (const char name : {'a', 'b', 'c'}) start_counter(name);
+    envoy_ = &partition_.start_envoy_with({"--counter-addr", lookup()});
+    wait_all_ready();
+  }
+  void wait_all_ready() { wait_all_ready(envoy_->health); }
+  static void wait_all_ready(const Endpoint& health) {
+    for (const Deadline deadline; wait_readyz(health, 200) != "ready\n" && !deadline.passed();) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+  }
+
+  std::vector<std::string> mint(std::size_t tokens) {
+    Caller caller(envoy_->door);
+    std::vector<std::string> minted;
+    for (std::size_t i = 0; i < tokens; ++i) minted.push_back(caller.mint());
+    return minted;
+  }
+
+  // The answer of grpc.lookup.v1, or the words of the refusal.
+  std::string look_up(const std::map<std::string, std::string>& keys) {
+    const auto channel = grpc::CreateChannel(door_.to_string(), grpc::InsecureChannelCredentials());
+    const auto stub = grpc::lookup::v1::RouteLookupService::NewStub(channel);
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + patience);
+    grpc::lookup::v1::RouteLookupRequest request;
+    request.set_target_type("grpc");
+    for (const auto& [key, value] : keys) (*request.mutable_key_map())[key] = value;
+    grpc::lookup::v1::RouteLookupResponse response;
+    const auto status = stub->RouteLookup(&context, request, &response);
+    return status.ok() ? response.targets(0) : status.error_message();
+  }
+
+  const TemporaryDirectory directory_;
+  const std::string file_ = directory_.path() / "counters";
+  Partition partition_{4};
+  const Endpoint door_{"127.0.0.1", lasting_port()};
+  Service balancer_;
+  Service* envoy_ = nullptr;
+};
+
+TEST_F(BalancerTest, NobodyNeedsItForCounting) {
+  start_all();
+  wait_all_ready(balancer_.health);
+  SteadyLoad load(envoy_->door, mint(12), {"/a", "/b"});
+  load.wait_for_more(SteadyLoad::Kind::counted, 200);
+  kill_balancer();
+  load.wait_for_more(SteadyLoad::Kind::counted, 300);
+  start_balancer();
+  balancer_.program->send_signal(SIGSTOP);
+  load.wait_for_more(SteadyLoad::Kind::counted, 300);
+  balancer_.program->send_signal(SIGCONT);
+  load.wait_for_more(SteadyLoad::Kind::counted, 300);
+  const auto observations = load.stop();
+  EXPECT_EQ(load.seen(SteadyLoad::Kind::refused) + load.seen(SteadyLoad::Kind::perhaps), 0U);
+  EXPECT_THAT(load.complaints(), testing::IsEmpty());
+  EXPECT_THAT(exactness_violations(observations, load.read_stored()), testing::IsEmpty());
+}
+
+TEST_F(BalancerTest, ACounterStartsWithTheTableOfItsStore) {
+  start_all();
+  const auto token = mint(1).front();
+  kill_balancer();
+  for (const char name : {'a', 'b', 'c'}) {
+    partition_.kill_counter(name);
+    start_counter(name);
+  }
+  wait_all_ready();
+  EXPECT_EQ(Caller(envoy_->door).count("/p", token), 1);
+}
+
+TEST_F(BalancerTest, ANewListReachesEverybody) {
+  start_all();
+  partition_.start_counter_with('d', {"--name", "d", "--peers", lookup()});
+  wait_readyz(partition_.counter('d').health, 503, "lacks this counter");
+  write("2", partition_.list("abcd"));
+  balancer_.program->send_signal(SIGHUP);
+  wait_readyz(partition_.counter('d').health, 200);
+  wait_all_ready();
+  EXPECT_EQ(mint(40).size(), 40U);
+  EXPECT_THAT(balancer_.program->standard_error(), HasSubstr("version 2"));
+
+  // One that comes back with the old list turns nothing back.
+  kill_balancer();
+  write("1", partition_.list("abc"));
+  start_balancer();
+  EXPECT_THAT(wait_readyz(balancer_.health, 503, "has adopted a later list"), HasSubstr("version 2"));
+  EXPECT_EQ(wait_readyz(envoy_->health, 200), "ready\n");
+  EXPECT_EQ(mint(40).size(), 40U);
+}
+
+TEST_F(BalancerTest, ShowsWhichCountersAreAway) {
+  start_all();
+  partition_.kill_counter('b');
+  EXPECT_THAT(wait_readyz(balancer_.health, 200, "counter b at"), HasSubstr("not reachable"));
+}
+
+TEST_F(BalancerTest, OtherClientsAskForTheCounterOfAToken) {
+  start_all();
+  const auto token = mint(1).front();
+  const auto target = look_up({{"token", token}});
+  // The counter there counts the token, and no other one does.
+  for (const char name : {'a', 'b', 'c'}) {
+    auto& plain = partition_.start_envoy_with({"--counter-addr", partition_.address(name)});
+    wait_readyz(plain.health, 200);
+    const auto answer = Caller(plain.door).ask(get("/p", token));
+    EXPECT_EQ(answer.status, target == partition_.address(name) ? 200 : 503);
+  }
+  EXPECT_THAT(look_up({{"slot", "16383"}}), HasSubstr("127.0.0.1:"));
+  for (const std::map<std::string, std::string>& keys : {std::map<std::string, std::string>{},
+                                                         {{"slot", "16384"}},
+                                                         {{"slot", "-1"}},
+                                                         {{"slot", ""}},
+                                                         {{"token", "x"}},
+                                                         {{"path", "/a"}},
+                                                         {{"slot", "1"}, {"token", token}}}) {
+    EXPECT_THAT(look_up(keys), HasSubstr("the key map must hold"));
+  }
+}
+
+TEST_F(BalancerTest, NeedsAList) {
+  const auto outcome = run_to_end({"balancer"});
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("--counters: no counters are given"));
+}
+
+}  // namespace
+}  // namespace tracker::tests

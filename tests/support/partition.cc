@@ -1,0 +1,101 @@
+#include "support/partition.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <chrono>
+#include <thread>
+
+#include "support/health.h"
+
+namespace tracker::tests {
+
+Partition::Partition(std::size_t counters) {
+  for (std::size_t i = 0; i < counters; ++i) counters_.push_back({.door = {"127.0.0.1", lasting_port()}});
+}
+
+std::string Partition::list(const std::string& names) const {
+  std::string list;
+  bool leaves = false;
+  for (const char name : names) {
+    if (name == '-') {
+      leaves = true;
+      continue;
+    }
+    list += (list.empty() ? "" : ",") + std::string{name} + "=" + address(name) + (leaves ? ",leaving" : "");
+    leaves = false;
+  }
+  return list;
+}
+
+Arguments Partition::counter_flags(char name) const {
+  return {"counter",
+          "--counter-addr",
+          address(name),
+          "--health-addr",
+          "127.0.0.1:0",
+          "--store",
+          "rocksdb:" + (at(name).directory->path() / "store").string()};
+}
+
+Service& Partition::start_counter_with(char name, const Arguments& flags) {
+  Arguments arguments = counter_flags(name);
+  arguments.insert(arguments.end(), flags.begin(), flags.end());
+  return at(name).service = Service::start(arguments, "counter");
+}
+
+Service& Partition::start_counter(char name, const std::string& names, const Arguments& flags) {
+  Arguments all{"--name", {name}, "--peers", list(names)};
+  all.insert(all.end(), flags.begin(), flags.end());
+  return start_counter_with(name, all);
+}
+
+void Partition::kill_counter(char name) {
+  auto& program = at(name).service.program;
+  program->send_signal(SIGKILL);
+  EXPECT_TRUE(program->wait_exit());
+  program.reset();
+}
+
+void Partition::end_counter(char name) {
+  auto& program = at(name).service.program;
+  program->send_signal(SIGTERM);
+  EXPECT_EQ(program->wait_exit(), 0) << program->output();
+  program.reset();
+}
+
+void Partition::lose_store(char name) {
+  at(name).directory = std::make_unique<TemporaryDirectory>();
+}
+
+Service& Partition::start_counter_on(char name, const RedisServer& redis, const Arguments& flags) {
+  Arguments arguments{"counter",     "--counter-addr", address(name),  "--health-addr",
+                      "127.0.0.1:0", "--redis-addr",   redis.address()};
+  arguments.insert(arguments.end(), flags.begin(), flags.end());
+  return at(name).service = Service::start(arguments, "counter");
+}
+
+Service& Partition::start_envoy(const std::string& names, const Arguments& flags) {
+  Arguments all{"--counter-addr", list(names)};
+  all.insert(all.end(), flags.begin(), flags.end());
+  return start_envoy_with(all);
+}
+
+Service& Partition::start_envoy_with(const Arguments& flags) {
+  Arguments arguments{"envoy", "--envoy-addr", "127.0.0.1:0", "--health-addr", "127.0.0.1:0"};
+  arguments.insert(arguments.end(), flags.begin(), flags.end());
+  return envoys_.emplace_back(Service::start(arguments, "envoy"));
+}
+
+void Partition::start_all() {
+  std::string names;
+  for (std::size_t i = 0; i < counters_.size(); ++i) names += static_cast<char>('a' + i);
+  for (const char name : names) start_counter(name, names);
+  for (const char name : names) wait_readyz(counter(name).health, 200);
+  auto& envoy = start_envoy(names);
+  for (const Deadline deadline; wait_readyz(envoy.health, 200) != "ready\n" && !deadline.passed();) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+}
+
+}  // namespace tracker::tests
