@@ -114,6 +114,7 @@ TEST(PartitionTest, AnEnvoyWithAnotherListIsRefusedOnlyWhatMoved) {
   const auto tokens = mint(partition.envoy().door, 90);
   auto& outdated = partition.start_envoy("ab");
   wait_readyz(outdated.health, 200, "has another list");
+  wait_reached(outdated.health);
   const auto answers = ask_once(outdated.door, tokens, "/p");
   EXPECT_GT(answers.at(200).size(), 30U);  // about two thirds
   EXPECT_GT(answers.at(503).size(), 10U);
@@ -148,7 +149,9 @@ TEST(PartitionTest, AMixtureIsRefusedWhole) {
 TEST(PartitionTest, CountersThatOwnEveryTokenInDifferentStoresAreRefusedWhole) {
   Partition partition(2);
   partition.start_counter_with('a', {});
-  const auto known = mint(partition.start_envoy("a").door, 20);
+  auto& alone = partition.start_envoy("a");
+  wait_readyz(alone.health, 200);
+  const auto known = mint(alone.door, 20);
   auto& envoy = partition.start_envoy("ab", {"--threads", "1"});
   // As long as b is not heard of, a token that a does not know may be known to b.
   const auto early = ask_once(envoy.door, known, "/p");
@@ -256,7 +259,7 @@ TEST(PartitionTest, ACounterIsDownDuringTwoChanges) {
   partition.start_counter('c', "ab-c", third);
   wait_readyz(partition.counter('c').health, 503, "this counter leaves");
 
-  auto& after = partition.start_envoy("ab-c", third);
+  auto& after = partition.start_envoy("ab-c", {"--table-version", "3", "--threads", "1"});
   wait_readyz(after.health, 200, "counter b at " + partition.address('b'));
   const auto without = ask_once(after.door, tokens, "/p");
   EXPECT_EQ(without.size(), 2U);
