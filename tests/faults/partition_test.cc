@@ -140,7 +140,7 @@ TEST(PartitionTest, AMixtureIsRefusedWhole) {
   Partition partition(2);
   partition.start_counter_with('a', {});
   partition.start_counter('b', "ab");
-  auto& envoy = partition.start_envoy("ab");
+  auto& envoy = partition.start_envoy("ab", {"--threads", "1"});
   wait_readyz(envoy.health, 503, "counter a owns every token");
   EXPECT_TRUE(is_refusal(Caller(envoy.door).ask(get_without_token("/auth")), 503));
   EXPECT_THAT(wait_readyz(partition.counter('b').health, 503), HasSubstr("start it with the same --peers"));
