@@ -7,7 +7,7 @@ namespace tracker::counter {
 
 namespace {
 
-constexpr std::size_t record_bytes_max = 64 * 1024;
+constexpr std::size_t record_bytes_max = std::size_t{64} * 1024;
 
 bool is_same_table(const CounterList& one, const CounterList& other) {
   return one.version() == other.version() && one.table().fingerprint() == other.table().fingerprint();
