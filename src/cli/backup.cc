@@ -143,7 +143,7 @@ void require_backup(const app::StoreCopies& copies, const std::string& to) {
 /// A process of an older version makes the directory itself, under that name as it sees it, and does not check the
 /// backup.
 std::string backup_by_older(AdminClient& client, const app::StoreCopies& copies, const std::string& to) {
-  const auto summary = text_of(ask(client, doors::backup_at, to), to);
+  auto summary = text_of(ask(client, doors::backup_at, to), to);
   require_backup(copies, to);
   try {
     copies.look_through(to);

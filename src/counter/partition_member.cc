@@ -84,7 +84,7 @@ class OnWritten final : public store::WriteReply {
   explicit OnWritten(std::function<void(domain::Result<void>)> then) : then_(std::move(then)) {}
   void on_written(domain::Result<void> written) override {
     const std::unique_ptr<OnWritten> self(this);
-    then_(std::move(written));
+    then_(written);
   }
 
  private:
@@ -96,7 +96,7 @@ class OnSlots final : public store::SlotsReply {
   explicit OnSlots(std::function<void(domain::Result<domain::SlotSet>)> then) : then_(std::move(then)) {}
   void on_slots(domain::Result<domain::SlotSet> slots) override {
     const std::unique_ptr<OnSlots> self(this);
-    then_(std::move(slots));
+    then_(slots);
   }
 
  private:
@@ -154,11 +154,11 @@ void PartitionMember::track(const domain::HitBatch& hits, TrackReply& reply) {
   auto its_view = view();
   const bool all_own = std::ranges::all_of(
       hits.ids(), [&](const auto& id) { return its_view->countable[domain::slot_of(id)]; });
-  if (!all_own) return divide(hits, reply, std::move(its_view));
+  if (!all_own) return divide(hits, reply, its_view);
   store_.track(hits, *std::make_unique<WholeBatch>(std::move(its_view), hits.size(), reply).release());
 }
 
-void PartitionMember::divide(const domain::HitBatch& hits, TrackReply& reply, ViewPtr view) {
+void PartitionMember::divide(const domain::HitBatch& hits, TrackReply& reply, const ViewPtr& view) {
   auto own = std::make_unique<OwnHits>(view);
   own->begin(reply, hits.deadline());
   std::vector<domain::HitVerdict> others;
@@ -269,7 +269,7 @@ void PartitionMember::enter_store(const std::optional<store::StoreFacts>& facts)
 void PartitionMember::find_slots() {
   auto then = [this, &control = control_,
                stay = std::weak_ptr(stay_)](domain::Result<domain::SlotSet> slots) {
-    boost::asio::post(control, [this, stay, slots = std::move(slots)] {
+    boost::asio::post(control, [this, stay, slots] {
       if (stay.expired() || membership_) return;
       if (slots) return begin(*slots);
       try_again_later();

@@ -66,7 +66,7 @@ class PartitionMember final : public Counter {
 
   // Any thread.
   ViewPtr view() const;
-  void divide(const domain::HitBatch& hits, TrackReply& reply, ViewPtr view);
+  void divide(const domain::HitBatch& hits, TrackReply& reply, const ViewPtr& view);
 
   // The control loop only.
   void on_store(const std::optional<store::StoreFacts>& facts);

@@ -67,7 +67,8 @@ struct Claim {
   Kind kind;
   runtime::Clock::time_point since;  // it has waited since then
 
-  auto operator<=>(const Claim&) const = default;
+  auto operator<=>(const Claim&) const =
+      default;  // NOLINT(modernize-use-nullptr): clang-tidy 14 sees a 0 here
 };
 
 /// The best claim that a worker can offer whose connections wait like this, of those that come after `after`. A

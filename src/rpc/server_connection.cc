@@ -37,7 +37,7 @@ std::shared_ptr<ServerConnection> ServerConnection::self() {
 
 void ServerConnection::on_greeted() {
   const bool is_envoy = first_setting_of_peer(tracker_setting.id).has_value();
-  client_ = is_envoy ? Client::envoy : Client::public_;
+  client_ = is_envoy ? Client::envoy : Client::foreign;
   if (is_envoy) {
     set_windows(track_window_bytes, track_window_bytes);
     caller_ = std::make_shared<Flight::Caller>(loop_.flight());

@@ -24,7 +24,7 @@ class ServerConnection final : public GrpcConnection {
  public:
   enum class Client : std::uint8_t {
     unknown,  // its first settings have not come
-    public_,  // any gRPC client: manager_rpc, health, reflection
+    foreign,  // any gRPC client: manager_rpc, health, reflection
     envoy,    // tracker's own: tracker.v1
   };
 

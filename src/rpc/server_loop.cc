@@ -55,7 +55,7 @@ std::atomic<std::size_t>& ServerLoop::count_of(ServerConnection::Client client) 
   switch (client) {
     case ServerConnection::Client::unknown:
       return use_.unknown_connections;
-    case ServerConnection::Client::public_:
+    case ServerConnection::Client::foreign:
       return use_.public_connections;
     case ServerConnection::Client::envoy:
       break;
