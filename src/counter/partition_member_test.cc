@@ -44,6 +44,10 @@ StoreFacts store_facts(char letter, std::string record = "") {
 /// A store in which the test decides what becomes of records, of the search for slots, and of hits.
 class FakeStore final : public store::CounterStore {
  public:
+  ~FakeStore() override {
+    for (auto* search : searches) search->on_slots(domain::Failure::not_done);
+  }
+
   void track(const domain::HitBatch& hits, TrackReply& reply) override {
     if (!holds_hits) return memory_.track(hits, reply);
     held_hits.push_back({&hits, &reply});
