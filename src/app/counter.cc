@@ -1,17 +1,16 @@
 #include "app/counter.h"
 
-#include <list>
 #include <memory>
 #include <optional>
 #include <utility>
 
 #include "app/admin.h"
+#include "app/remote_maker.h"
 #include "app/service.h"
 #include "app/table_watch.h"
 #include "counter/local_counter.h"
 #include "counter/partition_member.h"
 #include "rpc/counter_door.h"
-#include "rpc/remote_counter.h"
 #include "runtime/log.h"
 #include "runtime/workers.h"
 #include "settings/shown_value.h"
@@ -49,8 +48,7 @@ void add_admin_socket(SettingTable& table, std::string& path) {
   table.begin_group(SettingTable::Group::process);
   table.add({"--admin-socket", "",
              "Where to listen for tracker slots forget: a Unix socket that only this user may open. A store "
-             "on disk has "
-             "one in its directory, too.",
+             "on disk has one in its directory, too.",
              "none", "the path of a socket",
              [&path](std::string_view text) {
                path = text;
@@ -61,7 +59,7 @@ void add_admin_socket(SettingTable& table, std::string& path) {
 
 /// The counter over the store, and what its list needs. Lasts longer than the control loop runs.
 struct OwnCounter {
-  std::list<runtime::ChangeLog> peers_changes;
+  std::optional<RemoteMaker> peers;
   std::unique_ptr<counter::Counter> counter;
   std::function<void()> reread;  // the list; null: there is none
   Forget forget;                 // null: it owns every token
@@ -77,14 +75,8 @@ void make_member(const CounterSettings& settings, boost::asio::io_context& contr
                        "--name: " + settings::shown(name) + " is not in the list of counters, " +
                            list->to_string() + "; give the name of this counter there");
   }
-  auto make_peer = [&own,
-                    &control](const counter::CounterList::Entry& entry) -> std::unique_ptr<counter::Counter> {
-    return std::make_unique<rpc::RemoteCounter>(
-        control, rpc::RemoteCounterSettings{.address = entry.address,
-                                            .version = TRACKER_VERSION,
-                                            .name = entry.name,
-                                            .changes = &own.peers_changes.emplace_back()});
-  };
+  own.peers.emplace(control);
+  auto make_peer = [&own](const auto& entry) { return own.peers->make(entry); };
   auto member = std::make_unique<counter::PartitionMember>(control, store, name, list, std::move(make_peer));
   const auto adopt = [&member = *member](const counter::CounterListPtr& changed) { member.adopt(changed); };
   own.reread = list_reread(settings.peers, adopt);
@@ -110,10 +102,7 @@ void add_counter_settings(SettingTable& table, CounterSettings& settings) {
   add_service_settings(table, settings.service, "--counter-addr", "COUNTER_ADDR", {"127.0.0.1", 6381},
                        "Where to listen for gRPC.");
   table.begin_group(SettingTable::Group::addresses);
-  table.add_switch(
-      "--insecure", settings.insecure, "Allows listening off loopback, although the link has no TLS.",
-      SettingTable::Condition{"a --counter-addr off loopback",
-                              [&settings] { return is_off_loopback(settings.service.address); }});
+  add_insecure_setting(table, settings.insecure, "--counter-addr", settings.service.address);
   add_partition_settings(table, settings);
   settings.store.add_settings(table, "redis");
   table.begin_group(SettingTable::Group::deadlines);

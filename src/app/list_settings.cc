@@ -76,8 +76,7 @@ void add_list_settings(SettingTable& table, ListSettings& settings,
                        std::optional<SettingTable::Condition> condition) {
   table.add({"--counters-file", "",
              "A file with that list instead: name=host:port in each line; `version N` may be its first line. "
-             "SIGHUP "
-             "reads it again.",
+             "SIGHUP reads it again.",
              "none", "the name of a file",
              [&settings](std::string_view text) {
                settings.file = text;
@@ -91,7 +90,23 @@ void add_list_settings(SettingTable& table, ListSettings& settings,
                                           }});
 }
 
+void add_counters_setting(SettingTable& table, ListSettings& settings,
+                          const std::optional<SettingTable::Condition>& condition) {
+  table.add(
+      {"--counters", "", "The counters among which the tokens are partitioned.",
+       "none: it, or --counters-file, must be given", "a list of name=host:port",
+       [&settings](std::string_view text) { return take_list(settings, text) && settings.balancers.empty(); },
+       "ADDRESSES", condition});
+  add_list_settings(table, settings, condition);
+}
+
 CounterListPtr read_list(const ListSettings& settings) {
+  if (!settings.is_given()) {
+    throw StartupError(StartupError::bad_setting,
+                       settings.flag +
+                           ": no counters are given; give name=host:port,name=host:port,... or "
+                           "--counters-file");
+  }
   if (settings.file.empty() && !settings.balancers.empty()) return nullptr;
   if (settings.file.empty())
     return std::make_shared<const CounterList>(CounterList::parse(settings.text, settings.version));
@@ -108,8 +123,7 @@ std::function<void()> list_reread(const ListSettings& settings,
   return [file = settings.file, adopt = std::move(adopt)] {
     try {
       auto list = read_file(file);
-      runtime::log_info("SIGHUP: read --counters-file again: " + list->to_string() + " (version " +
-                        std::to_string(list->version()) + ")");
+      runtime::log_info("SIGHUP: read --counters-file again: " + list->described());
       adopt(std::move(list));
     } catch (const StartupError& error) {
       runtime::log_warning("SIGHUP: the list stays as it was: " + std::string(error.what()));

@@ -29,10 +29,14 @@ struct ListSettings {
 void add_list_settings(settings::SettingTable& table, ListSettings& settings,
                        std::optional<settings::SettingTable::Condition> condition = std::nullopt);
 
+/// Declares --counters, which takes no balancers, and the settings beside it. `condition` is what they need.
+void add_counters_setting(settings::SettingTable& table, ListSettings& settings,
+                          const std::optional<settings::SettingTable::Condition>& condition = std::nullopt);
+
 /// Keeps a list, or the balancers of `lookup://HOST:PORT,HOST:PORT`. Throws std::invalid_argument if it is neither.
 bool take_list(ListSettings& settings, std::string_view text);
 
-/// Reads the list that is given. Null if balancers give it. Throws StartupError.
+/// Reads the list that is given. Null if balancers give it. Throws StartupError, also if none is given.
 counter::CounterListPtr read_list(const ListSettings& settings);
 
 /// What to do on SIGHUP: read the file again and hand its list to `adopt`. A file that cannot be read is logged, and

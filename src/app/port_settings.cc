@@ -39,6 +39,13 @@ bool is_off_loopback(const runtime::Address& address) {
   }
 }
 
+void add_insecure_setting(SettingTable& table, bool& insecure, const std::string& flag,
+                          const runtime::Address& address) {
+  table.add_switch("--insecure", insecure, "Allows listening off loopback, although the link has no TLS.",
+                   SettingTable::Condition{"a " + flag + " off loopback",
+                                           [&address] { return is_off_loopback(address); }});
+}
+
 void require_loopback(const std::string& flag, const runtime::Address& address, bool insecure) {
   if (insecure || is_loopback(flag, address)) return;
   throw StartupError(StartupError::bad_setting,

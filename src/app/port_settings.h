@@ -29,6 +29,11 @@ rpc::CounterServerSettings server_settings(const PortSettings& settings, const C
 /// Whether other machines can reach the address. Also true if its name cannot be resolved.
 bool is_off_loopback(const runtime::Address& address);
 
+/// Declares --insecure, which a gRPC listener off loopback needs. `flag` names its address. Both targets must outlive the
+/// table.
+void add_insecure_setting(settings::SettingTable& table, bool& insecure, const std::string& flag,
+                          const runtime::Address& address);
+
 /// Refuses to listen off loopback unless `insecure`: the link has no TLS, and whoever reaches it can count.
 /// Throws StartupError.
 void require_loopback(const std::string& flag, const runtime::Address& address, bool insecure);

@@ -2,7 +2,6 @@
 
 #include <array>
 #include <boost/system/system_error.hpp>
-#include <charconv>
 #include <cstdio>
 #include <map>
 #include <stdexcept>
@@ -36,13 +35,6 @@ const char* const about_slots =
     "  tracker slots forget b --store rocksdb:/srv/a   its directory has the socket";
 
 namespace {
-
-std::optional<domain::Slot> slot_in(std::string_view text) {
-  domain::Slot slot = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), slot);
-  if (error != std::errc{} || end != text.data() + text.size() || slot >= domain::slots) return std::nullopt;
-  return slot;
-}
 
 /// Of a token, or of its id.
 std::optional<domain::Slot> slot_of_token(std::string_view text) {
@@ -151,16 +143,10 @@ void add_slots_settings(SettingTable& table, SlotsSettings& settings) {
   const SettingTable::Condition shows{"tracker slots alone",
                                       [&settings] { return settings.forgotten.empty(); }};
   table.begin_group(SettingTable::Group::addresses);
-  table.add({"--counters", "", "The counters among which the tokens are partitioned.",
-             "none: it, or --counters-file, must be given", "a list of name=host:port",
-             [&settings](std::string_view text) {
-               return app::take_list(settings.counters, text) && settings.counters.balancers.empty();
-             },
-             "ADDRESSES", shows});
-  app::add_list_settings(table, settings.counters, shows);
+  app::add_counters_setting(table, settings.counters, shows);
   table.add({"--slot", "", "Also says who owns this slot.", "none", "a whole number from 0 to 16383",
              [&settings](std::string_view text) {
-               settings.slot = slot_in(text);
+               settings.slot = domain::parse_slot(text);
                return settings.slot.has_value();
              },
              "COUNT", shows});
@@ -183,11 +169,6 @@ void add_slots_settings(SettingTable& table, SlotsSettings& settings) {
 
 void slots(const SlotsSettings& settings) {
   if (!settings.forgotten.empty()) return forget(settings);
-  if (!settings.counters.is_given()) {
-    throw StartupError(
-        StartupError::bad_setting,
-        "--counters: no counters are given; give name=host:port,name=host:port,... or --counters-file");
-  }
   const auto list = app::read_list(settings.counters);
   print_shares(*list);
   if (settings.slot) {

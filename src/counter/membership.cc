@@ -149,8 +149,7 @@ std::optional<std::string> Membership::trouble() const {
     if (facts.store && facts.store->id == store_.id) {
       return "counter " + name +
              " counts in the same store as this one; leave --peers away, and the counters share the store, "
-             "or give "
-             "each a store of its own";
+             "or give each a store of its own";
     }
     if (const auto bound = facts.bound.find(record_.name);
         bound != facts.bound.end() && bound->second != store_.id) {

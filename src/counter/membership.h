@@ -20,9 +20,9 @@ namespace tracker::counter {
 /// 2. A slot that is settled stays so while it is this counter's own by each list that is adopted.
 /// 3. No list with a lower version than before is adopted, nor one with the same version and other owners, nor one that
 ///    lacks a counter that may hold tokens.
-/// 4. A name belongs to the store that was first seen under it, until it is forgotten. Nothing is counted here while another
-///    counter knows this one's name by another store, or its store by another name, nor what another counter says of itself
-///    from a store that is not its name's.
+/// 4. A name belongs to the store that was first seen under it, until it is forgotten. While another counter
+///    knows this one's name by another store, nothing is counted here. While it knows this one's store by another name, or
+///    counts in a store that is not its own name's, nothing settles here.
 class Membership {
  public:
   /// `store` is this counter's own. `record` is what the store has kept; nothing: it has never counted as one of several,

@@ -1,6 +1,7 @@
 #include "domain/slot.h"
 
 #include <array>
+#include <charconv>
 #include <string_view>
 
 #include "domain/hex.h"
@@ -61,6 +62,13 @@ constexpr Contributions make_contributions() {
 constexpr auto contributions = make_contributions();
 
 }  // namespace
+
+std::optional<Slot> parse_slot(std::string_view text) noexcept {
+  Slot slot = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), slot);
+  if (error != std::errc{} || end != text.data() + text.size() || slot >= slots) return std::nullopt;
+  return slot;
+}
 
 Slot slot_of(const TokenId& id) noexcept {
   std::uint16_t crc = 0;

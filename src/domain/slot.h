@@ -3,6 +3,8 @@
 #include <bitset>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <string_view>
 
 #include "domain/token_id.h"
 
@@ -14,6 +16,9 @@ using Slot = std::uint16_t;
 inline constexpr std::size_t slots = 16'384;
 
 using SlotSet = std::bitset<slots>;
+
+/// Returns nothing unless `text` is the decimal number of a slot.
+std::optional<Slot> parse_slot(std::string_view text) noexcept;
 
 /// CRC16/XMODEM of the id's 32 lower-case hex digits, modulo 16,384. It is the slot that a Redis Cluster gives the token's
 /// key, whose hash tag these digits are (Redis Cluster specification, "Key distribution model"). Any thread.

@@ -2,7 +2,6 @@
 
 #include <grpc/lookup/v1/rls.pb.h>
 
-#include <charconv>
 #include <optional>
 #include <string>
 
@@ -20,18 +19,11 @@ const Status no_key{
     StatusCode::invalid_argument,
     "the key map must hold either a token, as GET /auth gives it, or a slot, from 0 to 16383"};
 
-std::optional<domain::Slot> slot_in(std::string_view text) {
-  domain::Slot slot = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), slot);
-  if (error != std::errc{} || end != text.data() + text.size() || slot >= domain::slots) return std::nullopt;
-  return slot;
-}
-
 std::optional<domain::Slot> slot_of(const grpc::lookup::v1::RouteLookupRequest& request) {
   const auto& keys = request.key_map();
   if (keys.size() != 1) return std::nullopt;
   const auto& [name, value] = *keys.begin();
-  if (name == "slot") return slot_in(value);
+  if (name == "slot") return domain::parse_slot(value);
   if (name != "token") return std::nullopt;
   const auto token = domain::parse_token(value);
   if (!token) return std::nullopt;

@@ -1,12 +1,8 @@
 #include "crashing/target.h"
 
 #include <array>
-#include <chrono>
-#include <stdexcept>
-#include <thread>
 #include <utility>
 
-#include "support/deadline.h"
 #include "support/health.h"
 
 namespace tracker::tests {
@@ -14,6 +10,35 @@ namespace {
 
 Endpoint lasting_door() {
   return {"127.0.0.1", lasting_port()};
+}
+
+std::unique_ptr<ServiceVictim> service_victim(const std::string& name, const std::string& door,
+                                              Arguments arguments, const std::string& program) {
+  arguments.insert(arguments.end(), {"--health-addr", "127.0.0.1:0"});
+  auto victim = std::make_unique<ServiceVictim>(name, door, arguments);
+  victim->set_executable(program);
+  return victim;
+}
+
+std::unique_ptr<ServiceVictim> counter_victim(const std::string& name, const Endpoint& door,
+                                              const Arguments& flags, const std::string& program) {
+  Arguments arguments{"counter", "--counter-addr", door.to_string()};
+  arguments.insert(arguments.end(), flags.begin(), flags.end());
+  return service_victim(name, "counter", arguments, program);
+}
+
+void add_holder(Target& target, std::unique_ptr<ServiceVictim> holder) {
+  target.holders.push_back(holder.get());
+  target.victims.push_back(std::move(holder));
+}
+
+// `counters`: whom it asks.
+void add_envoy(Target& target, const std::string& counters, const std::string& program) {
+  target.envoy = lasting_door();
+  add_holder(target,
+             service_victim("envoy", "envoy",
+                            {"envoy", "--envoy-addr", target.envoy.to_string(), "--counter-addr", counters},
+                            program));
 }
 
 }  // namespace
@@ -40,30 +65,18 @@ Target serve_target(const ServeChoice& choice) {
 
 Target redis_target(const std::string& program) {
   Target target;
-  target.envoy = lasting_door();
-  const Endpoint counter_door = lasting_door();
   auto redis = std::make_unique<RedisVictim>();
-  auto counter = std::make_unique<ServiceVictim>(
-      "counter", "counter",
-      Arguments{"counter", "--counter-addr", counter_door.to_string(), "--health-addr", "127.0.0.1:0",
-                "--redis-addr", redis->address()});
-  auto envoy = std::make_unique<ServiceVictim>(
-      "envoy", "envoy",
-      Arguments{"envoy", "--envoy-addr", target.envoy.to_string(), "--health-addr", "127.0.0.1:0",
-                "--counter-addr", counter_door.to_string()});
-  counter->set_executable(program);
-  envoy->set_executable(program);
-  target.holders = {counter.get(), envoy.get()};
+  const Endpoint door = lasting_door();
+  auto counter = counter_victim("counter", door, {"--redis-addr", redis->address()}, program);
   target.victims.push_back(std::move(redis));
-  target.victims.push_back(std::move(counter));
-  target.victims.push_back(std::move(envoy));
+  add_holder(target, std::move(counter));
+  add_envoy(target, door.to_string(), program);
   return target;
 }
 
 Target partitioned_target(const ServeChoice& choice, bool with_balancer) {
   Target target;
   target.has_several_counters = true;
-  target.envoy = lasting_door();
   const std::array names{std::string("a"), std::string("b"), std::string("c")};
   std::array<Endpoint, names.size()> doors;
   std::string list;
@@ -73,39 +86,26 @@ Target partitioned_target(const ServeChoice& choice, bool with_balancer) {
   }
   if (with_balancer) {
     const Endpoint door = lasting_door();
-    auto balancer =
-        std::make_unique<ServiceVictim>("balancer", "balancer",
-                                        Arguments{"balancer", "--balancer-addr", door.to_string(),
-                                                  "--health-addr", "127.0.0.1:0", "--counters", list});
-    balancer->set_executable(choice.program);
-    target.victims.push_back(std::move(balancer));
+    target.victims.push_back(service_victim(
+        "balancer", "balancer", {"balancer", "--balancer-addr", door.to_string(), "--counters", list},
+        choice.program));
     list = "lookup://" + door.to_string();
   }
   for (std::size_t i = 0; i < names.size(); ++i) {
     const auto directory = choice.directory.string() + "-" + names[i];
-    auto counter = std::make_unique<ServiceVictim>(
-        "counter-" + names[i], "counter",
-        Arguments{"counter", "--name", names[i], "--counter-addr", doors[i].to_string(), "--health-addr",
-                  "127.0.0.1:0", "--peers", list, "--store", "rocksdb:" + directory});
-    counter->set_executable(choice.program);
+    auto counter = counter_victim("counter-" + names[i], doors[i],
+                                  {"--name", names[i], "--peers", list, "--store", "rocksdb:" + directory},
+                                  choice.program);
     if (choice.power_cuts) counter->watch(directory);
-    target.holders.push_back(counter.get());
-    target.victims.push_back(std::move(counter));
+    add_holder(target, std::move(counter));
   }
-  auto envoy =
-      std::make_unique<ServiceVictim>("envoy", "envoy",
-                                      Arguments{"envoy", "--envoy-addr", target.envoy.to_string(),
-                                                "--health-addr", "127.0.0.1:0", "--counter-addr", list});
-  envoy->set_executable(choice.program);
-  target.holders.push_back(envoy.get());
-  target.victims.push_back(std::move(envoy));
+  add_envoy(target, list, choice.program);
   return target;
 }
 
 Target shared_target(const std::string& program) {
   Target target;
   target.has_several_counters = true;
-  target.envoy = lasting_door();
   auto redis = std::make_unique<RedisVictim>();
   const auto redis_address = redis->address();
   target.victims.push_back(std::move(redis));
@@ -113,31 +113,19 @@ Target shared_target(const std::string& program) {
   for (const std::string name : {"a", "b"}) {
     const Endpoint door = lasting_door();
     list += (list.empty() ? "" : ",") + door.to_string();
-    auto counter = std::make_unique<ServiceVictim>(
-        "counter-" + name, "counter",
-        Arguments{"counter", "--counter-addr", door.to_string(), "--health-addr", "127.0.0.1:0",
-                  "--redis-addr", redis_address});
-    counter->set_executable(program);
-    target.holders.push_back(counter.get());
-    target.victims.push_back(std::move(counter));
+    add_holder(target, counter_victim("counter-" + name, door, {"--redis-addr", redis_address}, program));
   }
-  auto envoy =
-      std::make_unique<ServiceVictim>("envoy", "envoy",
-                                      Arguments{"envoy", "--envoy-addr", target.envoy.to_string(),
-                                                "--health-addr", "127.0.0.1:0", "--counter-addr", list});
-  envoy->set_executable(program);
-  target.holders.push_back(envoy.get());
-  target.victims.push_back(std::move(envoy));
+  add_envoy(target, list, program);
   return target;
 }
 
 void wait_until_ready(Target& target) {
   for (auto& victim : target.victims) victim->wait_until_up();
   const auto& health = static_cast<ServiceVictim&>(*target.victims.back()).health();
-  const Deadline deadline;
-  while (wait_readyz(health, 200) != "ready\n" && target.has_several_counters) {
-    if (deadline.passed()) throw std::runtime_error("a counter stays away: " + wait_readyz(health, 200));
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  if (target.has_several_counters) {
+    wait_all_ready(health);
+  } else {
+    wait_readyz(health, 200);
   }
 }
 

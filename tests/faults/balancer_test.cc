@@ -50,15 +50,8 @@ class BalancerTest : public testing::Test {
     start_balancer();
     for (const char name : {'a', 'b', 'c'}) start_counter(name);
     envoy_ = &partition_.start_envoy_with({"--counter-addr", lookup()});
-    wait_all_ready();
+    wait_all_ready(envoy_->health);
   }
-  void wait_all_ready() { wait_all_ready(envoy_->health); }
-  static void wait_all_ready(const Endpoint& health) {
-    for (const Deadline deadline; wait_readyz(health, 200) != "ready\n" && !deadline.passed();) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-  }
-
   std::vector<std::string> mint(std::size_t tokens) {
     Caller caller(envoy_->door);
     std::vector<std::string> minted;
@@ -114,7 +107,7 @@ TEST_F(BalancerTest, ACounterStartsWithTheTableOfItsStore) {
     partition_.kill_counter(name);
     start_counter(name);
   }
-  wait_all_ready();
+  wait_all_ready(envoy_->health);
   EXPECT_EQ(Caller(envoy_->door).count("/p", token), 1);
 }
 
@@ -125,7 +118,7 @@ TEST_F(BalancerTest, ANewListReachesEverybody) {
   write("2", partition_.list("abcd"));
   balancer_.program->send_signal(SIGHUP);
   wait_readyz(partition_.counter('d').health, 200);
-  wait_all_ready();
+  wait_all_ready(envoy_->health);
   EXPECT_EQ(mint(40).size(), 40U);
   EXPECT_THAT(balancer_.program->standard_error(), HasSubstr("version 2"));
 

@@ -44,15 +44,6 @@ void expect_refused(const Outcome& outcome, const std::vector<std::string>& part
   for (const auto& part : parts) EXPECT_THAT(outcome.err, HasSubstr(part));
 }
 
-// Waits until no hit is refused.
-void wait_all_ready(const Endpoint& health) {
-  for (const Deadline deadline; !deadline.passed();) {
-    if (wait_readyz(health, 200) == "ready\n") return;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  FAIL() << wait_readyz(health, 200);
-}
-
 TEST_F(ForgetTest, ACounterOnANewDiskCountsOnceItsFormerOneIsForgotten) {
   Partition partition(3);
   for (const char name : {'a', 'b', 'c'}) partition.start_counter(name, "abc", with_socket(name));

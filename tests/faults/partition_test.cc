@@ -39,15 +39,6 @@ std::map<int, std::vector<std::string>> ask_once(const Endpoint& envoy,
   return by_status;
 }
 
-// Waits until every counter counts.
-void wait_all_ready(const Endpoint& health) {
-  for (const Deadline deadline; !deadline.passed();) {
-    if (wait_readyz(health, 200) == "ready\n") return;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  FAIL() << wait_readyz(health, 200);
-}
-
 // Waits until the envoy has a connection to every counter.
 void wait_reached(const Endpoint& health) {
   for (const Deadline deadline; !deadline.passed();) {

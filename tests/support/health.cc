@@ -18,18 +18,33 @@ std::string wait_readyz(const Endpoint& health, int status, std::chrono::millise
   return wait_readyz(health, status, "", within);
 }
 
-std::string wait_readyz(const Endpoint& health, int status, const std::string& text,
-                        std::chrono::milliseconds within) {
+namespace {
+
+template <typename Accept>
+std::string wait_until(const Endpoint& health, const std::string& wanted, std::chrono::milliseconds within,
+                       Accept accept) {
   const Deadline deadline(within);
   for (;;) {
     const HttpAnswer answer = ask_health(health, "/readyz");
-    if (answer.status == status && answer.body.find(text) != std::string::npos) return answer.body;
-    if (deadline.passed()) {
-      throw std::runtime_error("/readyz does not become " + std::to_string(status) + " " + text +
-                               "; it says " + answer.to_string());
-    }
+    if (accept(answer)) return answer.body;
+    if (deadline.passed())
+      throw std::runtime_error("/readyz does not become " + wanted + "; it says " + answer.to_string());
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
+}
+
+}  // namespace
+
+std::string wait_readyz(const Endpoint& health, int status, const std::string& text,
+                        std::chrono::milliseconds within) {
+  return wait_until(health, std::to_string(status) + " " + text, within, [&](const HttpAnswer& answer) {
+    return answer.status == status && answer.body.find(text) != std::string::npos;
+  });
+}
+
+void wait_all_ready(const Endpoint& health, std::chrono::milliseconds within) {
+  wait_until(health, "200 without a remark", within,
+             [](const HttpAnswer& answer) { return answer.status == 200 && answer.body == "ready\n"; });
 }
 
 }  // namespace tracker::tests

@@ -21,6 +21,10 @@ std::string wait_readyz(const Endpoint& health, int status, std::chrono::millise
 std::string wait_readyz(const Endpoint& health, int status, const std::string& text,
                         std::chrono::milliseconds within = patience);
 
+// Asks for /readyz until the answer is 200 without a remark: every counter counts all that is its own. Throws at the
+// deadline, with the last answer.
+void wait_all_ready(const Endpoint& health, std::chrono::milliseconds within = patience);
+
 }  // namespace tracker::tests
 
 #endif  // TRACKER_TESTS_SUPPORT_HEALTH_H_

@@ -92,10 +92,7 @@ void Partition::start_all() {
   for (std::size_t i = 0; i < counters_.size(); ++i) names += static_cast<char>('a' + i);
   for (const char name : names) start_counter(name, names);
   for (const char name : names) wait_readyz(counter(name).health, 200);
-  auto& envoy = start_envoy(names);
-  for (const Deadline deadline; wait_readyz(envoy.health, 200) != "ready\n" && !deadline.passed();) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
+  wait_all_ready(start_envoy(names).health);
 }
 
 }  // namespace tracker::tests
