@@ -147,10 +147,10 @@ TEST_F(LimitsTest, APortInUseLeavesNoNewDirectoryBehind) {
 
 std::string core_limit(pid_t process) {
   std::ifstream limits("/proc/" + std::to_string(process) + "/limits");
-  for (std::string line; std::getline(limits, line);) {
-    if (line.starts_with("Max core file size")) return line;
+  std::string line;
+  while (std::getline(limits, line) && !line.starts_with("Max core file size")) {
   }
-  return "";
+  return line;
 }
 
 // Returns the owner of /proc/PID/environ, which is root if the process may not be dumped.
