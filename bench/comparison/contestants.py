@@ -271,10 +271,17 @@ def start_fleet(ground, tracker, threads, envoys=1):
     return Running(ports, mints=True, redis_port=redis.port)
 
 
-def start_partition(ground, tracker, counters):
-    """An envoy before several counters that share the tokens, each with a Redis of its own. One thread each."""
+def start_partition(ground, tracker, counters, balanced=False, killed=0):
+    """An envoy before several counters that share the tokens, each with a Redis of its own. One thread each.
+
+    They have the list of counters, or ask a balancer for it. Some counters are killed before the load, which then has
+    tokens of the others.
+    """
     ports = [processes.free_port() for _ in range(counters)]
     peers = ",".join(f"c{number}=127.0.0.1:{port}" for number, port in enumerate(ports))
+    if balanced:
+        balancer = _start_tracker(ground, tracker, "balancer", balancer_addr=_any_port, counters=peers, threads=1)
+        peers = f"lookup://127.0.0.1:{_ready_port(balancer, 'balancer')}"
     started = []
     for number, port in enumerate(ports):
         redis = _start_redis(ground, durable=False, directory=f"redis-{number}")
@@ -301,7 +308,10 @@ def start_partition(ground, tracker, counters):
         connections_max=_connections_max,
         threads=1,
     )
-    return Running([_ready_port(envoy, "envoy")], mints=True)
+    port = _ready_port(envoy, "envoy")
+    for counter in started[:killed]:
+        counter.kill()
+    return Running([port], mints=True)
 
 
 def _start_tracker(ground, tracker, command, **settings):

@@ -256,7 +256,8 @@ def _scale_targets():
     serve, fleet = "scale of serve", "scale of envoys"
     threads, envoys = "scale-threads threads-", "scale-envoys envoys-"
     counters, idle = "scale-counters counters-", "scale-idle idle-"
-    partition, plain = "scale-partition partition-", "scale-partition envoys-1"
+    partition, balanced = "scale-partition partition-", "scale-partition balanced-"
+    plain = "scale-partition envoys-1"
     return [
         _cpu(serve, "CPU per request, 2 threads / 1", threads + "2", threads + "1", 1.15),
         _cpu(serve, "CPU per request, 1 M counters / 1", counters + "1m", counters + "1", 1.25),
@@ -266,6 +267,11 @@ def _scale_targets():
             _cpu("scale of counters", f"CPU per request, {n} in a partition / 1 plain", partition + str(n), plain, 1.25)
             for n in (1, 2, 4)
         ),
+        *(
+            _cpu("scale of counters", f"CPU per request, {n} by a balancer / 1 plain", balanced + str(n), plain, 1.25)
+            for n in (1, 2, 4)
+        ),
+        _cpu("scale of counters", "CPU per request, 1 of 4 killed / 1 plain", partition + "4-1-killed", plain, 1.25),
         _cpu(fleet, "CPU per request, 2 envoys / 1", envoys + "2", envoys + "1", 1.15),
         _cpu(fleet, "CPU per request, 4 envoys / 1", envoys + "4", envoys + "1", 1.15),
     ]

@@ -153,11 +153,22 @@ def _scale(everyone, programs, settings):
             mints=True,
         )
 
-    def partition(counters):
+    def partition(counters, balanced=False, killed=0):
         return contestants.Contestant(
-            f"partition-{counters}",
-            f"1 envoy on {counters} counter{'s' * (counters > 1)} that share the tokens, 1 thread each",
-            lambda ground: contestants.start_partition(ground, programs.tracker, counters),
+            ("balanced" if balanced else "partition") + f"-{counters}" + f"-{killed}-killed" * (killed > 0),
+            f"1 envoy on {counters} counter{'s' * (counters > 1)} that share the tokens"
+            + " by a balancer" * balanced
+            + f", {killed} of them killed" * (killed > 0)
+            + ", 1 thread each",
+            lambda ground: contestants.start_partition(ground, programs.tracker, counters, balanced, killed),
+            mints=True,
+        )
+
+    def fleet_with(connections):
+        return contestants.Contestant(
+            f"envoys-1-{connections}",
+            f"1 envoy on one counter, 1 thread each, {connections:,} connections",
+            lambda ground: contestants.start_fleet(ground, programs.tracker, threads=1),
             mints=True,
         )
 
@@ -206,10 +217,13 @@ def _scale(everyone, programs, settings):
                 "spread, 256 connections for each counter",
                 [
                     Entrant(fleet(1), Shape("spread", connections=256)),
+                    Entrant(fleet_with(1024), Shape("spread", connections=1024)),
                     *(
-                        Entrant(partition(counters), Shape("spread", connections=256 * counters))
+                        Entrant(partition(counters, balanced), Shape("spread", connections=256 * counters))
+                        for balanced in (False, True)
                         for counters in (1, 2, 4)
                     ),
+                    Entrant(partition(4, killed=1), Shape("spread", connections=768)),
                 ],
                 drive,
                 setup_s=4,
