@@ -31,7 +31,8 @@ void add_partition_settings(SettingTable& table, CounterSettings& settings) {
        "All the counters among which the tokens are partitioned, this one included: the same list as the "
        "envoys'. Or lookup://host:port of a balancer, which knows them.",
        "none: it owns every token", "a list of name=host:port, or lookup://host:port of a balancer",
-       [&settings](std::string_view text) { return take_list(settings.peers, text); }, "ADDRESSES"});
+       [&settings](std::string_view text) { return take_list(settings.peers, text); }, "ADDRESSES",
+       without(table, "--counters-file")});
   add_list_settings(table, settings.peers);
   table.add({"--name", "", "Which entry of that list this counter is.", "the listening address",
              "a name in the list",

@@ -27,7 +27,8 @@ void add_envoy_command_settings(SettingTable& table, EnvoyCommandSettings& setti
              "The counter to ask: host:port. Or the counters among which the tokens are partitioned: "
              "name=host:port,name=host:port,... Or lookup://host:port of a balancer, which knows them.",
              default_counter, "host:port, a list of name=host:port, or lookup://host:port of a balancer",
-             [&settings](std::string_view text) { return take_list(settings.counters, text); }, "ADDRESSES"});
+             [&settings](std::string_view text) { return take_list(settings.counters, text); }, "ADDRESSES",
+             without(table, "--counters-file")});
   add_list_settings(table, settings.counters);
   add_envoy_settings(table, settings.envoy);
 }

@@ -23,6 +23,7 @@ namespace {
 
 constexpr std::size_t version_max = 1'000'000'000'000;
 
+constexpr const char* counters_file = "--counters-file";
 constexpr std::string_view lookup_scheme = "lookup://";
 
 /// Each may have the scheme before it, or only the first.
@@ -72,17 +73,25 @@ bool take_list(ListSettings& settings, std::string_view text) {
   return true;
 }
 
+SettingTable::Condition without(const SettingTable& table, std::string other,
+                                std::optional<SettingTable::Condition> condition) {
+  const auto words = condition ? condition->only_with + ", and without " : "a command line without ";
+  return {words + other, [&table, other = std::move(other), condition = std::move(condition)] {
+            return (!condition || condition->holds()) && !table.is_on_command_line(other);
+          }};
+}
+
 void add_list_settings(SettingTable& table, ListSettings& settings,
                        std::optional<SettingTable::Condition> condition) {
-  table.add({"--counters-file", "",
+  table.add({counters_file, "",
              "A file with that list instead: name=host:port in each line; `version N` may be its first line. "
-             "SIGHUP reads it again.",
+             "SIGHUP reads it again. It beats a list in the environment.",
              "none", "the name of a file",
              [&settings](std::string_view text) {
                settings.file = text;
                return !text.empty();
              },
-             "FILE", std::move(condition)});
+             "FILE", without(table, settings.flag, std::move(condition))});
   table.add_count("--table-version", settings.version, 0, version_max,
                   "The version of that list. A changed list needs a higher one.",
                   SettingTable::Condition{"a list that is not in --counters-file", [&settings] {
@@ -96,7 +105,7 @@ void add_counters_setting(SettingTable& table, ListSettings& settings,
       {"--counters", "", "The counters among which the tokens are partitioned.",
        "none: it, or --counters-file, must be given", "a list of name=host:port",
        [&settings](std::string_view text) { return take_list(settings, text) && settings.balancers.empty(); },
-       "ADDRESSES", condition});
+       "ADDRESSES", without(table, counters_file, condition)});
   add_list_settings(table, settings, condition);
 }
 
@@ -110,10 +119,6 @@ CounterListPtr read_list(const ListSettings& settings) {
   if (settings.file.empty() && !settings.balancers.empty()) return nullptr;
   if (settings.file.empty())
     return std::make_shared<const CounterList>(CounterList::parse(settings.text, settings.version));
-  if (!settings.text.empty() || !settings.balancers.empty()) {
-    throw StartupError(StartupError::bad_setting,
-                       "--counters-file: " + settings.flag + " gives a list, too; leave one of them out");
-  }
   return read_file(settings.file);
 }
 

@@ -24,8 +24,14 @@ struct ListSettings {
   bool is_given() const noexcept { return !text.empty() || !file.empty() || !balancers.empty(); }
 };
 
-/// Declares --counters-file and --table-version beside the flag of a list, which the caller declares before. `settings`
-/// must outlive the table. `condition` is what --counters-file needs.
+/// What a flag needs beside which `other` must not be on the command line, and that `condition` holds.
+settings::SettingTable::Condition without(
+    const settings::SettingTable& table, std::string other,
+    std::optional<settings::SettingTable::Condition> condition = std::nullopt);
+
+/// Declares --counters-file and --table-version beside the flag of a list, which the caller declares before, without() it. A flag beats
+/// a variable, and the file beats a list if both are variables. `settings` must outlive the table. `condition` is what
+/// --counters-file needs.
 void add_list_settings(settings::SettingTable& table, ListSettings& settings,
                        std::optional<settings::SettingTable::Condition> condition = std::nullopt);
 

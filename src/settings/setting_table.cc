@@ -1,6 +1,7 @@
 #include "settings/setting_table.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <stdexcept>
@@ -208,6 +209,11 @@ void SettingTable::read() const {
     }
     parse(setting, *given);
   }
+}
+
+bool SettingTable::is_on_command_line(std::string_view flag) const {
+  return std::ranges::any_of(
+      entries_, [&](const Entry& entry) { return entry.setting.flag == flag && !entry.flag_values.empty(); });
 }
 
 std::vector<std::string> SettingTable::flags() const {

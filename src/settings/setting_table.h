@@ -78,6 +78,9 @@ class SettingTable {
   /// Sets the targets after the command line was parsed. Throws StartupError.
   void read() const;
 
+  /// Returns whether the command line has this flag. Once that was parsed.
+  bool is_on_command_line(std::string_view flag) const;
+
   std::vector<std::string> flags() const;
   std::vector<std::string> variables() const;
 

@@ -5,17 +5,24 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <chrono>
+#include <fstream>
 #include <regex>
 #include <sstream>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "support/caller.h"
+#include "support/deadline.h"
 #include "support/program.h"
+#include "support/temporary_directory.h"
 
 namespace tracker::tests {
 namespace {
+
+using std::chrono_literals::operator""ms;
 
 const Arguments serve{"serve",       "--store",       "memory",     "--envoy-addr",
                       "127.0.0.1:0", "--health-addr", "127.0.0.1:0"};
@@ -28,6 +35,13 @@ Arguments serve_with(const Arguments& more) {
 
 bool has(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
+}
+
+bool comes_to_say(Program& program, const std::string& part) {
+  for (const Deadline deadline; !has(program.output(), part); std::this_thread::sleep_for(1ms)) {
+    if (deadline.passed()) return false;
+  }
+  return true;
 }
 
 void expect_one_line(const Outcome& outcome, int exit_code, const std::vector<std::string>& parts) {
@@ -218,6 +232,11 @@ TEST(StartupTest, FlagThatCannotTakeEffectIsRefused) {
       {{"slots", "forget", "b", "--counters", "a=h:1"}, "--counters", "tracker slots alone"},
       {{"slots", "forget", "b", "--counters-file", "f"}, "--counters-file", "tracker slots alone"},
       {{"slots", "forget", "b", "--admin-socket", "/x", "--store", "rocksdb:x"}, "--store", "--admin-socket"},
+      {{"envoy", "--counter-addr", "a=h:1", "--counters-file", "f"},
+       "--counter-addr",
+       "without --counters-file"},
+      {{"counter", "--peers", "a=h:1", "--counters-file", "f"}, "--peers", "without --counters-file"},
+      {{"slots", "--counters", "a=h:1", "--counters-file", "f"}, "--counters", "without --counters-file"},
   };
   for (const Idle& row : idle) expect_one_line(run_to_end(row.arguments), 2, {row.flag, row.remedy});
 }
@@ -236,6 +255,21 @@ TEST(StartupTest, VariableThatCannotTakeEffectIsLeftAlone) {
                    {"TRACKER_OF_ANOTHER_PROGRAM", "1"}});
   program.wait_listening();
   EXPECT_FALSE(has(program.output(), "warning")) << program.output();
+}
+
+// A list is given by a flag or by a file, and COUNTER_ADDR is also where a counter listens.
+TEST(StartupTest, AFlagBeatsTheVariableOfAnotherFlagThatGivesTheSame) {
+  const TemporaryDirectory directory;
+  const std::string file = (directory.path() / "counters").string();
+  std::ofstream(file) << "a=127.0.0.1:1\n";
+  Program by_file({"envoy", "--envoy-addr", "127.0.0.1:0", "--counters-file", file},
+                  {{"COUNTER_ADDR", "b=127.0.0.1:2"}});
+  EXPECT_TRUE(comes_to_say(by_file, "counter a at 127.0.0.1:1"));
+  EXPECT_FALSE(has(by_file.output(), "127.0.0.1:2")) << by_file.output();
+  Program by_list({"envoy", "--envoy-addr", "127.0.0.1:0", "--counter-addr", "b=127.0.0.1:2"},
+                  {{"TRACKER_COUNTERS_FILE", file}});
+  EXPECT_TRUE(comes_to_say(by_list, "counter b at 127.0.0.1:2"));
+  EXPECT_FALSE(has(by_list.output(), "127.0.0.1:1")) << by_list.output();
 }
 
 TEST(StartupTest, MisspelledVariableIsWarnedOf) {
