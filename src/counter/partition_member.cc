@@ -290,7 +290,6 @@ void PartitionMember::begin(const std::optional<domain::SlotSet>& found) {
                         : "the store's record is of a later version of tracker; use that version";
       return tell();
     }
-    durable_ = record;
     membership_.emplace(*of_store_, *record);
     if (list_) take_list(list_);
     refused_at_start_ = refusal_.has_value();
@@ -299,7 +298,6 @@ void PartitionMember::begin(const std::optional<domain::SlotSet>& found) {
     if (const auto facts = peer.counter->facts().value()) membership_->on_peer(name, *facts);
   }
   meet_peers();
-  if (durable_) publish();
   go_on();
 }
 

@@ -23,6 +23,8 @@ namespace tracker::counter {
 /// 2. A list is durable, and told to others, only after all hits in slots that it takes away have their verdicts.
 /// 3. A token is minted only after the record is durable by which its slot may hold tokens.
 /// 4. At most one record is being written.
+/// 5. Nothing is counted before the first record is written. By that a store that several processes can reach refuses
+///    those that had it before.
 class PartitionMember final : public Counter {
  public:
   /// Makes a counter that asks the one of an entry. Its facts and readiness may change on any thread.

@@ -69,7 +69,9 @@ class CounterStore {
   virtual const StoreFactsSource& facts() const = 0;
 
   /// Replaces the store's record: up to 64 KiB that the counter keeps in the store beside the counts. The facts are not
-  /// told anew after it. One call at a time. `reply` must stay valid until it is called, here and below.
+  /// told anew after it. From then on a store that several processes can reach counts and mints for this process alone,
+  /// and the others are not ready. Not done if another process has written a record since the facts were told. One call at
+  /// a time. `reply` must stay valid until it is called, here and below.
   virtual void write_record(std::string record, domain::Deadline deadline, WriteReply& reply) = 0;
 
   /// Finds the slots that have a token. A token that is added meanwhile may be missed. It takes time in proportion to

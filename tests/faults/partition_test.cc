@@ -312,6 +312,35 @@ TEST(PartitionTest, TheCountersOfOneRedisStandInForEachOther) {
   EXPECT_TRUE(is_refusal(Caller(envoy.door).ask(get("/p", "01234567-89ab-4cde-8f01-23456789abcd")), 401));
 }
 
+// A process that was thought to be dead comes back while another one has its place.
+TEST(PartitionTest, OfTwoProcessesWithOneNameOnARedisTheLaterOneCounts) {
+  Partition partition(3);
+  const RedisServer redis;
+  partition.start_counter_on('a', redis, {"--name", "a", "--peers", partition.list("ab")});
+  partition.start_counter('b', "ab");
+  auto& envoy = partition.start_envoy("ab");
+  wait_all_ready(envoy.health);
+  const auto tokens = mint(envoy.door, 30);
+  expect_count(envoy.door, tokens, "/p", 1);
+
+  partition.counter('a').program->send_signal(SIGSTOP);
+  const auto moved = "a=" + partition.address('c') + ",b=" + partition.address('b');
+  partition.start_counter_on('c', redis, {"--name", "a", "--peers", moved});
+  wait_readyz(partition.counter('c').health, 200);
+  auto& other = partition.start_envoy_with({"--counter-addr", moved});
+  wait_all_ready(other.health);
+  expect_count(other.door, tokens, "/p", 2);
+
+  partition.counter('a').program->send_signal(SIGCONT);
+  wait_readyz(partition.counter('a').health, 503, "another counter has taken it over");
+  const auto answers = ask_once(envoy.door, tokens, "/p");
+  EXPECT_GT(answers.at(200).size(), 5U);
+  EXPECT_GT(answers.at(503).size(), 5U);
+  EXPECT_EQ(answers.size(), 2U);
+  expect_count(other.door, answers.at(503), "/p", 3);
+  expect_count(other.door, answers.at(200), "/p", 4);
+}
+
 TEST(PartitionTest, CountersWithPeersDoNotShareARedis) {
   Partition partition(2);
   const RedisServer redis;

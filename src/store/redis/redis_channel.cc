@@ -4,6 +4,7 @@
 
 #include "runtime/deadlines.h"
 #include "runtime/log.h"
+#include "store/redis/redis_error.h"
 
 namespace tracker::store::redis {
 
@@ -101,6 +102,11 @@ void RedisChannel::conclude_greeting(link::LinkCore& core, std::string_view byte
 }
 
 void RedisChannel::begin_counting(link::LinkCore& core, link::TimePoint now) {
+  const auto told = shared_.facts.value();
+  const auto facts = pipeline_.facts().facts();
+  if (facts && told && facts->id != told->id) shared_.knowledge.has_taken = false;
+  if (!pipeline_.take_fence())
+    return core.on_lost(id_, link::LinkCore::Loss::unfit, "cannot be used: " + explain_fenced(), now);
   if (!is_told(pipeline_.facts().facts()) && core.is_ready()) {
     change_ = StoreChange::found;
     return core.on_greeted(

@@ -14,6 +14,11 @@ constexpr std::string_view place = "@user_script:";
 constexpr const char* without_tls = " port without TLS";
 constexpr std::string_view setting = "--redis-addr (REDIS_ADDR)";
 
+constexpr const char* taken_over =
+    "either two processes have one --name, or a counter without --peers is beside one with it; end all but "
+    "the "
+    "right one, and start that again";
+
 bool is_any(std::string_view word, std::initializer_list<std::string_view> words) {
   return std::find(words.begin(), words.end(), word) != words.end();
 }
@@ -55,7 +60,7 @@ std::string remedy(std::string_view error, const RedisSettings& settings) {
     // The name is that of a user who has logged in, or Redis' default user.
     const std::string& user = settings.redis.user;
     return "its ACL is too narrow; this would do: ACL SETUSER " + (user.empty() ? "default" : user) +
-           " ~tracker:* +hsetnx +hexists +hincrby +eval +evalsha +del +hset +hmget +scan +select +ping "
+           " ~tracker:* +hsetnx +hexists +hincrby +eval +evalsha +del +hset +hget +hmget +scan +select +ping "
            "+config|get +info";
   }
   if (is_unknown_command(error)) {
@@ -95,9 +100,13 @@ bool is_cross_slot(std::string_view error) {
   return code_of(error) == "CROSSSLOT";
 }
 
+bool is_fenced(std::string_view error) {
+  return code_of(error) == "FENCED";
+}
+
 bool is_unfit(std::string_view error) {
-  return is_any(code_of(error), {"READONLY", "MASTERDOWN", "LOADING", "OOM", "MISCONF", "NOREPLICAS",
-                                 "NOAUTH", "DENIED", "BUSY"}) ||
+  return is_any(code_of(error), {"FENCED", "READONLY", "MASTERDOWN", "LOADING", "OOM", "MISCONF",
+                                 "NOREPLICAS", "NOAUTH", "DENIED", "BUSY"}) ||
          is_denied(error) || is_of_cluster(error) || is_unknown_command(error);
 }
 
@@ -122,8 +131,13 @@ std::string printable(std::string_view error) {
 }
 
 std::string explain(std::string_view error, const RedisSettings& settings) {
+  if (is_fenced(error)) return explain_fenced();
   const std::string its_remedy = remedy(error, settings);
   return "it says " + printable(error) + (its_remedy.empty() ? "" : ": " + its_remedy);
+}
+
+std::string explain_fenced() {
+  return std::string("another counter has taken it over: ") + taken_over;
 }
 
 std::string explain_login(std::string_view error, const RedisSettings& settings) {

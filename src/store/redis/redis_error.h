@@ -18,6 +18,10 @@ bool is_wrong_type(std::string_view error);
 /// Returns whether this error is CROSSSLOT: the keys are in different slots of a Redis Cluster. Nothing was executed.
 bool is_cross_slot(std::string_view error);
 
+/// Returns whether this error is FENCED, which tracker's own scripts return: another process has this Redis. Nothing was
+/// executed.
+bool is_fenced(std::string_view error);
+
 /// Returns whether the error is about this Redis or its settings as a whole, not about one key: it takes no writes (a
 /// replica, full, loading), is busy, denies a command that counting needs, or is a node of a Redis Cluster.
 bool is_unfit(std::string_view error);
@@ -36,6 +40,9 @@ std::string printable(std::string_view error);
 /// Returns what Redis says, and what the operator of Redis or of tracker can do about it, if that is known. Contains no
 /// password.
 std::string explain(std::string_view error, const RedisSettings& settings);
+
+/// Says that another process has this Redis, and what to do about it.
+std::string explain_fenced();
 
 /// The same for a reply to AUTH. The reply may repeat the password, which is left out.
 std::string explain_login(std::string_view error, const RedisSettings& settings);

@@ -85,6 +85,7 @@ TEST(RedisErrorTest, NamesTheRemedy) {
       explain("NOPERM this user has no permissions to run the 'hincrby' command", settings),
       "it says NOPERM this user has no permissions to run the 'hincrby' command: its ACL is too narrow; "
       "this would do: ACL SETUSER counter ~tracker:* +hsetnx +hexists +hincrby +eval +evalsha +del +hset "
+      "+hget "
       "+hmget +scan +select +ping +config|get +info");
   EXPECT_THAT(explain("NOPERM no", settings_of("127.0.0.1:6379")),
               HasSubstr("ACL SETUSER default ~tracker:* "));

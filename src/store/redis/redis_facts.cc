@@ -23,11 +23,17 @@ StoreFacts::Id new_identity() {
   return id;
 }
 
+std::string new_fence() {
+  std::string fence;
+  domain::append_hex(new_identity(), fence);
+  return fence;
+}
+
 void RedisFacts::append_questions(const StoreFacts::Id& new_id, std::string& out) {
   std::string id;
   domain::append_hex(new_id, id);
   append_command({"HSETNX", facts_key, "id", id}, out);
-  append_command({"HMGET", facts_key, "id", "record"}, out);
+  append_command({"HMGET", facts_key, "id", "record", "fence"}, out);
   append_command({"INFO", "server"}, out);
 }
 
@@ -41,6 +47,7 @@ void RedisFacts::take(const redisReply& reply) {
     StoreFacts::Id id{};
     if (domain::parse_hex(text(0), id)) id_ = id;
     record_ = text(1);
+    fence_ = text(2);
   } else if (reply.type == REDIS_REPLY_STRING) {
     auto info = text_of(reply);
     if (const auto at = info.find(run_id); at != info.npos) {

@@ -15,14 +15,14 @@ namespace tracker::store::redis {
 
 struct RedisSettings;
 
-/// The key of a hash beside the tokens' hashes. Its field `id` has the store's identity, as 32 hex digits. Its field
-/// `record` has the record.
-inline constexpr std::string_view facts_key = "tracker:store";
-
 /// Draws an identity for a Redis that has none yet.
 StoreFacts::Id new_identity();
+/// Draws a fence for this process.
+std::string new_fence();
 
-/// What a Redis says about which store it is. Pure: replies in, facts out.
+/// What a Redis says about which store it is. Pure: replies in, facts out. In the hash `facts_key`, the field `id` has the
+/// store's identity, as 32 hex digits, `record` has the record, and `fence` says whose it is: each process that writes a
+/// record draws a fence of its own, and all other processes are refused from then on.
 class RedisFacts {
  public:
   /// Appends the questions: HSETNX, HMGET and INFO. If Redis has no identity yet, `new_id` becomes it, in one atomic
@@ -33,12 +33,16 @@ class RedisFacts {
 
   /// Call these after all replies. Nothing if Redis does not tell all of it.
   std::optional<StoreFacts> facts() const;
+  /// Empty: no process has written a record.
+  const std::string& fence() const noexcept { return fence_; }
+  const std::string& record() const noexcept { return record_; }
   /// Why there are no facts, and the remedy if it is known.
   std::string why_not(const RedisSettings& settings) const;
 
  private:
   std::optional<StoreFacts::Id> id_;
   std::string record_;
+  std::string fence_;
   std::string run_;
   std::string refusal_;  // the first error
 };

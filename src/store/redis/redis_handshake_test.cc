@@ -31,7 +31,8 @@ class RedisHandshakeTest : public testing::Test {
       "*1\r\n$-1\r\n*2\r\n$-1\r\n$-1\r\n*1\r\n$-1\r\n*1\r\n$-1\r\n"
       "-ERR value is not an integer or out of range\r\n*0\r\n";
   static inline const std::string facts =
-      ":1\r\n*2\r\n$32\r\n000102030405060708090a0b0c0d0e0f\r\n$-1\r\n$22\r\n# Server\r\nrun_id:run\r\n\r\n";
+      ":1\r\n*3\r\n$32\r\n000102030405060708090a0b0c0d0e0f\r\n$-1\r\n$-1\r\n$22\r\n# "
+      "Server\r\nrun_id:run\r\n\r\n";
   static inline const std::string durability = "*0\r\n*0\r\n*0\r\n$0\r\n\r\n$0\r\n\r\n";
 
   const RedisSettings settings_;
@@ -100,7 +101,7 @@ class RequiringHandshakeTest : public RedisHandshakeTest {
 
 TEST_F(RequiringHandshakeTest, ARedisThatMayLoseIsUnfitIfThatIsNotAllowed) {
   EXPECT_EQ(take(probes + durability), State::unfit);
-  EXPECT_THAT(pipeline_.out(), Not(HasSubstr("tracker:store"))) << "it is left as it is";
+  EXPECT_THAT(pipeline_.out(), Not(HasSubstr("\r\ntracker:store\r\n"))) << "it is left as it is";
   EXPECT_THAT(handshake_.why_not(), StartsWith("keeps less than --require-durability asks: "));
 }
 

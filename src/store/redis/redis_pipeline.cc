@@ -29,6 +29,16 @@ if added == 1 then redis.pcall('DEL', KEYS[1]) end
 return {}
 )";
 
+/// Replaces the record and the fence, if nobody else has done so.
+constexpr std::string_view write_script = R"(
+local record, fence = redis.call('HGET', KEYS[1], 'record'), redis.call('HGET', KEYS[1], 'fence')
+if (record or '') ~= ARGV[1] or (fence or '') ~= ARGV[2] then
+  return redis.error_reply('FENCED another counter has this Redis')
+end
+redis.call('HSET', KEYS[1], 'record', ARGV[3], 'fence', ARGV[4])
+return 1
+)";
+
 constexpr std::string_view keys_of_a_scan = "1000";  // less than a millisecond of Redis
 
 bool is_text(const redisReply* reply) {
@@ -39,9 +49,16 @@ bool is_text_or_nil(const redisReply* reply) {
   return is_text(reply) || reply->type == REDIS_REPLY_NIL;
 }
 
+bool is_error(const redisReply& reply) {
+  return reply.type == REDIS_REPLY_ERROR && !is_no_script(text_of(reply));
+}
+
 bool is_of_script(const redisReply* reply) {
-  return reply->type == REDIS_REPLY_INTEGER || reply->type == REDIS_REPLY_NIL ||
-         (reply->type == REDIS_REPLY_ERROR && !is_no_script(text_of(*reply)));
+  return reply->type == REDIS_REPLY_INTEGER || reply->type == REDIS_REPLY_NIL || is_error(*reply);
+}
+
+bool is_zero_or_one(const redisReply& reply) {
+  return reply.type == REDIS_REPLY_INTEGER && (reply.integer == 0 || reply.integer == 1);
 }
 
 bool is_array(const redisReply& reply, std::size_t elements) {
@@ -99,12 +116,12 @@ void RedisPipeline::greet() {
   }
   if (redis.database != 0) ask(Question::choose, {"SELECT", std::to_string(redis.database)});
   const std::string key = redis_key(probe_id);
-  ask(Question::probe_script_text, {"EVAL", track_script, "1", key, "/", no_increment});
+  ask(Question::probe_script_text, {"EVAL", track_script, "1", key, any_fence, "/", no_increment});
   if (!settings_.proxy) {
-    ask(Question::probe_together, {"EVALSHA", track_script_sha1(), "2", key, redis_key(far_probe_id), "/",
-                                   no_increment, "/", no_increment});
+    ask(Question::probe_together, {"EVALSHA", track_script_sha1(), "2", key, redis_key(far_probe_id),
+                                   any_fence, "/", no_increment, "/", no_increment});
   }
-  probe();
+  probe(any_fence);
   ask(Question::probe_add, {"EVAL", probe_add_script, "1", key});
   ask_about_durability();
   questions_due_ = due_.size();
@@ -113,15 +130,16 @@ void RedisPipeline::greet() {
 void RedisPipeline::look() {
   const std::size_t before = due_.size();
   if (settings_.proxy) ask(Question::ping, {"PING"});
-  if (!settings_.proxy || std::exchange(in_doubt_, false)) probe();
+  if (!settings_.proxy || std::exchange(in_doubt_, false)) probe(fence());
   ask_about_durability();
   questions_due_ = due_.size() - before;
 }
 
 /// Does what counting does, without effect, on keys that belong to no token.
-void RedisPipeline::probe() {
+void RedisPipeline::probe(std::string_view fence) {
   for (const auto& id : {probe_id, knowledge_.doubtful}) {
-    ask(Question::probe_script, {"EVALSHA", track_script_sha1(), "1", redis_key(id), "/", no_increment});
+    ask(Question::probe_script,
+        {"EVALSHA", track_script_sha1(), "1", redis_key(id), fence, "/", no_increment});
   }
   ask(Question::probe_increment, {"HINCRBY", redis_key(probe_id), "/", no_increment});
 }
@@ -146,18 +164,28 @@ void RedisPipeline::send(link::Gather& message) {
   RedisRound& round = new_round();
   round.begin(message, apart_);
   for (std::uint32_t call = 0; call < round.calls(); ++call) {
-    round.append(call, RedisRound::Form::hash, out_);
+    round.append(call, RedisRound::Form::hash, fence(), out_);
     due_.push_back({.question = Question::script, .call = call, .round = &round});
   }
 }
 
 void RedisPipeline::send(AddToken& token) {
-  append_command({"HSETNX", redis_key(token.id), "", std::to_string(std::time(nullptr))}, out_);
+  append(token, RedisRound::Form::hash);
   due_.push_back({.question = Question::add, .token = &token});
 }
 
+void RedisPipeline::append(const AddToken& token, RedisRound::Form form) {
+  const bool by_hash = form == RedisRound::Form::hash;
+  append_command(
+      {by_hash ? "EVALSHA" : "EVAL", by_hash ? std::string_view(track_script_sha1()) : track_script, "1",
+       redis_key(token.id), fence(), "", std::to_string(std::time(nullptr))},
+      out_);
+}
+
 void RedisPipeline::send(WriteRecord& write) {
-  append_command({"HSET", facts_key, "record", write.record}, out_);
+  append_command({"EVAL", write_script, "1", facts_key, knowledge_.record, knowledge_.fence, write.record,
+                  knowledge_.own_fence},
+                 out_);
   due_.push_back({.question = Question::write, .record = &write});
 }
 
@@ -193,16 +221,19 @@ void RedisPipeline::recycle_if_settled(RedisRound& round) {
 /// Judges by type and shape alone.
 bool RedisPipeline::can_reply(const Due& due, const redisReply& reply) {
   if (reply.type == REDIS_REPLY_ERROR) {
-    return due.question == Question::script || due.question == Question::probe_script ||
-           due.question == Question::probe_together || !is_no_script(text_of(reply));
+    return due.question == Question::script || due.question == Question::add ||
+           due.question == Question::probe_script || due.question == Question::probe_together ||
+           !is_no_script(text_of(reply));
   }
   switch (due.question) {
     case Question::probe_increment:
       return reply.type == REDIS_REPLY_INTEGER;
     case Question::add:
+    case Question::add_text:
+      return is_array(reply, 1) && (is_zero_or_one(*reply.element[0]) || is_error(*reply.element[0]));
     case Question::write:
     case Question::identity:
-      return reply.type == REDIS_REPLY_INTEGER && (reply.integer == 0 || reply.integer == 1);
+      return is_zero_or_one(reply);
     case Question::script:
     case Question::script_text:
       return due.round->can_return(due.call, reply);
@@ -216,7 +247,7 @@ bool RedisPipeline::can_reply(const Due& due, const redisReply& reply) {
     case Question::scan:
       return is_scan(reply);
     case Question::kept:
-      return is_array(reply, 2) && is_array_of(is_text_or_nil, reply);
+      return is_array(reply, 3) && is_array_of(is_text_or_nil, reply);
     case Question::log_in:
     case Question::choose:
       return reply.type == REDIS_REPLY_STATUS && text_of(reply) == "OK";
@@ -241,6 +272,7 @@ bool RedisPipeline::take(const redisReply& reply) {
       take_script(due, reply);
       break;
     case Question::add:
+    case Question::add_text:
       take_add(due, reply);
       break;
     case Question::write:
@@ -268,7 +300,7 @@ bool RedisPipeline::take(const redisReply& reply) {
 void RedisPipeline::take_script(const Due& due, const redisReply& reply) {
   RedisRound& round = *due.round;
   if (reply.type == REDIS_REPLY_ERROR && is_no_script(text_of(reply))) {  // somebody emptied the script cache
-    round.append(due.call, RedisRound::Form::text, out_);
+    round.append(due.call, RedisRound::Form::text, fence(), out_);
     due_.push_back({.question = Question::script_text, .call = due.call, .round = &round});
     return;
   }
@@ -286,20 +318,31 @@ void RedisPipeline::take_script(const Due& due, const redisReply& reply) {
 }
 
 void RedisPipeline::take_add(const Due& due, const redisReply& reply) {
+  const bool is_of_whole_call = reply.type == REDIS_REPLY_ERROR;
+  if (is_of_whole_call && is_no_script(text_of(reply))) {
+    append(*due.token, RedisRound::Form::text);
+    due_.push_back({.question = Question::add_text, .token = due.token});
+    return;
+  }
   const std::unique_ptr<AddToken> token(due.token);
-  if (reply.type == REDIS_REPLY_INTEGER) return token->reply.on_added({});
-  const bool is_not_done = is_not_executed(text_of(reply), settings_.proxy);
-  meet(token->id, reply, is_not_done);
+  const auto& its = is_of_whole_call ? reply : *reply.element[0];
+  if (its.type == REDIS_REPLY_INTEGER) return token->reply.on_added({});
+  const bool is_not_done =
+      is_of_whole_call ? is_not_begun(text_of(its)) : is_not_executed(text_of(its), settings_.proxy);
+  meet(token->id, its, is_not_done);
   token->on_failed(is_not_done ? domain::Failure::not_done : domain::Failure::perhaps_done);
 }
 
-/// An error does not make Redis unfit, because counting does not need this command.
+/// Only that somebody else has this Redis makes it unfit, because counting does not need this command.
 void RedisPipeline::take_write(const Due& due, const redisReply& reply) {
   const std::unique_ptr<WriteRecord> write(due.record);
   if (reply.type == REDIS_REPLY_INTEGER) {
-    knowledge_.written = write->record;
+    knowledge_.written = knowledge_.record = write->record;
+    if (!std::exchange(knowledge_.has_taken, true)) knowledge_.fence_before = knowledge_.fence;
+    knowledge_.fence = knowledge_.own_fence;
     return write->reply.on_written({});
   }
+  if (is_fenced(text_of(reply))) become_unfit(explain(text_of(reply), settings_));
   trouble_ = {"the record was not written", explain(text_of(reply), settings_)};
   write->on_failed(domain::Failure::not_done);
 }
@@ -319,6 +362,15 @@ void RedisPipeline::take_scan(const redisReply& reply) {
   if (find.cursor != "0") return;
   const auto ended = end_finding();
   ended->reply.on_slots(ended->slots);
+}
+
+bool RedisPipeline::take_fence() {
+  if (!facts_.facts()) return true;
+  const auto& fence = facts_.fence();
+  if (knowledge_.has_taken && fence != knowledge_.own_fence && fence != knowledge_.fence_before) return false;
+  knowledge_.fence = fence;
+  knowledge_.record = facts_.record();
+  return true;
 }
 
 std::unique_ptr<FindSlots> RedisPipeline::end_finding() {

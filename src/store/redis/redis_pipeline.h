@@ -27,6 +27,11 @@ extern const domain::TokenId far_probe_id;
 struct RedisKnowledge {
   domain::TokenId doubtful = far_probe_id;  // its key is probed too: the last one that Redis was unfit for
   std::optional<std::string> written;       // the record, if it was written since the facts were told
+  std::string record;                       // as it was last read or written
+  std::string fence;                        // the one with which this process counts
+  std::string fence_before;                 // the one that stood there before this process wrote a record
+  const std::string own_fence = new_fence();
+  bool has_taken = false;  // it has written a record, and so its own fence
 };
 
 class RedisPipeline;
@@ -134,6 +139,10 @@ class RedisPipeline {
   bool has_looked() const noexcept { return look_done_; }
   RedisDurability take_look();
 
+  /// Once identify() is answered: returns false if a process that came later has taken this Redis over. Otherwise
+  /// this process counts from now on with the fence that stands there, if Redis has told it.
+  bool take_fence();
+
   /// Which store this is, once identify() is answered.
   const RedisFacts& facts() const noexcept { return facts_; }
 
@@ -146,8 +155,9 @@ class RedisPipeline {
   enum class Question : std::uint8_t {
     script,       // EVALSHA of a round's call
     script_text,  // EVAL of a round's call
-    add,          // HSETNX of a token
-    write,        // HSET of the record
+    add,          // EVALSHA that makes a token known
+    add_text,     // EVAL that makes a token known
+    write,        // EVAL that writes the record
     scan,         // SCAN
     log_in,       // AUTH
     choose,       // SELECT
@@ -157,7 +167,7 @@ class RedisPipeline {
     probe_increment,
     probe_add,
     identity,  // HSETNX of this store's id
-    kept,      // HMGET of this store's id and record
+    kept,      // HMGET of this store's id, record and fence
     server,    // INFO
     config,
     info,
@@ -167,10 +177,12 @@ class RedisPipeline {
     Question question;
     std::uint32_t call = 0;
     RedisRound* round = nullptr;    // of the first two questions
-    AddToken* token = nullptr;      // of `add`
+    AddToken* token = nullptr;      // of the two that add
     WriteRecord* record = nullptr;  // of `write`
   };
 
+  std::string_view fence() const { return settings_.proxy ? any_fence : std::string_view(knowledge_.fence); }
+  void append(const AddToken& token, RedisRound::Form form);
   static bool can_reply(const Due& due, const redisReply& reply);
   void take_script(const Due& due, const redisReply& reply);
   void take_add(const Due& due, const redisReply& reply);
@@ -180,7 +192,7 @@ class RedisPipeline {
   void take_probe(const redisReply& reply);
   void ask(Question question, std::initializer_list<std::string_view> command);
   void ask_about_durability();
-  void probe();
+  void probe(std::string_view fence);
   std::unique_ptr<FindSlots> end_finding();
   RedisRound& new_round();
   void recycle_if_settled(RedisRound& round);

@@ -14,6 +14,7 @@ namespace {
 
 using domain::Verdict;
 using testing::ElementsAre;
+using testing::EndsWith;
 using testing::HasSubstr;
 using testing::StartsWith;
 
@@ -120,7 +121,7 @@ class RedisPipelineTest : public testing::Test {
       unknown + unknown + "-ERR value is not an integer or out of range\r\n";
   static inline const std::string together = "*2\r\n$-1\r\n$-1\r\n";
   static inline const std::string facts =
-      ":1\r\n*2\r\n$32\r\n000102030405060708090a0b0c0d0e0f\r\n$6\r\nrecord\r\n"
+      ":1\r\n*3\r\n$32\r\n000102030405060708090a0b0c0d0e0f\r\n$6\r\nrecord\r\n$5\r\nfence\r\n"
       "$22\r\n# Server\r\nrun_id:run\r\n\r\n";
   static inline const std::string greeting = unknown + together + look + "*0\r\n";
   static inline const std::string greeting_of_proxy = unknown + look + "*0\r\n";
@@ -149,11 +150,12 @@ TEST_F(RedisPipelineTest, GreetsByDoingWhatCountingDoes) {
   std::string expected;
   append_command({"AUTH", "u", "p"}, expected);
   append_command({"SELECT", "3"}, expected);
-  append_command({"EVAL", track_script, "1", key, "/", "00"}, expected);
-  append_command({"EVALSHA", track_script_sha1(), "2", key, redis_key(far_probe_id), "/", "00", "/", "00"},
-                 expected);
-  append_command({"EVALSHA", track_script_sha1(), "1", key, "/", "00"}, expected);
-  append_command({"EVALSHA", track_script_sha1(), "1", redis_key(far_probe_id), "/", "00"}, expected);
+  append_command({"EVAL", track_script, "1", key, "*", "/", "00"}, expected);
+  append_command(
+      {"EVALSHA", track_script_sha1(), "2", key, redis_key(far_probe_id), "*", "/", "00", "/", "00"},
+      expected);
+  append_command({"EVALSHA", track_script_sha1(), "1", key, "*", "/", "00"}, expected);
+  append_command({"EVALSHA", track_script_sha1(), "1", redis_key(far_probe_id), "*", "/", "00"}, expected);
   append_command({"HINCRBY", key, "/", "00"}, expected);
   EXPECT_THAT(pipeline.out(), StartsWith(expected));
 }
@@ -173,7 +175,7 @@ TEST_F(RedisPipelineTest, TheTokensOfAMessageShareACall) {
   track(hits, verdicts);
   std::string expected;
   append_command(
-      {"EVALSHA", track_script_sha1(), "2", redis_key(id_), redis_key(other_), "/a", "1", "/a", "1"},
+      {"EVALSHA", track_script_sha1(), "2", redis_key(id_), redis_key(other_), "", "/a", "1", "/a", "1"},
       expected);
   EXPECT_EQ(pipeline_->out(), expected);
   EXPECT_TRUE(take("*2\r\n:5\r\n:6\r\n"));
@@ -193,8 +195,8 @@ TEST_F(RedisPipelineTest, WhereKeysOfACallMustShareASlotEachTokenHasItsOwn) {
   Verdicts verdicts(hits.size());
   track(hits, verdicts);
   std::string expected;
-  append_command({"EVALSHA", track_script_sha1(), "1", redis_key(id_), "/a", "1"}, expected);
-  append_command({"EVALSHA", track_script_sha1(), "1", redis_key(other_), "/a", "1"}, expected);
+  append_command({"EVALSHA", track_script_sha1(), "1", redis_key(id_), "", "/a", "1"}, expected);
+  append_command({"EVALSHA", track_script_sha1(), "1", redis_key(other_), "", "/a", "1"}, expected);
   EXPECT_EQ(pipeline_->out(), expected);
   EXPECT_TRUE(take("*1\r\n:5\r\n*1\r\n:6\r\n"));
   EXPECT_EQ(verdicts.all, (Expected{Verdict::counted(6), Verdict::counted(5)}));
@@ -202,7 +204,7 @@ TEST_F(RedisPipelineTest, WhereKeysOfACallMustShareASlotEachTokenHasItsOwn) {
 
 TEST_F(RedisPipelineTest, WhatIsLostIsPerhapsCounted) {
   add(other_);
-  EXPECT_THAT(verdicts_after(id_, {"/a", "/b"}, ":1\r\n"),
+  EXPECT_THAT(verdicts_after(id_, {"/a", "/b"}, "*1\r\n:1\r\n"),
               ElementsAre(Verdict::perhaps_counted(), Verdict::perhaps_counted()));
   add(other_);
   lose();
@@ -214,10 +216,32 @@ TEST_F(RedisPipelineTest, NoScriptMeansSomethingForEvalshaAlone) {
   EXPECT_THAT(verdicts_after(id_, {"/a", "/b"}, "*2\r\n:1\r\n" + no_script),
               ElementsAre(Verdict::perhaps_counted(), Verdict::perhaps_counted()));
   EXPECT_FALSE(makes_sense_);
-  add(other_);
-  EXPECT_FALSE(take(no_script));
-  lose();
-  EXPECT_THAT(added_.outcomes, ElementsAre(domain::Failure::perhaps_done));
+  pipeline_->look();
+  EXPECT_TRUE(take(no_script + no_script));
+  EXPECT_FALSE(take(no_script)) << "HINCRBY is no script";
+}
+
+TEST_F(RedisPipelineTest, AddsATokenByTheScript) {
+  add(id_);
+  std::string begin;
+  append_command({"EVALSHA", track_script_sha1(), "1", redis_key(id_), "", ""}, begin);
+  begin.replace(0, 2, "*7");  // the time follows
+  EXPECT_THAT(pipeline_->out(), StartsWith(begin));
+  pipeline_->out().clear();
+  EXPECT_TRUE(take(no_script));
+  EXPECT_THAT(pipeline_->out(), HasSubstr("$4\r\nEVAL\r\n"));
+  EXPECT_TRUE(take("*1\r\n:0\r\n")) << "it was known";
+  for (const char* error : {"*1\r\n-WRONGTYPE no\r\n", "-LOADING no\r\n", "-ERR Script killed\r\n"}) {
+    add(id_);
+    EXPECT_TRUE(take(error));
+  }
+  EXPECT_THAT(added_.outcomes, ElementsAre(std::nullopt, domain::Failure::not_done, domain::Failure::not_done,
+                                           domain::Failure::perhaps_done));
+  for (const char* other : {":1\r\n", "*1\r\n:2\r\n", "*1\r\n$-1\r\n", "*2\r\n:1\r\n:1\r\n", "*0\r\n"}) {
+    add(id_);
+    EXPECT_FALSE(take(other)) << other;
+    lose();
+  }
 }
 
 TEST_F(RedisPipelineTest, NoScriptSendsTheCallAgainOnce) {
@@ -229,7 +253,7 @@ TEST_F(RedisPipelineTest, NoScriptSendsTheCallAgainOnce) {
   pipeline_->out().clear();
   EXPECT_TRUE(take(no_script));
   std::string expected;
-  append_command({"EVAL", track_script, "2", redis_key(id_), redis_key(other_), "/a", "1", "/b", "1"},
+  append_command({"EVAL", track_script, "2", redis_key(id_), redis_key(other_), "", "/a", "1", "/b", "1"},
                  expected);
   EXPECT_EQ(pipeline_->out(), expected);
   EXPECT_FALSE(take(no_script));
@@ -278,7 +302,7 @@ TEST_F(RedisPipelineTest, AnErrorOfAllMakesItUnfitAndItsKeyIsLookedAtNext) {
   connect();
   EXPECT_TRUE(pipeline_->fitness().is_ready());
   std::string expected;
-  append_command({"EVALSHA", track_script_sha1(), "1", redis_key(id_), "/", "00"}, expected);
+  append_command({"EVALSHA", track_script_sha1(), "1", redis_key(id_), "*", "/", "00"}, expected);
   EXPECT_THAT(pipeline_->out(), HasSubstr(expected));
 }
 
@@ -313,11 +337,11 @@ TEST_F(RedisPipelineTest, TellsWhichStoreItIs) {
 // An ACL of yesterday may deny any of the questions.
 TEST_F(RedisPipelineTest, OneThatDoesNotTellWhichStoreItIsCounts) {
   const std::string denied = "-NOPERM no\r\n";
-  const std::string all = ":0\r\n*2\r\n$32\r\n000102030405060708090a0b0c0d0e0f\r\n$-1\r\n";
+  const std::string all = ":0\r\n*3\r\n$32\r\n000102030405060708090a0b0c0d0e0f\r\n$-1\r\n$-1\r\n";
   const std::string run = "$22\r\n# Server\r\nrun_id:run\r\n\r\n";
-  for (const auto& answers :
-       {denied + denied + denied, all + denied, ":1\r\n" + denied + run,
-        ":0\r\n*2\r\n$1\r\nx\r\n$-1\r\n" + run, ":0\r\n*2\r\n$-1\r\n$-1\r\n" + run, all + "$3\r\na:b\r\n"}) {
+  for (const auto& answers : {denied + denied + denied, all + denied, ":1\r\n" + denied + run,
+                              ":0\r\n*3\r\n$1\r\nx\r\n$-1\r\n$-1\r\n" + run,
+                              ":0\r\n*3\r\n$-1\r\n$-1\r\n$-1\r\n" + run, all + "$3\r\na:b\r\n"}) {
     connect();
     EXPECT_TRUE(take(greeting + durability));
     pipeline_->identify();
@@ -334,7 +358,7 @@ TEST_F(RedisPipelineTest, EachGreetingOffersAnotherIdentity) {
     connect();
     pipeline_->identify();
     const auto& out = pipeline_->out();
-    return out.substr(out.find("tracker:store"), 64);
+    return out.substr(out.rfind("HSETNX"), 96);
   };
   EXPECT_NE(offered(), offered());
 }
@@ -346,18 +370,61 @@ TEST_F(RedisPipelineTest, WritesARecord) {
     }
     std::vector<std::optional<domain::Failure>> outcomes;
   } written;
-  for (const char* reply : {":1\r\n", ":0\r\n", "-NOPERM no\r\n"}) {
+  EXPECT_TRUE(pipeline_->take_fence());
+  std::string record = "record";
+  std::string fence = "fence";
+  for (const char* reply : {":1\r\n", ":1\r\n", "-NOPERM no\r\n"}) {
     pipeline_->out().clear();
     pipeline_->send(*new WriteRecord("the record", domain::Deadline::max(), written));
-    std::string command;
-    append_command({"HSET", "tracker:store", "record", "the record"}, command);
-    EXPECT_EQ(pipeline_->out(), command);
+    std::string end;
+    append_command({"1", "tracker:store", record, fence, "the record", knowledge_.own_fence}, end);
+    EXPECT_THAT(pipeline_->out(), EndsWith(end.substr(4)));
     EXPECT_TRUE(take(reply));
     EXPECT_TRUE(pipeline_->fitness().is_ready()) << "counting needs no record";
+    record = "the record";
+    fence = knowledge_.own_fence;
   }
   EXPECT_THAT(written.outcomes, ElementsAre(std::nullopt, std::nullopt, domain::Failure::not_done));
   EXPECT_EQ(knowledge_.written, "the record");
   EXPECT_THAT(pipeline_->take_trouble().error, HasSubstr("+hset"));
+  pipeline_->send(*new WriteRecord("the record", domain::Deadline::max(), written));
+  EXPECT_TRUE(take("-FENCED no\r\n"));
+  EXPECT_EQ(written.outcomes.back(), domain::Failure::not_done);
+  EXPECT_THAT(pipeline_->fitness().why_not(), HasSubstr("another counter has taken it over"));
+}
+
+TEST_F(RedisPipelineTest, CountsWithTheFenceThatStandsThere) {
+  EXPECT_TRUE(pipeline_->take_fence());
+  domain::HitBatch hits;
+  hits.push(id_, "/a");
+  Verdicts verdicts(hits.size());
+  track(hits, verdicts);
+  std::string expected;
+  append_command({"EVALSHA", track_script_sha1(), "1", redis_key(id_), "fence", "/a", "1"}, expected);
+  EXPECT_EQ(pipeline_->out(), expected);
+  EXPECT_TRUE(take("-FENCED no\r\n"));
+  EXPECT_EQ(verdicts.all, Expected{Verdict::not_counted()});
+  EXPECT_THAT(pipeline_->fitness().why_not(), HasSubstr("another counter has taken it over"));
+}
+
+// Its own fence may be lost with the last writes of a Redis that crashed.
+TEST_F(RedisPipelineTest, OneThatWroteARecordKnowsWhetherItWasTakenOver) {
+  const auto is_own = [this](const std::string& fence) {
+    connect();
+    EXPECT_TRUE(take(greeting + durability));
+    pipeline_->identify();
+    std::string kept;
+    append_command({"000102030405060708090a0b0c0d0e0f", "record", fence}, kept);
+    EXPECT_TRUE(take(":0\r\n" + kept + "$22\r\n# Server\r\nrun_id:run\r\n\r\n"));
+    return pipeline_->take_fence();
+  };
+  EXPECT_TRUE(is_own("before"));
+  EXPECT_TRUE(is_own("of another")) << "it has written none";
+  knowledge_.has_taken = true;
+  knowledge_.fence_before = "before";
+  EXPECT_TRUE(is_own(knowledge_.own_fence));
+  EXPECT_TRUE(is_own("before"));
+  EXPECT_FALSE(is_own("of another"));
 }
 
 struct Found final : SlotsReply {

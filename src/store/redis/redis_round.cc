@@ -17,14 +17,22 @@ namespace tracker::store::redis {
 // pcall, so that an error fails its own increment alone.
 const std::string_view track_script = R"(
 local KEYS, ARGV, call = KEYS, ARGV, redis.pcall
+if ARGV[1] ~= '*' then
+  local fence = call('HGET', 'tracker:store', 'fence')
+  if type(fence) ~= 'string' then fence = '' end
+  if fence ~= ARGV[1] then return redis.error_reply('FENCED another counter has this Redis') end
+end
 local counts, key, known = {}, nil, nil
 for i = 1, #KEYS do
   if KEYS[i] ~= key then
     key = KEYS[i]
     known = call('HEXISTS', key, '')
   end
-  if known == 1 then
-    counts[i] = call('HINCRBY', key, ARGV[2 * i - 1], ARGV[2 * i])
+  local path = ARGV[2 * i]
+  if path == '' then
+    counts[i] = call('HSETNX', key, '', ARGV[2 * i + 1])
+  elseif known == 1 then
+    counts[i] = call('HINCRBY', key, path, ARGV[2 * i + 1])
   elseif known == 0 then
     counts[i] = false
   else
@@ -138,9 +146,9 @@ void RedisRound::divide(bool apart) {
   }
 }
 
-void RedisRound::append(std::uint32_t call, Form form, std::string& out) const {
+void RedisRound::append(std::uint32_t call, Form form, std::string_view fence, std::string& out) const {
   const auto [begin, end] = calls_[call];
-  append_number('*', 3 + 3 * (end - begin), out);
+  append_number('*', 4 + 3 * (end - begin), out);
   append_bulk(form == Form::hash ? "EVALSHA" : "EVAL", out);
   append_bulk(form == Form::hash ? std::string_view(track_script_sha1()) : track_script, out);
   append_bulk(end - begin, out);
@@ -149,6 +157,7 @@ void RedisRound::append(std::uint32_t call, Form form, std::string& out) const {
     append_redis_key(token_of(i), out);
     out += "\r\n";
   }
+  append_bulk(fence, out);
   for (auto i = begin; i < end; ++i) {
     append_bulk(path(hits_[increments_[i].begin]), out);
     append_bulk(increments_[i].end - increments_[i].begin, out);

@@ -21,12 +21,19 @@ namespace tracker::store::redis {
 /// since 1970). A token is known if its hash has the empty field.
 std::string redis_key(const domain::TokenId& id);
 
-/// The script that counts the hits of one or more tokens in one atomic step. For each increment there is a key in KEYS,
-/// and a path and a number in ARGV. The increments of one token follow each other. Returns an array with an element for
-/// each increment: the count, nil if the token is unknown, or the error of this increment.
+/// The script that counts the hits of one or more tokens in one atomic step, or makes a token known. ARGV begins with
+/// the fence. For each increment there is a key in KEYS, and a path and a number in ARGV. The increments of one token
+/// follow each other. The empty path makes the token known: the number is the time. Returns an array with an element for
+/// each increment: the count, nil if the token is unknown, or the error of this increment. Does nothing and returns the
+/// error FENCED if the fence is not the one that stands in Redis.
 extern const std::string_view track_script;
 /// The SHA-1 of the script in hex, by which EVALSHA names it.
 const std::string& track_script_sha1();
+
+/// The key of a hash beside the tokens' hashes. Its fields say which store this is (RedisFacts).
+inline constexpr std::string_view facts_key = "tracker:store";
+/// A fence that fits whatever stands there. A proxy leads to several Redis, which have none.
+inline constexpr std::string_view any_fence = "*";
 
 /// Appends one command in RESP (an array of bulk strings).
 void append_command(std::initializer_list<std::string_view> arguments, std::string& out);
@@ -64,7 +71,7 @@ class RedisRound {
     text,
   };
   /// Only while the call has no verdict yet.
-  void append(std::uint32_t call, Form form, std::string& out) const;
+  void append(std::uint32_t call, Form form, std::string_view fence, std::string& out) const;
 
   /// Returns whether the script can have returned this, judged by type and shape alone.
   bool can_return(std::uint32_t call, const redisReply& reply) const;

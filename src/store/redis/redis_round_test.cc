@@ -64,17 +64,17 @@ TEST_F(RedisRoundTest, OneCallForAllTokensAndOneIncrementForEachPath) {
   ASSERT_EQ(round_.calls(), 1U);
 
   std::string out;
-  round_.append(0, RedisRound::Form::hash, out);
+  round_.append(0, RedisRound::Form::hash, "fence", out);
   std::string expected;
   append_command({"EVALSHA", track_script_sha1(), "3", redis_key(low_), redis_key(high_), redis_key(high_),
-                  "/x", "1", "/a", "1", "/b", "3"},
+                  "fence", "/x", "1", "/a", "1", "/b", "3"},
                  expected);
   EXPECT_EQ(out, expected);
   out.clear();
   expected.clear();
-  round_.append(0, RedisRound::Form::text, out);
-  append_command({"EVAL", track_script, "3", redis_key(low_), redis_key(high_), redis_key(high_), "/x", "1",
-                  "/a", "1", "/b", "3"},
+  round_.append(0, RedisRound::Form::text, "fence", out);
+  append_command({"EVAL", track_script, "3", redis_key(low_), redis_key(high_), redis_key(high_), "fence",
+                  "/x", "1", "/a", "1", "/b", "3"},
                  expected);
   EXPECT_EQ(out, expected);
 
@@ -97,11 +97,11 @@ TEST_F(RedisRoundTest, ApartEachTokenHasACallOfItsOwn) {
   EXPECT_EQ(round_.token(0), low_);
   EXPECT_EQ(round_.token(1), high_);
   std::string out;
-  round_.append(1, RedisRound::Form::hash, out);
+  round_.append(1, RedisRound::Form::hash, "fence", out);
   std::string expected;
-  append_command(
-      {"EVALSHA", track_script_sha1(), "2", redis_key(high_), redis_key(high_), "/a", "1", "/b", "1"},
-      expected);
+  append_command({"EVALSHA", track_script_sha1(), "2", redis_key(high_), redis_key(high_), "fence", "/a", "1",
+                  "/b", "1"},
+                 expected);
   EXPECT_EQ(out, expected);
 
   round_.take(1, *reply_of("*2\r\n:1\r\n:2\r\n"));
@@ -145,7 +145,7 @@ TEST_F(RedisRoundTest, ACallHasABoundedNumberOfBytes) {
   EXPECT_EQ(round_.calls(), 3U);
   for (std::uint32_t call = 0; call < round_.calls(); ++call) {
     std::string out;
-    round_.append(call, RedisRound::Form::hash, out);
+    round_.append(call, RedisRound::Form::hash, "fence", out);
     EXPECT_LT(out.size(), RedisRound::path_bytes_max + path_bytes + 1024);
     round_.settle_call(call, Verdict::not_counted());
   }
