@@ -54,6 +54,7 @@ void Balancer::use(const CounterListPtr& list) {
     const bool stays = entry != nullptr && to_string(entry->address) == remote->second.address;
     if (!stays) {
       remote->second.subscriptions.clear();
+      remote->second.counter->retire();
       former_.push_back(std::move(remote->second.counter));
     }
     remote = stays ? std::next(remote) : remotes_.erase(remote);

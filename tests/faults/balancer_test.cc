@@ -22,6 +22,7 @@ namespace tracker::tests {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
 // A balancer over a file, counters and an envoy that ask it.
 class BalancerTest : public testing::Test {
@@ -135,6 +136,24 @@ TEST_F(BalancerTest, ShowsWhichCountersAreAway) {
   start_all();
   partition_.kill_counter('b');
   EXPECT_THAT(wait_readyz(balancer_.health, 200, "counter b at"), HasSubstr("not reachable"));
+}
+
+TEST_F(BalancerTest, WatchesNoCounterThatIsNoLongerInTheList) {
+  start_all();
+  wait_all_ready(balancer_.health);
+  partition_.kill_counter('b');
+  wait_readyz(balancer_.health, 200, "counter b at");
+  write("2", partition_.list("ac"));
+  balancer_.program->send_signal(SIGHUP);
+  wait_all_ready(balancer_.health);
+  const auto log = balancer_.program->standard_error();
+  start_counter('b');
+  partition_.kill_counter('a');
+  wait_readyz(balancer_.health, 200, "counter a at");
+  start_counter('a');
+  wait_all_ready(balancer_.health);
+  EXPECT_THAT(balancer_.program->standard_error().substr(log.size()),
+              Not(HasSubstr("counter b at " + partition_.address('b') + " is reachable")));
 }
 
 TEST_F(BalancerTest, OtherClientsAskForTheCounterOfAToken) {
