@@ -15,6 +15,7 @@
 #include "runtime/workers.h"
 #include "settings/shown_value.h"
 #include "settings/startup_error.h"
+#include "store/readiness.h"
 
 namespace tracker::app {
 
@@ -142,6 +143,7 @@ void run_counter(const CounterSettings& settings) {
     return rpc::CounterDoor(control, workers->contexts(), settings.service.address, counter, server);
   });
   const auto admin_door = open_admin_door(open_store, settings.admin_socket, own.forget);
+  const store::JointReadiness readiness({&counter.readiness(), &door.envoy_lists()});
   const runtime::StopAtEnd stop_at_end(*workers);
   run_service(control, settings.service, listening_text("counter", door.endpoints()),
               [&] {
@@ -150,7 +152,7 @@ void run_counter(const CounterSettings& settings) {
                 start_workers(*workers);
                 if (open_store.wait_for_first_attempt) open_store.wait_for_first_attempt();
               },
-              {.readiness = counter.readiness(),
+              {.readiness = readiness.readiness(),
                .unready_in_public = open_store.unready_in_public,
                .announce_end = [&] { door.announce_end(); },
                .drain =

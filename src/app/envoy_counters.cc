@@ -90,7 +90,9 @@ void EnvoyCounters::let_go(Remote& remote) {
 counter::Counter& EnvoyCounters::remote(const CounterList::Entry& entry, const CounterListPtr& list) {
   auto& its = remotes_[entry.name];
   if (its.counter && its.address != entry.address) let_go(its);
-  if (!its.counter) {
+  if (its.counter) {
+    its.counter->set_list(list);
+  } else {
     its.address = entry.address;
     its.counter = std::make_unique<rpc::RemoteCounter>(
         worker_, rpc::RemoteCounterSettings{.address = entry.address,

@@ -155,6 +155,7 @@ void Link::tell(const LinkCore::Report& report) {
     readiness_.set(is_good ? domain::Readiness::ready(now) : domain::Readiness::not_ready(line, now));
     if (!std::exchange(attempted_, true)) first_attempt_ends_.set_value();
   }
+  if (peer_.changes == nullptr) return;
   if (is_good) {
     peer_.changes->good(line);
   } else {

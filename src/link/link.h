@@ -50,7 +50,7 @@ struct Peer {
   std::string name;  // for logs and reasons, such as "Redis at 127.0.0.1:6379"
   runtime::Address address;
   LinkSettings settings;
-  runtime::ChangeLog* changes = nullptr;  // outlives the link
+  runtime::ChangeLog* changes = nullptr;  // outlives the link; null: nothing is logged
   /// Makes a channel on a connected transport.
   std::function<std::shared_ptr<Channel>(LinkCore::ConnectionId, std::unique_ptr<Transport>)> make_channel;
 };

@@ -20,6 +20,7 @@ constexpr std::size_t id_bytes = sizeof(domain::TokenId);
 namespace track_request {
 constexpr std::uint32_t opening = 1;
 constexpr std::uint32_t batch = 2;
+constexpr std::uint32_t table = 3;
 }  // namespace track_request
 namespace track_response {
 constexpr std::uint32_t opening = 1;
@@ -125,18 +126,25 @@ bool to_text(std::optional<std::string_view>& message, std::uint32_t field) {
 std::optional<TrackRequest> read_track_request(std::string_view message) {
   TrackRequest request;
   std::optional<std::string_view> opening;
+  std::optional<std::string_view> table;
   wire::Fields fields(message);
   while (fields.next()) {
+    if (fields.number() == track_request::table && !take_once(fields, table)) return std::nullopt;
     if (fields.number() == track_request::opening && !take_once(fields, opening)) return std::nullopt;
     if (fields.number() == track_request::batch && !take_once(fields, request.batch)) return std::nullopt;
   }
   if (fields.broken()) return std::nullopt;
   if (opening && !(request.opening = read_opening(*opening))) return std::nullopt;
+  if (table && !(request.list = read_list(*table))) return std::nullopt;
   return request;
 }
 
 void append_opening_request(std::string_view version, const counter::CounterList* list, std::string& out) {
   wire::append_bytes(track_request::opening, opening_message(version, list), out);
+}
+
+void append_list(const counter::CounterList& list, std::string& out) {
+  wire::append_bytes(track_request::table, list_message(list), out);
 }
 
 std::optional<TrackResponse> read_track_response(std::string_view message) {

@@ -49,16 +49,19 @@ struct Opening {
   counter::CounterListPtr list = nullptr;  // of a client that partitions the tokens
 };
 
-/// The contents of a TrackRequest, each at most once: its Opening, and its HitBatch. An empty request asks whether the
-/// counter is there.
+/// The contents of a TrackRequest, each at most once: its Opening, its HitBatch, and the list that the client has from now
+/// on. A request without the first two asks whether the counter is there.
 struct TrackRequest {
   std::optional<Opening> opening;
   std::optional<std::string_view> batch;
+  counter::CounterListPtr list = nullptr;
 };
 /// Returns nothing if the message is malformed. Ignores fields of later versions.
 std::optional<TrackRequest> read_track_request(std::string_view message);
 /// `list`: by which the client partitions the tokens; null: it does not.
 void append_opening_request(std::string_view version, const counter::CounterList* list, std::string& out);
+/// Adds to a TrackRequest that the client has this list from now on.
+void append_list(const counter::CounterList& list, std::string& out);
 
 /// The contents of a TrackResponse, each at most once.
 struct TrackResponse {

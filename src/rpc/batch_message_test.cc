@@ -216,11 +216,22 @@ TEST(BatchMessage, ListsAndFactsComeBackAsTheyWere) {
   EXPECT_FALSE(read_track_response(message)->opening);
   message += message;
   EXPECT_FALSE(read_track_response(message)) << "twice";
+  message.clear();
+  append_list(list, message);
+  EXPECT_EQ(*read_track_request(message)->list, list);
+  EXPECT_FALSE(read_track_request(message)->opening);
+  EXPECT_FALSE(read_track_request(message)->batch);
+  v1::TrackRequest request;
+  ASSERT_TRUE(request.ParseFromString(message));
+  EXPECT_EQ(request.table().version(), 3U);
 }
 
 TEST(BatchMessage, MalformedListsAndFactsAreRefused) {
   v1::TrackRequest request;
   request.mutable_opening()->mutable_table()->set_counters("a=h");
+  EXPECT_FALSE(read_track_request(request.SerializeAsString()));
+  request.clear_opening();
+  request.mutable_table()->set_counters("a=h");
   EXPECT_FALSE(read_track_request(request.SerializeAsString()));
   v1::TrackResponse response;
   response.mutable_facts()->set_held("x");

@@ -27,6 +27,9 @@ class CounterDoor {
 
   const std::vector<runtime::Endpoint>& endpoints() const { return server_->endpoints(); }
 
+  /// As CounterServer::envoy_lists().
+  const counter::ReadinessSource& envoy_lists() const noexcept { return server_->envoy_lists(); }
+
   /// Health says that the end is near. Calls are still answered.
   void announce_end() { server_->announce_end(); }
 

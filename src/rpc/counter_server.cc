@@ -124,7 +124,12 @@ void CounterServer::set_readiness(const domain::Readiness& readiness) {
 }
 
 void CounterServer::set_facts(const counter::CounterFacts& facts) {
+  parts_->use.envoy_lists->set_own(facts.adopted);
   for (const auto& loop : parts_->loops) loop->set_facts(facts);
+}
+
+const counter::ReadinessSource& CounterServer::envoy_lists() const noexcept {
+  return parts_->use.envoy_lists->remarks();
 }
 
 void CounterServer::announce_end() {

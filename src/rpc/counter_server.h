@@ -65,6 +65,9 @@ class CounterServer {
   /// Tells the envoys what the counter says of itself. Any thread.
   void set_facts(const counter::CounterFacts& facts);
 
+  /// Always ready. Remarks name the lists of connected envoys that differ from the counter's. They change on any thread.
+  const counter::ReadinessSource& envoy_lists() const noexcept;
+
   /// Health says NOT_SERVING from now on. Calls are still answered. Any thread.
   void announce_end();
 

@@ -74,6 +74,17 @@ std::optional<Opening> read_opening(std::string_view message) {
   return opening;
 }
 
+std::string list_message(const counter::CounterList& list) {
+  v1::Table table;
+  write_table(list, table);
+  return table.SerializeAsString();
+}
+
+counter::CounterListPtr read_list(std::string_view message) {
+  v1::Table table;
+  return parse(message, table) ? read_table(table) : nullptr;
+}
+
 std::string facts_message(const counter::CounterFacts& facts) {
   v1::CounterFacts message;
   if (facts.store) {

@@ -16,6 +16,11 @@ namespace tracker::rpc {
 std::string opening_message(std::string_view version, const counter::CounterList* list);
 std::optional<Opening> read_opening(std::string_view message);
 
+/// A Table.
+std::string list_message(const counter::CounterList& list);
+/// Null: malformed.
+counter::CounterListPtr read_list(std::string_view message);
+
 std::string facts_message(const counter::CounterFacts& facts);
 std::optional<counter::CounterFacts> read_facts(std::string_view message);
 

@@ -9,21 +9,22 @@ namespace tracker::rpc {
 
 namespace {
 
-link::Peer peer(const RemoteCounterSettings& settings, link::Link& link, counter::CounterFactsSource& facts) {
+link::Peer peer(const RemoteCounterSettings& settings, link::Link& link, counter::CounterFactsSource& facts,
+                const counter::CounterListPtr& list) {
   const auto authority = runtime::to_string(settings.address);
   const bool has_own_name = !settings.name.empty() && settings.name != authority;
   return {.name = settings.role + " " + (has_own_name ? settings.name + " at " + authority : authority),
           .address = settings.address,
           .settings = {},  // one message at a time; an answer is due by the deadlines of its hits
           .changes = settings.changes,
-          .make_channel = [&link, &facts, authority, settings](auto id,
-                                                               std::unique_ptr<link::Transport> transport) {
+          .make_channel = [&link, &facts, &list, authority, settings](
+                              auto id, std::unique_ptr<link::Transport> transport) {
             return std::make_shared<RemoteStream>(
                 link, id, std::move(transport),
                 RemoteStreamSettings{
                     .authority = authority,
                     .version = settings.version,
-                    .list = settings.list,
+                    .list = list,
                     .calls_max = settings.calls_per_connection,
                     .on_facts = [&facts](counter::CounterFacts its) { facts.set(std::move(its)); }});
           }};
@@ -32,7 +33,7 @@ link::Peer peer(const RemoteCounterSettings& settings, link::Link& link, counter
 }  // namespace
 
 RemoteCounter::RemoteCounter(boost::asio::io_context& worker, const RemoteCounterSettings& settings)
-    : link_(worker, peer(settings, link_, facts_)) {}
+    : list_(settings.list), link_(worker, peer(settings, link_, facts_, list_)) {}
 
 RemoteCounter::~RemoteCounter() = default;
 

@@ -3,6 +3,7 @@
 #include <boost/asio/io_context.hpp>
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include "counter/counter.h"
 #include "link/link.h"
@@ -18,7 +19,8 @@ struct RemoteCounterSettings {
   std::string role = "counter";  // what the log calls it
   /// The list by which the tokens are partitioned. Null: they are not.
   counter::CounterListPtr list = nullptr;
-  runtime::ChangeLog* changes = nullptr;  // of this counter; shared by all its users; must outlive them
+  /// Of this counter, shared by all its users, who must end before. Null: nothing is logged.
+  runtime::ChangeLog* changes = nullptr;
   /// After this many calls, another connection takes its place. HTTP/2 allows no more (RFC 9113, section 5.1.1).
   std::uint32_t calls_per_connection = 1U << 30U;
 };
@@ -40,12 +42,16 @@ class RemoteCounter final : public counter::Counter {
 
   void track(const domain::HitBatch& hits, counter::TrackReply& reply) override;
   void mint(domain::Deadline deadline, counter::MintReply& reply) override;
+  /// The tokens are partitioned by another list from now on. The counter hears it with the next message. Worker's thread
+  /// only.
+  void set_list(counter::CounterListPtr list) { list_ = std::move(list); }
   /// Told in the worker's thread.
   const counter::CounterFactsSource& facts() const override { return facts_; }
   const counter::ReadinessSource& readiness() const override;
 
  private:
   counter::CounterFactsSource facts_{std::nullopt};
+  counter::CounterListPtr list_;
   link::Link link_;
 };
 

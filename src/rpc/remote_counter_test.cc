@@ -37,6 +37,8 @@ class ScriptedCounter final : public GrpcConnection {
   int batches() const { return batches_; }
   const v1::HitBatch& last_batch() const { return last_batch_; }
   bool is_lost() const { return lost_; }
+  /// The versions of the lists that it was told, in order.
+  const std::vector<std::uint64_t>& lists() const { return lists_; }
   void say(const v1::Verdicts& verdicts) {
     v1::TrackResponse response;
     *response.mutable_verdicts() = verdicts;
@@ -59,6 +61,8 @@ class ScriptedCounter final : public GrpcConnection {
     v1::TrackRequest request;
     request.ParseFromArray(message.data(), static_cast<int>(message.size()));
     v1::TrackResponse response;
+    if (request.has_table()) lists_.push_back(request.table().version());
+    if (request.opening().has_table()) lists_.push_back(request.opening().table().version());
     if (request.has_opening() && !script_.greets_) return;
     if (request.has_opening()) response.mutable_opening();
     if (!request.has_batch()) return answer(call, response);
@@ -79,6 +83,7 @@ class ScriptedCounter final : public GrpcConnection {
   CallId track_ = 0;
   int batches_ = 0;
   v1::HitBatch last_batch_;
+  std::vector<std::uint64_t> lists_;
   bool lost_ = false;
 };
 
@@ -273,6 +278,26 @@ TEST_F(RemoteCounterTest, WhatIsInFlightAsTheConnectionEndsGetsItsVerdictsAndWha
   EXPECT_EQ(first->batches(), 1);
   EXPECT_EQ(last_->batches(), 1);
   EXPECT_TRUE(is_ready());
+}
+
+counter::CounterListPtr list_of(std::uint64_t version) {
+  return std::make_shared<const counter::CounterList>(counter::CounterList::parse("a=h:1,b=h:2", version));
+}
+
+TEST_F(RemoteCounterTest, TellsAChangedListOnceWithTheNextMessage) {
+  counter_.set_list(list_of(1));
+  ASSERT_TRUE(gets_ready());
+  EXPECT_THAT(last_->lists(), ElementsAre(1U)) << "with the opening";
+  counter_.set_list(list_of(2));
+  ASSERT_TRUE(runs_until([&] { return last_->lists().size() == 2; })) << "with a question";
+  counter_.set_list(list_of(3));
+  verdicts_ = {verdicts_on({0})};
+  hits_.push({}, "/a");
+  hits_.set_deadline(runtime::Clock::now() + 10s);
+  counter_.track(hits_, reply_);
+  ASSERT_TRUE(runs_until([&] { return !reply_.kinds.empty(); }));
+  EXPECT_THAT(last_->lists(), ElementsAre(1U, 2U, 3U)) << "with hits";
+  EXPECT_EQ(connections_, 1);
 }
 
 TEST_F(RemoteCounterTest, BatchesInOneMessageKeepTheirDeadlines) {

@@ -39,7 +39,8 @@ RemoteStream::RemoteStream(link::Link& link, link::LinkCore::ConnectionId id,
 void RemoteStream::on_connected() {
   track_ = begin_call(settings_.authority, "/tracker.v1.Counting/Track")
                .value();  // the first call cannot be refused
-  append_opening_request(settings_.version, settings_.list.get(), new_message());
+  told_list_ = settings_.list;
+  append_opening_request(settings_.version, told_list_.get(), new_message());
   send_message(track_);
 }
 
@@ -49,9 +50,18 @@ void RemoteStream::send(link::Gather& hits, link::TimePoint now) {
   for (std::uint32_t i = 0; i < hits.batches(); ++i) batches_.push_back(&hits.batch(i));
   head_.number = ++number_;
   set_deadlines(now);
-  append_batch(head_, batches_, new_message());
+  auto& message = new_message();
+  append_batch(head_, batches_, message);
+  tell_list(message);
   send_message(track_);
   unflushed_ = true;
+}
+
+/// Adds the list to a TrackRequest if it has changed.
+void RemoteStream::tell_list(std::string& message) {
+  if (settings_.list == told_list_ || !settings_.list) return;
+  told_list_ = settings_.list;
+  append_list(*told_list_, message);
 }
 
 /// Of the batches that are about to be sent.
@@ -87,7 +97,7 @@ bool RemoteStream::send(link::Command& command, link::TimePoint now) {
 }
 
 void RemoteStream::ask(link::TimePoint /*now*/) {
-  new_message();  // an empty TrackRequest
+  tell_list(new_message());  // without a batch, it is a question
   send_message(track_);
   unflushed_ = true;
 }

@@ -30,7 +30,7 @@ class MintCommand final : public link::Command {
 struct RemoteStreamSettings {
   std::string authority;  // the counter's name in calls
   std::string version;
-  counter::CounterListPtr list;  // as in RemoteCounterSettings
+  const counter::CounterListPtr& list;  // of the RemoteCounter, as it is now
   std::uint32_t calls_max;
   /// Is told what the counter says of itself, before hits are sent and after every change.
   std::function<void(counter::CounterFacts facts)> on_facts;
@@ -63,6 +63,7 @@ class RemoteStream final : public GrpcConnection, public link::Channel {
   void on_lost(const std::string& reason) override;
 
   void set_deadlines(link::TimePoint now);
+  void tell_list(std::string& message);
   void take_response(link::LinkCore& core, std::string_view message, link::TimePoint now);
   bool take_verdicts(std::string_view verdicts);
   void end_mint(link::LinkCore& core, CallId call, const CallStatus& status, link::TimePoint now);
@@ -71,8 +72,9 @@ class RemoteStream final : public GrpcConnection, public link::Channel {
   const link::LinkCore::ConnectionId id_;
   const RemoteStreamSettings settings_;
   CallId track_ = 0;
-  bool unflushed_ = false;  // something was sent since the last flush()
-  bool opened_ = false;     // the counter has answered the opening
+  counter::CounterListPtr told_list_;  // that the counter was told last; null: none
+  bool unflushed_ = false;             // something was sent since the last flush()
+  bool opened_ = false;                // the counter has answered the opening
   std::unordered_map<CallId, Mint> mints_;
 
   link::Gather* in_flight_ = nullptr;             // the message in flight; null: none

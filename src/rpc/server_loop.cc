@@ -140,16 +140,6 @@ void ServerLoop::set_facts(const counter::CounterFacts& facts) {
   });
 }
 
-void ServerLoop::on_envoys_list(const counter::CounterList& list) {
-  const auto fingerprint = list.table().fingerprint();
-  if (!facts_.adopted || facts_.adopted->table().fingerprint() == fingerprint ||
-      use_.logged_list.exchange(fingerprint) == fingerprint) {
-    return;
-  }
-  use_.list_log.warning("an envoy has another list, " + list.described() + ", than this counter, " +
-                        facts_.adopted->described() + ": hits of tokens whose owners differ are refused");
-}
-
 void ServerLoop::announce_not_serving() {
   boost::asio::post(loop_, [this] {
     not_serving_ = true;

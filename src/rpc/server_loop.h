@@ -14,6 +14,7 @@
 #include "counter/counter.h"
 #include "domain/readiness.h"
 #include "rpc/counter_server.h"
+#include "rpc/envoy_lists.h"
 #include "rpc/flight.h"
 #include "rpc/public_turn.h"
 #include "rpc/server_connection.h"
@@ -37,8 +38,7 @@ struct ServerUse {
   std::vector<ServerLoop*> loops;  // all of them; does not change while they run
   runtime::BoundLog full_log;
   runtime::BoundLog dropped_log;
-  runtime::RareLog list_log;
-  std::atomic<std::uint64_t> logged_list = 0;  // the fingerprint of the list that was logged last
+  const std::shared_ptr<EnvoyLists> envoy_lists = std::make_shared<EnvoyLists>();
 
   std::size_t connections() const noexcept {
     const std::size_t unknown =
@@ -83,8 +83,7 @@ class ServerLoop {
   /// Whether hits can be counted here, and should not be sent elsewhere.
   const domain::Readiness& readiness() const noexcept { return ending_ ? *ending_ : readiness_; }
   const counter::CounterFacts& facts() const noexcept { return facts_; }
-  /// An envoy partitions the tokens by this list. Logs it if this counter's list has other owners.
-  void on_envoys_list(const counter::CounterList& list);
+  EnvoyLists& envoy_lists() noexcept { return *use_.envoy_lists; }
   /// What health says.
   bool is_serving() const noexcept { return readiness().is_ready() && !not_serving_; }
   PublicTurn& turn() noexcept { return turn_; }

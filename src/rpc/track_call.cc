@@ -93,6 +93,7 @@ void TrackCall::on_message(std::string_view message) {
     connection_.new_message();
     connection_.send_message(id_);
   }
+  if (understood && request->list) take_list(*request->list);
   if (understood && request->batch) understood = take_batch(*request->batch);
   if (understood) return read_on();
   misspoken_ = true;
@@ -105,7 +106,11 @@ void TrackCall::open(const Opening& opening) {
   told_facts_ = loop.facts();
   append_opening_response(loop.version(), *told_, told_facts_, connection_.new_message());
   connection_.send_message(id_);
-  if (opening.list) loop.on_envoys_list(*opening.list);
+  if (opening.list) take_list(*opening.list);
+}
+
+void TrackCall::take_list(const counter::CounterList& list) {
+  its_list_.emplace(connection_.loop().envoy_lists().enter(list));
 }
 
 bool TrackCall::take_batch(std::string_view message) {

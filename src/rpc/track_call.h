@@ -11,6 +11,7 @@
 #include "domain/verdict.h"
 #include "rpc/batch_message.h"
 #include "rpc/server_connection.h"
+#include "runtime/observable.h"
 
 namespace tracker::rpc {
 
@@ -33,6 +34,7 @@ class TrackCall final : public ServerCall {
   class Batch;
 
   void open(const Opening& opening);
+  void take_list(const counter::CounterList& list);
   bool take_batch(std::string_view message);
   std::unique_ptr<Batch> new_batch();
   void begin(std::unique_ptr<Batch> batch, std::size_t message_size, std::uint32_t deadline_ms);
@@ -48,10 +50,11 @@ class TrackCall final : public ServerCall {
   std::vector<std::unique_ptr<Batch>> free_batches_;
   BatchHead head_;  // of the message that is being read
   std::size_t in_flight_ = 0;
-  std::optional<domain::Readiness> told_;  // what the envoy was told last; none before its opening
-  counter::CounterFacts told_facts_;       // the same
-  bool ended_ = false;                     // no more batches are taken
-  bool misspoken_ = false;                 // the client violates counting.proto
+  std::optional<domain::Readiness> told_;          // what the envoy was told last; none before its opening
+  counter::CounterFacts told_facts_;               // the same
+  std::optional<runtime::Subscription> its_list_;  // by which the envoy partitions the tokens
+  bool ended_ = false;                             // no more batches are taken
+  bool misspoken_ = false;                         // the client violates counting.proto
 };
 
 }  // namespace tracker::rpc

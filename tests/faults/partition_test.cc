@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <chrono>
 #include <fstream>
 #include <map>
@@ -113,6 +114,38 @@ TEST(PartitionTest, AnEnvoyWithAnotherListIsRefusedOnlyWhatMoved) {
   EXPECT_THAT(outdated.program->standard_error(), HasSubstr("has another list"));
   expect_count(partition.envoy().door, answers.at(200), "/p", 2);
   expect_count(partition.envoy().door, answers.at(503), "/p", 1);
+}
+
+TEST(PartitionTest, ACounterShowsTheOtherListOfAnEnvoyThatIsConnected) {
+  Partition partition(3);
+  partition.start_all();
+  const auto& health = partition.counter('a').health;
+  auto& outdated = partition.start_envoy("ab");
+  EXPECT_THAT(wait_readyz(health, 200, "an envoy has another list, " + partition.list("ab")),
+              HasSubstr("than this counter, " + partition.list("abc")));
+  outdated.program->send_signal(SIGKILL);
+  ASSERT_TRUE(outdated.program->wait_exit());
+  wait_all_ready(health);
+
+  // The list of an envoy whose connection lasts.
+  const TemporaryDirectory directory;
+  const std::string file = directory.path() / "counters";
+  const auto write = [&](const std::string& version, const std::string& names) {
+    std::string lines = partition.list(names);
+    std::replace(lines.begin(), lines.end(), ',', '\n');
+    std::ofstream(file) << "version " << version << '\n' << lines << '\n';
+  };
+  write("1", "abc");
+  auto& envoy = partition.start_envoy_with({"--counters-file", file});
+  wait_all_ready(envoy.health);
+  wait_all_ready(health);
+  write("2", "ab");
+  envoy.program->send_signal(SIGHUP);
+  wait_readyz(health, 200, "(version 2), than this counter");
+  write("3", "cab");
+  envoy.program->send_signal(SIGHUP);
+  wait_all_ready(health);
+  EXPECT_THAT(partition.counter('a').program->standard_error(), HasSubstr("an envoy has another list"));
 }
 
 TEST(PartitionTest, AnEnvoyOfOneCounterOfSeveralIsRefusedTheOthersTokens) {
