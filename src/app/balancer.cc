@@ -16,7 +16,7 @@ void add_balancer_settings(SettingTable& table, BalancerSettings& settings) {
                        "Where to listen for gRPC.");
   table.begin_group(SettingTable::Group::addresses);
   add_insecure_setting(table, settings.insecure, "--balancer-addr", settings.service.address);
-  add_counters_setting(table, settings.counters);
+  add_counters_setting(table, settings.counters, false);
   table.begin_group(SettingTable::Group::limits);
   add_port_settings(table, settings.port);
 }

@@ -99,13 +99,19 @@ void add_list_settings(SettingTable& table, ListSettings& settings,
                                           }});
 }
 
-void add_counters_setting(SettingTable& table, ListSettings& settings,
+void add_counters_setting(SettingTable& table, ListSettings& settings, bool takes_balancers,
                           const std::optional<SettingTable::Condition>& condition) {
-  table.add(
-      {"--counters", "", "The counters among which the tokens are partitioned.",
-       "none: it, or --counters-file, must be given", "a list of name=host:port",
-       [&settings](std::string_view text) { return take_list(settings, text) && settings.balancers.empty(); },
-       "ADDRESSES", without(table, counters_file, condition)});
+  std::string help = "The counters among which the tokens are partitioned.";
+  std::string wanted = "a list of name=host:port";
+  if (takes_balancers) {
+    help += " Or lookup://host:port of a balancer, which is asked for them.";
+    wanted += ", or lookup://host:port of a balancer";
+  }
+  table.add({"--counters", "", help, "none: it, or --counters-file, must be given", wanted,
+             [&settings, takes_balancers](std::string_view text) {
+               return take_list(settings, text) && (takes_balancers || settings.balancers.empty());
+             },
+             "ADDRESSES", without(table, counters_file, condition)});
   add_list_settings(table, settings, condition);
 }
 

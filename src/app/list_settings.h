@@ -35,8 +35,9 @@ settings::SettingTable::Condition without(
 void add_list_settings(settings::SettingTable& table, ListSettings& settings,
                        std::optional<settings::SettingTable::Condition> condition = std::nullopt);
 
-/// Declares --counters, which takes no balancers, and the settings beside it. `condition` is what they need.
-void add_counters_setting(settings::SettingTable& table, ListSettings& settings,
+/// Declares --counters and the settings beside it. `takes_balancers`: it may be lookup://HOST:PORT, too. `condition` is what
+/// they need.
+void add_counters_setting(settings::SettingTable& table, ListSettings& settings, bool takes_balancers,
                           const std::optional<settings::SettingTable::Condition>& condition = std::nullopt);
 
 /// Keeps a list, or the balancers of `lookup://HOST:PORT,HOST:PORT`. Throws std::invalid_argument if it is neither.

@@ -8,12 +8,14 @@
 #include <utility>
 
 #include "cli/admin_client.h"
+#include "cli/slots_ask.h"
 #include "counter/counter_list.h"
 #include "domain/hex.h"
 #include "domain/token.h"
 #include "domain/token_id.h"
 #include "doors/admin_calls.h"
 #include "doors/admin_socket.h"
+#include "runtime/printable.h"
 #include "settings/shown_value.h"
 #include "settings/startup_error.h"
 
@@ -24,10 +26,14 @@ using settings::SettingTable;
 using settings::StartupError;
 
 const char* const about_slots =
-    "Who owns which token follows from the names of the counters alone, so this asks no service.\n\n"
+    "Who owns which token follows from the names of the counters alone. So this asks no service, unless the "
+    "list "
+    "is a balancer's, or --ask is given.\n\n"
     "  tracker slots --counters a=10.0.0.1:6381,b=10.0.0.2:6381\n"
     "  tracker slots --counters-file ./counters --slot 42\n"
-    "  tracker slots --counters-file ./counters --changed-to a=10.0.0.1:6381\n\n"
+    "  tracker slots --counters-file ./counters --changed-to a=10.0.0.1:6381\n"
+    "  tracker slots --counters lookup://10.0.0.9:6385 --ask\n\n"
+    "With --ask it exits with 1 unless every slot is settled and its owner is ready.\n\n"
     "tracker slots forget NAME asks a counter that runs, by its admin socket, and says what is lost. Do it "
     "at each counter "
     "of the list, and only when NAME will never come back with its counts.\n\n"
@@ -81,6 +87,47 @@ void print_moves(const CounterList& from, const CounterList& to) {
   std::printf("\n%zu of %zu slots (%.2f%%) would move\n", moved, domain::slots, percent(moved));
   for (const auto& [way, its] : moves)
     std::printf("%7zu  %6.2f%%  from %s to %s\n", its, percent(its), way.first.c_str(), way.second.c_str());
+}
+
+/// Of several balancers, the list with the highest version counts.
+counter::CounterListPtr list_of_balancers(const app::ListSettings& settings) {
+  std::vector<Asked> balancers;
+  for (const auto& address : settings.balancers)
+    balancers.push_back({.address = address, .role = "balancer"});
+  counter::CounterListPtr list;
+  std::string troubles;
+  const auto note = [&troubles](const std::string& words) {
+    troubles += (troubles.empty() ? "" : "; ") + runtime::printable(words);
+  };
+  const auto answers = ask(balancers);
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    const auto who = "balancer " + to_string(balancers[i].address);
+    const auto& [readiness, facts] = answers[i];
+    if (!readiness.is_ready()) note(readiness.why_not());
+    if (!facts) continue;
+    if (!facts->adopted) {
+      note(who + " gives no list of counters");
+    } else if (const auto refusal = list ? list->refusal_of(*facts->adopted) : std::nullopt) {
+      note(who + ": " + *refusal);
+    } else {
+      list = facts->adopted;
+    }
+  }
+  if (!list) {
+    throw StartupError(StartupError::refused_by_the_machine,
+                       settings.flag + ": " + troubles +
+                           "; start a balancer there, correct the address, or give the list itself");
+  }
+  if (!troubles.empty()) std::printf("%s\n\n", troubles.c_str());
+  return list;
+}
+
+bool print_settlement(const CounterList& list) {
+  std::vector<Asked> counters;
+  for (const auto& entry : list.entries()) counters.push_back({.address = entry.address, .name = entry.name});
+  const auto found = settlement(list, ask(counters));
+  std::printf("\n%s", found.text.c_str());
+  return found.is_whole;
 }
 
 void add_forget_settings(SettingTable& table, SlotsSettings& settings) {
@@ -143,7 +190,7 @@ void add_slots_settings(SettingTable& table, SlotsSettings& settings) {
   const SettingTable::Condition shows{"tracker slots alone",
                                       [&settings] { return settings.forgotten.empty(); }};
   table.begin_group(SettingTable::Group::addresses);
-  app::add_counters_setting(table, settings.counters, shows);
+  app::add_counters_setting(table, settings.counters, true, shows);
   table.add({"--slot", "", "Also says who owns this slot.", "none", "a whole number from 0 to 16383",
              [&settings](std::string_view text) {
                settings.slot = domain::parse_slot(text);
@@ -165,11 +212,18 @@ void add_slots_settings(SettingTable& table, SlotsSettings& settings) {
                return true;
              },
              "ADDRESSES", shows});
+  table.add_switch("--ask", settings.asks,
+                   "Also asks each counter whether it is ready, and how many of its slots are settled.",
+                   shows);
 }
 
-void slots(const SlotsSettings& settings) {
-  if (!settings.forgotten.empty()) return forget(settings);
-  const auto list = app::read_list(settings.counters);
+bool slots(const SlotsSettings& settings) {
+  if (!settings.forgotten.empty()) {
+    forget(settings);
+    return true;
+  }
+  auto list = app::read_list(settings.counters);
+  if (!list) list = list_of_balancers(settings.counters);
   print_shares(*list);
   if (settings.slot) {
     const auto& owner = list->table().owner_name(*settings.slot);
@@ -177,7 +231,9 @@ void slots(const SlotsSettings& settings) {
                 described(*list, owner).c_str());
   }
   if (!settings.changed_to.empty()) print_moves(*list, CounterList::parse(settings.changed_to));
+  const bool is_settled = !settings.asks || print_settlement(*list);
   std::fflush(stdout);
+  return is_settled;
 }
 
 }  // namespace tracker::cli

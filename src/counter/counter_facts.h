@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <optional>
 #include <set>
@@ -30,6 +31,9 @@ struct CounterFacts {
 
   /// The slots that it does not own by that list, but of which it holds tokens.
   domain::SlotSet held = {};
+
+  /// How many of the slots that it owns by that list are settled, durably. Nothing: it is of a version that does not say.
+  std::optional<std::size_t> settled = std::nullopt;
 
   /// All counters that it has ever counted beside, and which of them are known to hold no token.
   std::set<std::string> names = {};

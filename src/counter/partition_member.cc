@@ -483,6 +483,7 @@ void PartitionMember::publish() {
   facts.store->record.clear();
   facts.adopted = durable_->list;
   facts.held = durable_->held & ~Membership::own(*durable_->list, name_);
+  facts.settled = durable_->settled.count();
   facts.names = durable_->names;
   facts.empty_names = durable_->empty_names;
   facts.bound = durable_->bound;

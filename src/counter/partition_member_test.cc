@@ -286,9 +286,11 @@ TEST_F(PartitionMemberTest, ASlotIsNotCountedInBeforeItIsSettledDurably) {
   hear("b", list_ab);
   EXPECT_EQ(store_.record_being_written().settled, own_);
   EXPECT_FALSE(counts_in(own_));
+  EXPECT_EQ(facts().settled, 0U);
   store_.end_write();
   run();
   EXPECT_TRUE(counts_in(own_));
+  EXPECT_EQ(facts().settled, own_.count());
 }
 
 TEST_F(PartitionMemberTest, ARecordThatIsNotWrittenIsTriedAgain) {

@@ -97,6 +97,7 @@ std::string facts_message(const counter::CounterFacts& facts) {
   message.set_name(facts.name);
   if (facts.adopted) write_table(*facts.adopted, *message.mutable_adopted());
   message.set_held(held_bytes(facts.held));
+  if (facts.settled) message.set_settled(static_cast<std::uint32_t>(*facts.settled));
   for (const auto& name : facts.names) message.add_names(name);
   for (const auto& name : facts.empty_names) message.add_empty(name);
   for (const auto& [name, id] : facts.bound) {
@@ -120,6 +121,7 @@ std::optional<counter::CounterFacts> read_facts(std::string_view message) {
   facts.owns_every_token = !read.is_one_of_several();
   facts.name = read.name();
   if (read.has_adopted() && !(facts.adopted = read_table(read.adopted()))) return std::nullopt;
+  if (read.has_settled()) facts.settled = read.settled();
   facts.names.insert(read.names().begin(), read.names().end());
   facts.empty_names.insert(read.empty().begin(), read.empty().end());
   for (const auto& bound : read.bound()) {

@@ -25,6 +25,7 @@ CounterFacts some_facts() {
   facts.name = "a";
   facts.adopted = some_list();
   for (const std::size_t slot : {0U, 7U, 8U, 16'383U}) facts.held.set(slot);
+  facts.settled = 5'000;
   facts.names = {"c", "[::1]:2"};
   facts.empty_names = {"c"};
   facts.bound["c"].fill(0xCC);
@@ -49,6 +50,17 @@ TEST(FactsMessage, FactsComeBackAsTheyWere) {
   EXPECT_EQ(read_facts(facts_message(facts)), facts);
   facts.held.set();
   EXPECT_EQ(read_facts(facts_message(facts)), facts);
+  facts.settled = 0;
+  EXPECT_EQ(read_facts(facts_message(facts)), facts);
+}
+
+TEST(FactsMessage, ACounterOfBeforeThatFieldDoesNotSayHowManySlotsAreSettled) {
+  auto message = message_of(some_facts());
+  EXPECT_EQ(message.settled(), 5'000U);
+  message.clear_settled();
+  const auto facts = read_facts(message.SerializeAsString()).value();
+  EXPECT_EQ(facts.settled, std::nullopt);
+  EXPECT_FALSE(facts.owns_every_token);
 }
 
 TEST(FactsMessage, ACounterOfBeforeThisMessageOwnsEveryToken) {

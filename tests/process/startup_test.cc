@@ -230,6 +230,7 @@ TEST(StartupTest, FlagThatCannotTakeEffectIsRefused) {
       {{"slots", "--admin-socket", "/x"}, "--admin-socket", "forget NAME"},
       {{"slots", "--store", "rocksdb:x"}, "--store", "forget NAME"},
       {{"slots", "forget", "b", "--counters", "a=h:1"}, "--counters", "tracker slots alone"},
+      {{"slots", "forget", "b", "--ask"}, "--ask", "tracker slots alone"},
       {{"slots", "forget", "b", "--counters-file", "f"}, "--counters-file", "tracker slots alone"},
       {{"slots", "forget", "b", "--admin-socket", "/x", "--store", "rocksdb:x"}, "--store", "--admin-socket"},
       {{"envoy", "--counter-addr", "a=h:1", "--counters-file", "f"},
