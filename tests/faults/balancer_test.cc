@@ -31,26 +31,22 @@ class BalancerTest : public testing::Test {
     std::ofstream(file_) << "version " << version << '\n' << list << '\n';
   }
 
-  void start_balancer() {
-    balancer_ = Service::start({"balancer", "--balancer-addr", door_.to_string(), "--health-addr",
-                                "127.0.0.1:0", "--counters-file", file_},
-                               "balancer");
-  }
+  void start_balancer() { partition_.start_balancer({"--counters-file", file_}); }
   void kill_balancer() {
-    balancer_.program->send_signal(SIGKILL);
-    ASSERT_TRUE(balancer_.program->wait_exit());
+    balancer().program->send_signal(SIGKILL);
+    ASSERT_TRUE(balancer().program->wait_exit());
   }
+  Service& balancer() { return partition_.balancer(); }
 
-  std::string lookup() const { return "lookup://" + door_.to_string(); }
   void start_counter(char name) {
-    partition_.start_counter_with(name, {"--name", {name}, "--peers", lookup()});
+    partition_.start_counter_with(name, {"--name", {name}, "--peers", partition_.lookup()});
   }
 
   void start_all() {
     write("1", partition_.list("abc"));
     start_balancer();
     for (const char name : {'a', 'b', 'c'}) start_counter(name);
-    envoy_ = &partition_.start_envoy_with({"--counter-addr", lookup()});
+    envoy_ = &partition_.start_envoy_with({"--counter-addr", partition_.lookup()});
     wait_all_ready(envoy_->health);
   }
   std::vector<std::string> mint(std::size_t tokens) {
@@ -62,7 +58,7 @@ class BalancerTest : public testing::Test {
 
   // The answer of grpc.lookup.v1, or the words of the refusal.
   std::string look_up(const std::map<std::string, std::string>& keys) {
-    const auto channel = grpc::CreateChannel(door_.to_string(), grpc::InsecureChannelCredentials());
+    const auto channel = grpc::CreateChannel(balancer().door.to_string(), grpc::InsecureChannelCredentials());
     const auto stub = grpc::lookup::v1::RouteLookupService::NewStub(channel);
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() + patience);
@@ -77,22 +73,20 @@ class BalancerTest : public testing::Test {
   const TemporaryDirectory directory_;
   const std::string file_ = directory_.path() / "counters";
   Partition partition_{4};
-  const Endpoint door_{"127.0.0.1", lasting_port()};
-  Service balancer_;
   Service* envoy_ = nullptr;
 };
 
 TEST_F(BalancerTest, NobodyNeedsItForCounting) {
   start_all();
-  wait_all_ready(balancer_.health);
+  wait_all_ready(balancer().health);
   SteadyLoad load(envoy_->door, mint(12), {"/a", "/b"});
   load.wait_for_more(SteadyLoad::Kind::counted, 200);
   kill_balancer();
   load.wait_for_more(SteadyLoad::Kind::counted, 300);
   start_balancer();
-  balancer_.program->send_signal(SIGSTOP);
+  balancer().program->send_signal(SIGSTOP);
   load.wait_for_more(SteadyLoad::Kind::counted, 300);
-  balancer_.program->send_signal(SIGCONT);
+  balancer().program->send_signal(SIGCONT);
   load.wait_for_more(SteadyLoad::Kind::counted, 300);
   const auto observations = load.stop();
   EXPECT_EQ(load.seen(SteadyLoad::Kind::refused) + load.seen(SteadyLoad::Kind::perhaps), 0U);
@@ -114,20 +108,20 @@ TEST_F(BalancerTest, ACounterStartsWithTheTableOfItsStore) {
 
 TEST_F(BalancerTest, ANewListReachesEverybody) {
   start_all();
-  partition_.start_counter_with('d', {"--name", "d", "--peers", lookup()});
+  start_counter('d');
   wait_readyz(partition_.counter('d').health, 503, "lacks this counter");
   write("2", partition_.list("abcd"));
-  balancer_.program->send_signal(SIGHUP);
+  balancer().program->send_signal(SIGHUP);
   wait_readyz(partition_.counter('d').health, 200);
   wait_all_ready(envoy_->health);
   EXPECT_EQ(mint(40).size(), 40U);
-  EXPECT_THAT(balancer_.program->standard_error(), HasSubstr("version 2"));
+  EXPECT_THAT(balancer().program->standard_error(), HasSubstr("version 2"));
 
   // One that comes back with the old list turns nothing back.
   kill_balancer();
   write("1", partition_.list("abc"));
   start_balancer();
-  EXPECT_THAT(wait_readyz(balancer_.health, 503, "has adopted a later list"), HasSubstr("version 2"));
+  EXPECT_THAT(wait_readyz(balancer().health, 503, "has adopted a later list"), HasSubstr("version 2"));
   EXPECT_EQ(wait_readyz(envoy_->health, 200), "ready\n");
   EXPECT_EQ(mint(40).size(), 40U);
 }
@@ -135,7 +129,7 @@ TEST_F(BalancerTest, ANewListReachesEverybody) {
 TEST_F(BalancerTest, ShowsWhichCountersAreAway) {
   start_all();
   partition_.kill_counter('b');
-  EXPECT_THAT(wait_readyz(balancer_.health, 200, "counter b at"), HasSubstr("not reachable"));
+  EXPECT_THAT(wait_readyz(balancer().health, 200, "counter b at"), HasSubstr("not reachable"));
 }
 
 TEST_F(BalancerTest, WatchesNoCounterThatIsNoLongerInTheList) {

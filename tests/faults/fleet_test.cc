@@ -1,5 +1,5 @@
-// One Redis, one counter and three envoys: the exercise that first described tracker, tokens that are valid on all
-// envoys at once, and `tracker check`, which does the same for people.
+// Three envoys in front of one counter, or of three: the exercise that first described tracker, tokens that are valid on
+// all envoys at once, and `tracker check`, which does the same for people.
 
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -20,6 +20,7 @@
 #include "support/caller.h"
 #include "support/fleet.h"
 #include "support/health.h"
+#include "support/partition.h"
 #include "support/wrong_envoy.h"
 
 namespace tracker::tests {
@@ -62,10 +63,10 @@ struct Answered {
 };
 
 // Sends every `step`th request, from `first` on, over one connection to each envoy.
-Answered ask_some(Fleet& fleet, const std::vector<Request>& requests, std::size_t first, std::size_t step) {
+Answered ask_some(const std::vector<Endpoint>& envoys, const std::vector<Request>& requests,
+                  std::size_t first, std::size_t step) {
   Answered answered;
-  std::vector<Caller> callers;
-  for (std::size_t i = 0; i < envoys_number; ++i) callers.emplace_back(fleet.envoy(i).door);
+  std::vector<Caller> callers(envoys.begin(), envoys.end());
   for (std::size_t i = first; i < requests.size(); i += step) {
     const auto& [envoy, token, path] = requests[i];
     const HttpAnswer answer = callers.at(envoy).ask(get(path, token));
@@ -79,12 +80,12 @@ Answered ask_some(Fleet& fleet, const std::vector<Request>& requests, std::size_
   return answered;
 }
 
-Answered ask_all(Fleet& fleet, const std::vector<Request>& requests) {
+Answered ask_all(const std::vector<Endpoint>& envoys, const std::vector<Request>& requests) {
   constexpr std::size_t clients = 12;
   std::vector<std::future<Answered>> running;
   for (std::size_t i = 0; i < clients; ++i) {
     running.push_back(
-        std::async(std::launch::async, [&, i] { return ask_some(fleet, requests, i, clients); }));
+        std::async(std::launch::async, [&, i] { return ask_some(envoys, requests, i, clients); }));
   }
   Answered all;
   for (auto& client : running) {
@@ -97,14 +98,59 @@ Answered ask_all(Fleet& fleet, const std::vector<Request>& requests) {
   return all;
 }
 
-TEST(FleetTest, CountsTheExerciseExactly) {
-  const auto fleet = Fleet::start(envoys_number);
-  const std::string first = Caller(fleet->envoy(0).door).mint();
-  const std::string second = Caller(fleet->envoy(1).door).mint();
+enum class Counters { one, listed, of_balancer };
+
+// The last two are three counters that share the tokens.
+class FleetTest : public testing::TestWithParam<Counters> {
+ protected:
+  // Starts everything, ready to count.
+  void start(std::size_t envoys) {
+    if (GetParam() == Counters::one) {
+      one_ = Fleet::start(1);
+    } else {
+      three_ = std::make_unique<Partition>(3);
+      three_->start_all(GetParam() == Counters::listed ? Partition::ListAt::everyone
+                                                       : Partition::ListAt::balancer);
+    }
+    while (--envoys > 0) start_envoy();
+  }
+
+  void start_envoy() { wait_all_ready(launch_envoy().health); }
+
+  Service& envoy(std::size_t i) { return one_ ? one_->envoy(i) : three_->envoy(i); }
+  std::vector<Endpoint> doors() {
+    std::vector<Endpoint> doors;
+    for (std::size_t i = 0; i < envoys_number; ++i) doors.push_back(envoy(i).door);
+    return doors;
+  }
+  bool all_running() const { return one_ ? one_->all_running() : three_->all_running(); }
+
+ private:
+  Service& launch_envoy() {
+    if (one_) return one_->start_envoy();
+    if (GetParam() == Counters::listed) return three_->start_envoy("abc");
+    return three_->start_envoy_with({"--counter-addr", three_->lookup()});
+  }
+
+  std::unique_ptr<Fleet> one_;
+  std::unique_ptr<Partition> three_;
+};
+
+INSTANTIATE_TEST_SUITE_P(, FleetTest, testing::Values(Counters::one, Counters::listed, Counters::of_balancer),
+                         [](const auto& counters) {
+                           return counters.param == Counters::one      ? "one_counter"
+                                  : counters.param == Counters::listed ? "three_counters"
+                                                                       : "three_counters_of_a_balancer";
+                         });
+
+TEST_P(FleetTest, CountsTheExerciseExactly) {
+  start(envoys_number);
+  const std::string first = Caller(envoy(0).door).mint();
+  const std::string second = Caller(envoy(1).door).mint();
   const std::vector<Request> requests = in_random_order(shares(first, second));
   ASSERT_EQ(requests.size(), 4000u);
 
-  Answered answered = ask_all(*fleet, requests);
+  Answered answered = ask_all(doors(), requests);
   EXPECT_EQ(answered.unauthorised, 1000u);
   for (const auto& [token, path, expected] :
        {std::tuple(first, "/test", 1000), std::tuple(first, "/test2", 900),
@@ -114,17 +160,17 @@ TEST(FleetTest, CountsTheExerciseExactly) {
     ASSERT_EQ(counts.size(), static_cast<std::size_t>(expected)) << path;
     for (std::size_t i = 0; i < counts.size(); ++i) ASSERT_EQ(counts[i], static_cast<std::int64_t>(i + 1));
   }
-  Caller last(fleet->envoy(2).door);
+  Caller last(envoy(2).door);
   EXPECT_EQ(last.count("/test", first), 1001);
   EXPECT_EQ(last.count("/test2", first), 901);
   EXPECT_EQ(last.count("/test", second), 1101);
-  EXPECT_TRUE(fleet->all_running());
+  EXPECT_TRUE(all_running());
 }
 
-TEST(FleetTest, TokenIsValidAtEveryEnvoyAtOnce) {
-  const auto fleet = Fleet::start(envoys_number);
-  std::vector<Caller> callers;
-  for (std::size_t i = 0; i < envoys_number; ++i) callers.emplace_back(fleet->envoy(i).door);
+TEST_P(FleetTest, TokenIsValidAtEveryEnvoyAtOnce) {
+  start(envoys_number);
+  const auto envoys = doors();
+  std::vector<Caller> callers(envoys.begin(), envoys.end());
   for (std::size_t round = 0; round < 300; ++round) {
     const std::string token = callers[round % envoys_number].mint();
     for (std::size_t i = 1; i <= envoys_number; ++i) {
@@ -134,16 +180,16 @@ TEST(FleetTest, TokenIsValidAtEveryEnvoyAtOnce) {
 }
 
 // An envoy that starts later knows the earlier tokens. The others do not notice when one stops.
-TEST(FleetTest, EnvoysComeAndGo) {
-  const auto fleet = Fleet::start(2);
-  const std::string token = Caller(fleet->envoy(0).door).mint();
-  EXPECT_EQ(Caller(fleet->envoy(0).door).count("/p", token), 1);
-  fleet->envoy(0).program->send_signal(SIGKILL);
-  EXPECT_TRUE(fleet->envoy(0).program->wait_exit().has_value());
-  EXPECT_EQ(Caller(fleet->envoy(1).door).count("/p", token), 2);
-  wait_readyz(fleet->start_envoy().health, 200);
-  EXPECT_EQ(Caller(fleet->envoy(2).door).count("/p", token), 3);
-  EXPECT_EQ(Caller(fleet->envoy(1).door).count("/p", token), 4);
+TEST_P(FleetTest, EnvoysComeAndGo) {
+  start(2);
+  const std::string token = Caller(envoy(0).door).mint();
+  EXPECT_EQ(Caller(envoy(0).door).count("/p", token), 1);
+  envoy(0).program->send_signal(SIGKILL);
+  EXPECT_TRUE(envoy(0).program->wait_exit().has_value());
+  EXPECT_EQ(Caller(envoy(1).door).count("/p", token), 2);
+  start_envoy();
+  EXPECT_EQ(Caller(envoy(2).door).count("/p", token), 3);
+  EXPECT_EQ(Caller(envoy(1).door).count("/p", token), 4);
 }
 
 Outcome check(const std::vector<Endpoint>& envoys, const Arguments& more = {}) {
@@ -164,10 +210,9 @@ testing::AssertionResult has_row(const std::string& table, const std::string& to
                                      << table;
 }
 
-TEST(CheckTest, FindsAFleetRight) {
-  const auto fleet = Fleet::start(envoys_number);
-  const std::vector<Endpoint> envoys{fleet->envoy(0).door, fleet->envoy(1).door, fleet->envoy(2).door};
-  const Outcome outcome = check(envoys);
+TEST_P(FleetTest, CheckFindsItRight) {
+  start(envoys_number);
+  const Outcome outcome = check(doors());
   EXPECT_EQ(outcome.exit_code, 0) << outcome.out << outcome.err;
   EXPECT_TRUE(has_row(outcome.out, "first", "/test", "1000", "1001"));
   EXPECT_TRUE(has_row(outcome.out, "first", "/test2", "900", "901"));
@@ -176,7 +221,7 @@ TEST(CheckTest, FindsAFleetRight) {
   EXPECT_TRUE(has_row(outcome.out, "invalid", "/test2", "500", "401"));
   EXPECT_NE(outcome.err.find("4000 of 4000"), std::string::npos) << "no progress: " << outcome.err;
   // It can run repeatedly, because it mints its own tokens.
-  EXPECT_EQ(check(envoys, {"--requests", "400"}).exit_code, 0);
+  EXPECT_EQ(check(doors(), {"--requests", "400"}).exit_code, 0);
 }
 
 TEST(CheckTest, TakesAnyNumberOfEnvoysAndRequests) {

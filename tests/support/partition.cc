@@ -3,14 +3,13 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
-#include <chrono>
-#include <thread>
+#include <algorithm>
 
 #include "support/health.h"
 
 namespace tracker::tests {
 
-Partition::Partition(std::size_t counters) {
+Partition::Partition(std::size_t counters) : balancer_door_{"127.0.0.1", lasting_port()} {
   for (std::size_t i = 0; i < counters; ++i) counters_.push_back({.door = {"127.0.0.1", lasting_port()}});
 }
 
@@ -87,12 +86,27 @@ Service& Partition::start_envoy_with(const Arguments& flags) {
   return envoys_.emplace_back(Service::start(arguments, "envoy"));
 }
 
-void Partition::start_all() {
+Service& Partition::start_balancer(const Arguments& flags) {
+  Arguments arguments{"balancer", "--balancer-addr", balancer_door_.to_string(), "--health-addr",
+                      "127.0.0.1:0"};
+  arguments.insert(arguments.end(), flags.begin(), flags.end());
+  return balancer_ = Service::start(arguments, "balancer");
+}
+
+void Partition::start_all(ListAt list_at) {
   std::string names;
   for (std::size_t i = 0; i < counters_.size(); ++i) names += static_cast<char>('a' + i);
-  for (const char name : names) start_counter(name, names);
+  if (list_at == ListAt::balancer) start_balancer({"--counters", list(names)});
+  const auto given = list_at == ListAt::balancer ? lookup() : list(names);
+  for (const char name : names) start_counter_with(name, {"--name", {name}, "--peers", given});
   for (const char name : names) wait_readyz(counter(name).health, 200);
-  wait_all_ready(start_envoy(names).health);
+  wait_all_ready(start_envoy_with({"--counter-addr", given}).health);
+}
+
+bool Partition::all_running() const {
+  const auto runs = [](const Service& service) { return !service.program || service.program->running(); };
+  return std::ranges::all_of(counters_, runs, &Place::service) && runs(balancer_) &&
+         std::ranges::all_of(envoys_, runs);
 }
 
 }  // namespace tracker::tests

@@ -15,10 +15,14 @@
 
 namespace tracker::tests {
 
-// Several counters among which the tokens are partitioned, each over a RocksDB of its own, and envoys. A counter's name is
-// a letter: `a`, `b`, ... Each can stop and start again at the same address. Main thread of the test only.
+// Several counters among which the tokens are partitioned, each over a RocksDB of its own, envoys, and perhaps a
+// balancer. A counter's name is a letter: `a`, `b`, ... Each can stop and start again at the same address. Main thread of
+// the test only.
 class Partition {
  public:
+  // Who has the list of counters: envoys and counters themselves, or the balancer that they ask.
+  enum class ListAt { everyone, balancer };
+
   // Starts nothing. `counters` have addresses and stores.
   explicit Partition(std::size_t counters);
 
@@ -46,8 +50,17 @@ class Partition {
   Service& start_envoy_with(const Arguments& flags);
   Service& envoy(std::size_t i = 0) { return envoys_.at(i); }
 
+  // `flags` give it the list.
+  Service& start_balancer(const Arguments& flags);
+  Service& balancer() { return balancer_; }
+  // What those who ask it have in place of a list.
+  std::string lookup() const { return "lookup://" + balancer_door_.to_string(); }
+
   // Starts all counters with the list of all, and an envoy. Returns when each can count.
-  void start_all();
+  void start_all(ListAt list_at = ListAt::everyone);
+
+  // Returns whether every program runs that was started and not ended here.
+  bool all_running() const;
 
  private:
   struct Place {
@@ -59,6 +72,8 @@ class Partition {
   const Place& at(char name) const { return counters_.at(static_cast<std::size_t>(name - 'a')); }
 
   std::vector<Place> counters_;
+  const Endpoint balancer_door_;
+  Service balancer_;
   std::deque<Service> envoys_;  // references to its elements stay valid
 };
 
