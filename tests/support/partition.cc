@@ -9,8 +9,10 @@
 
 namespace tracker::tests {
 
-Partition::Partition(std::size_t counters) : balancer_door_{"127.0.0.1", lasting_port()} {
-  for (std::size_t i = 0; i < counters; ++i) counters_.push_back({.door = {"127.0.0.1", lasting_port()}});
+Partition::Partition(std::size_t counters) : Partition(std::vector<std::string>(counters, "127.0.0.1")) {}
+
+Partition::Partition(const std::vector<std::string>& hosts) : balancer_door_{"127.0.0.1", lasting_port()} {
+  for (const auto& host : hosts) counters_.push_back({.door = {host, lasting_port()}});
 }
 
 std::string Partition::list(const std::string& names) const {

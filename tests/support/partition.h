@@ -25,6 +25,8 @@ class Partition {
 
   // Starts nothing. `counters` have addresses and stores.
   explicit Partition(std::size_t counters);
+  // The same with a counter at each of these hosts.
+  explicit Partition(const std::vector<std::string>& hosts);
 
   // The list of the counters with these names. `-` before a name: it leaves.
   std::string list(const std::string& names) const;
