@@ -1,10 +1,14 @@
-// Rolling upgrades: envoys and counters of another build work with those of this build, under load. TRACKER_OTHER names
-// the program of the other build. tests/upgrade builds it from a commit and runs these tests with it.
+// Rolling upgrades: envoys and counters of another build work with those of this build, under load. Where several counters
+// share the tokens, what another build from before that cannot do is refused. TRACKER_OTHER names the program of the other
+// build. tests/upgrade builds it from a commit and runs these tests with it.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <cstdlib>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -13,6 +17,7 @@
 #include "support/caller.h"
 #include "support/exactness.h"
 #include "support/health.h"
+#include "support/partition.h"
 #include "support/program.h"
 #include "support/redis_server.h"
 #include "support/steady_load.h"
@@ -102,6 +107,89 @@ TEST_F(UpgradeTest, PublicClientsGoOn) {
   counter->wait_listening();
   for (const Deadline deadline; !wait_serving(client.channel());) ASSERT_FALSE(deadline.passed());
   EXPECT_EQ(client.count(token, "/p"), 2);
+}
+
+std::vector<std::string> mint(const Endpoint& envoy, std::size_t tokens) {
+  Caller caller(envoy);
+  std::vector<std::string> minted;
+  for (std::size_t i = 0; i < tokens; ++i) minted.push_back(caller.mint());
+  return minted;
+}
+
+// An envoy from before several counters knows one of three that share the tokens.
+TEST_F(UpgradeTest, AnEnvoyOfOneOfSeveralCountersCountsThatOnesTokens) {
+  Partition partition(3);
+  partition.start_all();
+  const Endpoint all = partition.envoy().door;
+  const auto envoy = start_envoy(other_, partition.counter('a').door);
+  const auto doors = envoy->wait_listening();
+  wait_readyz(doors.at("health"), 200);
+  const Endpoint of_a = doors.at("envoy");
+
+  const auto tokens = mint(all, 60);
+  std::vector<std::int64_t> counts;  // of `tokens`, after the old envoy was asked
+  Caller through_a(of_a);
+  for (const auto& token : tokens) {
+    const auto answer = through_a.ask(get("/p", token));
+    if (answer.status != 200) {
+      EXPECT_TRUE(is_refusal(answer, 503));
+    }
+    counts.push_back(answer.status == 200 ? count_in(answer) : 0);
+  }
+  EXPECT_GT(std::ranges::count(counts, 1), 5);
+  EXPECT_GT(std::ranges::count(counts, 0), 20);
+  Caller through_all(all);
+  for (std::size_t i = 0; i < tokens.size(); ++i)
+    EXPECT_EQ(through_all.count("/p", tokens[i]), counts[i] + 1) << "what is refused is not counted";
+  for (const auto& token : mint(of_a, 20)) {
+    EXPECT_EQ(through_a.count("/p", token), 1);
+    EXPECT_EQ(through_all.count("/p", token), 2);
+  }
+}
+
+// One counter from before several shall become one of three. Until it is of this build, all is refused.
+TEST_F(UpgradeTest, ACounterFromBeforeAmongSeveralIsRefusedWhole) {
+  Partition partition(3);
+  auto old_counter = start_counter(other_, partition.address('c'));
+  const auto old_envoy = start_envoy(other_, old_counter->wait_listening().at("counter"));
+  const auto old_doors = old_envoy->wait_listening();
+  wait_readyz(old_doors.at("health"), 200);
+  Caller through_old(old_doors.at("envoy"));
+  std::map<std::string, std::int64_t> counts;  // of all tokens, as they were answered last
+  for (const auto& token : mint(old_doors.at("envoy"), 40)) counts[token] = through_old.count("/p", token);
+
+  for (const char name : {'a', 'b'}) partition.start_counter(name, "abc");
+  auto& envoy = partition.start_envoy("abc", {"--threads", "1"});
+  Caller caller(envoy.door);
+  // Asks once for each token. Returns how many were counted.
+  const auto ask_all = [&] {
+    std::size_t counted = 0;
+    for (auto& [token, count] : counts) {
+      const auto answer = caller.ask(get("/p", token));
+      if (answer.status != 200) {
+        EXPECT_TRUE(is_refusal(answer, 503));
+        continue;
+      }
+      EXPECT_EQ(count_in(answer), ++count);
+      ++counted;
+    }
+    return counted;
+  };
+  ask_all();  // perhaps before it knows what each counter is
+  wait_readyz(envoy.health, 503, "counter c owns every token");
+  EXPECT_EQ(ask_all(), 0U);
+  EXPECT_TRUE(is_refusal(caller.ask(get_without_token("/auth")), 503));
+  wait_readyz(partition.counter('a').health, 503, "start it with the same --peers");
+  for (auto& [token, count] : counts) EXPECT_EQ(through_old.count("/p", token), ++count);
+
+  old_counter->send_signal(SIGTERM);
+  EXPECT_EQ(old_counter->wait_exit(), 0) << old_counter->output();
+  partition.start_counter_on('c', redis_, {"--name", "c", "--peers", partition.list("abc")});
+  wait_all_ready(envoy.health);
+  const auto counted = ask_all();  // the others lie at c, and their slots are a's or b's
+  EXPECT_GT(counted, 2U);
+  EXPECT_LT(counted, 30U);
+  EXPECT_EQ(mint(envoy.door, 20).size(), 20U);
 }
 
 }  // namespace
