@@ -14,6 +14,7 @@ using namespace std::chrono_literals;
 
 constexpr auto drain_max = 20ms;
 constexpr auto stop_max = 80ms;
+constexpr auto between_readers_max = 20ms;
 // Usually longer than a request's deadline.
 constexpr auto long_stop_max = 4s;
 
@@ -96,6 +97,26 @@ void Blows::await_end(Victim& victim, bool drained) {
       victim.name() + (drained ? " was drained" : " was killed") +
       (exit_code ? " and ended with " + std::to_string(*exit_code) : " and did not end") + "; it said:\n" +
       victim.program().output());
+}
+
+void Blows::change_list(ChangingList& list, const std::vector<Victim*>& readers) {
+  list.change(random_);
+  story_ += "list " + list.to_string();
+  ++tally_.lists;
+  std::vector<Victim*> in_any_order = readers;
+  std::shuffle(in_any_order.begin(), in_any_order.end(), random_);
+  for (Victim* reader : in_any_order) {
+    wait(between_readers_max);
+    if (one_in(random_, 8)) {
+      end({reader});
+      launch({reader});
+      continue;
+    }
+    reader->wait_until_up();  // it may have read the list before
+    reader->program().send_signal(SIGHUP);
+    story_ += "to " + reader->name();
+  }
+  story_ += "; ";
 }
 
 void Blows::launch(const std::vector<Victim*>& victims) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "crashing/changing_list.h"
 #include "crashing/key_space.h"
 #include "crashing/victim.h"
 
@@ -24,6 +25,7 @@ class Blows {
     std::size_t stops = 0;
     std::size_t power_cuts = 0;
     std::size_t losing_power_cuts = 0;  // that lost something
+    std::size_t lists = 0;              // of counters, that were given
   };
 
   Blows(Random& random, std::string& story, Tally& tally) : random_(random), story_(story), tally_(tally) {}
@@ -37,6 +39,9 @@ class Blows {
   // Ends them by SIGKILL, perhaps while they are stopped or drain, or by draining alone. Often cuts the power then,
   // too. Returns when they are gone.
   void end(const std::vector<Victim*>& victims);
+
+  // Writes another list, and tells its readers one after the other, or ends one and starts it again.
+  void change_list(ChangingList& list, const std::vector<Victim*>& readers);
 
   // Starts what end() ended, often after killing it a few times while it starts. Does not wait.
   void launch(const std::vector<Victim*>& victims);

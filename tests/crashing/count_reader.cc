@@ -68,7 +68,8 @@ class Reader {
 
 }  // namespace
 
-Readings read_counts(const Endpoint& envoy, const KeySpace& keys, const std::vector<std::size_t>& wanted) {
+Readings read_counts(const Endpoint& envoy, const KeySpace& keys, const std::vector<std::size_t>& wanted,
+                     const std::function<void()>& reach_others) {
   Reader reader(envoy, keys);
   std::vector<std::size_t> left = wanted;
   for (Deadline deadline; !left.empty();) {
@@ -83,7 +84,11 @@ Readings read_counts(const Endpoint& envoy, const KeySpace& keys, const std::vec
       again.insert(again.end(), more.begin(), more.end());
       rest = rest.subspan(some.size());
     }
-    if (again.size() < left.size()) deadline = Deadline();  // it may take long while it makes progress
+    if (again.size() < left.size()) {
+      deadline = Deadline();  // it may take long while it makes progress
+    } else if (reach_others) {
+      reach_others();
+    }
     left = std::move(again);
   }
   return reader.take_readings();

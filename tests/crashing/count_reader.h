@@ -2,6 +2,7 @@
 #define TRACKER_TESTS_CRASHING_COUNT_READER_H_
 
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -19,8 +20,10 @@ struct Readings {
   std::vector<std::string> complaints;  // such as about an unknown token
 };
 
-// Asks for each key once. If the answer is neither a count nor that the token is unknown, asks again until it is.
-Readings read_counts(const Endpoint& envoy, const KeySpace& keys, const std::vector<std::size_t>& wanted);
+// Asks for each key once. If the answer is neither a count nor that the token is unknown, asks again until it is. Calls
+// `reach_others`, if there is one, whenever it was of no use to ask all of them again.
+Readings read_counts(const Endpoint& envoy, const KeySpace& keys, const std::vector<std::size_t>& wanted,
+                     const std::function<void()>& reach_others = nullptr);
 
 }  // namespace tracker::tests
 

@@ -1,6 +1,7 @@
 #include "crashing/crash_run.h"
 
 #include <algorithm>
+#include <functional>
 #include <set>
 #include <stdexcept>
 
@@ -36,7 +37,8 @@ std::string CrashTotals::of_blows() const {
          std::to_string(blows.kills_with_table) + " of all these within a flush or compaction; " +
          std::to_string(blows.drains) + " drains, " + std::to_string(blows.stops) + " stops; " +
          std::to_string(blows.power_cuts) + " power cuts, of which " +
-         std::to_string(blows.losing_power_cuts) + " took something";
+         std::to_string(blows.losing_power_cuts) + " took something; " + std::to_string(blows.lists) +
+         " lists of counters";
 }
 
 CrashRun::CrashRun(Target& target, std::uint64_t seed, std::size_t connections)
@@ -75,18 +77,26 @@ void CrashRun::strike_under(RecordedLoad& load) {
   Blows blows(random_, story_, totals_.blows);
   for (std::uint64_t times = any_of(random_, 0, 2); times > 0; --times) {
     blows.wait(load_max);
+    change_list();
     strike_some(load);
   }
   if (!load.wait_for_counted(any_of(random_, 1, 100)))
     throw std::runtime_error("nothing is counted any more");
   blows.wait(load_max);
-  std::vector<Victim*> last = target_.holders;
+  change_list();
+  std::vector<Victim*> last(target_.holders.begin(), target_.holders.end());
   for (auto& victim : target_.victims) {
     const bool holds = std::find(last.begin(), last.end(), victim.get()) != last.end();
     if (!holds && one_in(random_, 2)) last.push_back(victim.get());
   }
   blows.end(last);
   blows.launch(last);
+}
+
+// Gives another list of counters, if there is one, now and then. The next blow meets programs that are adopting it.
+void CrashRun::change_list() {
+  if (!target_.list || !one_in(random_, 2)) return;
+  Blows(random_, story_, totals_.blows).change_list(*target_.list, target_.list_readers);
 }
 
 void CrashRun::strike_some(RecordedLoad& load) {
@@ -134,7 +144,9 @@ std::vector<std::size_t> CrashRun::keys_to_read(const Recorded& recorded) {
 
 std::vector<std::string> CrashRun::read_and_judge(const Recorded& recorded,
                                                   const std::vector<std::size_t>& wanted) {
-  const Readings readings = read_counts(target_.envoy, keys_, wanted);
+  std::function<void()> reach_others;
+  if (target_.list) reach_others = [this] { turn_list(target_); };
+  const Readings readings = read_counts(target_.envoy, keys_, wanted, reach_others);
   totals_.readings += readings.counts.size();
   totals_.perhaps_of_readings +=
       static_cast<std::size_t>(std::count_if(readings.others.begin(), readings.others.end(),

@@ -55,6 +55,7 @@ class CrashRun {
  private:
   void strike_under(RecordedLoad& load);
   void strike_some(RecordedLoad& load);
+  void change_list();
   std::vector<Victim*> some_victims();
   void account(const Recorded& recorded);
   std::vector<std::size_t> keys_to_read(const Recorded& recorded);

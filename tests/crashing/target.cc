@@ -1,6 +1,12 @@
 #include "crashing/target.h"
 
-#include <array>
+#include <signal.h>
+
+#include <algorithm>
+#include <chrono>
+#include <regex>
+#include <stdexcept>
+#include <thread>
 #include <utility>
 
 #include "support/health.h"
@@ -32,13 +38,19 @@ void add_holder(Target& target, std::unique_ptr<ServiceVictim> holder) {
   target.victims.push_back(std::move(holder));
 }
 
-// `counters`: whom it asks.
-void add_envoy(Target& target, const std::string& counters, const std::string& program) {
+// `flags` say whom it asks.
+void add_envoy(Target& target, const Arguments& flags, const std::string& program) {
   target.envoy = lasting_door();
-  add_holder(target,
-             service_victim("envoy", "envoy",
-                            {"envoy", "--envoy-addr", target.envoy.to_string(), "--counter-addr", counters},
-                            program));
+  Arguments arguments{"envoy", "--envoy-addr", target.envoy.to_string()};
+  arguments.insert(arguments.end(), flags.begin(), flags.end());
+  add_holder(target, service_victim("envoy", "envoy", arguments, program));
+}
+
+// Whether a counter has settled as many of its slots as it can, in the words of its /readyz. Those in which others hold
+// tokens remain.
+bool has_settled(const std::string& readyz) {
+  static const std::regex waits("(slots are refused: counter \\S+ at )|(slots are being settled)");
+  return !std::regex_search(readyz, waits);
 }
 
 }  // namespace
@@ -70,36 +82,40 @@ Target redis_target(const std::string& program) {
   auto counter = counter_victim("counter", door, {"--redis-addr", redis->address()}, program);
   target.victims.push_back(std::move(redis));
   add_holder(target, std::move(counter));
-  add_envoy(target, door.to_string(), program);
+  add_envoy(target, {"--counter-addr", door.to_string()}, program);
   return target;
 }
 
 Target partitioned_target(const ServeChoice& choice, bool with_balancer) {
   Target target;
   target.has_several_counters = true;
-  const std::array names{std::string("a"), std::string("b"), std::string("c")};
-  std::array<Endpoint, names.size()> doors;
-  std::string list;
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    doors[i] = lasting_door();
-    list += (list.empty() ? "" : ",") + names[i] + '=' + doors[i].to_string();
-  }
+  std::vector<ChangingList::Counter> counters;
+  for (const std::string name : {"a", "b", "c", "d"}) counters.push_back({name, lasting_door()});
+  target.list = std::make_unique<ChangingList>(choice.directory.string() + ".counters", counters);
+  Arguments of_counters{"--counters-file", target.list->file()};
+  Arguments of_envoy = of_counters;
   if (with_balancer) {
     const Endpoint door = lasting_door();
-    target.victims.push_back(service_victim(
-        "balancer", "balancer", {"balancer", "--balancer-addr", door.to_string(), "--counters", list},
-        choice.program));
-    list = "lookup://" + door.to_string();
+    auto balancer = service_victim(
+        "balancer", "balancer",
+        {"balancer", "--balancer-addr", door.to_string(), "--counters-file", target.list->file()},
+        choice.program);
+    target.list_readers = {balancer.get()};
+    target.victims.push_back(std::move(balancer));
+    const auto lookup = "lookup://" + door.to_string();
+    of_counters = {"--peers", lookup};
+    of_envoy = {"--counter-addr", lookup};
   }
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    const auto directory = choice.directory.string() + "-" + names[i];
-    auto counter = counter_victim("counter-" + names[i], doors[i],
-                                  {"--name", names[i], "--peers", list, "--store", "rocksdb:" + directory},
-                                  choice.program);
+  for (const auto& [name, door] : counters) {
+    const auto directory = choice.directory.string() + "-" + name;
+    Arguments flags{"--name", name, "--store", "rocksdb:" + directory};
+    flags.insert(flags.end(), of_counters.begin(), of_counters.end());
+    auto counter = counter_victim("counter-" + name, door, flags, choice.program);
     if (choice.power_cuts) counter->watch(directory);
     add_holder(target, std::move(counter));
   }
-  add_envoy(target, list, choice.program);
+  add_envoy(target, of_envoy, choice.program);
+  if (!with_balancer) target.list_readers.assign(target.holders.begin(), target.holders.end());
   return target;
 }
 
@@ -115,7 +131,7 @@ Target shared_target(const std::string& program) {
     list += (list.empty() ? "" : ",") + door.to_string();
     add_holder(target, counter_victim("counter-" + name, door, {"--redis-addr", redis_address}, program));
   }
-  add_envoy(target, list, program);
+  add_envoy(target, {"--counter-addr", list}, program);
   return target;
 }
 
@@ -127,6 +143,21 @@ void wait_until_ready(Target& target) {
   } else {
     wait_readyz(health, 200);
   }
+}
+
+void turn_list(Target& target) {
+  target.list->turn();
+  for (auto* reader : target.list_readers) reader->program().send_signal(SIGHUP);
+  const auto version = "(version " + std::to_string(target.list->version()) + ")";
+  const auto has_list = [&](ServiceVictim* holder) {
+    return holder->program().output().find(version) != std::string::npos &&
+           has_settled(ask_health(holder->health(), "/readyz").body);
+  };
+  for (const Deadline deadline; !std::ranges::all_of(target.holders, has_list);) {
+    if (deadline.passed()) throw std::runtime_error("not everybody takes the list of " + version);
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  wait_until_ready(target);
 }
 
 }  // namespace tracker::tests

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "crashing/changing_list.h"
 #include "crashing/victim.h"
 #include "support/endpoint.h"
 
@@ -22,7 +23,11 @@ struct Target {
   bool has_several_counters = false;
 
   // The programs in which hits may wait. A round is over when all of these have ended. The others may keep running.
-  std::vector<Victim*> holders;
+  std::vector<ServiceVictim*> holders;
+
+  // Null: there is none. `list_readers` read it when they start, and at SIGHUP.
+  std::unique_ptr<ChangingList> list;
+  std::vector<Victim*> list_readers;
 };
 
 // `tracker serve` over its store in `directory`. `program` is the executable. `before` comes before `serve` on its
@@ -39,8 +44,8 @@ Target serve_target(const ServeChoice& choice);
 // One envoy, one counter and a Redis that syncs before it replies.
 Target redis_target(const std::string& program = tracker_binary());
 
-// One envoy and three counters that share the tokens, each over a store of its own in `directory`. With a balancer, all
-// of them ask it for the list.
+// One envoy and four counters that share the tokens, each over a store of its own in `directory`. They have a list that
+// changes. With a balancer, all of them ask it for the list.
 Target partitioned_target(const ServeChoice& choice, bool with_balancer);
 
 // One envoy and two counters that share a Redis, and stand in for each other.
@@ -48,6 +53,10 @@ Target shared_target(const std::string& program = tracker_binary());
 
 // Returns when hits can be counted again. Everything must have been launched.
 void wait_until_ready(Target& target);
+
+// Tokens that were made by one list cannot be counted by another one that gives them another owner. Gives the programs the
+// list by which those can be counted that cannot be now. Returns when that is so. Everything must be up.
+void turn_list(Target& target);
 
 }  // namespace tracker::tests
 

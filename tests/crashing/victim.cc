@@ -20,11 +20,14 @@ void ServiceVictim::launch() {
   Environment environment = power_ ? power_->environment() : Environment{};
   environment.insert(variant.environment.begin(), variant.environment.end());
   launched_ = std::chrono::steady_clock::now();
+  was_up_ = false;
   program_ = std::make_unique<Program>(arguments, environment, executable_);
 }
 
 void ServiceVictim::wait_until_up() {
+  if (was_up_) return;
   health_ = program_->wait_listening().at("health");
+  was_up_ = true;
   const auto took = std::chrono::steady_clock::now() - launched_;
   // It may have been up long before anybody asked.
   start_time_ = std::min(std::chrono::duration_cast<std::chrono::microseconds>(took), start_time_ * 2);

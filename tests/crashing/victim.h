@@ -81,6 +81,7 @@ class ServiceVictim final : public Victim {
   std::unique_ptr<PowerCut> power_;
   std::unique_ptr<Program> program_;
   std::chrono::steady_clock::time_point launched_;
+  bool was_up_ = false;  // since then, as far as anybody has asked
   std::chrono::microseconds start_time_{50'000};
   Endpoint health_;
 };

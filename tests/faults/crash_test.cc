@@ -23,6 +23,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 
 constexpr std::size_t rounds = 20;
+constexpr std::size_t rounds_of_many_programs = 2;
 
 std::uint64_t new_seed() {
   const std::uint64_t seed = std::random_device{}();
@@ -30,15 +31,15 @@ std::uint64_t new_seed() {
   return seed;
 }
 
-void expect_exact(CrashRun& run, std::uint64_t seed) {
+void expect_exact(CrashRun& run, std::uint64_t seed, std::size_t rounds_number = rounds) {
   run.start();
-  for (std::size_t round = 1; round <= rounds; ++round) {
+  for (std::size_t round = 1; round <= rounds_number; ++round) {
     ASSERT_THAT(run.round(), IsEmpty())
         << "in round " << round << " with seed " << seed << ": " << run.story();
   }
   EXPECT_THAT(run.read_all(), IsEmpty()) << "at the end, with seed " << seed;
   std::cout << run.totals().of_load() << '\n' << run.totals().of_blows() << '\n';
-  EXPECT_GT(run.totals().counted, rounds) << "there was hardly any load";
+  EXPECT_GT(run.totals().counted, rounds_number) << "there was hardly any load";
 }
 
 // Returns the violations of the first round that has any, among this many rounds. Empty if all are right.
@@ -87,6 +88,20 @@ TEST_F(CrashTest, EnvoyCounterAndRedisKeepWhatTheyAnswered) {
   Target target = redis_target();
   CrashRun run(target, seed);
   expect_exact(run, seed);
+}
+
+TEST_F(CrashTest, CountersWithAListThatChangesKeepWhatTheyAnswered) {
+  const std::uint64_t seed = new_seed();
+  Target target = partitioned_target(choice(), false);
+  CrashRun run(target, seed);
+  expect_exact(run, seed, rounds_of_many_programs);
+}
+
+TEST_F(CrashTest, CountersOfABalancerKeepWhatTheyAnswered) {
+  const std::uint64_t seed = new_seed();
+  Target target = partitioned_target(choice(), true);
+  CrashRun run(target, seed);
+  expect_exact(run, seed, rounds_of_many_programs);
 }
 
 // Judges the harness: each fault must be seen soon, and named. A program that is killed before it has committed what it
