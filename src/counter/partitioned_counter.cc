@@ -23,22 +23,20 @@ class PartitionedCounter::Part final : public SubBatch {
   bool is_first_try = true;
 
   void on_verdicts(std::span<const domain::HitVerdict> verdicts) override {
-    const bool is_plain = !counters_.members_[member].owns_every_token();
-    if (is_plain) {
+    if (counters_.passes_through(member)) {
       pass_on(verdicts);
     } else {
-      pass_on_as_shared(verdicts);
+      pass_on_believed(verdicts);
     }
     if (is_settled()) counters_.take_back(*this);
   }
 
  private:
-  /// Of a counter that owns every token.
-  void pass_on_as_shared(std::span<const domain::HitVerdict> verdicts) {
+  void pass_on_believed(std::span<const domain::HitVerdict> verdicts) {
     std::vector<domain::HitVerdict> certain;
     std::vector<Part*> others;  // that stand in, each for some of the hits
     for (auto [hit, verdict] : verdicts) {
-      if (verdict.kind == Kind::unknown_token && !counters_.believes_unknown_)
+      if (verdict.kind == Kind::unknown_token && !counters_.believes_unknown(member))
         verdict = Verdict::not_counted();
       const auto other = verdict.kind == Kind::not_counted ? stand_in(hit) : nobody;
       if (other == nobody) {
@@ -161,9 +159,18 @@ void PartitionedCounter::judge() {
   if (words && words != misfit_) log_trouble_(*words);
   misfit_ = std::move(words);
   any_owns_every_token_ = std::ranges::any_of(members_, &Member::owns_every_token);
-  believes_unknown_ = !misfit_ && std::ranges::all_of(members_, &Member::owns_every_token);
-  for (std::size_t i = 1; i < members_.size() && believes_unknown_; ++i)
-    believes_unknown_ = share_a_run(0, i);
+  all_share_a_run_ = !misfit_ && std::ranges::all_of(members_, &Member::owns_every_token);
+  for (std::size_t i = 1; i < members_.size() && all_share_a_run_; ++i) all_share_a_run_ = share_a_run(0, i);
+}
+
+/// Whether every verdict of this member can be passed on as it is.
+bool PartitionedCounter::passes_through(std::size_t member) const {
+  return !any_owns_every_token_ && members_[member].difference.empty();
+}
+
+/// Whether a token that this member does not know is unknown to all.
+bool PartitionedCounter::believes_unknown(std::size_t member) const {
+  return members_[member].owns_every_token() ? all_share_a_run_ : members_[member].difference.empty();
 }
 
 /// Returns why these counters must not be used together, if so.
@@ -258,7 +265,7 @@ std::size_t PartitionedCounter::stand_in(domain::Slot slot, std::size_t for_memb
 void PartitionedCounter::track(const domain::HitBatch& hits, TrackReply& reply) {
   if (misfit_) return reply.on_one_verdict_for_all(hits.size(), Verdict::not_counted());
   if (members_.size() == 1) return members_.front().counter->track(hits, reply);
-  if (find_routes(hits) && !any_owns_every_token_)
+  if (find_routes(hits) && passes_through(routes_.front()))
     return members_[routes_.front()].counter->track(hits, reply);
   divide(hits, reply);
 }

@@ -26,8 +26,8 @@ namespace tracker::counter {
 /// 1. A hit is handed to one counter. It is handed to a second one only if the first has certainly not counted it and
 ///    cannot count any more, only while both count in one run of one store, and never to a third.
 /// 2. A hit is in at most one sub-batch that is under way. A sub-batch is reused after its last verdict was passed on.
-/// 3. That a token is unknown is believed of a counter that owns the slot by its own list, or if every counter of the
-///    list is known to count in the same store.
+/// 3. That a token is unknown is believed of a counter that has this list, or if every counter of the list is known to
+///    count in the same store. A counter with another list does not know whom else to ask, so the hit is refused.
 class PartitionedCounter final : public Counter {
  public:
   /// Logs what is wrong with the counters or their lists, once for each change of the words.
@@ -72,6 +72,8 @@ class PartitionedCounter final : public Counter {
   std::string words_of_difference(const Member& member) const;
   void tell();
 
+  bool passes_through(std::size_t member) const;
+  bool believes_unknown(std::size_t member) const;
   bool share_a_run(std::size_t one, std::size_t other) const;
   std::size_t route(domain::Slot slot) const;
   std::size_t stand_in(domain::Slot slot, std::size_t for_member) const;
@@ -90,7 +92,7 @@ class PartitionedCounter final : public Counter {
   const LogTrouble log_trouble_;
   std::optional<std::string> misfit_;  // why every hit is refused
   bool any_owns_every_token_ = false;
-  bool believes_unknown_ = false;  // of counters that own every token
+  bool all_share_a_run_ = false;
 
   std::vector<std::size_t> routes_;           // of the hits of the batch that was taken last
   std::vector<std::unique_ptr<Part>> parts_;  // all there are

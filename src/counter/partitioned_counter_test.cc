@@ -333,6 +333,31 @@ TEST_F(PartitionedCounterTest, IsReadyAsLongAsOneCounts) {
 
 // Unknown tokens.
 
+// Another counter of this envoy's list may know it, one that has not been heard yet.
+TEST_F(PartitionedCounterTest, ThatATokenIsUnknownIsNotBelievedOfACounterWithAnotherList) {
+  auto facts = *b_.says.value();
+  const auto list = facts.adopted;
+  facts.adopted = std::make_shared<const CounterList>(CounterList::parse("a=h:1,b=h:2"));
+  b_.says.set(facts);
+  b_.at_once = Verdict::unknown_token();
+  a_.at_once = Verdict::unknown_token();
+  const auto answers = [&](const std::vector<std::string>& owners) {
+    const auto hits = hits_of(owners);
+    Tracked tracked;
+    whole_->track(hits, tracked);
+    return tracked.all;
+  };
+  using Answers = std::map<std::uint32_t, Verdict>;
+  EXPECT_EQ(answers({"b"}), (Answers{{0, Verdict::not_counted()}}));
+  EXPECT_EQ(answers({"a", "b"}), (Answers{{0, Verdict::unknown_token()}, {1, Verdict::not_counted()}}));
+  b_.at_once = Verdict::counted(7);
+  EXPECT_EQ(answers({"b"}), (Answers{{0, Verdict::counted(7)}}));
+  b_.at_once = Verdict::unknown_token();
+  facts.adopted = list;
+  b_.says.set(facts);
+  EXPECT_EQ(answers({"b"}), (Answers{{0, Verdict::unknown_token()}}));
+}
+
 TEST_F(PartitionedCounterTest, ThatATokenIsUnknownIsBelievedOnceAllShareOneStore) {
   share();
   for (auto* counter : {&a_, &b_, &c_}) counter->at_once = Verdict::unknown_token();

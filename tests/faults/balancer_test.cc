@@ -134,19 +134,19 @@ TEST_F(BalancerTest, ShowsWhichCountersAreAway) {
 
 TEST_F(BalancerTest, WatchesNoCounterThatIsNoLongerInTheList) {
   start_all();
-  wait_all_ready(balancer_.health);
+  wait_all_ready(balancer().health);
   partition_.kill_counter('b');
-  wait_readyz(balancer_.health, 200, "counter b at");
+  wait_readyz(balancer().health, 200, "counter b at");
   write("2", partition_.list("ac"));
-  balancer_.program->send_signal(SIGHUP);
-  wait_all_ready(balancer_.health);
-  const auto log = balancer_.program->standard_error();
+  balancer().program->send_signal(SIGHUP);
+  wait_all_ready(balancer().health);
+  const auto log = balancer().program->standard_error();
   start_counter('b');
   partition_.kill_counter('a');
-  wait_readyz(balancer_.health, 200, "counter a at");
+  wait_readyz(balancer().health, 200, "counter a at");
   start_counter('a');
-  wait_all_ready(balancer_.health);
-  EXPECT_THAT(balancer_.program->standard_error().substr(log.size()),
+  wait_all_ready(balancer().health);
+  EXPECT_THAT(balancer().program->standard_error().substr(log.size()),
               Not(HasSubstr("counter b at " + partition_.address('b') + " is reachable")));
 }
 
