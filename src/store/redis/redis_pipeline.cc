@@ -182,8 +182,13 @@ void RedisPipeline::append(const AddToken& token, RedisRound::Form form) {
       out_);
 }
 
+/// What is sent after it is executed after it, and so has the new fence.
 void RedisPipeline::send(WriteRecord& write) {
-  append_command({"EVAL", write_script, "1", facts_key, knowledge_.record, knowledge_.fence, write.record,
+  write.record_before = std::exchange(knowledge_.record, write.record);
+  write.fence_before = std::exchange(knowledge_.fence, knowledge_.own_fence);
+  write.was_taken = std::exchange(knowledge_.has_taken, true);
+  if (!write.was_taken) knowledge_.fence_before = write.fence_before;
+  append_command({"EVAL", write_script, "1", facts_key, write.record_before, write.fence_before, write.record,
                   knowledge_.own_fence},
                  out_);
   due_.push_back({.question = Question::write, .record = &write});
@@ -337,11 +342,12 @@ void RedisPipeline::take_add(const Due& due, const redisReply& reply) {
 void RedisPipeline::take_write(const Due& due, const redisReply& reply) {
   const std::unique_ptr<WriteRecord> write(due.record);
   if (reply.type == REDIS_REPLY_INTEGER) {
-    knowledge_.written = knowledge_.record = write->record;
-    if (!std::exchange(knowledge_.has_taken, true)) knowledge_.fence_before = knowledge_.fence;
-    knowledge_.fence = knowledge_.own_fence;
+    knowledge_.written = write->record;
     return write->reply.on_written({});
   }
+  knowledge_.record = write->record_before;
+  knowledge_.fence = write->fence_before;
+  knowledge_.has_taken = write->was_taken;
   if (is_fenced(text_of(reply))) become_unfit(explain(text_of(reply), settings_));
   trouble_ = {"the record was not written", explain(text_of(reply), settings_)};
   write->on_failed(domain::Failure::not_done);

@@ -31,7 +31,7 @@ struct RedisKnowledge {
   std::string fence;                        // the one with which this process counts
   std::string fence_before;                 // the one that stood there before this process wrote a record
   const std::string own_fence = new_fence();
-  bool has_taken = false;  // it has written a record, and so its own fence
+  bool has_taken = false;  // it has sent a record, and so its own fence
 };
 
 class RedisPipeline;
@@ -65,6 +65,9 @@ class WriteRecord final : public RedisRequest {
 
   const std::string record;
   WriteReply& reply;
+  std::string record_before;  // what it replaces
+  std::string fence_before;
+  bool was_taken = false;
 };
 
 /// Looks for the slots of all tokens, by many commands one after the other.
