@@ -124,7 +124,8 @@ void run_counter(const CounterSettings& settings) {
   const std::size_t descriptors = raise_descriptor_limit();
   boost::asio::io_context control(1);
   const auto workers = make_workers(settings.service.threads);
-  const auto open_store = settings.store.open(workers->context(0), settings.request_deadline);
+  const auto open_store =
+      settings.store.open(workers->context(0), settings.request_deadline, settings.peers.is_given());
   ConnectionBudget connections = wanted_connections(settings.port);
   const auto few_descriptors = fit_connections(
       connections, descriptors, reserved_descriptors(settings.service.threads, open_store.files_max));

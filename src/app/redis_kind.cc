@@ -51,6 +51,12 @@ void reread_password(const std::string& file, store::redis::RedisStore& redis) {
   }
 }
 
+bool is_store_name(std::string_view text) {
+  constexpr std::size_t longest = 64;
+  constexpr std::string_view allowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_";
+  return !text.empty() && text.size() <= longest && text.find_first_not_of(allowed) == text.npos;
+}
+
 class RedisKind final : public StoreKind {
  public:
   std::string name() const override { return "redis"; }
@@ -69,6 +75,24 @@ class RedisKind final : public StoreKind {
            return true;
          },
          "ADDRESS", chosen});
+    table.add_switch(
+        "--redis-proxy", proxy_,
+        "A proxy such as nutcracker stands before several Redis, at that address. It is sent PING "
+        "and calls of scripts alone; what a crash loses cannot be asked.",
+        chosen);
+    const SettingTable::Condition with_proxy{"--redis-proxy", [this] { return proxy_; }};
+    table.add({"--store-name", "",
+               "What you call all that is behind the proxy. Counters with one name stand in for each other: "
+               "it is your word that they count in one store.",
+               "none: it is not known which store that is",
+               "1 to 64 letters, digits, dots, hyphens or underscores",
+               [this](std::string_view text) {
+                 store_name_ = text;
+                 return is_store_name(text);
+               },
+               "NAME", with_proxy});
+    const SettingTable::Condition without_proxy{chosen.only_with + ", and without --redis-proxy",
+                                                [this, chosen] { return chosen.holds() && !proxy_; }};
     table.add({"--redis-password-file", "",
                "A file whose first line is the password of that Redis. SIGHUP reads it again.", "none",
                "the name of a file",
@@ -76,11 +100,7 @@ class RedisKind final : public StoreKind {
                  password_file_ = text;
                  return !text.empty() && text.find("://") == text.npos;
                },
-               "FILE", chosen});
-    table.add_switch("--redis-proxy", proxy_,
-                     "A proxy stands before that Redis: do not ask what a crash of it loses, since the proxy "
-                     "would answer for itself.",
-                     chosen);
+               "FILE", without_proxy});
   }
 
   OpenStore open(boost::asio::io_context& loop, const OpenSettings& settings) const override {
@@ -88,10 +108,12 @@ class RedisKind final : public StoreKind {
       refuse_durability(
           "what a Redis behind a proxy loses cannot be known; leave out --redis-proxy, or this");
     }
+    if (proxy_) require_usable_through_proxy(settings);
     auto store = std::make_unique<store::redis::RedisStore>(
         loop, store::redis::RedisSettings{.redis = with_password(),
                                           .reply_deadline = settings.reply_deadline,
                                           .proxy = proxy_,
+                                          .store_name = store_name_,
                                           .require_durability = settings.require_durability});
     auto& redis = *store;
     OpenStore open{
@@ -103,6 +125,23 @@ class RedisKind final : public StoreKind {
   }
 
  private:
+  /// A proxy has no use for AUTH and SELECT, and closes the connection. Throws StartupError.
+  void require_usable_through_proxy(const OpenSettings& settings) const {
+    if (settings.is_one_of_several) {
+      throw StartupError(
+          StartupError::bad_setting,
+          "--redis-proxy: no Redis behind a proxy can say which store it is, so it cannot be used "
+          "with --peers (or --counters-file); leave that out, and give all counters on this "
+          "proxy one --store-name, or leave out --redis-proxy, and give each counter a Redis of "
+          "its own");
+    }
+    if (redis_.user.empty() && redis_.password.empty() && redis_.database == 0) return;
+    throw StartupError(StartupError::bad_setting,
+                       "--redis-proxy: --redis-addr (or REDIS_ADDR) names a user, a password or a database, "
+                       "and a proxy would close the connection upon AUTH or SELECT; give host:port of the "
+                       "proxy alone");
+  }
+
   /// The address, with the password where that is in a file. Throws StartupError.
   store::redis::RedisAddress with_password() const {
     auto redis = redis_;
@@ -126,6 +165,7 @@ class RedisKind final : public StoreKind {
   store::redis::RedisAddress redis_;
   std::string password_file_;  // empty: none
   bool proxy_ = false;
+  std::string store_name_;  // empty: none
 };
 
 }  // namespace

@@ -33,8 +33,10 @@ class StoreChoice {
   const std::string& text() const noexcept { return text_; }
   const StoreKind& kind() const { return *chosen_; }
 
-  /// Opens the store for a service, as StoreKind::open() does.
-  OpenStore open(boost::asio::io_context& loop, std::chrono::milliseconds reply_deadline) const;
+  /// Opens the store for a service, as StoreKind::open() does. `is_one_of_several`: the tokens are partitioned among
+  /// several counters.
+  OpenStore open(boost::asio::io_context& loop, std::chrono::milliseconds reply_deadline,
+                 bool is_one_of_several = false) const;
 
  private:
   bool parse(std::string_view text);

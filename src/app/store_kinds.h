@@ -89,7 +89,8 @@ class StoreKind {
 
   /// What does not depend on the kind.
   struct OpenSettings {
-    bool require_durability = false;                  // a store that can never be durable is refused
+    bool require_durability = false;  // a store that can never be durable is refused
+    bool is_one_of_several = false;   // a store that can never say which one it is, is refused
     std::chrono::milliseconds reply_deadline{2'000};  // of a store in another process
     enum class Purpose { counting, copying };
     Purpose purpose = Purpose::counting;  // to be copied, a store must be there already

@@ -99,7 +99,7 @@ TEST(LocalCounter, DoesNotCountInAStoreThatHasCountedSomeOfTheTokens) {
     EXPECT_EQ(minted.results.at(0).has_value(), counter.readiness().value().is_ready());
     return minted.results.at(0).has_value();
   };
-  EXPECT_TRUE(counts()) << "a store behind a proxy is never known";
+  EXPECT_TRUE(counts()) << "a store that cannot say which it is counts, too";
   store.says.set(store::StoreFacts{.id = {1}, .record = "a record"});
   EXPECT_FALSE(counts());
   EXPECT_NE(counter.readiness().value().why_not().find("give --peers and --name as before"),

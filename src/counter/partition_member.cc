@@ -256,7 +256,7 @@ void PartitionMember::enter_store(const std::optional<store::StoreFacts>& facts)
   if (!facts) {
     // It may become known later. A store that is ready without it never says who it is.
     fitness_.set(
-        Readiness::not_ready("the store has not said which store it is; one that cannot (behind a proxy) "
+        Readiness::not_ready("the store has not said which store it is; one that cannot say it "
                              "cannot be one of several: leave --peers away",
                              std::chrono::system_clock::now()));
     return;

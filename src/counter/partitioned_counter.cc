@@ -196,10 +196,12 @@ std::optional<std::string> PartitionedCounter::misfit() const {
     if (!one || !other || one->server_run.empty() || other->server_run.empty()) {
       return both +
              ", and are not known to share one Redis; start all of them with the same --peers, so that "
-             "each owns some";
+             "each owns some, or with the same --store-name if they share one --redis-proxy";
     }
     if (one->id != other->id)
-      return both + " and count in different stores; give them one Redis, or the same --peers";
+      return both +
+             " and count in different stores; give them one Redis (behind a proxy, one --store-name), or the "
+             "same --peers";
   }
   return std::nullopt;
 }

@@ -17,7 +17,7 @@ struct StoreFacts {
   Id id{};
 
   /// Which run of the server holds the store, if several processes can use the store through a server at the same time
-  /// (Redis' run_id). Empty: one process at a time has the store.
+  /// (Redis' run_id, or the operator's word for what is behind a proxy). Empty: one process at a time has the store.
   std::string server_run = {};
 
   /// Whether the store outlives the process.
@@ -29,7 +29,7 @@ struct StoreFacts {
   bool operator==(const StoreFacts&) const = default;
 };
 
-/// Nothing: they are not known yet, or cannot be known (behind a proxy).
+/// Nothing: they are not known yet, or cannot be known.
 using StoreFactsSource = runtime::Observable<std::optional<StoreFacts>>;
 
 }  // namespace tracker::store

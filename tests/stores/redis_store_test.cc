@@ -337,11 +337,9 @@ TEST(RedisProxyTest, WhatItGivesUpPerhapsHadItsEffect) {
   std::thread proxy([&acceptor] {
     asio::ip::tcp::socket client = acceptor.accept();
     std::string received;
-    const std::string end_of_greeting =
-        "return {}\n\r\n$1\r\n1\r\n$42\r\n" + store::redis::redis_key(store::redis::probe_id) + "\r\n";
-    asio::read_until(client, asio::dynamic_buffer(received), end_of_greeting);
-    asio::write(client,
-                asio::buffer(std::string_view("*1\r\n$-1\r\n*1\r\n$-1\r\n*1\r\n$-1\r\n:0\r\n*0\r\n")));
+    asio::read_until(client, asio::dynamic_buffer(received), "PING\r\n");
+    asio::write(client, asio::buffer(std::string_view("+PONG\r\n")));
+    received.resize(4096);
     boost::system::error_code end;
     while (client.read_some(asio::buffer(received), end) > 0) {
       asio::write(client, asio::buffer(std::string_view("-ERR Connection timed out\r\n")));

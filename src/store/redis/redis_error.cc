@@ -71,6 +71,9 @@ std::string remedy(std::string_view error, const RedisSettings& settings) {
     return "this is a node of a Redis Cluster; " + std::string(setting) +
            " must name a Redis that holds all keys, or, with --redis-proxy, a proxy before the cluster";
   }
+  if (code == "NOAUTH" && settings.proxy) {
+    return "tracker logs in at no proxy; leave redis_auth out of its configuration";
+  }
   if (code == "NOAUTH") {
     return "it wants a password; give it in " + std::string(setting) +
            ", as redis://[user]:password@host:port";

@@ -93,6 +93,8 @@ TEST(RedisErrorTest, NamesTheRemedy) {
   EXPECT_THAT(
       explain("NOAUTH Authentication required.", settings),
       HasSubstr("Authentication required: it wants a password; give it in --redis-addr (REDIS_ADDR)"));
+  EXPECT_THAT(explain("NOAUTH Authentication required", RedisSettings{.redis = {}, .proxy = true}),
+              HasSubstr("leave redis_auth out of its configuration"));
   EXPECT_THAT(explain("BUSY Redis is busy running a script.", settings), HasSubstr("SCRIPT KILL"));
   EXPECT_THAT(explain("ERR unknown command 'HINCRBY'", settings), HasSubstr("rename-command"));
   EXPECT_THAT(explain("READONLY no", settings), HasSubstr("must name its primary"));

@@ -2,7 +2,10 @@
 
 #include <hiredis/hiredis.h>
 #include <openssl/rand.h>
+#include <openssl/sha.h>
 
+#include <algorithm>
+#include <array>
 #include <stdexcept>
 
 #include "domain/hex.h"
@@ -55,6 +58,15 @@ void RedisFacts::take(const redisReply& reply) {
       run_ = info.substr(0, info.find_first_of("\r\n"));
     }
   }
+}
+
+RedisFacts RedisFacts::of_name(std::string_view name) {
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
+  SHA256(reinterpret_cast<const unsigned char*>(name.data()), name.size(), digest.data());
+  RedisFacts facts;
+  std::copy_n(digest.begin(), facts.id_.emplace().size(), facts.id_->begin());
+  facts.run_ = "named " + std::string(name);
+  return facts;
 }
 
 std::optional<StoreFacts> RedisFacts::facts() const {

@@ -31,6 +31,9 @@ class RedisFacts {
   static constexpr std::size_t questions = 3;
   void take(const redisReply& reply);
 
+  /// The facts of a store of which only the name is known, and nothing is asked.
+  static RedisFacts of_name(std::string_view name);
+
   /// Call these after all replies. Nothing if Redis does not tell all of it.
   std::optional<StoreFacts> facts() const;
   /// Empty: no process has written a record.

@@ -109,6 +109,7 @@ void RedisPipeline::ask(Question question, std::initializer_list<std::string_vie
 }
 
 void RedisPipeline::greet() {
+  if (settings_.proxy) return look();
   const auto& redis = settings_.redis;
   if (!redis.password.empty() && redis.user.empty()) ask(Question::log_in, {"AUTH", redis.password});
   if (!redis.password.empty() && !redis.user.empty()) {
@@ -117,10 +118,8 @@ void RedisPipeline::greet() {
   if (redis.database != 0) ask(Question::choose, {"SELECT", std::to_string(redis.database)});
   const std::string key = redis_key(probe_id);
   ask(Question::probe_script_text, {"EVAL", track_script, "1", key, any_fence, "/", no_increment});
-  if (!settings_.proxy) {
-    ask(Question::probe_together, {"EVALSHA", track_script_sha1(), "2", key, redis_key(far_probe_id),
-                                   any_fence, "/", no_increment, "/", no_increment});
-  }
+  ask(Question::probe_together, {"EVALSHA", track_script_sha1(), "2", key, redis_key(far_probe_id), any_fence,
+                                 "/", no_increment, "/", no_increment});
   probe(any_fence);
   ask(Question::probe_add, {"EVAL", probe_add_script, "1", key});
   ask_about_durability();
@@ -129,9 +128,12 @@ void RedisPipeline::greet() {
 
 void RedisPipeline::look() {
   const std::size_t before = due_.size();
-  if (settings_.proxy) ask(Question::ping, {"PING"});
-  if (!settings_.proxy || std::exchange(in_doubt_, false)) probe(fence());
-  ask_about_durability();
+  if (settings_.proxy) {
+    ask(Question::ping, {"PING"});
+  } else {
+    probe(fence());
+    ask_about_durability();
+  }
   questions_due_ = due_.size() - before;
 }
 
@@ -145,7 +147,10 @@ void RedisPipeline::probe(std::string_view fence) {
 }
 
 void RedisPipeline::identify() {
-  if (settings_.proxy) return;
+  if (settings_.proxy) {
+    if (!settings_.store_name.empty()) facts_ = RedisFacts::of_name(settings_.store_name);
+    return;
+  }
   RedisFacts::append_questions(new_identity(), out_);
   for (const auto question : {Question::identity, Question::kept, Question::server}) {
     due_.push_back({.question = question});
@@ -154,7 +159,6 @@ void RedisPipeline::identify() {
 
 void RedisPipeline::ask_about_durability() {
   durability_ = {};
-  if (settings_.proxy) return;  // a proxy would answer for itself
   RedisDurability::append_questions(out_);
   due_.insert(due_.end(), RedisDurability::config_questions, Due{.question = Question::config});
   due_.insert(due_.end(), RedisDurability::info_questions, Due{.question = Question::info});
@@ -414,8 +418,11 @@ void RedisPipeline::take_question(Question question, const redisReply& reply) {
     case Question::probe_add:
       if (!is_no_script(error) && !is_wrong_type(error)) become_unfit(explain(error, settings_));
       return;
+    case Question::ping:
+      if (is_unfit(error)) become_unfit(explain(error, settings_));
+      return;  // any other error is a sign of life, too
     default:
-      return;  // durability stays unknown without an answer; an error to PING is a sign of life
+      return;  // durability stays unknown without an answer
   }
 }
 
@@ -441,13 +448,10 @@ void RedisPipeline::meet(const domain::TokenId& id, const redisReply& reply, boo
     return;
   }
   const auto error = text_of(reply);
-  if (is_unfit(error)) {
-    if (!settings_.proxy) {
-      become_unfit(explain(error, settings_));
-      knowledge_.doubtful = id;
-      return;
-    }
-    in_doubt_ = true;  // other Redis behind the proxy may be fit
+  if (is_unfit(error) && !settings_.proxy) {  // other Redis behind a proxy may be fit
+    become_unfit(explain(error, settings_));
+    knowledge_.doubtful = id;
+    return;
   }
   trouble_ = {what, printable(error)};
 }

@@ -104,15 +104,15 @@ class RedisPipeline {
   std::string& out() noexcept { return out_; }
 
   /// Begins a connection: logs in, chooses the database, does everything that counting does once, on a key of tracker's
-  /// own that is removed afterwards, and asks what this Redis may lose.
+  /// own that is removed afterwards, and asks what this Redis may lose. Through a proxy it only checks for a reply.
   void greet();
 
   /// Asks which store this is, and gives it an identity if it has none. Call this if it is fit. Through a proxy nothing
-  /// is asked, because several Redis may be behind it.
+  /// is asked: the settings may name the store.
   void identify();
 
   /// Checks whether Redis still replies and would still count, and asks again what it may lose. Changes nothing there.
-  /// Behind a proxy it only checks for a reply, unless a command was refused as unfit since the last look.
+  /// Through a proxy it only checks for a reply.
   void look();
 
   void send(link::Gather& message);
@@ -134,7 +134,7 @@ class RedisPipeline {
   bool is_waiting() const noexcept { return !due_.empty(); }
 
   /// Whether this Redis can count, as far as is known. If not: why not, and what to do about it. Then send nothing more
-  /// on this connection. Replies that are due still come.
+  /// on this connection. Replies that are due still come. A proxy is unfit only if it refuses PING.
   const domain::Readiness& fitness() const noexcept { return fitness_; }
 
   /// Returns true if the last greeting or look is fully answered and take_look() was not called since. take_look()
@@ -210,7 +210,6 @@ class RedisPipeline {
   std::vector<RedisRound*> free_rounds_;
   domain::Readiness fitness_ = domain::Readiness::ready();
   bool apart_;                     // the keys of a call must share a slot
-  bool in_doubt_ = false;          // the proxy passed on a refusal that may concern all keys
   std::size_t questions_due_ = 0;  // of the greeting or look
   bool look_done_ = false;
   RedisDurability durability_;

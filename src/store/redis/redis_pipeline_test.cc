@@ -44,7 +44,7 @@ class RedisPipelineTest : public testing::Test {
   RedisPipelineTest() : RedisPipelineTest(RedisSettings{}) {}
   explicit RedisPipelineTest(const RedisSettings& settings) : settings_(settings) {
     connect();
-    EXPECT_TRUE(take(settings.proxy ? greeting_of_proxy : greeting + durability));
+    EXPECT_TRUE(take(settings.proxy ? pong : greeting + durability));
     EXPECT_FALSE(pipeline_->is_waiting());
     EXPECT_TRUE(pipeline_->has_looked());
     pipeline_->take_look();
@@ -124,7 +124,7 @@ class RedisPipelineTest : public testing::Test {
       ":1\r\n*3\r\n$32\r\n000102030405060708090a0b0c0d0e0f\r\n$6\r\nrecord\r\n$5\r\nfence\r\n"
       "$22\r\n# Server\r\nrun_id:run\r\n\r\n";
   static inline const std::string greeting = unknown + together + look + "*0\r\n";
-  static inline const std::string greeting_of_proxy = unknown + look + "*0\r\n";
+  static inline const std::string pong = "+PONG\r\n";
   static inline const std::string durability = "*0\r\n*0\r\n*0\r\n$0\r\n\r\n$0\r\n\r\n";
   static inline const std::string no_script = "-NOSCRIPT No matching script. Please use EVAL.\r\n";
 
@@ -521,21 +521,69 @@ TEST_F(RedisPipelineTest, ALookProbesWithoutEffect) {
 class RedisProxyPipelineTest : public RedisPipelineTest {
  protected:
   RedisProxyPipelineTest() : RedisPipelineTest(RedisSettings{.redis = {}, .proxy = true}) {}
+
+  static inline const std::string ping = "*1\r\n$4\r\nPING\r\n";
 };
 
-TEST_F(RedisProxyPipelineTest, AnErrorFailsItsOwnHitsAndTheNextLookSeesWhetherAllAreConcerned) {
+TEST_F(RedisProxyPipelineTest, IsAskedForNothingButASignOfLife) {
+  connect();
+  EXPECT_EQ(pipeline_->out(), ping);
+  EXPECT_TRUE(take(pong));
+  EXPECT_TRUE(pipeline_->has_looked());
+  pipeline_->out().clear();
+  pipeline_->identify();
+  EXPECT_EQ(pipeline_->out(), "");
+  EXPECT_FALSE(pipeline_->facts().facts().has_value());
+  EXPECT_TRUE(pipeline_->take_fence());
   pipeline_->look();
-  EXPECT_EQ(pipeline_->out(), "*1\r\n$4\r\nPING\r\n");
-  EXPECT_TRUE(take("+PONG\r\n"));
-  EXPECT_THAT(verdicts_after(id_, {"/a"}, "-MOVED 1 127.0.0.1:1\r\n"), ElementsAre(Verdict::not_counted()));
-  EXPECT_THAT(verdicts_after(id_, {"/a"}, "-ERR Connection timed out\r\n"),
-              ElementsAre(Verdict::perhaps_counted()));
-  EXPECT_TRUE(fitness_.is_ready());
-  ASSERT_TRUE(trouble_.has_value());
-  EXPECT_EQ(trouble_->what, "perhaps counted: " + redis_key(id_));
+  EXPECT_EQ(pipeline_->out(), ping);
+  EXPECT_TRUE(take("-ERR something new\r\n"));
+  EXPECT_TRUE(pipeline_->fitness().is_ready());
+}
+
+// Then every command would be refused.
+TEST_F(RedisProxyPipelineTest, IsUnfitIfItRefusesPing) {
   pipeline_->look();
-  EXPECT_TRUE(take("+PONG\r\n" + unknown + "-MOVED 1 127.0.0.1:1\r\n-ERR value is not an integer\r\n"));
-  EXPECT_THAT(pipeline_->fitness().why_not(), HasSubstr("MOVED"));
+  EXPECT_TRUE(take("-NOAUTH Authentication required\r\n"));
+  EXPECT_THAT(pipeline_->fitness().why_not(), HasSubstr("leave redis_auth out"));
+}
+
+TEST_F(RedisProxyPipelineTest, ANameTellsWhichStoreItIs) {
+  const auto facts_of = [this](const std::string& name) {
+    const RedisSettings settings{.redis = {}, .proxy = true, .store_name = name};
+    RedisPipeline pipeline(settings, knowledge_);
+    pipeline.identify();
+    EXPECT_EQ(pipeline.out(), "");
+    return pipeline.facts().facts();
+  };
+  const auto shop = facts_of("shop");
+  ASSERT_TRUE(shop.has_value());
+  EXPECT_EQ(shop->id[0], 0x8d);  // printf shop | sha256sum
+  EXPECT_EQ(shop->id[15], 0xf3);
+  EXPECT_EQ(shop->server_run, "named shop");
+  EXPECT_EQ(shop, facts_of("shop"));
+  EXPECT_NE(shop->id, facts_of("other")->id);
+}
+
+// One Redis of several may be a replica or be gone, and the proxy has errors of its own.
+TEST_F(RedisProxyPipelineTest, AnErrorFailsItsOwnHitsAlone) {
+  for (const char* error : {"-MOVED 1 127.0.0.1:1\r\n", "-LOADING no\r\n", "*1\r\n-READONLY no\r\n"}) {
+    EXPECT_THAT(verdicts_after(id_, {"/a"}, error), ElementsAre(Verdict::not_counted())) << error;
+    EXPECT_TRUE(fitness_.is_ready()) << error;
+    ASSERT_TRUE(trouble_.has_value());
+    EXPECT_EQ(trouble_->what, "not counted: " + redis_key(id_));
+    pipeline_->look();
+    EXPECT_EQ(pipeline_->out().substr(pipeline_->out().size() - ping.size()), ping) << "no key is probed";
+    EXPECT_TRUE(take(pong));
+    EXPECT_FALSE(pipeline_->is_waiting());
+  }
+  for (const char* error : {"-ERR Connection timed out\r\n", "-ERR Connection refused\r\n",
+                            "-ERR Invalid argument\r\n", "-ERR unknown\r\n"}) {
+    EXPECT_THAT(verdicts_after(id_, {"/a"}, error), ElementsAre(Verdict::perhaps_counted())) << error;
+    EXPECT_TRUE(fitness_.is_ready()) << error;
+    ASSERT_TRUE(trouble_.has_value());
+    EXPECT_EQ(trouble_->what, "perhaps counted: " + redis_key(id_));
+  }
 }
 
 // The keys of one script must share a slot.

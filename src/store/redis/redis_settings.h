@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <string>
 
 #include "store/redis/redis_address.h"
 
@@ -11,8 +12,12 @@ struct RedisSettings {
   /// A Redis that has not replied for this long counts as hung: what was sent is perhaps counted, and a new connection
   /// is made.
   std::chrono::milliseconds reply_deadline{2'000};
-  /// A proxy stands before Redis, so Redis is not asked what it may lose.
+  /// A proxy stands before several Redis. It is sent nothing but PING and calls of the script, each with the key of one
+  /// token.
   bool proxy = false;
+  /// What the operator calls all that is behind the proxy: one name means one store. Empty: it is not known which store
+  /// that is.
+  std::string store_name = {};
   /// Count only while this Redis says that it keeps everything that it has answered.
   bool require_durability = false;
 };

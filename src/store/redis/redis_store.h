@@ -23,7 +23,8 @@ class RedisStore final : public CounterStore {
 
   void track(const domain::HitBatch& hits, TrackReply& reply) override;
   void add_token(const domain::TokenId& id, domain::Deadline deadline, AddReply& reply) override;
-  /// They are asked for whenever it connects. Behind a proxy, and where Redis denies what it takes, there are none.
+  /// They are asked for whenever it connects. Where Redis denies what that takes, there are none. Behind a proxy they
+  /// follow from the store_name of the settings; without a name there are none.
   const StoreFactsSource& facts() const override;
   /// Not done behind a proxy; so is find_slots().
   void write_record(std::string record, domain::Deadline deadline, WriteReply& reply) override;
