@@ -16,6 +16,7 @@
 #include "support/caller.h"
 #include "support/health.h"
 #include "support/partition.h"
+#include "support/redis_server.h"
 #include "support/steady_load.h"
 
 namespace tracker::tests {
@@ -327,7 +328,7 @@ TEST(PartitionTest, TheCountersOfOneRedisStandInForEachOther) {
   Partition partition(2);
   const RedisServer redis;
   const auto start = [&](char name) {
-    partition.start_counter_on(name, redis, {});
+    partition.start_counter_on(name, redis.address(), {});
     wait_readyz(partition.counter(name).health, 200);
   };
   start('a');
@@ -349,7 +350,7 @@ TEST(PartitionTest, TheCountersOfOneRedisStandInForEachOther) {
 TEST(PartitionTest, OfTwoProcessesWithOneNameOnARedisTheLaterOneCounts) {
   Partition partition(3);
   const RedisServer redis;
-  partition.start_counter_on('a', redis, {"--name", "a", "--peers", partition.list("ab")});
+  partition.start_counter_on('a', redis.address(), {"--name", "a", "--peers", partition.list("ab")});
   partition.start_counter('b', "ab");
   auto& envoy = partition.start_envoy("ab");
   wait_all_ready(envoy.health);
@@ -358,7 +359,7 @@ TEST(PartitionTest, OfTwoProcessesWithOneNameOnARedisTheLaterOneCounts) {
 
   partition.counter('a').program->send_signal(SIGSTOP);
   const auto moved = "a=" + partition.address('c') + ",b=" + partition.address('b');
-  partition.start_counter_on('c', redis, {"--name", "a", "--peers", moved});
+  partition.start_counter_on('c', redis.address(), {"--name", "a", "--peers", moved});
   wait_readyz(partition.counter('c').health, 200);
   auto& other = partition.start_envoy_with({"--counter-addr", moved});
   wait_all_ready(other.health);
@@ -378,7 +379,7 @@ TEST(PartitionTest, CountersWithPeersDoNotShareARedis) {
   Partition partition(2);
   const RedisServer redis;
   for (const char name : {'a', 'b'}) {
-    partition.start_counter_on(name, redis, {"--name", {name}, "--peers", partition.list("ab")});
+    partition.start_counter_on(name, redis.address(), {"--name", {name}, "--peers", partition.list("ab")});
   }
   // The first one to write has the store. The other one sees its name there.
   wait_readyz(partition.counter('a').health, 503);

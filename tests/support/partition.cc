@@ -69,9 +69,9 @@ void Partition::lose_store(char name) {
   at(name).directory = std::make_unique<TemporaryDirectory>();
 }
 
-Service& Partition::start_counter_on(char name, const RedisServer& redis, const Arguments& flags) {
-  Arguments arguments{"counter",     "--counter-addr", address(name),  "--health-addr",
-                      "127.0.0.1:0", "--redis-addr",   redis.address()};
+Service& Partition::start_counter_on(char name, const std::string& redis_address, const Arguments& flags) {
+  Arguments arguments{"counter",     "--counter-addr", address(name), "--health-addr",
+                      "127.0.0.1:0", "--redis-addr",   redis_address};
   arguments.insert(arguments.end(), flags.begin(), flags.end());
   return at(name).service = Service::start(arguments, "counter");
 }

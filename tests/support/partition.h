@@ -10,7 +10,6 @@
 #include "support/endpoint.h"
 #include "support/fleet.h"
 #include "support/program.h"
-#include "support/redis_server.h"
 #include "support/temporary_directory.h"
 
 namespace tracker::tests {
@@ -33,8 +32,8 @@ class Partition {
 
   // `list` are names, as above. `flags` follow.
   Service& start_counter(char name, const std::string& list, const Arguments& flags = {});
-  // The same over a Redis.
-  Service& start_counter_on(char name, const RedisServer& redis, const Arguments& flags);
+  // The same over a Redis, or over a proxy.
+  Service& start_counter_on(char name, const std::string& redis_address, const Arguments& flags);
   // The flags of a counter without those about partitioning.
   Arguments counter_flags(char name) const;
   Service& start_counter_with(char name, const Arguments& flags);
