@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
+#include <map>
 #include <random>
 
 #include "crashing/blows.h"
@@ -94,9 +95,10 @@ std::filesystem::path new_directory(const std::filesystem::path& under) {
 
 int run(const Choice& choice, const std::filesystem::path& under) {
   std::cout << "target " << choice.target << ", seed " << choice.seed << std::endl;
-  if (choice.target == "redis" || choice.target == "shared") {
-    Target target =
-        choice.target == "redis" ? redis_target(choice.serve.program) : shared_target(choice.serve.program);
+  const std::map<std::string, Target (*)(const std::string&)> over_redis{
+      {"redis", redis_target}, {"shared", shared_target}, {"proxy", proxy_target}};
+  if (const auto make = over_redis.find(choice.target); make != over_redis.end()) {
+    Target target = make->second(choice.serve.program);
     CrashRun crash_run(target, choice.seed, choice.connections);
     return run_rounds(crash_run, choice) ? 0 : 1;
   }
@@ -132,9 +134,9 @@ int main(int argc, char** argv) {
       .add_option(
           "--target", choice.target,
           "serve (with its own store), redis (envoy, counter, Redis), partitioned (envoy, four counters with "
-          "stores of their own, and a list of them that changes), balancer (the same, and a balancer) or "
-          "shared (envoy, two counters, one Redis).")
-      ->check(CLI::IsMember({"serve", "redis", "partitioned", "balancer", "shared"}))
+          "stores of their own, and a list of them that changes), balancer (the same, and a balancer), "
+          "shared (envoy, two counters, one Redis) or proxy (the same, with nutcracker and three Redis).")
+      ->check(CLI::IsMember({"serve", "redis", "partitioned", "balancer", "shared", "proxy"}))
       ->capture_default_str();
   program.add_option("--connections", choice.connections, "The number of connections of the load.")
       ->capture_default_str();

@@ -33,7 +33,7 @@ std::unique_ptr<ServiceVictim> counter_victim(const std::string& name, const End
   return service_victim(name, "counter", arguments, program);
 }
 
-void add_holder(Target& target, std::unique_ptr<ServiceVictim> holder) {
+void add_holder(Target& target, std::unique_ptr<Victim> holder) {
   target.holders.push_back(holder.get());
   target.victims.push_back(std::move(holder));
 }
@@ -51,6 +51,18 @@ void add_envoy(Target& target, const Arguments& flags, const std::string& progra
 bool has_settled(const std::string& readyz) {
   static const std::regex waits("(slots are refused: counter \\S+ at )|(slots are being settled)");
   return !std::regex_search(readyz, waits);
+}
+
+// Two counters that stand in for each other, and their envoy.
+void add_sharing_counters(Target& target, const Arguments& flags, const std::string& program) {
+  target.has_several_counters = true;
+  std::string list;
+  for (const std::string name : {"a", "b"}) {
+    const Endpoint door = lasting_door();
+    list += (list.empty() ? "" : ",") + door.to_string();
+    add_holder(target, counter_victim("counter-" + name, door, flags, program));
+  }
+  add_envoy(target, {"--counter-addr", list}, program);
 }
 
 }  // namespace
@@ -121,17 +133,25 @@ Target partitioned_target(const ServeChoice& choice, bool with_balancer) {
 
 Target shared_target(const std::string& program) {
   Target target;
-  target.has_several_counters = true;
   auto redis = std::make_unique<RedisVictim>();
   const auto redis_address = redis->address();
   target.victims.push_back(std::move(redis));
-  std::string list;
-  for (const std::string name : {"a", "b"}) {
-    const Endpoint door = lasting_door();
-    list += (list.empty() ? "" : ",") + door.to_string();
-    add_holder(target, counter_victim("counter-" + name, door, {"--redis-addr", redis_address}, program));
+  add_sharing_counters(target, {"--redis-addr", redis_address}, program);
+  return target;
+}
+
+Target proxy_target(const std::string& program) {
+  Target target;
+  std::vector<Endpoint> servers;
+  for (std::size_t i = 1; i <= Nutcracker::servers; ++i) {
+    auto redis = std::make_unique<RedisVictim>("redis-" + std::to_string(i));
+    servers.push_back(redis->endpoint());
+    target.victims.push_back(std::move(redis));
   }
-  add_envoy(target, {"--counter-addr", list}, program);
+  auto nutcracker = std::make_unique<NutcrackerVictim>(servers);
+  const auto address = nutcracker->address();
+  add_holder(target, std::move(nutcracker));
+  add_sharing_counters(target, {"--redis-proxy", "--store-name", "shop", "--redis-addr", address}, program);
   return target;
 }
 

@@ -51,6 +51,10 @@ Target partitioned_target(const ServeChoice& choice, bool with_balancer);
 // One envoy and two counters that share a Redis, and stand in for each other.
 Target shared_target(const std::string& program = tracker_binary());
 
+// One envoy and two counters with one store name, before a nutcracker and three Redis. The counters stand in for each
+// other.
+Target proxy_target(const std::string& program = tracker_binary());
+
 // Returns when hits can be counted again. Everything must have been launched.
 void wait_until_ready(Target& target);
 

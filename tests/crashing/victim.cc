@@ -44,8 +44,9 @@ std::optional<PowerCut::Lost> ServiceVictim::cut_power(const PowerCut::Keep& kee
   return power_->cut(directory_, keep, lose_sector);
 }
 
-RedisVictim::RedisVictim()
-    : server_(RedisServer::Keeps::everything,
+RedisVictim::RedisVictim(std::string name)
+    : name_(std::move(name)),
+      server_(RedisServer::Keeps::everything,
               {"--auto-aof-rewrite-min-size", "1mb", "--auto-aof-rewrite-percentage", "50"}) {}
 
 }  // namespace tracker::tests

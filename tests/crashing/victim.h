@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "support/endpoint.h"
+#include "support/nutcracker.h"
 #include "support/power_cut.h"
 #include "support/program.h"
 #include "support/redis_server.h"
@@ -89,17 +90,34 @@ class ServiceVictim final : public Victim {
 class RedisVictim final : public Victim {
  public:
   // A Redis that syncs before it replies and often rewrites its log.
-  RedisVictim();
+  explicit RedisVictim(std::string name = "redis");
 
-  std::string name() const override { return "redis"; }
+  std::string name() const override { return name_; }
   void launch() override { server_.launch(); }
   void wait_until_up() override { server_.wait_until_it_answers(); }
   Program& program() override { return server_.program(); }
 
+  const Endpoint& endpoint() const { return server_.endpoint(); }
   std::string address() const { return server_.address(); }
 
  private:
+  const std::string name_;
   RedisServer server_;
+};
+
+class NutcrackerVictim final : public Victim {
+ public:
+  explicit NutcrackerVictim(const std::vector<Endpoint>& redis) : nutcracker_(redis) {}
+
+  std::string name() const override { return "nutcracker"; }
+  void launch() override { nutcracker_.launch(); }
+  void wait_until_up() override { nutcracker_.wait_until_it_answers(); }
+  Program& program() override { return nutcracker_.program(); }
+
+  std::string address() const { return nutcracker_.address(); }
+
+ private:
+  Nutcracker nutcracker_;
 };
 
 }  // namespace tracker::tests
