@@ -27,7 +27,7 @@ void StoreChoice::add_settings(SettingTable& table, const std::string& by_defaul
   for (const auto& kind : kinds_)
     help += " " + kind->name() + ": " + kind->help() + (kind == kinds_.back() ? "." : ";");
   table.begin_group(SettingTable::Group::store);
-  table.add({"--store", "", help, by_default, names(kinds_) + " (redis-cluster is not built yet)",
+  table.add({"--store", "", help, by_default, names(kinds_),
              [this](std::string_view text) { return parse(text); }, "STORE"});
   for (const auto& kind : kinds_) {
     kind->add_settings(table,

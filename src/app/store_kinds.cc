@@ -1,5 +1,7 @@
 #include "app/store_kinds.h"
 
+#include <utility>
+
 #include "runtime/log.h"
 #include "settings/startup_error.h"
 
@@ -9,7 +11,7 @@ std::vector<std::unique_ptr<StoreKind>> store_kinds() {
   std::vector<std::unique_ptr<StoreKind>> kinds;
   kinds.push_back(rocksdb_kind());
   kinds.push_back(memory_kind());
-  kinds.push_back(redis_kind());
+  for (auto& kind : redis_kinds()) kinds.push_back(std::move(kind));
   return kinds;
 }
 

@@ -107,8 +107,9 @@ class StoreKind {
 std::vector<std::unique_ptr<StoreKind>> store_kinds();
 
 std::unique_ptr<StoreKind> memory_kind();
-std::unique_ptr<StoreKind> redis_kind();
 std::unique_ptr<StoreKind> rocksdb_kind();
+/// `redis` and `redis-cluster`, which share their settings.
+std::vector<std::unique_ptr<StoreKind>> redis_kinds();
 
 /// Refuses --require-durability, for a store that can never be durable. `why` also says what to change.
 [[noreturn]] void refuse_durability(const std::string& why);

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "counter/local_counter.h"
-#include "counter/sub_batch.h"
+#include "domain/sub_batch.h"
 #include "domain/token_id.h"
 #include "runtime/log.h"
 
@@ -63,7 +63,7 @@ class PartitionMember::WholeBatch final : public TrackReply {
 };
 
 /// The same with only those hits of a batch that may be counted.
-class PartitionMember::OwnHits final : public SubBatch {
+class PartitionMember::OwnHits final : public domain::SubBatch {
  public:
   explicit OwnHits(ViewPtr view) : view_(std::move(view)) {}
 

@@ -15,7 +15,7 @@ using domain::Verdict;
 using Kind = Verdict::Kind;
 
 /// The hits of a batch that go to one counter.
-class PartitionedCounter::Part final : public SubBatch {
+class PartitionedCounter::Part final : public domain::SubBatch {
  public:
   explicit Part(PartitionedCounter& whole) : counters_(whole) {}
 
@@ -193,12 +193,12 @@ std::optional<std::string> PartitionedCounter::misfit() const {
     const auto& other = member.facts->store;
     const std::string both =
         "counters " + member.entry.name + " and " + whole->entry.name + " own every token";
-    if (!one || !other || one->server_run.empty() || other->server_run.empty()) {
+    if (!one || !other || !one->can_be_shared() || !other->can_be_shared()) {
       return both +
              ", and are not known to share one Redis; start all of them with the same --peers, so that "
              "each owns some, or with the same --store-name if they share one --redis-proxy";
     }
-    if (one->id != other->id)
+    if (!one->is_same_store(*other))
       return both +
              " and count in different stores; give them one Redis (behind a proxy, one --store-name), or the "
              "same --peers";
@@ -244,8 +244,8 @@ bool PartitionedCounter::share_a_run(std::size_t one, std::size_t other) const {
   const auto& first = members_[one];
   const auto& second = members_[other];
   if (one == other) return true;
-  return first.owns_every_token() && second.owns_every_token() && first.facts->store &&
-         !first.facts->store->server_run.empty() && first.facts->store == second.facts->store;
+  return first.owns_every_token() && second.owns_every_token() && first.facts->store && second.facts->store &&
+         first.facts->store->shares_a_run_with(*second.facts->store);
 }
 
 std::size_t PartitionedCounter::route(domain::Slot slot) const {

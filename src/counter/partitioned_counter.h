@@ -10,7 +10,7 @@
 
 #include "counter/counter.h"
 #include "counter/counter_list.h"
-#include "counter/sub_batch.h"
+#include "domain/sub_batch.h"
 
 namespace tracker::counter {
 

@@ -91,6 +91,7 @@ std::string facts_message(const counter::CounterFacts& facts) {
     auto& store = *message.mutable_store();
     store.set_id(to_bytes(facts.store->id));
     store.set_server_run(facts.store->server_run);
+    for (const auto& id : facts.store->masters) store.add_masters(id);
     store.set_is_lasting(facts.store->is_lasting);
   }
   message.set_is_one_of_several(!facts.owns_every_token);
@@ -115,6 +116,7 @@ std::optional<counter::CounterFacts> read_facts(std::string_view message) {
   if (read.has_store()) {
     auto& store = facts.store.emplace();
     store.server_run = read.store().server_run();
+    store.masters = {read.store().masters().begin(), read.store().masters().end()};
     store.is_lasting = read.store().is_lasting();
     if (!read_id(read.store().id(), store.id)) return std::nullopt;
   }

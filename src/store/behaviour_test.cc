@@ -10,6 +10,7 @@
 #include <ostream>
 #include <set>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -18,10 +19,12 @@
 #include "domain/token.h"
 #include "runtime/workers.h"
 #include "store/memory/memory_store.h"
+#include "store/redis/cluster_store.h"
 #include "store/redis/redis_store.h"
 #include "store/rocksdb/rocksdb_store.h"
 #include "support/blocking_store.h"
 #include "support/deadline.h"
+#include "support/redis_cluster.h"
 #include "support/redis_server.h"
 #include "support/store_on_disk.h"
 #include "support/temporary_directory.h"
@@ -43,9 +46,16 @@ class Place {
     return *redis_;
   }
 
+  /// A real Redis Cluster of one node, likewise.
+  tests::RedisCluster& cluster() {
+    if (!cluster_) cluster_ = std::make_unique<tests::RedisCluster>(1);
+    return *cluster_;
+  }
+
  private:
   const tests::TemporaryDirectory directory_;
   std::unique_ptr<tests::RedisServer> redis_;
+  std::unique_ptr<tests::RedisCluster> cluster_;
 };
 
 struct StoreUnderTest {
@@ -54,14 +64,15 @@ struct StoreUnderTest {
   std::function<std::unique_ptr<CounterStore>(Place&)> open;
 };
 
-/// A Redis store and the loop that it needs.
-class RedisStoreAndLoop final : public CounterStore {
+/// A Redis store, or one in a cluster, and the loop that it needs.
+template <typename Store>
+class StoreAndLoop final : public CounterStore {
  public:
-  explicit RedisStoreAndLoop(const std::string& address)
-      : store_(loop_.context(0), {redis::parse_redis_address(address)}) {
+  template <typename... Arguments>
+  explicit StoreAndLoop(const Arguments&... arguments) : store_(loop_.context(0), arguments...) {
     loop_.start();
   }
-  ~RedisStoreAndLoop() override { loop_.stop(); }
+  ~StoreAndLoop() override { loop_.stop(); }
 
   void track(const HitBatch& hits, TrackReply& reply) override { store_.track(hits, reply); }
   void add_token(const TokenId& id, domain::Deadline deadline, AddReply& reply) override {
@@ -76,19 +87,29 @@ class RedisStoreAndLoop final : public CounterStore {
 
  private:
   runtime::Workers loop_{1};
-  redis::RedisStore store_;
+  Store store_;
 };
 
 std::ostream& operator<<(std::ostream& out, const StoreUnderTest& store) {
   return out << store.name;
 }
 
-std::unique_ptr<CounterStore> connected_redis_store(Place& place) {
-  auto store = std::make_unique<RedisStoreAndLoop>(place.redis().address());
+std::unique_ptr<CounterStore> connected(std::unique_ptr<CounterStore> store) {
   for (const tests::Deadline deadline; !store->readiness().value().is_ready() && !deadline.passed();) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   return store;
+}
+
+std::unique_ptr<CounterStore> connected_redis_store(Place& place) {
+  return connected(std::make_unique<StoreAndLoop<redis::RedisStore>>(
+      redis::RedisSettings{.redis = redis::parse_redis_address(place.redis().address())}));
+}
+
+std::unique_ptr<CounterStore> connected_cluster_store(Place& place) {
+  const auto node = redis::parse_redis_address(place.cluster().node(0).address()).address;
+  return connected(
+      std::make_unique<StoreAndLoop<redis::ClusterStore>>(redis::RedisSettings{}, std::vector{node}));
 }
 
 constexpr std::size_t mebibyte = std::size_t{1} << 20U;
@@ -104,6 +125,7 @@ std::vector<StoreUnderTest> stores() {
   using rocksdb::Durability;
   return {{"memory", "memory", [](Place&) { return std::make_unique<memory::MemoryStore>(); }},
           {"redis", "redis", connected_redis_store},
+          {"redis_cluster", "redis-cluster", connected_cluster_store},
           {"rocksdb", "rocksdb:DIR", [](Place& place) { return rocksdb_store(place, {}); }},
           {"rocksdb_interval", "rocksdb:DIR",
            [](Place& place) {
@@ -111,6 +133,12 @@ std::vector<StoreUnderTest> stores() {
            }},
           // So small that nearly every counter is read anew.
           {"rocksdb_tiny_cache", "rocksdb:DIR", [](Place& place) { return rocksdb_store(place, {}, 4096); }}};
+}
+
+std::vector<StoreUnderTest> stores_with_records() {
+  auto all = stores();
+  std::erase_if(all, [](const auto& store) { return std::string_view(store.kind) == "redis-cluster"; });
+  return all;
 }
 
 TEST(StoreBehaviourSuite, RunsOverEveryKindOfStore) {
@@ -278,7 +306,10 @@ std::string large_record() {
   return record;
 }
 
-TEST_P(StoreBehaviour, ItsFactsAreKnownAndStable) {
+/// What a store also does that may be that of one of several counters.
+class StoreRecords : public StoreBehaviour {};
+
+TEST_P(StoreRecords, ItsFactsAreKnownAndStable) {
   const auto first = facts();
   EXPECT_NE(first.id, StoreFacts::Id{});
   EXPECT_EQ(first.record, "");
@@ -294,13 +325,13 @@ TEST_P(StoreBehaviour, ItsFactsAreKnownAndStable) {
   }
 }
 
-TEST_P(StoreBehaviour, TwoStoresHaveDifferentIds) {
+TEST_P(StoreRecords, TwoStoresHaveDifferentIds) {
   Place other_place;
   const auto other = GetParam().open(other_place);
   EXPECT_NE(facts().id, other->facts().value().value_or(StoreFacts{}).id);
 }
 
-TEST_P(StoreBehaviour, ARecordThatWasWrittenIsThereWhenItIsOpenedAgain) {
+TEST_P(StoreRecords, ARecordThatWasWrittenIsThereWhenItIsOpenedAgain) {
   for (const auto& record :
        {std::string("first"), large_record(), std::string(std::size_t{64} << 10U, '\0'),
         std::string(255, 'x'), std::string(510, '\0'), std::string(), std::string("\0last", 5)}) {
@@ -312,7 +343,7 @@ TEST_P(StoreBehaviour, ARecordThatWasWrittenIsThereWhenItIsOpenedAgain) {
   }
 }
 
-TEST_P(StoreBehaviour, ARecordPastItsDeadlineIsNotWritten) {
+TEST_P(StoreRecords, ARecordPastItsDeadlineIsNotWritten) {
   if (!facts().is_lasting) return;  // nobody can see it
   EXPECT_TRUE(write_record("in time"));
   tests::Written written;
@@ -328,7 +359,7 @@ std::string record_of(int number) {
   return record;
 }
 
-TEST_P(StoreBehaviour, RecordsAreWrittenWhileHitsAreCounted) {
+TEST_P(StoreRecords, RecordsAreWrittenWhileHitsAreCounted) {
   constexpr int batches = 200;
   const auto id = new_token();
   std::jthread client([&] {
@@ -347,7 +378,7 @@ TEST_P(StoreBehaviour, RecordsAreWrittenWhileHitsAreCounted) {
   }
 }
 
-TEST_P(StoreBehaviour, FindsTheSlotsOfItsTokens) {
+TEST_P(StoreRecords, FindsTheSlotsOfItsTokens) {
   EXPECT_TRUE(find_slots() == domain::SlotSet());
   EXPECT_TRUE(write_record("no token"));
   EXPECT_TRUE(find_slots() == domain::SlotSet());
@@ -376,7 +407,8 @@ TEST_P(StoreBehaviour, FindsTheSlotsOfItsTokens) {
   EXPECT_TRUE(find_slots() == expected);
 }
 
-INSTANTIATE_TEST_SUITE_P(Stores, StoreBehaviour, testing::ValuesIn(stores()),
-                         [](const auto& store) { return std::string(store.param.name); });
+const auto name_of = [](const auto& store) { return std::string(store.param.name); };
+INSTANTIATE_TEST_SUITE_P(Stores, StoreBehaviour, testing::ValuesIn(stores()), name_of);
+INSTANTIATE_TEST_SUITE_P(Stores, StoreRecords, testing::ValuesIn(stores_with_records()), name_of);
 
 }  // namespace tracker::store

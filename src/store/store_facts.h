@@ -1,8 +1,10 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "runtime/observable.h"
@@ -20,11 +22,29 @@ struct StoreFacts {
   /// (Redis' run_id, or the operator's word for what is behind a proxy). Empty: one process at a time has the store.
   std::string server_run = {};
 
+  /// The ids of the masters, if the store is a Redis Cluster. Then it has no other identity.
+  std::set<std::string> masters = {};
+
   /// Whether the store outlives the process.
   bool is_lasting = true;
 
   /// As it was last written; empty if it never was.
   std::string record = {};
+
+  /// Whether several processes can use the store at the same time.
+  bool can_be_shared() const { return !server_run.empty() || !masters.empty(); }
+
+  /// Whether this is certainly the same store. A cluster is the same if a master is in both.
+  bool is_same_store(const StoreFacts& other) const {
+    return masters.empty() ? other.masters.empty() && id == other.id : shares_a_run_with(other);
+  }
+
+  /// Whether this is certainly the same store in the same run of its server, so that several processes count as one in
+  /// it.
+  bool shares_a_run_with(const StoreFacts& other) const {
+    return std::ranges::any_of(masters, [&](const auto& master) { return other.masters.contains(master); }) ||
+           (!server_run.empty() && id == other.id && server_run == other.server_run);
+  }
 
   bool operator==(const StoreFacts&) const = default;
 };

@@ -62,7 +62,8 @@ unsigned parse_database(std::string_view text) {
 /// `port_if_missing` 0: the port must be given.
 runtime::Address parse_host_and_port(std::string_view text, std::uint16_t port_if_missing) {
   if (text.find(',') != text.npos) {
-    refuse("it is a list, and Redis Cluster is not built yet; give one host:port");
+    refuse(
+        "it is a list; give one host:port, or --store redis-cluster if these are nodes of a Redis Cluster");
   }
   const auto bracket = text.rfind(']');
   const auto after_host = bracket == text.npos ? 0 : bracket;
@@ -140,6 +141,20 @@ RedisAddress parse_redis_address(std::string_view text) {
   RedisAddress redis;
   redis.address = parse_host_and_port(text, 0);
   return redis;
+}
+
+std::vector<RedisAddress> parse_cluster_addresses(std::string_view text) {
+  std::vector<RedisAddress> nodes;
+  while (true) {
+    const auto end = text.find(',');
+    nodes.push_back(parse_redis_address(text.substr(0, end)));
+    if (nodes.back().database != 0)
+      refuse("a Redis Cluster has no databases; leave out what follows the slash");
+    if (nodes.size() > 1 && !(nodes.back().user.empty() && nodes.back().password.empty()))
+      refuse("user and password stand before the first node, and count for all");
+    if (end == text.npos) return nodes;
+    text.remove_prefix(end + 1);
+  }
 }
 
 std::string to_string(const RedisAddress& address) {

@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "runtime/address.h"
 
@@ -21,6 +22,10 @@ struct RedisAddress {
 /// necessary (RFC 3986, section 3.2.1). Throws std::invalid_argument. Its text says which part is wrong and what would
 /// be right. It repeats nothing of `text`, because any part of it may be the password. Pure.
 RedisAddress parse_redis_address(std::string_view text);
+
+/// Reads the addresses of some nodes of a cluster, with commas between them, of which the first may have a user and a
+/// password for all. A cluster has only the database 0. Throws as above. Pure.
+std::vector<RedisAddress> parse_cluster_addresses(std::string_view text);
 
 /// Returns `host:port/db` for logs, without user and password.
 std::string to_string(const RedisAddress& address);

@@ -128,7 +128,8 @@ bool RedisChannel::is_told(const std::optional<StoreFacts>& facts) const {
 
 void RedisChannel::tell_facts() {
   auto facts = pipeline_.facts().facts();
-  auto missing = facts || shared_.settings.proxy ? "" : pipeline_.facts().why_not(shared_.settings);
+  const bool is_asked = !shared_.settings.proxy && shared_.knowledge.cluster == nullptr;
+  auto missing = facts || !is_asked ? "" : pipeline_.facts().why_not(shared_.settings);
   if (missing != shared_.facts_missing && !missing.empty()) {
     runtime::log_warning(shared_.name + " counts, but which store it is cannot be known: " + missing);
   }

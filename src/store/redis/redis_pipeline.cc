@@ -75,6 +75,44 @@ bool is_scan(const redisReply& reply) {
   return is_array(reply, 2) && is_text(reply.element[0]) && is_array_of(is_text, *reply.element[1]);
 }
 
+/// Whether tracker can send a command again to a node of a cluster, or to another one, that was refused with this error. Nothing
+/// was executed.
+Elsewhere elsewhere_by(std::string_view error) {
+  const auto code = error.substr(0, error.find(' '));
+  if (code == "MOVED") return Elsewhere::moved;
+  if (code == "ASK") return Elsewhere::asked;
+  for (const std::string_view again : {"TRYAGAIN", "CLUSTERDOWN", "LOADING", "READONLY", "MASTERDOWN"}) {
+    if (code == again) return Elsewhere::again;
+  }
+  return Elsewhere::no;
+}
+
+/// Reads `MOVED 3999 127.0.0.1:6381`. An empty host is that of the node that says so (Redis Cluster specification, "Redirection
+/// and resharding").
+std::optional<std::pair<domain::Slot, runtime::Address>> target_of(std::string_view error,
+                                                                   const std::string& own_host) {
+  error.remove_prefix(std::min(error.find(' ') + 1, error.size()));
+  const auto slot = domain::parse_slot(error.substr(0, error.find(' ')));
+  error.remove_prefix(std::min(error.find(' ') + 1, error.size()));
+  const auto colon = error.rfind(':');
+  if (!slot || colon == error.npos) return std::nullopt;
+  const auto port = runtime::parse_address(":" + std::string(error.substr(colon + 1)));
+  if (!port || port->port == 0) return std::nullopt;
+  const auto host = error.substr(0, colon);
+  return std::pair(*slot, runtime::Address{host.empty() ? own_host : std::string(host), port->port});
+}
+
+/// An id that no token has, in one of these slots.
+domain::TokenId probe_id_in(const domain::SlotSet& slots) {
+  domain::TokenId id{};
+  for (std::uint32_t number = 1; !slots[domain::slot_of(id)]; ++number) {
+    id.bytes[13] = static_cast<std::uint8_t>(number >> 16U);
+    id.bytes[14] = static_cast<std::uint8_t>(number >> 8U);
+    id.bytes[15] = static_cast<std::uint8_t>(number);
+  }
+  return id;
+}
+
 /// The reverse of redis_key(). Returns nothing for any other key.
 std::optional<domain::TokenId> token_of(std::string_view key) {
   constexpr std::string_view begin = "tracker:{";
@@ -96,12 +134,20 @@ void WriteRecord::send_on(RedisPipeline& pipeline) {
   pipeline.send(*this);
 }
 
+void AskedHits::send_on(RedisPipeline& pipeline) {
+  pipeline.send(*this);
+}
+
+void FetchView::send_on(RedisPipeline& pipeline) {
+  pipeline.send(*this);
+}
+
 void FindSlots::send_on(RedisPipeline& pipeline) {
   pipeline.send(*this);
 }
 
 RedisPipeline::RedisPipeline(const RedisSettings& settings, RedisKnowledge& knowledge)
-    : settings_(settings), knowledge_(knowledge), apart_(settings.proxy) {}
+    : settings_(settings), knowledge_(knowledge), apart_(settings.proxy || knowledge.cluster != nullptr) {}
 
 void RedisPipeline::ask(Question question, std::initializer_list<std::string_view> command) {
   append_command(command, out_);
@@ -116,6 +162,12 @@ void RedisPipeline::greet() {
     ask(Question::log_in, {"AUTH", redis.user, redis.password});
   }
   if (redis.database != 0) ask(Question::choose, {"SELECT", std::to_string(redis.database)});
+  if (is_node()) {
+    view_asked_ = std::chrono::steady_clock::now();
+    ask(Question::own_view, {"CLUSTER", "NODES"});
+    questions_due_ = due_.size() + 1;  // the rest follows in identify()
+    return;
+  }
   const std::string key = redis_key(probe_id);
   ask(Question::probe_script_text, {"EVAL", track_script, "1", key, any_fence, "/", no_increment});
   ask(Question::probe_together, {"EVALSHA", track_script_sha1(), "2", key, redis_key(far_probe_id), any_fence,
@@ -139,6 +191,14 @@ void RedisPipeline::look() {
 
 /// Does what counting does, without effect, on keys that belong to no token.
 void RedisPipeline::probe(std::string_view fence) {
+  if (is_node()) {
+    if (own_probe_) {
+      ask(Question::probe_script,
+          {"EVALSHA", track_script_sha1(), "1", redis_key(*own_probe_), fence, "/", no_increment});
+      ask(Question::probe_increment, {"HINCRBY", redis_key(*own_probe_), "/", no_increment});
+    }
+    return;
+  }
   for (const auto& id : {probe_id, knowledge_.doubtful}) {
     ask(Question::probe_script,
         {"EVALSHA", track_script_sha1(), "1", redis_key(id), fence, "/", no_increment});
@@ -149,6 +209,18 @@ void RedisPipeline::probe(std::string_view fence) {
 void RedisPipeline::identify() {
   if (settings_.proxy) {
     if (!settings_.store_name.empty()) facts_ = RedisFacts::of_name(settings_.store_name);
+    return;
+  }
+  if (is_node()) {
+    if (own_probe_) {
+      const auto key = redis_key(*own_probe_);
+      ask(Question::probe_script_text, {"EVAL", track_script, "1", key, any_fence, "/", no_increment});
+      probe(any_fence);
+      ask(Question::probe_add, {"EVAL", probe_add_script, "1", key});
+      ask(Question::coverage, {"CONFIG", "GET", "cluster-require-full-coverage"});
+    }
+    ask_about_durability();
+    questions_due_ = due_.size();
     return;
   }
   RedisFacts::append_questions(new_identity(), out_);
@@ -168,9 +240,29 @@ void RedisPipeline::send(link::Gather& message) {
   RedisRound& round = new_round();
   round.begin(message, apart_);
   for (std::uint32_t call = 0; call < round.calls(); ++call) {
-    round.append(call, RedisRound::Form::hash, fence(), out_);
-    due_.push_back({.question = Question::script, .call = call, .round = &round});
+    append_call({.question = Question::script, .call = call, .round = &round}, RedisRound::Form::hash);
   }
+}
+
+void RedisPipeline::send(AskedHits& hits) {
+  for (std::uint32_t call = 0; call < hits.round.calls(); ++call) {
+    append_call({.question = Question::script, .call = call, .round = &hits.round, .asked = &hits},
+                RedisRound::Form::hash);
+  }
+}
+
+/// Sends a call of a round. What a node is asked on the word of another one follows ASKING.
+void RedisPipeline::append_call(const Due& due, RedisRound::Form form) {
+  if (due.asked != nullptr) ask(Question::asking, {"ASKING"});
+  due.round->append(due.call, form, fence(), out_);
+  due_.push_back(due);
+  due_.back().question = form == RedisRound::Form::hash ? Question::script : Question::script_text;
+}
+
+void RedisPipeline::send(FetchView& fetch) {
+  view_asked_ = std::chrono::steady_clock::now();
+  ask(Question::view, {"CLUSTER", "NODES"});
+  due_.back().fetch = &fetch;
 }
 
 void RedisPipeline::send(AddToken& token) {
@@ -179,6 +271,7 @@ void RedisPipeline::send(AddToken& token) {
 }
 
 void RedisPipeline::append(const AddToken& token, RedisRound::Form form) {
+  if (token.asking) ask(Question::asking, {"ASKING"});
   const bool by_hash = form == RedisRound::Form::hash;
   append_command(
       {by_hash ? "EVALSHA" : "EVAL", by_hash ? std::string_view(track_script_sha1()) : track_script, "1",
@@ -223,8 +316,11 @@ RedisRound& RedisPipeline::new_round() {
 }
 
 /// Safe, because a round to which due_ refers has hits that are not settled, at that entry or at a later one.
-void RedisPipeline::recycle_if_settled(RedisRound& round) {
-  if (round.is_settled()) free_rounds_.push_back(&round);
+void RedisPipeline::recycle(const Due& due) {
+  if (!due.round->is_settled()) return;
+  if (due.asked == nullptr) return free_rounds_.push_back(due.round);
+  const std::unique_ptr<AskedHits> ended(due.asked);
+  ended->message.deliver();
 }
 
 /// Judges by type and shape alone.
@@ -257,9 +353,14 @@ bool RedisPipeline::can_reply(const Due& due, const redisReply& reply) {
       return is_scan(reply);
     case Question::kept:
       return is_array(reply, 3) && is_array_of(is_text_or_nil, reply);
+    case Question::own_view:
+    case Question::view:
+      return is_text(&reply);
     case Question::log_in:
     case Question::choose:
+    case Question::asking:
       return reply.type == REDIS_REPLY_STATUS && text_of(reply) == "OK";
+    case Question::coverage:
     case Question::config:
       return is_array_of(is_text, reply) && reply.elements % 2 == 0;
     case Question::server:
@@ -290,6 +391,22 @@ bool RedisPipeline::take(const redisReply& reply) {
     case Question::scan:
       take_scan(reply);
       break;
+    case Question::asking:
+      break;
+    case Question::coverage:
+      if (is_array(reply, 2) && text_of(*reply.element[1]) == "yes")
+        knowledge_.cluster->on_full_coverage_required();
+      --questions_due_;  // durability is asked later
+      break;
+    case Question::own_view:
+      take_view(reply, true);
+      take_question(due.question, reply);
+      break;
+    case Question::view: {
+      const std::unique_ptr<FetchView> fetch(due.fetch);
+      take_view(reply, false);
+      break;
+    }
     case Question::identity:
     case Question::kept:
     case Question::server:
@@ -309,10 +426,9 @@ bool RedisPipeline::take(const redisReply& reply) {
 void RedisPipeline::take_script(const Due& due, const redisReply& reply) {
   RedisRound& round = *due.round;
   if (reply.type == REDIS_REPLY_ERROR && is_no_script(text_of(reply))) {  // somebody emptied the script cache
-    round.append(due.call, RedisRound::Form::text, fence(), out_);
-    due_.push_back({.question = Question::script_text, .call = due.call, .round = &round});
-    return;
+    return append_call(due, RedisRound::Form::text);
   }
+  if (is_node() && reply.type == REDIS_REPLY_ERROR && take_elsewhere(due, reply)) return recycle(due);
   if (reply.type == REDIS_REPLY_ERROR) {
     const bool is_not_counted = is_not_begun(text_of(reply));
     round.settle_call(due.call,
@@ -323,7 +439,37 @@ void RedisPipeline::take_script(const Due& due, const redisReply& reply) {
     meet(no_count->token, its,
          its.type == REDIS_REPLY_ERROR && is_not_executed(text_of(its), settings_.proxy));
   }
-  recycle_if_settled(round);
+  recycle(due);
+}
+
+/// Takes the word of a node that another node, or this one later, is to be asked. Returns false if the error says something
+/// else.
+bool RedisPipeline::take_elsewhere(const Due& due, const redisReply& reply) {
+  const auto how = elsewhere_by(text_of(reply));
+  if (how == Elsewhere::no) return false;
+  const auto target = target_of(text_of(reply), settings_.redis.address.host);
+  if (how == Elsewhere::moved && target) knowledge_.cluster->on_moved(target->first, target->second);
+  if (how == Elsewhere::asked && target)
+    knowledge_.cluster->on_asked_elsewhere(target->first, target->second);
+  if (due.round != nullptr) due.round->settle_call(due.call, not_counted_here(how));
+  return true;
+}
+
+void RedisPipeline::take_view(const redisReply& reply, bool is_own) {
+  if (reply.type == REDIS_REPLY_ERROR) return become_unfit(explain(text_of(reply), settings_));
+  const auto view = ClusterView::parse(text_of(reply), settings_.redis.address);
+  if (!view) return become_unfit("it replies what makes no sense to CLUSTER NODES");
+  if (is_own) {
+    for (const auto& master : view->masters) {
+      if (master.id != view->myself) continue;
+      domain::SlotSet own;
+      for (const auto& [first, last] : master.slots) {
+        for (std::size_t slot = first; slot <= last; ++slot) own.set(slot);
+      }
+      own_probe_ = probe_id_in(own);
+    }
+  }
+  knowledge_.cluster->on_view(*view, view_asked_);
 }
 
 void RedisPipeline::take_add(const Due& due, const redisReply& reply) {
@@ -334,6 +480,8 @@ void RedisPipeline::take_add(const Due& due, const redisReply& reply) {
     return;
   }
   const std::unique_ptr<AddToken> token(due.token);
+  if (is_of_whole_call && is_node() && take_elsewhere(due, reply))
+    return token->on_failed(domain::Failure::not_done);
   const auto& its = is_of_whole_call ? reply : *reply.element[0];
   if (its.type == REDIS_REPLY_INTEGER) return token->reply.on_added({});
   const bool is_not_done =
@@ -395,6 +543,7 @@ void RedisPipeline::take_question(Question question, const redisReply& reply) {
   if (reply.type == REDIS_REPLY_ARRAY) take_probe(reply);
   if (reply.type != REDIS_REPLY_ERROR) return;
   const auto error = text_of(reply);
+  if (is_node() && elsewhere_by(error) != Elsewhere::no) return;  // its hits are sent to where they belong
   switch (question) {
     case Question::log_in:
       become_unfit(explain_login(error, settings_));
@@ -431,6 +580,7 @@ void RedisPipeline::take_probe(const redisReply& reply) {
   for (std::size_t i = 0; i < reply.elements; ++i) {
     const auto& element = *reply.element[i];
     if (element.type != REDIS_REPLY_ERROR) continue;
+    if (is_node() && elsewhere_by(text_of(element)) != Elsewhere::no) continue;
     if (is_unfit(text_of(element))) become_unfit(explain(text_of(element), settings_));
   }
 }

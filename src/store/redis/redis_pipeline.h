@@ -11,6 +11,7 @@
 #include "domain/failure.h"
 #include "domain/readiness.h"
 #include "link/link_core.h"
+#include "store/redis/cluster_listener.h"
 #include "store/redis/redis_durability.h"
 #include "store/redis/redis_facts.h"
 #include "store/redis/redis_round.h"
@@ -31,7 +32,8 @@ struct RedisKnowledge {
   std::string fence;                        // the one with which this process counts
   std::string fence_before;                 // the one that stood there before this process wrote a record
   const std::string own_fence = new_fence();
-  bool has_taken = false;  // it has sent a record, and so its own fence
+  bool has_taken = false;              // it has sent a record, and so its own fence
+  ClusterListener* cluster = nullptr;  // of which this Redis is a node; null: of none
 };
 
 class RedisPipeline;
@@ -46,13 +48,43 @@ class RedisRequest : public link::Command {
 /// A token to add.
 class AddToken final : public RedisRequest {
  public:
-  AddToken(const domain::TokenId& its_id, domain::Deadline deadline, AddReply& its_reply)
-      : RedisRequest(deadline), id(its_id), reply(its_reply) {}
+  /// `follows_ask`: a node of a cluster is asked on the word of another one.
+  AddToken(const domain::TokenId& its_id, domain::Deadline deadline, AddReply& its_reply,
+           bool follows_ask = false)
+      : RedisRequest(deadline), id(its_id), reply(its_reply), asking(follows_ask) {}
   void send_on(RedisPipeline& pipeline) override;
   void on_failed(domain::Failure failure) override { reply.on_added(failure); }
 
   const domain::TokenId id;
   AddReply& reply;
+  const bool asking;
+};
+
+/// Hits for which another node of the cluster replied ASK.
+class AskedHits final : public RedisRequest {
+ public:
+  /// `hits` stay valid until `reply` has the last verdict.
+  AskedHits(const domain::HitBatch& hits, TrackReply& reply) : RedisRequest(hits.deadline()) {
+    message.add(hits, reply);
+    round.begin(message, true);
+  }
+  void send_on(RedisPipeline& pipeline) override;
+  void on_failed(domain::Failure failure) override {
+    message.settle_rest(failure == domain::Failure::not_done ? domain::Verdict::not_counted()
+                                                             : domain::Verdict::perhaps_counted());
+    message.deliver();
+  }
+
+  link::Gather message;
+  RedisRound round;
+};
+
+/// A question to a node for its view of the cluster. The listener hears it.
+class FetchView final : public RedisRequest {
+ public:
+  using RedisRequest::RedisRequest;
+  void send_on(RedisPipeline& pipeline) override;
+  void on_failed(domain::Failure /*failure*/) override {}
 };
 
 /// A record to write.
@@ -107,8 +139,9 @@ class RedisPipeline {
   /// own that is removed afterwards, and asks what this Redis may lose. Through a proxy it only checks for a reply.
   void greet();
 
-  /// Asks which store this is, and gives it an identity if it has none. Call this if it is fit. Through a proxy nothing
-  /// is asked: the settings may name the store.
+  /// Asks which store this is, and gives it an identity if it has none. Through a proxy nothing is asked: the settings may
+  /// name the store. A node of a cluster does now what counting does, on a key in a slot of its own, if it has slots. Call
+  /// this if it is fit.
   void identify();
 
   /// Checks whether Redis still replies and would still count, and asks again what it may lose. Changes nothing there.
@@ -118,6 +151,8 @@ class RedisPipeline {
   void send(link::Gather& message);
   void send(AddToken& token);
   void send(WriteRecord& write);
+  void send(AskedHits& hits);
+  void send(FetchView& fetch);
   /// Several of these are done one after the other.
   void send(FindSlots& find);
 
@@ -162,6 +197,10 @@ class RedisPipeline {
     add_text,     // EVAL that makes a token known
     write,        // EVAL that writes the record
     scan,         // SCAN
+    asking,       // ASKING, before a command of a node's
+    own_view,     // CLUSTER NODES, at the greeting
+    view,         // CLUSTER NODES, later
+    coverage,     // CONFIG GET cluster-require-full-coverage
     log_in,       // AUTH
     choose,       // SELECT
     probe_script,
@@ -182,9 +221,18 @@ class RedisPipeline {
     RedisRound* round = nullptr;    // of the first two questions
     AddToken* token = nullptr;      // of the two that add
     WriteRecord* record = nullptr;  // of `write`
+    AskedHits* asked = nullptr;     // of the first two questions; the round is its own
+    FetchView* fetch = nullptr;     // of `view`
   };
 
-  std::string_view fence() const { return settings_.proxy ? any_fence : std::string_view(knowledge_.fence); }
+  bool is_node() const noexcept { return knowledge_.cluster != nullptr; }
+  std::string_view fence() const {
+    return settings_.proxy || is_node() ? any_fence : std::string_view(knowledge_.fence);
+  }
+  void append_call(const Due& due, RedisRound::Form form);
+  bool take_elsewhere(const Due& due, const redisReply& reply);
+  void recycle(const Due& due);
+  void take_view(const redisReply& reply, bool is_own);
   void append(const AddToken& token, RedisRound::Form form);
   static bool can_reply(const Due& due, const redisReply& reply);
   void take_script(const Due& due, const redisReply& reply);
@@ -198,7 +246,6 @@ class RedisPipeline {
   void probe(std::string_view fence);
   std::unique_ptr<FindSlots> end_finding();
   RedisRound& new_round();
-  void recycle_if_settled(RedisRound& round);
   void become_unfit(std::string why_not);
   void meet(const domain::TokenId& id, const redisReply& reply, bool is_not_counted);
 
@@ -209,7 +256,9 @@ class RedisPipeline {
   std::vector<std::unique_ptr<RedisRound>> rounds_;  // all of them
   std::vector<RedisRound*> free_rounds_;
   domain::Readiness fitness_ = domain::Readiness::ready();
-  bool apart_;                     // the keys of a call must share a slot
+  bool apart_;                                // the keys of a call must share a slot
+  std::optional<domain::TokenId> own_probe_;  // of a node of a cluster: an id in a slot of its own
+  std::chrono::steady_clock::time_point view_asked_{};
   std::size_t questions_due_ = 0;  // of the greeting or look
   bool look_done_ = false;
   RedisDurability durability_;

@@ -518,6 +518,101 @@ TEST_F(RedisPipelineTest, ALookProbesWithoutEffect) {
   EXPECT_THAT(pipeline_->fitness().why_not(), HasSubstr("READONLY"));
 }
 
+struct Heard final : ClusterListener {
+  void on_view(const ClusterView& view, std::chrono::steady_clock::time_point /*asked*/) override {
+    views.push_back(view);
+  }
+  void on_moved(domain::Slot slot, const runtime::Address& to) override {
+    words.push_back("moved " + std::to_string(slot) + " " + to_string(to));
+  }
+  void on_asked_elsewhere(domain::Slot slot, const runtime::Address& to) override {
+    words.push_back("asked " + std::to_string(slot) + " " + to_string(to));
+  }
+  void on_full_coverage_required() override { words.emplace_back("full coverage"); }
+  std::vector<ClusterView> views;
+  std::vector<std::string> words;
+};
+
+// A connection to a master of a cluster that has all slots.
+class RedisNodePipelineTest : public RedisPipelineTest {
+ protected:
+  RedisNodePipelineTest() {
+    knowledge_.cluster = &heard_;
+    connect();
+    const std::string nodes = "a 10.0.0.9:7000@17000 myself,master - 0 0 1 connected 0-16383\n";
+    EXPECT_TRUE(take("$" + std::to_string(nodes.size()) + "\r\n" + nodes + "\r\n"));
+    EXPECT_FALSE(pipeline_->is_waiting());
+    EXPECT_FALSE(pipeline_->has_looked());
+    pipeline_->identify();
+    EXPECT_TRUE(take(unknown + unknown + not_a_number + "*0\r\n" + coverage + durability));
+    EXPECT_FALSE(pipeline_->is_waiting());
+    EXPECT_TRUE(pipeline_->has_looked());
+    pipeline_->take_look();
+    EXPECT_TRUE(pipeline_->fitness().is_ready());
+    pipeline_->out().clear();
+    EXPECT_THAT(heard_.words, ElementsAre("full coverage"));
+    heard_.words.clear();
+  }
+
+  Elsewhere how_after(const std::string& reply) {
+    const auto verdicts = verdicts_after(id_, {"/a"}, reply);
+    EXPECT_TRUE(makes_sense_);
+    return verdicts.at(0) ? elsewhere(*verdicts[0]) : Elsewhere::no;
+  }
+
+  static inline const std::string not_a_number = "-ERR value is not an integer or out of range\r\n";
+  static inline const std::string coverage = "*2\r\n$29\r\ncluster-require-full-coverage\r\n$3\r\nyes\r\n";
+  Heard heard_;
+};
+
+TEST_F(RedisNodePipelineTest, TellsItsView) {
+  ASSERT_EQ(heard_.views.size(), 1U);
+  EXPECT_EQ(heard_.views[0].myself, "a");
+}
+
+TEST_F(RedisNodePipelineTest, WhatBelongsElsewhereIsNotCountedAndSaysWhere) {
+  EXPECT_EQ(how_after("-MOVED 3999 10.0.0.1:7001\r\n"), Elsewhere::moved);
+  EXPECT_EQ(how_after("-ASK 4000 :7002\r\n"), Elsewhere::asked);
+  EXPECT_EQ(how_after("-MOVED 1 ::1:7003\r\n"), Elsewhere::moved);
+  EXPECT_THAT(heard_.words,
+              ElementsAre("moved 3999 10.0.0.1:7001", "asked 4000 127.0.0.1:7002", "moved 1 [::1]:7003"));
+  for (const char* again : {"-TRYAGAIN x\r\n", "-CLUSTERDOWN x\r\n", "-LOADING x\r\n", "-READONLY x\r\n"}) {
+    EXPECT_EQ(how_after(again), Elsewhere::again) << again;
+    EXPECT_TRUE(fitness_.is_ready());
+  }
+  EXPECT_EQ(heard_.words.size(), 3U);
+  for (const char* strange : {"-MOVED\r\n", "-MOVED x y\r\n", "-ASK 16384 h:1\r\n", "-MOVED 1 h:0\r\n"}) {
+    EXPECT_NE(how_after(strange), Elsewhere::no) << "it was not executed in any case";
+  }
+  EXPECT_EQ(heard_.words.size(), 3U);
+}
+
+TEST_F(RedisNodePipelineTest, OtherErrorsMeanWhatTheyMeanElsewhere) {
+  EXPECT_THAT(verdicts_after(id_, {"/a"}, "-UNBLOCKED x\r\n"), ElementsAre(Verdict::perhaps_counted()));
+  EXPECT_THAT(verdicts_after(id_, {"/a"}, "-OOM x\r\n"), ElementsAre(Verdict::not_counted()));
+  EXPECT_FALSE(fitness_.is_ready());
+}
+
+TEST_F(RedisNodePipelineTest, WhatFollowsAskIsAskedAgainWithAsking) {
+  domain::HitBatch hits;
+  hits.push(id_, "/a");
+  hits.set_deadline(domain::Deadline::max());
+  Verdicts verdicts(1);
+  pipeline_->send(*new AskedHits(hits, verdicts));
+  std::string expected;
+  append_command({"ASKING"}, expected);
+  append_command({"EVALSHA", track_script_sha1(), "1", redis_key(id_), "*", "/a", "1"}, expected);
+  EXPECT_EQ(pipeline_->out(), expected);
+  pipeline_->out().clear();
+  EXPECT_TRUE(take("+OK\r\n" + no_script));
+  expected.clear();
+  append_command({"ASKING"}, expected);
+  append_command({"EVAL", track_script, "1", redis_key(id_), "*", "/a", "1"}, expected);
+  EXPECT_EQ(pipeline_->out(), expected);
+  EXPECT_TRUE(take("+OK\r\n*1\r\n:5\r\n"));
+  EXPECT_EQ(verdicts.all, Expected{Verdict::counted(5)});
+}
+
 class RedisProxyPipelineTest : public RedisPipelineTest {
  protected:
   RedisProxyPipelineTest() : RedisPipelineTest(RedisSettings{.redis = {}, .proxy = true}) {}

@@ -7,14 +7,14 @@
 #include "domain/hit_batch.h"
 #include "domain/track_reply.h"
 
-namespace tracker::counter {
+namespace tracker::domain {
 
 /// Some of the hits of a batch, as a batch of their own. Verdicts on them become verdicts on the hits of the whole batch.
 /// Reusable. Not synchronised.
-class SubBatch : public domain::TrackReply {
+class SubBatch : public TrackReply {
  public:
   /// `whole` gets the verdicts.
-  void begin(domain::TrackReply& whole, domain::Deadline deadline) {
+  void begin(TrackReply& whole, Deadline deadline) {
     whole_ = &whole;
     hits_.clear();
     hits_.set_deadline(deadline);
@@ -23,22 +23,22 @@ class SubBatch : public domain::TrackReply {
   }
 
   /// Adds a copy of the hit with this number in `batch`. `number` is what the whole batch calls it.
-  void push(const domain::HitBatch& batch, std::uint32_t hit, std::uint32_t number) {
+  void push(const HitBatch& batch, std::uint32_t hit, std::uint32_t number) {
     hits_.push(batch.id(hit), batch.path(hit));
     numbers_.push_back(number);
     ++unsettled_;
   }
 
-  const domain::HitBatch& hits() const noexcept { return hits_; }
+  const HitBatch& hits() const noexcept { return hits_; }
   std::uint32_t number(std::uint32_t hit) const noexcept { return numbers_[hit]; }
-  domain::TrackReply& whole() const noexcept { return *whole_; }
+  TrackReply& whole() const noexcept { return *whole_; }
   bool is_settled() const noexcept { return unsettled_ == 0; }
 
  protected:
   ~SubBatch() = default;
 
   /// Passes these verdicts on. This object must not be reused before the call returns.
-  void pass_on(std::span<const domain::HitVerdict> verdicts) {
+  void pass_on(std::span<const HitVerdict> verdicts) {
     passed_on_.assign(verdicts.begin(), verdicts.end());
     for (auto& verdict : passed_on_) verdict.hit = numbers_[verdict.hit];
     leave(verdicts.size());
@@ -49,11 +49,11 @@ class SubBatch : public domain::TrackReply {
   void leave(std::size_t hits) noexcept { unsettled_ -= hits; }
 
  private:
-  domain::TrackReply* whole_ = nullptr;
-  domain::HitBatch hits_;
+  TrackReply* whole_ = nullptr;
+  HitBatch hits_;
   std::vector<std::uint32_t> numbers_;
-  std::vector<domain::HitVerdict> passed_on_;  // reused
+  std::vector<HitVerdict> passed_on_;  // reused
   std::size_t unsettled_ = 0;
 };
 
-}  // namespace tracker::counter
+}  // namespace tracker::domain

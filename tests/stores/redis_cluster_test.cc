@@ -1,0 +1,265 @@
+// The cluster store with a real Redis Cluster: slots that move, masters that fail, and what is refused meanwhile.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <atomic>
+#include <chrono>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "domain/slot.h"
+#include "domain/token.h"
+#include "runtime/workers.h"
+#include "store/redis/cluster_store.h"
+#include "store/redis/redis_round.h"
+#include "support/blocking_store.h"
+#include "support/caller.h"
+#include "support/deadline.h"
+#include "support/health.h"
+#include "support/partition.h"
+#include "support/redis_cluster.h"
+
+namespace tracker::tests {
+namespace {
+
+using namespace std::chrono_literals;
+using domain::TokenId;
+using domain::Verdict;
+using store::redis::ClusterStore;
+using testing::HasSubstr;
+using Kind = Verdict::Kind;
+
+class RunningCluster {
+ public:
+  explicit RunningCluster(const std::vector<runtime::Address>& nodes)
+      : store_(loop_.context(0), {.redis = {}, .reply_deadline = 2'000ms}, nodes) {
+    loop_.start();
+  }
+  ~RunningCluster() { loop_.stop(); }
+
+  ClusterStore& operator*() { return store_; }
+  ClusterStore* operator->() { return &store_; }
+
+  // Whether it becomes ready, with this many masters that do not count.
+  bool wait_ready(std::size_t remarks = 0) const {
+    for (const Deadline deadline; !deadline.passed(); std::this_thread::sleep_for(1ms)) {
+      const auto readiness = store_.readiness().value();
+      if (readiness.is_ready() && readiness.remarks().size() == remarks) return true;
+    }
+    const auto readiness = store_.readiness().value();
+    ADD_FAILURE() << readiness.why_not() << testing::PrintToString(readiness.remarks());
+    return false;
+  }
+
+ private:
+  runtime::Workers loop_{1};
+  ClusterStore store_;
+};
+
+runtime::Address address_of(const RedisServer& server) {
+  return {server.endpoint().host, server.endpoint().port};
+}
+
+TokenId token_in(domain::Slot slot) {
+  while (true) {
+    const auto id = domain::token_id(domain::random_token());
+    if (domain::slot_of(id) == slot) return id;
+  }
+}
+
+bool add(ClusterStore& store, const TokenId& id) {
+  Added added;
+  store.add_token(id, std::chrono::steady_clock::now() + 2s, added);
+  return added.wait();
+}
+
+// One hit with a deadline.
+Verdict hit(ClusterStore& store, const TokenId& id) {
+  domain::HitBatch hits;
+  hits.push(id, "/p");
+  hits.set_deadline(std::chrono::steady_clock::now() + 1s);
+  Verdicts verdicts(1);
+  store.track(hits, verdicts);
+  return verdicts.wait().front();
+}
+
+TEST(RedisClusterTest, ABatchIsDividedAmongTheMasters) {
+  RedisCluster cluster(3);
+  RunningCluster store({address_of(cluster.node(1))});
+  ASSERT_TRUE(store.wait_ready());
+  std::vector<TokenId> ids;
+  for (int i = 0; i < 60; ++i) ids.push_back(new_token(*store));
+  for (std::int64_t round = 0; round < 3; ++round) {
+    domain::HitBatch hits;
+    for (const auto& id : ids) {
+      hits.push(id, "/p");
+      hits.push(id, "/p");
+    }
+    hits.push(token_in(7), "/p");
+    Verdicts verdicts(hits.size());
+    store->track(hits, verdicts);
+    const auto all = verdicts.wait();
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      EXPECT_EQ(all[2 * i], Verdict::counted(2 * round + 1));
+      EXPECT_EQ(all[2 * i + 1], Verdict::counted(2 * round + 2));
+    }
+    EXPECT_EQ(all.back(), Verdict::unknown_token());
+  }
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_GT(cluster.node(i).command({"DBSIZE"}).integer, 5);
+  const auto facts = store->facts().value();
+  ASSERT_TRUE(facts.has_value());
+  EXPECT_EQ(facts->masters, (std::set<std::string>{cluster.id(0), cluster.id(1), cluster.id(2)}));
+}
+
+// Each slot goes there and back while its tokens are counted. Nothing is lost or doubled, and nothing is in doubt.
+TEST(RedisClusterTest, SlotsMoveUnderLoad) {
+  RedisCluster cluster(3);
+  RunningCluster store({address_of(cluster.node(0))});
+  ASSERT_TRUE(store.wait_ready());
+  const std::vector<domain::Slot> slots{5, 6, 7};  // of the first master
+  std::vector<TokenId> ids;
+  for (const auto slot : slots) {
+    for (int i = 0; i < 4; ++i) {
+      ids.push_back(token_in(slot));
+      ASSERT_TRUE(add(*store, ids.back()));
+    }
+  }
+  std::atomic<bool> ended = false;
+  std::map<Kind, int> kinds;
+  std::vector<std::int64_t> counts(ids.size());
+  std::thread load([&] {
+    while (!ended) {
+      domain::HitBatch hits;
+      for (const auto& id : ids) hits.push(id, "/p");
+      hits.set_deadline(std::chrono::steady_clock::now() + 2s);
+      Verdicts verdicts(hits.size());
+      store->track(hits, verdicts);
+      const auto all = verdicts.wait();
+      for (std::size_t i = 0; i < ids.size(); ++i) {
+        ++kinds[all[i].kind];
+        if (all[i].kind != Kind::counted) continue;
+        EXPECT_EQ(all[i].count, ++counts[i]);
+      }
+    }
+  });
+  std::vector<TokenId> minted;
+  cluster.add_master();
+  for (const auto& [from, to] : {std::pair{0, 1}, {1, 3}, {3, 0}}) {
+    for (const auto slot : slots) {
+      cluster.begin_move(slot, static_cast<std::size_t>(from), static_cast<std::size_t>(to));
+      minted.push_back(token_in(slot));
+      EXPECT_TRUE(add(*store, minted.back())) << "while the slot moves";
+      std::this_thread::sleep_for(20ms);
+      cluster.move_keys(slot, static_cast<std::size_t>(from), static_cast<std::size_t>(to));
+      cluster.end_move(slot, static_cast<std::size_t>(from), static_cast<std::size_t>(to));
+    }
+  }
+  ended = true;
+  load.join();
+  EXPECT_GT(kinds[Kind::counted], 1'000);
+  EXPECT_EQ(kinds[Kind::perhaps_counted], 0);
+  EXPECT_EQ(kinds[Kind::unknown_token], 0);
+  for (std::size_t i = 0; i < ids.size(); ++i)
+    EXPECT_EQ(hit(*store, ids[i]), Verdict::counted(counts[i] + 1));
+  for (const auto& id : minted) EXPECT_EQ(hit(*store, id), Verdict::counted(1));
+}
+
+TEST(RedisClusterTest, AMasterThatIsGoneRefusesItsSlotsOnly) {
+  RedisCluster cluster(3, 0, RedisServer::Keeps::everything, {"--cluster-require-full-coverage", "no"});
+  RunningCluster store({address_of(cluster.node(0)), address_of(cluster.node(1))});
+  ASSERT_TRUE(store.wait_ready());
+  const auto here = token_in(0);
+  const auto there = token_in(16'000);
+  ASSERT_TRUE(add(*store, here) && add(*store, there));
+  EXPECT_EQ(hit(*store, here), Verdict::counted(1));
+  EXPECT_EQ(hit(*store, there), Verdict::counted(1));
+  cluster.node(2).kill();
+  ASSERT_TRUE(store.wait_ready(1));
+  EXPECT_EQ(hit(*store, there), Verdict::not_counted());
+  EXPECT_EQ(hit(*store, here), Verdict::counted(2));
+  cluster.node(2).start_again();
+  ASSERT_TRUE(store.wait_ready());
+  auto verdict = hit(*store, there);
+  // It says CLUSTERDOWN at first.
+  for (const Deadline deadline; verdict == Verdict::not_counted() && !deadline.passed();)
+    verdict = hit(*store, there);
+  EXPECT_EQ(verdict, Verdict::counted(2));
+}
+
+// A master that comes back after its replica was promoted still believes in itself for a moment.
+TEST(RedisClusterTest, AMasterThatWasPausedAndReplacedDoesNotCount) {
+  RedisCluster cluster(3, 3);
+  RunningCluster store({address_of(cluster.node(1))});
+  ASSERT_TRUE(store.wait_ready());
+  const auto id = token_in(0);
+  ASSERT_TRUE(add(*store, id));
+  ASSERT_EQ(hit(*store, id), Verdict::counted(1));
+  ASSERT_EQ(cluster.node(0).command({"WAIT", "1", "5000"}).integer, 1);
+  cluster.node(0).send_signal(SIGSTOP);
+  std::int64_t count = 1;
+  for (const Deadline deadline; !deadline.passed();) {
+    const auto verdict = hit(*store, id);
+    if (verdict.kind != Kind::counted) {
+      std::this_thread::sleep_for(10ms);
+      continue;
+    }
+    count = verdict.count;
+    break;
+  }
+  EXPECT_EQ(count, 2) << "at the replica";
+  cluster.node(0).send_signal(SIGCONT);
+  for (int i = 0; i < 300; ++i) {
+    EXPECT_EQ(hit(*store, id), Verdict::counted(++count));
+    std::this_thread::sleep_for(2ms);
+  }
+  ASSERT_TRUE(store.wait_ready());
+}
+
+// They count in one store, of which each knows the masters.
+TEST(RedisClusterTest, TheCountersOfOneClusterStandInForEachOther) {
+  const RedisCluster cluster(3);
+  Partition partition(2);
+  const auto start = [&](char name) {
+    partition.start_counter_on(name, cluster.addresses(), {"--store", "redis-cluster"});
+    wait_readyz(partition.counter(name).health, 200);
+  };
+  start('a');
+  start('b');
+  auto& envoy = partition.start_envoy("ab");
+  wait_all_ready(envoy.health);
+  Caller caller(envoy.door);
+  std::vector<std::string> tokens;
+  for (int i = 0; i < 30; ++i) tokens.push_back(caller.mint());
+  const auto expect_all = [&](std::int64_t count) {
+    for (const auto& token : tokens) EXPECT_EQ(caller.count("/p", token), count);
+  };
+  expect_all(1);
+  partition.kill_counter('a');
+  wait_readyz(envoy.health, 200, "counter a at");
+  expect_all(2);
+  start('a');
+  wait_all_ready(envoy.health);
+  expect_all(3);
+  EXPECT_TRUE(is_refusal(caller.ask(get("/p", "01234567-89ab-4cde-8f01-23456789abcd")), 401));
+}
+
+TEST(RedisClusterTest, WhereNoNodeIsThereItSaysSo) {
+  RunningCluster store({{"127.0.0.1", 1}, {"127.0.0.1", 2}});
+  for (const Deadline deadline;
+       store->readiness().value().why_not().find("refused") == std::string::npos && !deadline.passed();) {
+    std::this_thread::sleep_for(1ms);
+  }
+  EXPECT_THAT(store->readiness().value().why_not(),
+              HasSubstr("no node of the Redis Cluster has told which masters there are; "));
+  EXPECT_EQ(hit(*store, token_in(1)), Verdict::not_counted());
+}
+
+}  // namespace
+}  // namespace tracker::tests
