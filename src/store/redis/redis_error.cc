@@ -68,9 +68,11 @@ std::string remedy(std::string_view error, const RedisSettings& settings) {
            "disabled (rename-command)";
   }
   if (is_of_cluster(error)) {
-    return "this is a node of a Redis Cluster; " + std::string(setting) +
-           " must name a Redis that holds all keys, or, with --redis-proxy, a proxy before the cluster";
+    return "this is a node of a Redis Cluster; give --store redis-cluster, or name in " +
+           std::string(setting) + " a Redis that holds all keys";
   }
+  if (error.find("cluster support disabled") != error.npos)
+    return "this is no Redis Cluster; give --store redis";
   if (code == "NOAUTH" && settings.proxy) {
     return "tracker logs in at no proxy; leave redis_auth out of its configuration";
   }

@@ -98,6 +98,8 @@ TEST(RedisErrorTest, NamesTheRemedy) {
   EXPECT_THAT(explain("BUSY Redis is busy running a script.", settings), HasSubstr("SCRIPT KILL"));
   EXPECT_THAT(explain("ERR unknown command 'HINCRBY'", settings), HasSubstr("rename-command"));
   EXPECT_THAT(explain("READONLY no", settings), HasSubstr("must name its primary"));
+  EXPECT_THAT(explain("ERR This instance has cluster support disabled", settings),
+              HasSubstr("give --store redis"));
   EXPECT_EQ(explain("ERR something new", settings), "it says ERR something new");
 }
 
