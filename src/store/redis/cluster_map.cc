@@ -95,11 +95,13 @@ std::uint16_t ClusterMap::index_of(const ClusterView::Master& master) {
 bool ClusterMap::take(const ClusterView& view, TimePoint asked) {
   const auto is_known = [this](const auto& master) { return by_id_.contains(master.id); };
   if (!is_empty() && std::ranges::none_of(view.masters, is_known)) return false;
+  const bool is_of_master =
+      std::ranges::find(view.masters, view.myself, &ClusterView::Master::id) != view.masters.end();
   for (const auto& master : view.masters) {
     const auto index = index_of(master);
     auto& node = nodes_[index];
     node.address = master.address;
-    const bool is_witness = master.id != view.myself || view.masters.size() == 1;
+    const bool is_witness = (is_of_master && master.id != view.myself) || view.masters.size() == 1;
     if (is_witness && !master.is_failed) node.confirmed = std::max(node.confirmed, asked);
     for (const auto& [first, last] : master.slots) {
       for (std::size_t slot = first; slot <= last; ++slot) {

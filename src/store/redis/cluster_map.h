@@ -38,7 +38,7 @@ struct ClusterView {
 /// Which master has which slot, according to all views so far. Pure. Not synchronised. Invariants:
 /// 1. The owner of a slot is the master that claimed it with the highest configuration epoch of all views so far. So a
 ///    view of a node that is behind, such as a master that was paused and replaced, changes nothing.
-/// 2. A node is confirmed by the views of other masters only, unless it is the only master.
+/// 2. A node is confirmed by the views of other masters only, not by replicas, unless it is the only master.
 class ClusterMap {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;

@@ -119,6 +119,15 @@ TEST_F(ClusterMapTest, ANodeIsConfirmedByOthers) {
   EXPECT_EQ(confirmed("a"), begin + 2s);
 }
 
+// It may be cut off together with the master that it follows.
+TEST_F(ClusterMapTest, AReplicaConfirmsNobody) {
+  take(line("a", "h:1@11", "master", 1, "0-99") + line("b", "h:2@12", "master", 2, "100-16383") +
+       line("c", "h:3@13", "myself,slave", 1, ""));
+  EXPECT_EQ(owner(0), "a");
+  EXPECT_EQ(confirmed("a"), begin);
+  EXPECT_EQ(confirmed("b"), begin);
+}
+
 TEST_F(ClusterMapTest, TheOnlyMasterConfirmsItself) {
   take(line("a", "h:1@11", "myself,master", 1, "0-16383"), begin + 1s);
   EXPECT_EQ(confirmed("a"), begin + 1s);
