@@ -84,7 +84,7 @@ void CrashRun::strike_under(RecordedLoad& load) {
     throw std::runtime_error("nothing is counted any more");
   blows.wait(load_max);
   change_list();
-  std::vector<Victim*> last(target_.holders.begin(), target_.holders.end());
+  auto last = target_.holders;
   for (auto& victim : target_.victims) {
     const bool holds = std::find(last.begin(), last.end(), victim.get()) != last.end();
     if (!holds && one_in(random_, 2)) last.push_back(victim.get());

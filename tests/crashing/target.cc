@@ -38,12 +38,17 @@ void add_holder(Target& target, std::unique_ptr<Victim> holder) {
   target.victims.push_back(std::move(holder));
 }
 
+void add_service(Target& target, std::unique_ptr<ServiceVictim> service) {
+  target.services.push_back(service.get());
+  add_holder(target, std::move(service));
+}
+
 // `flags` say whom it asks.
 void add_envoy(Target& target, const Arguments& flags, const std::string& program) {
   target.envoy = lasting_door();
   Arguments arguments{"envoy", "--envoy-addr", target.envoy.to_string()};
   arguments.insert(arguments.end(), flags.begin(), flags.end());
-  add_holder(target, service_victim("envoy", "envoy", arguments, program));
+  add_service(target, service_victim("envoy", "envoy", arguments, program));
 }
 
 // Whether a counter has settled as many of its slots as it can, in the words of its /readyz. Those in which others hold
@@ -60,7 +65,7 @@ void add_sharing_counters(Target& target, const Arguments& flags, const std::str
   for (const std::string name : {"a", "b"}) {
     const Endpoint door = lasting_door();
     list += (list.empty() ? "" : ",") + door.to_string();
-    add_holder(target, counter_victim("counter-" + name, door, flags, program));
+    add_service(target, counter_victim("counter-" + name, door, flags, program));
   }
   add_envoy(target, {"--counter-addr", list}, program);
 }
@@ -82,8 +87,7 @@ Target serve_target(const ServeChoice& choice) {
   const Environment slow{{"SYNC_DELAY_US", "2000"}};
   serve->set_variants({{little, {}}, {more, slow}, {little, slow}, {little, {}}, {more, {}}});
   if (choice.power_cuts) serve->watch(choice.directory);
-  target.holders = {serve.get()};
-  target.victims.push_back(std::move(serve));
+  add_service(target, std::move(serve));
   return target;
 }
 
@@ -93,7 +97,7 @@ Target redis_target(const std::string& program) {
   const Endpoint door = lasting_door();
   auto counter = counter_victim("counter", door, {"--redis-addr", redis->address()}, program);
   target.victims.push_back(std::move(redis));
-  add_holder(target, std::move(counter));
+  add_service(target, std::move(counter));
   add_envoy(target, {"--counter-addr", door.to_string()}, program);
   return target;
 }
@@ -124,10 +128,10 @@ Target partitioned_target(const ServeChoice& choice, bool with_balancer) {
     flags.insert(flags.end(), of_counters.begin(), of_counters.end());
     auto counter = counter_victim("counter-" + name, door, flags, choice.program);
     if (choice.power_cuts) counter->watch(directory);
-    add_holder(target, std::move(counter));
+    add_service(target, std::move(counter));
   }
   add_envoy(target, of_envoy, choice.program);
-  if (!with_balancer) target.list_readers.assign(target.holders.begin(), target.holders.end());
+  if (!with_balancer) target.list_readers = target.holders;
   return target;
 }
 
@@ -173,7 +177,7 @@ void turn_list(Target& target) {
     return holder->program().output().find(version) != std::string::npos &&
            has_settled(ask_health(holder->health(), "/readyz").body);
   };
-  for (const Deadline deadline; !std::ranges::all_of(target.holders, has_list);) {
+  for (const Deadline deadline; !std::ranges::all_of(target.services, has_list);) {
     if (deadline.passed()) throw std::runtime_error("not everybody takes the list of " + version);
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }

@@ -23,7 +23,8 @@ struct Target {
   bool has_several_counters = false;
 
   // The programs in which hits may wait. A round is over when all of these have ended. The others may keep running.
-  std::vector<ServiceVictim*> holders;
+  std::vector<Victim*> holders;
+  std::vector<ServiceVictim*> services;  // those of them that are tracker's
 
   // Null: there is none. `list_readers` read it when they start, and at SIGHUP.
   std::unique_ptr<ChangingList> list;
