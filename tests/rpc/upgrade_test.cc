@@ -184,7 +184,7 @@ TEST_F(UpgradeTest, ACounterFromBeforeAmongSeveralIsRefusedWhole) {
 
   old_counter->send_signal(SIGTERM);
   EXPECT_EQ(old_counter->wait_exit(), 0) << old_counter->output();
-  partition.start_counter_on('c', redis_, {"--name", "c", "--peers", partition.list("abc")});
+  partition.start_counter_on('c', redis_.address(), {"--name", "c", "--peers", partition.list("abc")});
   wait_all_ready(envoy.health);
   const auto counted = ask_all();  // the others lie at c, and their slots are a's or b's
   EXPECT_GT(counted, 2U);
