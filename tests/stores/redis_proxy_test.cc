@@ -279,7 +279,8 @@ TEST(RedisProxyStartTest, WhatNoProxyPassesOnIsABadSetting) {
       {{"--redis-proxy", "--redis-addr", "redis://user@127.0.0.1:1"}, {"AUTH", "host:port of the proxy"}},
       {{"--redis-proxy", "--redis-addr", "redis://127.0.0.1:1/2"}, {"SELECT", "host:port of the proxy"}},
       {{"--redis-proxy", "--redis-password-file", "/nowhere"},
-       {"--redis-password-file: it takes effect only with --store redis or redis-cluster, and without --redis-proxy"}},
+       {"--redis-password-file: it takes effect only with --store redis or redis-cluster, and without "
+        "--redis-proxy"}},
       {{"--store-name", "shop"}, {"--store-name: it takes effect only with --redis-proxy"}},
       {{"--redis-proxy", "--store-name", "the shop"}, {"--store-name", "1 to 64 letters"}},
       {{"--redis-proxy", "--store-name", std::string(65, 'x')}, {"--store-name", "1 to 64 letters"}},
