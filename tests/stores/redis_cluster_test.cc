@@ -4,12 +4,12 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
-#include <atomic>
 #include <chrono>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
@@ -131,11 +131,10 @@ TEST(RedisClusterTest, SlotsMoveUnderLoad) {
       ASSERT_TRUE(add(*store, ids.back()));
     }
   }
-  std::atomic<bool> ended = false;
   std::map<Kind, int> kinds;
   std::vector<std::int64_t> counts(ids.size());
-  std::thread load([&] {
-    while (!ended) {
+  std::jthread load([&](const std::stop_token& end) {
+    while (!end.stop_requested()) {
       domain::HitBatch hits;
       for (const auto& id : ids) hits.push(id, "/p");
       hits.set_deadline(std::chrono::steady_clock::now() + 2s);
@@ -161,7 +160,7 @@ TEST(RedisClusterTest, SlotsMoveUnderLoad) {
       cluster.end_move(slot, static_cast<std::size_t>(from), static_cast<std::size_t>(to));
     }
   }
-  ended = true;
+  load.request_stop();
   load.join();
   EXPECT_GT(kinds[Kind::counted], 1'000);
   EXPECT_EQ(kinds[Kind::perhaps_counted], 0);

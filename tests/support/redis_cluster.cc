@@ -59,12 +59,14 @@ void RedisCluster::add_master() {
   const auto its = nodes_.size() - 1;
   expect_ok(node(its).command({"CLUSTER", "SET-CONFIG-EPOCH", std::to_string(its + 1)}));
   meet(its);
-  const auto name = id(its);
-  for (std::size_t i = 0; i < nodes_.size(); ++i) {
-    for (const Deadline deadline;
-         node(i).command({"CLUSTER", "NODES"}).text.find(name) == std::string::npos;) {
-      if (deadline.passed()) throw std::runtime_error("a node does not hear of the new one");
-      std::this_thread::sleep_for(20ms);
+  for (std::size_t of = 0; of < nodes_.size(); ++of) {
+    const auto name = id(of);
+    for (std::size_t i = 0; i < nodes_.size(); ++i) {
+      for (const Deadline deadline;
+           node(i).command({"CLUSTER", "NODES"}).text.find(name) == std::string::npos;) {
+        if (deadline.passed()) throw std::runtime_error("a node does not hear of another one");
+        std::this_thread::sleep_for(20ms);
+      }
     }
   }
   wait_until_well();
@@ -122,7 +124,8 @@ void RedisCluster::end_move(std::uint16_t slot, std::size_t from, std::size_t to
   const auto its = std::to_string(slot);
   const auto target = id(to);
   expect_ok(node(to).command({"CLUSTER", "SETSLOT", its, "NODE", target}));
-  expect_ok(node(from).command({"CLUSTER", "SETSLOT", its, "NODE", target}));
+  // One that has lost its last slot may be a replica already, and refuses that.
+  node(from).command({"CLUSTER", "SETSLOT", its, "NODE", target});
 }
 
 }  // namespace tracker::tests
