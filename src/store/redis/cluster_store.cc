@@ -99,13 +99,13 @@ class ClusterStore::Parts final : private ClusterListener {
   Node* node_asked_for(Slot slot) const;
   void divide(const domain::HitBatch& hits, TrackReply& reply, Part* from);
   void send(Part& part);
-  Part& new_part(TrackReply& whole, domain::Deadline deadline);
+  struct Attempt;
+  Part& new_part(TrackReply& whole, domain::Deadline deadline, const Attempt& attempt);
   void take_back(Part& part) { free_.push_back(&part); }
   bool may_try_again(const Part& part, Elsewhere how) const;
   void try_again(Part& part);
-  void send_again(Part& part);
   void at(TimePoint time, std::function<void()> action);
-  void run_due();
+  void wait_for_first_due();
 
   boost::asio::io_context& loop_;
   RedisSettings settings_;
@@ -157,15 +157,20 @@ struct ClusterStore::Parts::Node {
   std::optional<runtime::Subscription> to_parts;
 };
 
+/// How often hits were sent, and why they are to be sent again.
+struct ClusterStore::Parts::Attempt {
+  int redirects = 0;
+  int tries = 0;  // redirects and refusals
+  Elsewhere how = Elsewhere::no;
+};
+
 /// The hits of a batch that go to one node, or that wait to be sent again.
 class ClusterStore::Parts::Part final : public domain::SubBatch {
  public:
   explicit Part(Parts& parts) : parts_(parts) {}
 
-  Node* node = nullptr;
-  int redirects = 0;
-  int tries = 0;  // redirects and refusals
-  Elsewhere how = Elsewhere::no;
+  Node* node = nullptr;  // null while they wait
+  Attempt attempt;
 
   void on_verdicts(std::span<const domain::HitVerdict> verdicts) override {
     std::vector<domain::HitVerdict> certain;
@@ -178,10 +183,10 @@ class ClusterStore::Parts::Part final : public domain::SubBatch {
       }
       auto*& part = again[its == Elsewhere::asked ? 0 : 1];
       if (part == nullptr) {
-        part = &parts_.new_part(whole(), hits().deadline());
-        part->tries = tries + 1;
-        part->redirects = redirects + (its == Elsewhere::again ? 0 : 1);
-        part->how = its;
+        part = &parts_.new_part(whole(), hits().deadline(),
+                                {.redirects = attempt.redirects + (its == Elsewhere::again ? 0 : 1),
+                                 .tries = attempt.tries + 1,
+                                 .how = its});
       }
       part->push(hits(), hit, number(hit));
       leave(1);
@@ -195,7 +200,6 @@ class ClusterStore::Parts::Part final : public domain::SubBatch {
 
   /// Its hits are in other parts now.
   void give_away() { leave(hits().size()); }
-  using SubBatch::pass_on;
 
  private:
   Parts& parts_;
@@ -322,8 +326,7 @@ void ClusterStore::Parts::on_full_coverage_required() {
   if (std::exchange(coverage_, true)) return;
   runtime::log_warning(
       "the Redis Cluster has cluster-require-full-coverage yes: while one slot has no master, no node counts "
-      "anything. "
-      "CONFIG SET cluster-require-full-coverage no, at each node, lets the others count on");
+      "anything. CONFIG SET cluster-require-full-coverage no, at each node, lets the others count on");
 }
 
 /// Asks all nodes for their views at this time, or later if they were asked just now.
@@ -372,10 +375,7 @@ void ClusterStore::Parts::tell() {
       if (!node->is_ready) remarks.push_back(node->readiness.why_not());
     }
   }
-  if (!masters.empty()) {
-    auto facts = StoreFacts{.masters = std::move(masters)};
-    if (facts_.value() != facts) facts_.set(std::move(facts));
-  }
+  if (!masters.empty()) facts_.set(StoreFacts{.masters = std::move(masters)});
   const auto now = std::chrono::system_clock::now();
   if (any_counts) return readiness_.set(Readiness::ready(now, std::move(remarks)));
   std::string why = map_.is_empty() ? "no node of the Redis Cluster has told which masters there are" : "";
@@ -415,19 +415,18 @@ void ClusterStore::Parts::divide(const domain::HitBatch& hits, TrackReply& reply
   std::vector<Part*> filled;
   std::vector<domain::HitVerdict> refused;
   Part* later = nullptr;  // of hits whose node is not connected yet
+  const auto attempt = from == nullptr ? Attempt{} : from->attempt;
   for (std::uint32_t hit = 0; hit < hits.size(); ++hit) {
     const auto number = from == nullptr ? hit : from->number(hit);
     const auto slot = domain::slot_of(hits.id(hit));
     auto* node = route(slot);
-    const auto how = from == nullptr ? Elsewhere::no : from->how;
-    if (how == Elsewhere::asked) {
+    if (attempt.how == Elsewhere::asked) {
       node = node_asked_for(slot);
-      if (node == nullptr && from->tries < redirects_max && may_try_again(*from, Elsewhere::again)) {
+      if (node == nullptr && attempt.tries < redirects_max && may_try_again(*from, Elsewhere::again)) {
         if (later == nullptr) {
-          later = &new_part(reply, hits.deadline());
-          later->tries = from->tries + 1;
-          later->redirects = from->redirects;
-          later->how = how;
+          auto next = attempt;
+          ++next.tries;
+          later = &new_part(reply, hits.deadline(), next);
         }
         later->push(hits, hit, number);
         continue;
@@ -440,13 +439,8 @@ void ClusterStore::Parts::divide(const domain::HitBatch& hits, TrackReply& reply
     const auto its = std::ranges::find(filled, node, &Part::node);
     auto* part = its == filled.end() ? nullptr : *its;
     if (part == nullptr) {
-      part = filled.emplace_back(&new_part(reply, hits.deadline()));
+      part = filled.emplace_back(&new_part(reply, hits.deadline(), attempt));
       part->node = node;
-      part->how = how;
-      if (from != nullptr) {
-        part->tries = from->tries;
-        part->redirects = from->redirects;
-      }
     }
     part->push(hits, hit, number);
   }
@@ -459,7 +453,8 @@ void ClusterStore::Parts::divide(const domain::HitBatch& hits, TrackReply& reply
   if (later != nullptr) try_again(*later);
 }
 
-ClusterStore::Parts::Part& ClusterStore::Parts::new_part(TrackReply& whole, domain::Deadline deadline) {
+ClusterStore::Parts::Part& ClusterStore::Parts::new_part(TrackReply& whole, domain::Deadline deadline,
+                                                         const Attempt& attempt) {
   if (free_.empty()) {
     parts_.push_back(std::make_unique<Part>(*this));
     free_.push_back(parts_.back().get());
@@ -468,52 +463,43 @@ ClusterStore::Parts::Part& ClusterStore::Parts::new_part(TrackReply& whole, doma
   free_.pop_back();
   part.begin(whole, deadline);
   part.node = nullptr;
-  part.redirects = 0;
-  part.tries = 0;
-  part.how = Elsewhere::no;
+  part.attempt = attempt;
   return part;
 }
 
 void ClusterStore::Parts::send(Part& part) {
-  if (part.how != Elsewhere::asked) return part.node->link.track(part.hits(), part);
+  if (part.attempt.how != Elsewhere::asked) return part.node->link.track(part.hits(), part);
   part.node->link.request(std::make_unique<AskedHits>(part.hits(), part));
 }
 
 bool ClusterStore::Parts::may_try_again(const Part& part, Elsewhere how) const {
-  if (how != Elsewhere::again && part.redirects == redirects_max) return false;
-  return TimePoint::clock::now() + pause_after(part.tries) + refusal_margin < part.hits().deadline();
+  if (how != Elsewhere::again && part.attempt.redirects == redirects_max) return false;
+  return TimePoint::clock::now() + pause_after(part.attempt.tries) + refusal_margin < part.hits().deadline();
 }
 
 void ClusterStore::Parts::try_again(Part& part) {
-  const auto pause = pause_after(part.tries - 1);
-  if (pause == 0ms) return send_again(part);
-  at(TimePoint::clock::now() + pause, [this, &part] { send_again(part); });
-}
-
-void ClusterStore::Parts::send_again(Part& part) {
-  divide(part.hits(), part.whole(), &part);
+  const auto send_again = [this, &part] { divide(part.hits(), part.whole(), &part); };
+  const auto pause = pause_after(part.attempt.tries - 1);
+  if (pause == 0ms) return send_again();
+  at(TimePoint::clock::now() + pause, send_again);
 }
 
 void ClusterStore::Parts::at(TimePoint time, std::function<void()> action) {
   const bool is_first = due_.empty() || time < due_.begin()->first;
   due_.emplace(time, std::move(action));
-  if (!is_first) return;
-  again_.expires_at(time);
-  again_.async_wait([this](const boost::system::error_code& error) {
-    if (!error) run_due();
-  });
+  if (is_first) wait_for_first_due();
 }
 
-void ClusterStore::Parts::run_due() {
-  while (!due_.empty() && due_.begin()->first <= TimePoint::clock::now()) {
-    const auto action = std::move(due_.begin()->second);
-    due_.erase(due_.begin());
-    action();
-  }
-  if (due_.empty()) return;
+void ClusterStore::Parts::wait_for_first_due() {
   again_.expires_at(due_.begin()->first);
   again_.async_wait([this](const boost::system::error_code& error) {
-    if (!error) run_due();
+    if (error) return;
+    while (!due_.empty() && due_.begin()->first <= TimePoint::clock::now()) {
+      const auto action = std::move(due_.begin()->second);
+      due_.erase(due_.begin());
+      action();
+    }
+    if (!due_.empty()) wait_for_first_due();
   });
 }
 

@@ -163,7 +163,7 @@ void RedisPipeline::greet() {
   }
   if (redis.database != 0) ask(Question::choose, {"SELECT", std::to_string(redis.database)});
   if (is_node()) {
-    view_asked_ = std::chrono::steady_clock::now();
+    own_view_asked_ = std::chrono::steady_clock::now();
     ask(Question::own_view, {"CLUSTER", "NODES"});
     questions_due_ = due_.size() + 1;  // the rest follows in identify()
     return;
@@ -260,7 +260,7 @@ void RedisPipeline::append_call(const Due& due, RedisRound::Form form) {
 }
 
 void RedisPipeline::send(FetchView& fetch) {
-  view_asked_ = std::chrono::steady_clock::now();
+  fetch.asked = std::chrono::steady_clock::now();
   ask(Question::view, {"CLUSTER", "NODES"});
   due_.back().fetch = &fetch;
 }
@@ -399,12 +399,12 @@ bool RedisPipeline::take(const redisReply& reply) {
       --questions_due_;  // durability is asked later
       break;
     case Question::own_view:
-      take_view(reply, true);
+      if (const auto view = take_view(reply, own_view_asked_)) choose_own_probe(*view);
       take_question(due.question, reply);
       break;
     case Question::view: {
       const std::unique_ptr<FetchView> fetch(due.fetch);
-      take_view(reply, false);
+      take_view(reply, fetch->asked);
       break;
     }
     case Question::identity:
@@ -455,21 +455,31 @@ bool RedisPipeline::take_elsewhere(const Due& due, const redisReply& reply) {
   return true;
 }
 
-void RedisPipeline::take_view(const redisReply& reply, bool is_own) {
-  if (reply.type == REDIS_REPLY_ERROR) return become_unfit(explain(text_of(reply), settings_));
-  const auto view = ClusterView::parse(text_of(reply), settings_.redis.address);
-  if (!view) return become_unfit("it replies what makes no sense to CLUSTER NODES");
-  if (is_own) {
-    for (const auto& master : view->masters) {
-      if (master.id != view->myself) continue;
-      domain::SlotSet own;
-      for (const auto& [first, last] : master.slots) {
-        for (std::size_t slot = first; slot <= last; ++slot) own.set(slot);
-      }
-      own_probe_ = probe_id_in(own);
-    }
+/// Tells the listener the view of this node. Each view has the time of its own question: a later one would make it newer
+/// than it is.
+std::optional<ClusterView> RedisPipeline::take_view(const redisReply& reply,
+                                                    std::chrono::steady_clock::time_point asked) {
+  if (reply.type == REDIS_REPLY_ERROR) {
+    become_unfit(explain(text_of(reply), settings_));
+    return std::nullopt;
   }
-  knowledge_.cluster->on_view(*view, view_asked_);
+  auto view = ClusterView::parse(text_of(reply), settings_.redis.address);
+  if (view) {
+    knowledge_.cluster->on_view(*view, asked);
+  } else {
+    become_unfit("it replies what makes no sense to CLUSTER NODES");
+  }
+  return view;
+}
+
+void RedisPipeline::choose_own_probe(const ClusterView& view) {
+  const auto own = std::ranges::find(view.masters, view.myself, &ClusterView::Master::id);
+  if (own == view.masters.end()) return;
+  domain::SlotSet slots;
+  for (const auto& [first, last] : own->slots) {
+    for (std::size_t slot = first; slot <= last; ++slot) slots.set(slot);
+  }
+  own_probe_ = probe_id_in(slots);
 }
 
 void RedisPipeline::take_add(const Due& due, const redisReply& reply) {

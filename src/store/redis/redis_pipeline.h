@@ -85,6 +85,8 @@ class FetchView final : public RedisRequest {
   using RedisRequest::RedisRequest;
   void send_on(RedisPipeline& pipeline) override;
   void on_failed(domain::Failure /*failure*/) override {}
+
+  std::chrono::steady_clock::time_point asked;  // set when it is sent
 };
 
 /// A record to write.
@@ -232,7 +234,8 @@ class RedisPipeline {
   void append_call(const Due& due, RedisRound::Form form);
   bool take_elsewhere(const Due& due, const redisReply& reply);
   void recycle(const Due& due);
-  void take_view(const redisReply& reply, bool is_own);
+  std::optional<ClusterView> take_view(const redisReply& reply, std::chrono::steady_clock::time_point asked);
+  void choose_own_probe(const ClusterView& view);
   void append(const AddToken& token, RedisRound::Form form);
   static bool can_reply(const Due& due, const redisReply& reply);
   void take_script(const Due& due, const redisReply& reply);
@@ -258,7 +261,7 @@ class RedisPipeline {
   domain::Readiness fitness_ = domain::Readiness::ready();
   bool apart_;                                // the keys of a call must share a slot
   std::optional<domain::TokenId> own_probe_;  // of a node of a cluster: an id in a slot of its own
-  std::chrono::steady_clock::time_point view_asked_{};
+  std::chrono::steady_clock::time_point own_view_asked_{};
   std::size_t questions_due_ = 0;  // of the greeting or look
   bool look_done_ = false;
   RedisDurability durability_;

@@ -519,8 +519,9 @@ TEST_F(RedisPipelineTest, ALookProbesWithoutEffect) {
 }
 
 struct Heard final : ClusterListener {
-  void on_view(const ClusterView& view, std::chrono::steady_clock::time_point /*asked*/) override {
+  void on_view(const ClusterView& view, std::chrono::steady_clock::time_point its_asked) override {
     views.push_back(view);
+    asked.push_back(its_asked);
   }
   void on_moved(domain::Slot slot, const runtime::Address& to) override {
     words.push_back("moved " + std::to_string(slot) + " " + to_string(to));
@@ -530,6 +531,7 @@ struct Heard final : ClusterListener {
   }
   void on_full_coverage_required() override { words.emplace_back("full coverage"); }
   std::vector<ClusterView> views;
+  std::vector<std::chrono::steady_clock::time_point> asked;
   std::vector<std::string> words;
 };
 
@@ -539,8 +541,7 @@ class RedisNodePipelineTest : public RedisPipelineTest {
   RedisNodePipelineTest() {
     knowledge_.cluster = &heard_;
     connect();
-    const std::string nodes = "a 10.0.0.9:7000@17000 myself,master - 0 0 1 connected 0-16383\n";
-    EXPECT_TRUE(take("$" + std::to_string(nodes.size()) + "\r\n" + nodes + "\r\n"));
+    EXPECT_TRUE(take(nodes));
     EXPECT_FALSE(pipeline_->is_waiting());
     EXPECT_FALSE(pipeline_->has_looked());
     pipeline_->identify();
@@ -560,6 +561,8 @@ class RedisNodePipelineTest : public RedisPipelineTest {
     return verdicts.at(0) ? elsewhere(*verdicts[0]) : Elsewhere::no;
   }
 
+  static inline const std::string nodes =
+      "$62\r\na 10.0.0.9:7000@17000 myself,master - 0 0 1 connected 0-16383\n\r\n";
   static inline const std::string not_a_number = "-ERR value is not an integer or out of range\r\n";
   static inline const std::string coverage = "*2\r\n$29\r\ncluster-require-full-coverage\r\n$3\r\nyes\r\n";
   Heard heard_;
@@ -568,6 +571,18 @@ class RedisNodePipelineTest : public RedisPipelineTest {
 TEST_F(RedisNodePipelineTest, TellsItsView) {
   ASSERT_EQ(heard_.views.size(), 1U);
   EXPECT_EQ(heard_.views[0].myself, "a");
+}
+
+// The reply to an earlier question is no news of the time of a later one.
+TEST_F(RedisNodePipelineTest, AViewHasTheTimeOfItsOwnQuestion) {
+  const auto first = std::chrono::steady_clock::now();
+  pipeline_->send(*new FetchView(domain::Deadline::max()));
+  const auto second = std::chrono::steady_clock::now();
+  pipeline_->send(*new FetchView(domain::Deadline::max()));
+  EXPECT_TRUE(take(nodes + nodes));
+  ASSERT_EQ(heard_.asked.size(), 3U);
+  EXPECT_TRUE(first <= heard_.asked[1] && heard_.asked[1] <= second);
+  EXPECT_GE(heard_.asked[2], second);
 }
 
 TEST_F(RedisNodePipelineTest, WhatBelongsElsewhereIsNotCountedAndSaysWhere) {
