@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <malloc.h>
 #include <sys/stat.h>
 
 #include <CLI/CLI.hpp>
@@ -46,6 +47,14 @@ void open_standard_descriptors() {
     if (fcntl(descriptor, F_GETFD) != -1) continue;
     if (open("/dev/null", O_RDWR) == -1) static_cast<void>(open("/", O_PATH));  // this takes no data either
   }
+}
+
+/// What is freed of long messages goes back to the kernel at once, so that the bounds for what connections keep are
+/// bounds for the memory of the process. Without it, malloc() keeps freed blocks of up to 32 MiB in its heap, whose
+/// gaps took another 90 MiB at 300 half messages (mallopt(3), M_MMAP_THRESHOLD).
+void return_large_blocks() {
+  mallopt(M_MMAP_THRESHOLD, 1024 * 1024);
+  mallopt(M_TRIM_THRESHOLD, 2 * 1024 * 1024);  // twice as much, as malloc() itself would have it
 }
 
 /// The command line: the commands that there are, and the one that was given.
@@ -175,6 +184,7 @@ class CommandLine {
 int main(int argc, char** argv) {
   int exit_code = StartupError::refused_by_the_machine;
   try {
+    return_large_blocks();
     runtime::hold_signals();
     app::end_by_last_words();
     open_standard_descriptors();

@@ -118,7 +118,7 @@ TEST_F(PortTest, HalfMessagesOfManyEnvoysTakeBoundedMemory) {
     attackers.back()->send(bytes);  // fails if it was dropped meanwhile
     if (i % 50 == 0) expect_honest_is_counted();
   }
-  EXPECT_LT(resident_bytes(pid()), before + 256 * mebibyte) << "600 MiB were sent";
+  EXPECT_LT(resident_bytes(pid()), before + 192 * mebibyte) << "600 MiB were sent";
   expect_honest_is_counted();
   EXPECT_EQ(lines_in_time([this] { return log(); }, "is dropped"), 1U) << log();
 }
