@@ -1,13 +1,16 @@
 // Fuzzes the reader of Redis' replies. A model of Redis executes the commands of live rounds. Each of its replies may
 // be changed in transit: replaced, doubled, left out or cut. In all cases each hit and each mint must get one verdict,
 // and no hit may be sent twice. As long as nothing was changed, the verdicts must be what the model counted. Through a
-// proxy nothing is sent but PING and calls of scripts with one token's key, and only PING can make the proxy unfit.
+// proxy nothing is sent but PING and calls of scripts with one token's key, and only PING can make the proxy unfit. The
+// Redis may be a node of a cluster. Where a replica is waited for, no count is answered that it has not received.
 #include <hiredis/hiredis.h>
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <list>
 #include <map>
 #include <memory>
@@ -28,7 +31,7 @@ using store::redis::RedisPipeline;
 using Arguments = std::vector<std::string>;
 
 /// The replacements for a reply.
-constexpr std::array<std::string_view, 36> others = {
+constexpr std::array<std::string_view, 38> others = {
     ":0\r\n",
     ":1\r\n",
     ":2\r\n",
@@ -58,6 +61,8 @@ constexpr std::array<std::string_view, 36> others = {
     "-ERR Connection timed out\r\n",
     "-NOPERM no\r\n",
     "-MOVED 1 127.0.0.1:1\r\n",
+    "-ASK 1 127.0.0.1:1\r\n",
+    "-TRYAGAIN no\r\n",
     "-WRONGTYPE no\r\n",
     "-\r\n",
     ">2\r\n+message\r\n+x\r\n",
@@ -115,16 +120,23 @@ class Model {
     if (name == "HMGET") return "*3\r\n$32\r\n000102030405060708090a0b0c0d0e0f\r\n$-1\r\n$-1\r\n";
     if (name == "SCAN")
       return "*2\r\n" + bulk(command.at(1) == "0" ? "7" : "0") + "*1\r\n" + bulk("tracker:{x}");
+    if (name == "CLUSTER") return bulk("a 127.0.0.1:6379@16379 myself,master - 0 0 1 connected 0-16383\n");
+    if (name == "WAIT") {
+      if (!replica_hangs) received = sent;
+      return number(replica_hangs ? 0 : 1);
+    }
     if (name == "CONFIG") return "*2\r\n$4\r\nsave\r\n$0\r\n\r\n";
     if (name == "INFO") return "$13\r\naof_enabled:1\r\n";
     if (name == "PING") return "+PONG\r\n";
-    require(name == "AUTH" || name == "SELECT", "a command is known");
+    require(name == "AUTH" || name == "SELECT" || name == "ASKING", "a command is known");
     return "+OK\r\n";
   }
 
   bool flushed = true;
+  bool replica_hangs = false;
   std::map<std::string, std::map<std::string, std::int64_t>> hashes;
-  std::map<std::string, std::int64_t> sent;  // increments of keys and paths, of known tokens or not
+  std::map<std::string, std::int64_t> sent;      // increments of keys and paths, of known tokens or not
+  std::map<std::string, std::int64_t> received;  // the same, by the replica
 
  private:
   static std::string bulk(const std::string& text) {
@@ -167,8 +179,11 @@ struct Hits final : store::TrackReply {
       require(hit < verdicts.size(), "a verdict is about a hit that there is");
       require(!verdicts[hit].has_value(), "a hit has one verdict");
       verdicts[hit] = verdict;
+      if (verdict.kind == domain::Verdict::Kind::counted)
+        on_counted(store::redis::redis_key(batch.id(hit)) + std::string(batch.path(hit)));
     }
   }
+  std::function<void(const std::string& counter)> on_counted;
   domain::HitBatch batch;
   std::vector<std::optional<domain::Verdict>> verdicts;
 };
@@ -197,15 +212,40 @@ struct Search final : store::SlotsReply {
   bool answered = false;
 };
 
+struct NoListener final : store::redis::ClusterListener {
+  void on_view(const store::redis::ClusterView& /*view*/,
+               std::chrono::steady_clock::time_point /*asked*/) override {}
+  void on_moved(domain::Slot /*slot*/, const runtime::Address& /*to*/) override {}
+  void on_asked_elsewhere(domain::Slot /*slot*/, const runtime::Address& /*to*/) override {}
+  void on_full_coverage_required() override {}
+};
+
+/// The first byte of the input says what kind of Redis it is: bit 0 a proxy, otherwise bit 1 a node of a cluster and bit
+/// 2 one with a replica.
+store::redis::RedisSettings settings_by(std::size_t choice) {
+  const bool proxy = choice % 2 == 1;
+  return {.redis = {}, .proxy = proxy, .replicas = !proxy && (choice & 4U) != 0 ? 1U : 0U};
+}
+
 class Run {
  public:
   explicit Run(std::string_view input)
-      : choices_(input), settings_{.redis = {}, .proxy = choices_.next() % 2 == 1} {}
+      : kind_(Choices(input).next()), choices_(input), settings_(settings_by(kind_)) {
+    choices_.next();
+    if (is_node()) knowledge_.cluster = &listener_;
+  }
 
   void run() {
     connect();
     for (int step = 0; step < 200 && !choices_.ended(); ++step) {
-      switch (choices_.next() % 8) {
+      const auto choice = choices_.next();
+      switch (choice < 128 ? choice % 8 : 8 + choice % 2) {
+        case 8:
+          model_.replica_hangs = settings_.replicas > 0 && !model_.replica_hangs;
+          break;
+        case 9:
+          if (is_node()) track_after_ask();
+          break;
         case 0:
           pipeline_->look();
           break;
@@ -219,7 +259,7 @@ class Run {
           model_.hashes.erase(store::redis::redis_key(id()));
           break;
         case 4:
-          if (!settings_.proxy) ask_something_else();
+          if (!settings_.proxy && !is_node()) ask_something_else();
           break;
         default:
           track();
@@ -237,6 +277,7 @@ class Run {
   }
 
  private:
+  bool is_node() const { return !settings_.proxy && (kind_ & 2U) != 0; }
   domain::TokenId id() { return {{static_cast<std::uint8_t>(choices_.next() % 3)}}; }
 
   void connect() {
@@ -281,26 +322,39 @@ class Run {
     }
   }
 
+  Hits& new_hits() {
+    auto& its = *hits_.emplace_back(std::make_unique<Hits>());
+    its.on_counted = [this](const std::string& counter) { judge_answer(counter); };
+    for (std::size_t hits = choices_.next() % 5 + 1; hits > 0; --hits) {
+      const auto token = id();
+      const std::string path = "/" + std::to_string(choices_.next() % 3);
+      its.batch.push(token, path);
+      ++tracked_[store::redis::redis_key(token) + path];
+    }
+    its.verdicts.resize(its.batch.size());
+    return its;
+  }
+
   void track() {
     auto& message = messages_.emplace_back();
     for (std::size_t more = choices_.next() % 3 + 1; more > 0; --more) {
-      auto& its = *hits_.emplace_back(std::make_unique<Hits>());
-      for (std::size_t hits = choices_.next() % 5 + 1; hits > 0; --hits) {
-        const auto token = id();
-        const std::string path = "/" + std::to_string(choices_.next() % 3);
-        its.batch.push(token, path);
-        ++tracked_[store::redis::redis_key(token) + path];
-      }
-      its.verdicts.resize(its.batch.size());
+      auto& its = new_hits();
       message.add(its.batch, its);
     }
     pipeline_->send(message);
   }
 
+  void track_after_ask() {
+    auto& its = new_hits();
+    auto& asked = *new store::redis::AskedHits(its.batch, its);
+    requests_.push_back(asked);
+    pipeline_->send(asked);
+  }
+
   /// Has the model execute what was sent and the pipeline take the replies. Returns false when the connection has
   /// ended.
   bool exchange() {
-    while (!pipeline_->out().empty()) {
+    for (pipeline_->end_turn(); !pipeline_->out().empty(); pipeline_->end_turn()) {
       store::redis::RedisReplies commands;  // commands have the form of replies
       commands.feed(pipeline_->out());
       std::string bytes;
@@ -360,15 +414,25 @@ class Run {
         if (!pipeline_->take(*reply)) return false;
       }
       std::erase_if(messages_, [](link::Gather& message) { return message.deliver(); });
-      if (pipeline_->has_looked()) {
-        pipeline_->take_look();
-        if (!std::exchange(identified_, true)) pipeline_->identify();
+      if (pipeline_->has_looked()) pipeline_->take_look();
+      if (!identified_ && !pipeline_->is_waiting()) {
+        identified_ = true;
+        pipeline_->identify();
       }
       if (pipeline_->is_finding()) pipeline_->go_on_finding();
       if (pipeline_->has_trouble()) pipeline_->take_trouble();
       if (replies_->broken()) return false;
     }
     return true;
+  }
+
+  /// A count of this counter is answered now.
+  void judge_answer(const std::string& counter) {
+    const auto answered = ++answered_[counter];
+    if (settings_.replicas == 0 || changed_) return;
+    const auto received = model_.received.find(counter);
+    require(received != model_.received.end() && answered <= received->second,
+            "what is answered was received by the replica");
   }
 
   void judge() const {
@@ -396,7 +460,9 @@ class Run {
     }
   }
 
+  const std::size_t kind_;
   Choices choices_;
+  NoListener listener_;
   Model model_;
   const store::redis::RedisSettings settings_;
   store::redis::RedisKnowledge knowledge_;
@@ -407,6 +473,7 @@ class Run {
   std::vector<std::unique_ptr<Hits>> hits_;
   std::vector<std::unique_ptr<Mint>> mints_;
   std::map<std::string, std::int64_t> tracked_;
+  std::map<std::string, std::int64_t> answered_;
   std::vector<std::unique_ptr<Record>> records_;
   std::vector<std::unique_ptr<Search>> searches_;
   bool identified_ = false;  // on this connection

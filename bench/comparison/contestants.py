@@ -198,7 +198,7 @@ def _start_haproxy(ground):
     return Running([port])
 
 
-def _start_redis(ground, durable, directory="redis"):
+def _start_redis(ground, durable, directory="redis", more=()):
     port = processes.free_port()
     data = ground.path(directory)
     os.mkdir(data)
@@ -217,6 +217,7 @@ def _start_redis(ground, durable, directory="redis"):
         "--maxclients",
         str(_connections_max),
         *appending,
+        *more,
     )
     server.wait_until(lambda: "Ready to accept connections" in server.log())
     return Running([port], redis_port=port, data=data)
@@ -252,13 +253,85 @@ def start_counter(ground, tracker):
 def start_fleet(ground, tracker, threads, envoys=1):
     """Redis, a counter and envoys, each with this many threads. None: the default, one for each core."""
     redis = _start_redis(ground, durable=False)
+    return _start_fleet_over(ground, tracker, threads, envoys, redis.port)
+
+
+def start_fleet_with_replica(ground, tracker):
+    """A Redis with a replica, and a counter that waits for it. One thread each."""
+    redis = _start_redis(ground, durable=False)
+    replica = _start_redis(ground, durable=False, directory="replica")
+    _redis_cli(replica.port, "REPLICAOF", "127.0.0.1", str(redis.port))
+    ground.servers[-1].wait_until(lambda: "master_link_status:up" in _redis_cli(replica.port, "INFO", "replication"))
+    return _start_fleet_over(ground, tracker, 1, 1, redis.port, redis_replicas=1)
+
+
+_nutcracker_start = """counts:
+  listen: 127.0.0.1:{port}
+  redis: true
+  hash: murmur
+  distribution: ketama
+  hash_tag: "{{}}"
+  auto_eject_hosts: false
+  timeout: 400
+  server_connections: 1
+  servers:
+    - 127.0.0.1:{redis}:1 one
+"""
+
+
+def start_fleet_behind_proxy(ground, tracker):
+    """A counter with nutcracker before its Redis. One thread each."""
+    redis = _start_redis(ground, durable=False)
+    port = processes.free_port()
+    configuration = ground.write("nutcracker.yml", _nutcracker_start.format(port=port, redis=redis.port))
+    proxy = ground.start(
+        "nutcracker",
+        "/usr/sbin/nutcracker",
+        "--conf-file",
+        configuration,
+        "--stats-addr",
+        "127.0.0.1",
+        "--stats-port",
+        str(processes.free_port()),
+    )
+    proxy.wait_until(lambda: processes.accepts(port))
+    return _start_fleet_over(ground, tracker, 1, 1, port, "--redis-proxy")
+
+
+def start_fleet_on_cluster(ground, tracker, masters):
+    """A counter on a Redis Cluster of masters alone. One thread each."""
+    slots = 16_384
+    ports = []
+    for number in range(masters):
+        settings = ["--cluster-enabled", "yes", "--cluster-port", str(processes.free_port())]
+        ports.append(_start_redis(ground, durable=False, directory=f"node-{number}", more=settings).port)
+    for number, port in enumerate(ports):
+        first, end = slots * number // masters, slots * (number + 1) // masters
+        _redis_cli(port, "CLUSTER", "SET-CONFIG-EPOCH", str(number + 1))
+        _redis_cli(port, "CLUSTER", "ADDSLOTSRANGE", str(first), str(end - 1))
+        bus = _redis_cli(port, "CONFIG", "GET", "cluster-port").split()[-1]
+        _redis_cli(ports[0], "CLUSTER", "MEET", "127.0.0.1", str(port), bus)
+    for port in ports:
+        ground.servers[-1].wait_until(lambda port=port: "cluster_state:ok" in _redis_cli(port, "CLUSTER", "INFO"))
+    return _start_fleet_over(ground, tracker, 1, 1, ports[0], store="redis-cluster")
+
+
+def _redis_cli(port, *command):
+    return subprocess.run(
+        ["redis-cli", "-p", str(port), *command], capture_output=True, text=True, timeout=10, check=True
+    ).stdout
+
+
+def _start_fleet_over(ground, tracker, threads, envoys, redis_port, *switches, **more):
     counter = _start_tracker(
         ground,
         tracker,
         "counter",
+        *switches,
         counter_addr=_any_port,
-        redis_addr=f"127.0.0.1:{redis.port}",
+        redis_addr=f"127.0.0.1:{redis_port}",
         threads=threads,
+        **more,
     )
     settings = {
         "envoy_addr": _any_port,
@@ -268,7 +341,7 @@ def start_fleet(ground, tracker, threads, envoys=1):
     }
     started = [_start_tracker(ground, tracker, "envoy", **settings) for _ in range(envoys)]
     ports = [_ready_port(envoy, "envoy") for envoy in started]
-    return Running(ports, mints=True, redis_port=redis.port)
+    return Running(ports, mints=True, redis_port=redis_port)
 
 
 def start_partition(ground, tracker, counters, balanced=False, killed=0):
@@ -315,13 +388,13 @@ def start_partition(ground, tracker, counters, balanced=False, killed=0):
     return Running([port], mints=True)
 
 
-def _start_tracker(ground, tracker, command, **settings):
+def _start_tracker(ground, tracker, command, *switches, **settings):
     """Settings have the names of their flags. A setting that is None keeps its default."""
     given = {"health_addr": _any_port, **settings}
     flags = [
         (f"--{name.replace('_', '-')}", str(value)) for name, value in given.items() if value is not None
     ]
-    return ground.start(command, tracker, command, *(word for flag in flags for word in flag))
+    return ground.start(command, tracker, command, *switches, *(word for flag in flags for word in flag))
 
 
 def _ready_port(server, name):

@@ -133,6 +133,32 @@ def _is_durable_tracker(one):
     return one.durable and one.mints
 
 
+def _other_redis(programs):
+    """An envoy and a counter over what is not one Redis alone."""
+
+    def over(name, title, start):
+        return contestants.Contestant(
+            name,
+            f"1 envoy, 1 counter, {title}, 1 thread each",
+            lambda ground: start(ground, programs.tracker),
+            mints=True,
+        )
+
+    def cluster(masters):
+        return over(
+            f"cluster-{masters}",
+            f"Redis Cluster of {masters} master{'s' * (masters > 1)}",
+            lambda ground, tracker: contestants.start_fleet_on_cluster(ground, tracker, masters),
+        )
+
+    return [
+        over("proxy", "nutcracker, Redis", contestants.start_fleet_behind_proxy),
+        cluster(1),
+        cluster(3),
+        over("replica", "Redis, a replica waited for", contestants.start_fleet_with_replica),
+    ]
+
+
 def _scale(everyone, programs, settings):
     """The workloads that compare tracker with itself, in larger set-ups."""
     names = {one.name for one in everyone}
@@ -225,6 +251,15 @@ def _scale(everyone, programs, settings):
                     ),
                     Entrant(partition(4, killed=1), Shape("spread", connections=768)),
                 ],
+                drive,
+                setup_s=4,
+            )
+        )
+        scale.append(
+            Workload(
+                "scale-redis",
+                "spread, 256 connections, over other kinds of Redis",
+                [Entrant(one, Shape("spread", connections=256)) for one in (fleet(1), *_other_redis(programs))],
                 drive,
                 setup_s=4,
             )

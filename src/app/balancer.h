@@ -2,6 +2,7 @@
 
 #include "app/list_settings.h"
 #include "app/port_settings.h"
+#include "app/redis_login.h"
 #include "app/service_settings.h"
 #include "settings/setting_table.h"
 
@@ -11,6 +12,8 @@ namespace tracker::app {
 struct BalancerSettings {
   ServiceSettings service;
   ListSettings counters{.flag = "--counters"};
+  bool by_cluster = false;  // the slots follow a Redis Cluster's masters
+  RedisLogin redis;
   bool insecure = false;
   PortSettings port;
 };

@@ -89,15 +89,6 @@ void make_member(const CounterSettings& settings, boost::asio::io_context& contr
   own.counter = std::move(member);
 }
 
-/// Returns what does both; null if both are null.
-std::function<void()> both(std::function<void()> one, std::function<void()> other) {
-  if (!one || !other) return one ? std::move(one) : std::move(other);
-  return [one = std::move(one), other = std::move(other)] {
-    one();
-    other();
-  };
-}
-
 }  // namespace
 
 void add_counter_settings(SettingTable& table, CounterSettings& settings) {

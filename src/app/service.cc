@@ -147,6 +147,14 @@ void run_service(boost::asio::io_context& control, const ServiceSettings& settin
   control.run();
 }
 
+std::function<void()> both(std::function<void()> one, std::function<void()> other) {
+  if (!one || !other) return one ? std::move(one) : std::move(other);
+  return [one = std::move(one), other = std::move(other)] {
+    one();
+    other();
+  };
+}
+
 std::string listening_text(const std::string& door, const std::vector<runtime::Endpoint>& endpoints) {
   std::string text;
   for (const auto& endpoint : endpoints) text += " " + door + "=" + runtime::to_string(endpoint);

@@ -29,6 +29,9 @@ struct ServiceParts {
   std::function<void()> reread = nullptr;
 };
 
+/// Returns what does both; null if both are null.
+std::function<void()> both(std::function<void()> one, std::function<void()> other);
+
 /// The addresses of a door as in the log: `envoy=127.0.0.1:6380`, and the same for each further address.
 std::string listening_text(const std::string& door, const std::vector<runtime::Endpoint>& endpoints);
 

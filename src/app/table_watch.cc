@@ -34,8 +34,12 @@ void TableWatch::on_facts(const std::string& balancer, const counter::CounterFac
     if (const auto refusal = list_->refusal_of(list))
       return log_.warning("balancer " + balancer + ": " + *refusal);
   }
+  const bool is_blind = list.preferred().empty() && list_ && !list_->preferred().empty();
+  if (is_blind && list.described() == list_->described()) return;  // it does not see the Redis Cluster
+  const bool is_news =
+      !list_ || list.described() != list_->described();  // otherwise, who is preferred has changed
   list_ = facts.adopted;
-  runtime::log_info("balancer " + balancer + ": the counters are " + list.described());
+  if (is_news) runtime::log_info("balancer " + balancer + ": the counters are " + list.described());
   adopt_(list_);
 }
 

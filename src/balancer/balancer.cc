@@ -47,6 +47,13 @@ void Balancer::adopt(CounterListPtr list) {
   });
 }
 
+void Balancer::note(std::string remark) {
+  boost::asio::post(loop_, [this, remark = std::move(remark)] {
+    remark_ = remark;
+    tell();
+  });
+}
+
 void Balancer::use(const CounterListPtr& list) {
   list_ = list;
   for (auto remote = remotes_.begin(); remote != remotes_.end();) {
@@ -96,6 +103,7 @@ void Balancer::tell() {
   const auto now = std::chrono::system_clock::now();
   if (const auto why = outdated(); !why.empty()) return readiness_.set(Readiness::not_ready(why, now));
   std::vector<std::string> remarks;
+  if (!remark_.empty()) remarks.push_back(remark_);
   for (const auto& [name, remote] : remotes_) {
     if (!remote.readiness.is_ready()) remarks.push_back(remote.readiness.why_not());
   }

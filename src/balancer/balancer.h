@@ -35,6 +35,9 @@ class Balancer final : public counter::Counter {
   /// Any thread.
   void adopt(counter::CounterListPtr list);
 
+  /// Adds this remark to its readiness, soon; empty: none. Any thread.
+  void note(std::string remark);
+
  private:
   struct Remote {
     std::string address;
@@ -56,6 +59,7 @@ class Balancer final : public counter::Counter {
 
   // The loop's thread only.
   counter::CounterListPtr list_;
+  std::string remark_;                                     // empty: none
   std::map<std::string, Remote> remotes_;                  // by name
   std::vector<std::unique_ptr<counter::Counter>> former_;  // a link must not end before its loop
 };

@@ -26,9 +26,8 @@ using settings::SettingTable;
 using settings::StartupError;
 
 const char* const about_slots =
-    "Who owns which token follows from the names of the counters alone. So this asks no service, unless the "
-    "list "
-    "is a balancer's, or --ask is given.\n\n"
+    "Who owns which token follows from the names of the counters alone, unless a balancer follows a Redis "
+    "Cluster. So this asks no service, unless the list is a balancer's, or --ask is given.\n\n"
     "  tracker slots --counters a=10.0.0.1:6381,b=10.0.0.2:6381\n"
     "  tracker slots --counters-file ./counters --slot 42\n"
     "  tracker slots --counters-file ./counters --changed-to a=10.0.0.1:6381\n"

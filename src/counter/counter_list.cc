@@ -131,6 +131,23 @@ CounterList CounterList::parse_file(std::string_view text) {
   return {std::move(entries), version};
 }
 
+CounterList CounterList::preferring(std::vector<std::uint8_t> entries) const {
+  std::vector<std::uint16_t> numbers;
+  const auto& names = table_.names();
+  for (const auto& entry : entries_) {
+    const auto found = std::ranges::find(names, entry.name);
+    numbers.push_back(found == names.end() ? domain::SlotTable::nobody
+                                           : static_cast<std::uint16_t>(found - names.begin()));
+  }
+  std::vector<std::uint16_t> counters;
+  for (const auto entry : entries)
+    counters.push_back(entry < numbers.size() ? numbers[entry] : domain::SlotTable::nobody);
+  CounterList list = *this;
+  list.table_.prefer(counters);
+  list.preferred_ = std::move(entries);
+  return list;
+}
+
 const Entry* CounterList::find(std::string_view name) const noexcept {
   const auto found = std::ranges::find(entries_, name, &Entry::name);
   return found == entries_.end() ? nullptr : &*found;

@@ -32,6 +32,13 @@ class CounterList {
   static CounterList parse(std::string_view text, std::uint64_t version = 0);
   static CounterList parse_file(std::string_view text);
 
+  /// The same list for counters that own every token each: an order of preference, and no partition. `entries` has an index
+  /// into entries() for each slot, or `nobody`.
+  CounterList preferring(std::vector<std::uint8_t> entries) const;
+  static constexpr std::uint8_t nobody = UINT8_MAX;
+  /// Empty: it partitions the tokens.
+  const std::vector<std::uint8_t>& preferred() const noexcept { return preferred_; }
+
   /// In the order of the text.
   const std::vector<Entry>& entries() const noexcept { return entries_; }
   /// Null if there is none with this name.
@@ -49,11 +56,11 @@ class CounterList {
   std::string described() const { return to_string() + " (version " + std::to_string(version_) + ")"; }
 
   /// Why `list` must not replace this one, in words that name the remedy. Nothing: it may. A list with a lower version
-  /// may not, nor one with the same version and other owners.
+  /// may not, nor one with the same version and other owners. Who is preferred may always change.
   std::optional<std::string> refusal_of(const CounterList& list) const;
 
   bool operator==(const CounterList& other) const noexcept {
-    return version_ == other.version_ && entries_ == other.entries_;
+    return version_ == other.version_ && entries_ == other.entries_ && preferred_ == other.preferred_;
   }
 
  private:
@@ -62,6 +69,7 @@ class CounterList {
   std::vector<Entry> entries_;
   std::uint64_t version_;
   domain::SlotTable table_;
+  std::vector<std::uint8_t> preferred_;
 };
 
 using CounterListPtr = std::shared_ptr<const CounterList>;

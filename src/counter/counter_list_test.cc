@@ -2,7 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
 #include <stdexcept>
+#include <vector>
 
 namespace tracker::counter {
 namespace {
@@ -40,6 +44,31 @@ TEST(CounterList, AddressesAndOrderDoNotChangeTheTable) {
   const auto other = CounterList::parse("c=h:1,a=elsewhere:9,b=h:2,d=h:4,leaving");
   EXPECT_EQ(list.table().fingerprint(), other.table().fingerprint());
   EXPECT_NE(list, other);
+}
+
+TEST(CounterList, APreferenceComesFirstAndIsNoPartition) {
+  const auto list = CounterList::parse("c=h:1,a=h:2,b=h:3,leaving", 4);
+  std::vector<std::uint8_t> entries(domain::slots, CounterList::nobody);
+  entries[5] = 0;
+  entries[6] = 1;
+  entries[7] = 2;  // it leaves
+  entries[8] = 9;  // there is none
+  const auto preferring = list.preferring(entries);
+  const auto& table = preferring.table();
+  EXPECT_EQ(table.owner_name(5), "c");
+  EXPECT_EQ(table.owner_name(6), "a");
+  for (const auto slot : std::initializer_list<domain::Slot>{7, 8, 9})
+    EXPECT_EQ(table.owner(slot), list.table().owner(slot));
+  for (const auto slot : std::initializer_list<domain::Slot>{5, 6, 7}) {
+    const auto order = table.order(slot);
+    EXPECT_EQ(order.size(), 2U);
+    EXPECT_EQ(order.front(), table.owner(slot));
+    EXPECT_NE(order.front(), order.back());
+  }
+  EXPECT_NE(preferring, list);
+  EXPECT_EQ(list.refusal_of(preferring), std::nullopt);
+  EXPECT_EQ(preferring.refusal_of(list), std::nullopt);
+  EXPECT_EQ(preferring.to_string(), list.to_string());
 }
 
 TEST(CounterList, SaysWhatIsWrong) {

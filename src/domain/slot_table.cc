@@ -51,6 +51,13 @@ SlotTable::SlotTable(std::vector<std::string> names) : names_(std::move(names)),
   }
 }
 
+void SlotTable::prefer(const std::vector<std::uint16_t>& counters) {
+  assert(counters.size() == slots);
+  for (std::size_t slot = 0; slot < slots; ++slot) {
+    if (counters[slot] != nobody) owners_[slot] = counters[slot];
+  }
+}
+
 /// Names with the same score, which is improbable, own in alphabetical order.
 std::uint64_t SlotTable::score(std::size_t counter, Slot slot) const noexcept {
   return mix(seeds_[counter] + (slot + std::uint64_t{1}) * golden_ratio);
@@ -61,6 +68,8 @@ std::vector<std::size_t> SlotTable::order(Slot slot) const {
   for (std::size_t counter = 0; counter < order.size(); ++counter) order[counter] = counter;
   std::stable_sort(order.begin(), order.end(),
                    [&](std::size_t a, std::size_t b) { return score(a, slot) > score(b, slot); });
+  const auto first = std::find(order.begin(), order.end(), owner(slot));
+  std::rotate(order.begin(), first, first + 1);
   return order;
 }
 

@@ -35,8 +35,12 @@ void write_table(const counter::CounterList& list, v1::Table& table) {
 /// Null: malformed. The fingerprint follows from the list.
 counter::CounterListPtr read_table(const v1::Table& table) {
   try {
+    const auto list = counter::CounterList::parse(table.counters(), table.version());
+    const auto& preferred = table.preferred();
+    if (preferred.empty()) return std::make_shared<const counter::CounterList>(list);
+    if (preferred.size() != domain::slots) return nullptr;
     return std::make_shared<const counter::CounterList>(
-        counter::CounterList::parse(table.counters(), table.version()));
+        list.preferring({preferred.begin(), preferred.end()}));
   } catch (const std::invalid_argument&) {
     return nullptr;
   }
@@ -96,7 +100,11 @@ std::string facts_message(const counter::CounterFacts& facts) {
   }
   message.set_is_one_of_several(!facts.owns_every_token);
   message.set_name(facts.name);
-  if (facts.adopted) write_table(*facts.adopted, *message.mutable_adopted());
+  if (facts.adopted) {
+    write_table(*facts.adopted, *message.mutable_adopted());
+    const auto& preferred = facts.adopted->preferred();
+    message.mutable_adopted()->set_preferred({preferred.begin(), preferred.end()});
+  }
   message.set_held(held_bytes(facts.held));
   if (facts.settled) message.set_settled(static_cast<std::uint32_t>(*facts.settled));
   for (const auto& name : facts.names) message.add_names(name);

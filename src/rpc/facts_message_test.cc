@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <tracker/v1/counter_facts.pb.h>
 
@@ -84,6 +85,15 @@ TEST(FactsMessage, TheRecordOfTheStoreIsNotTold) {
   EXPECT_EQ(read_facts(facts_message(facts)), some_facts());
 }
 
+TEST(FactsMessage, APreferenceIsToldInFactsAlone) {
+  auto facts = some_facts();
+  std::vector<std::uint8_t> preferred(domain::slots, counter::CounterList::nobody);
+  preferred[3] = 0;
+  facts.adopted = std::make_shared<const counter::CounterList>(some_list()->preferring(preferred));
+  EXPECT_EQ(read_facts(facts_message(facts)), facts);
+  EXPECT_EQ(*read_opening(opening_message("", facts.adopted.get())).value().list, *some_list());
+}
+
 TEST(FactsMessage, FactsThatAreMalformedAreRefused) {
   const auto is_read = [](auto change) {
     auto message = message_of(some_facts());
@@ -97,6 +107,7 @@ TEST(FactsMessage, FactsThatAreMalformedAreRefused) {
   EXPECT_FALSE(is_read([](auto& message) { message.mutable_store()->mutable_id()->push_back('x'); }));
   EXPECT_FALSE(is_read([](auto& message) { message.mutable_adopted()->set_counters("a=h"); }));
   EXPECT_FALSE(is_read([](auto& message) { message.mutable_adopted()->clear_counters(); }));
+  EXPECT_FALSE(is_read([](auto& message) { message.mutable_adopted()->set_preferred("x"); }));
   EXPECT_FALSE(is_read([](auto& message) { message.mutable_bound(0)->clear_store_id(); }));
   EXPECT_FALSE(read_facts("\x0A\x05x"));
 }

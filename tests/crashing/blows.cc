@@ -37,10 +37,10 @@ void Blows::signal_all(const std::vector<Victim*>& victims, int signal) {
   for (Victim* victim : victims) victim->program().send_signal(signal);
 }
 
-void Blows::stop_and_go(const std::vector<Victim*>& victims) {
+void Blows::stop_and_go(const std::vector<Victim*>& victims, std::uint64_t long_in) {
   story_ += "stop " + names(victims);
   signal_all(victims, SIGSTOP);
-  wait(one_in(random_, 30) ? long_stop_max : stop_max);
+  wait(one_in(random_, long_in) ? long_stop_max : stop_max);
   story_ += "go on";
   signal_all(victims, SIGCONT);
   tally_.stops += victims.size();

@@ -2,6 +2,7 @@
 #define TRACKER_TESTS_CRASHING_BLOWS_H_
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -33,8 +34,8 @@ class Blows {
   // Lets some time pass.
   void wait(std::chrono::microseconds max);
 
-  // Stops them for a moment, seldom so long that requests get too old meanwhile.
-  void stop_and_go(const std::vector<Victim*>& victims);
+  // Stops them for a moment. One time in `long_in` it is so long that requests get too old meanwhile.
+  void stop_and_go(const std::vector<Victim*>& victims, std::uint64_t long_in);
 
   // Ends them by SIGKILL, perhaps while they are stopped or drain, or by draining alone. Often cuts the power then,
   // too. Returns when they are gone.

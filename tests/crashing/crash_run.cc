@@ -102,7 +102,7 @@ void CrashRun::change_list() {
 void CrashRun::strike_some(RecordedLoad& load) {
   Blows blows(random_, story_, totals_.blows);
   const auto victims = some_victims();
-  if (one_in(random_, 3)) return blows.stop_and_go(victims);
+  if (one_in(random_, 3)) return blows.stop_and_go(victims, target_.long_stop_in);
   blows.end(victims);
   blows.launch(victims);
   if (one_in(random_, 4)) return;  // the next blow meets programs that are starting

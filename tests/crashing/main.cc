@@ -95,8 +95,10 @@ std::filesystem::path new_directory(const std::filesystem::path& under) {
 
 int run(const Choice& choice, const std::filesystem::path& under) {
   std::cout << "target " << choice.target << ", seed " << choice.seed << std::endl;
-  const std::map<std::string, Target (*)(const std::string&)> over_redis{
-      {"redis", redis_target}, {"shared", shared_target}, {"proxy", proxy_target}};
+  const std::map<std::string, Target (*)(const std::string&)> over_redis{{"redis", redis_target},
+                                                                         {"shared", shared_target},
+                                                                         {"proxy", proxy_target},
+                                                                         {"cluster", cluster_target}};
   if (const auto make = over_redis.find(choice.target); make != over_redis.end()) {
     Target target = make->second(choice.serve.program);
     CrashRun crash_run(target, choice.seed, choice.connections);
@@ -135,8 +137,10 @@ int main(int argc, char** argv) {
           "--target", choice.target,
           "serve (with its own store), redis (envoy, counter, Redis), partitioned (envoy, four counters with "
           "stores of their own, and a list of them that changes), balancer (the same, and a balancer), "
-          "shared (envoy, two counters, one Redis) or proxy (the same, with nutcracker and three Redis).")
-      ->check(CLI::IsMember({"serve", "redis", "partitioned", "balancer", "shared", "proxy"}))
+          "shared (envoy, two counters, one Redis), proxy (the same, with nutcracker and three Redis) or "
+          "cluster "
+          "(the same, with a Redis Cluster of three masters and three replicas, and --redis-replicas 1).")
+      ->check(CLI::IsMember({"serve", "redis", "partitioned", "balancer", "shared", "proxy", "cluster"}))
       ->capture_default_str();
   program.add_option("--connections", choice.connections, "The number of connections of the load.")
       ->capture_default_str();

@@ -159,6 +159,21 @@ Target proxy_target(const std::string& program) {
   return target;
 }
 
+Target cluster_target(const std::string& program) {
+  constexpr std::size_t masters = 3;
+  Target target;
+  target.long_stop_in = 4;
+  const auto cluster = std::make_shared<RedisCluster>(
+      masters, masters, RedisServer::Keeps::everything,
+      Arguments{"--cluster-require-full-coverage", "no", "--repl-diskless-sync-delay", "0"});
+  for (std::size_t i = 0; i < cluster->size(); ++i)
+    target.victims.push_back(std::make_unique<ClusterNodeVictim>(cluster, i));
+  add_sharing_counters(
+      target, {"--store", "redis-cluster", "--redis-addr", cluster->addresses(), "--redis-replicas", "1"},
+      program);
+  return target;
+}
+
 void wait_until_ready(Target& target) {
   for (auto& victim : target.victims) victim->wait_until_up();
   const auto& health = static_cast<ServiceVictim&>(*target.victims.back()).health();

@@ -1,6 +1,7 @@
 #ifndef TRACKER_TESTS_CRASHING_TARGET_H_
 #define TRACKER_TESTS_CRASHING_TARGET_H_
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -25,6 +26,9 @@ struct Target {
   // The programs in which hits may wait. A round is over when all of these have ended. The others may keep running.
   std::vector<Victim*> holders;
   std::vector<ServiceVictim*> services;  // those of them that are tracker's
+
+  // One of so many stops is so long that others may take the place of what is stopped.
+  std::uint64_t long_stop_in = 30;
 
   // Null: there is none. `list_readers` read it when they start, and at SIGHUP.
   std::unique_ptr<ChangingList> list;
@@ -55,6 +59,9 @@ Target shared_target(const std::string& program = tracker_binary());
 // One envoy and two counters with one store name, before a nutcracker and three Redis. The counters stand in for each
 // other.
 Target proxy_target(const std::string& program = tracker_binary());
+
+// One envoy and two counters, over a Redis Cluster of three masters with a replica each, for which each answer waits.
+Target cluster_target(const std::string& program = tracker_binary());
 
 // Returns when hits can be counted again. Everything must have been launched.
 void wait_until_ready(Target& target);

@@ -6,12 +6,14 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "support/endpoint.h"
 #include "support/nutcracker.h"
 #include "support/power_cut.h"
 #include "support/program.h"
+#include "support/redis_cluster.h"
 #include "support/redis_server.h"
 
 namespace tracker::tests {
@@ -103,6 +105,22 @@ class RedisVictim final : public Victim {
  private:
   const std::string name_;
   RedisServer server_;
+};
+
+// A node of a Redis Cluster, which is running when this object is made.
+class ClusterNodeVictim final : public Victim {
+ public:
+  ClusterNodeVictim(std::shared_ptr<RedisCluster> cluster, std::size_t node)
+      : cluster_(std::move(cluster)), node_(node) {}
+
+  std::string name() const override { return "node-" + std::to_string(node_ + 1); }
+  void launch() override { cluster_->node(node_).launch(); }
+  void wait_until_up() override { cluster_->node(node_).wait_until_it_answers(); }
+  Program& program() override { return cluster_->node(node_).program(); }
+
+ private:
+  const std::shared_ptr<RedisCluster> cluster_;
+  const std::size_t node_;
 };
 
 class NutcrackerVictim final : public Victim {

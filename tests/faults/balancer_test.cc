@@ -13,9 +13,12 @@
 #include <thread>
 #include <vector>
 
+#include "support/answer_checks.h"
 #include "support/caller.h"
+#include "support/deadline.h"
 #include "support/health.h"
 #include "support/partition.h"
+#include "support/redis_cluster.h"
 #include "support/steady_load.h"
 
 namespace tracker::tests {
@@ -177,6 +180,94 @@ TEST_F(BalancerTest, NeedsAList) {
   const auto outcome = run_to_end({"balancer"});
   EXPECT_EQ(outcome.exit_code, 2);
   EXPECT_THAT(outcome.err, HasSubstr("--counters: no counters are given"));
+}
+
+// Counters beside the nodes of a Redis Cluster: a and b beside its masters, c beside the replica of the first one.
+class ClusterBalancerTest : public testing::Test {
+ protected:
+  ClusterBalancerTest() {
+    for (std::size_t i = 0; i < cluster_.size(); ++i) {
+      const char name = static_cast<char>('a' + static_cast<char>(i));
+      partition_.start_counter_on(name, cluster_.addresses(), {"--store", "redis-cluster"});
+      list_ += (i == 0 ? "" : ",") + cluster_.node(i).address() + '=' + partition_.address(name);
+    }
+    partition_.start_balancer(
+        {"--slots", "redis-cluster", "--redis-addr", cluster_.addresses(), "--counters", list_});
+    envoy_ = &partition_.start_envoy_with({"--counter-addr", partition_.lookup()});
+    wait_all_ready(envoy_->health);
+  }
+
+  std::string shown(const Arguments& more) const {
+    Arguments arguments{"slots", "--counters", partition_.lookup()};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const auto outcome = run_to_end(arguments);
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    return outcome.out;
+  }
+
+  void expect_owner(std::uint16_t slot, char name) const {
+    const auto wanted = "slot " + std::to_string(slot) + " is owned by " +
+                        cluster_.node(static_cast<std::size_t>(name - 'a')).address();
+    for (const Deadline deadline; shown({"--slot", std::to_string(slot)}).find(wanted) == std::string::npos;)
+      ASSERT_FALSE(deadline.passed()) << wanted << "; " << shown({"--slot", std::to_string(slot)});
+  }
+
+  mutable RedisCluster cluster_{
+      2, 1, RedisServer::Keeps::everything, {"--cluster-require-full-coverage", "no"}};
+  Partition partition_{3};
+  std::string list_;
+  Service* envoy_ = nullptr;
+};
+
+TEST_F(ClusterBalancerTest, TheSlotsFollowTheMasters) {
+  expect_owner(0, 'a');
+  expect_owner(16'383, 'b');
+  EXPECT_THAT(shown({"--ask"}), HasSubstr("every counter owns every token"));
+  cluster_.move(7, 0, 1);
+  expect_owner(7, 'b');
+  expect_owner(6, 'a');
+  ASSERT_EQ(cluster_.node(0).command({"WAIT", "1", "5000"}).integer, 1);
+  cluster_.node(2).command({"CLUSTER", "FAILOVER"});
+  expect_owner(0, 'c');
+  expect_owner(7, 'b');
+}
+
+// Whoever counts, it is in the cluster.
+TEST_F(ClusterBalancerTest, AnotherCounterStandsInForOneThatIsAway) {
+  Caller caller(envoy_->door);
+  std::vector<std::string> tokens;
+  for (int i = 0; i < 20; ++i) tokens.push_back(caller.mint());
+  const auto expect_all = [&](std::int64_t count) {
+    for (const auto& token : tokens) EXPECT_EQ(caller.count("/p", token), count);
+  };
+  expect_all(1);
+  partition_.kill_counter('a');
+  wait_readyz(envoy_->health, 200, cluster_.node(0).address());
+  expect_all(2);
+  partition_.balancer().program->send_signal(SIGKILL);
+  ASSERT_TRUE(partition_.balancer().program->wait_exit());
+  cluster_.node(2).command({"CLUSTER", "FAILOVER"});
+  for (const Deadline deadline; cluster_.port_of(0, 1) != cluster_.node(2).endpoint().port;)
+    ASSERT_FALSE(deadline.passed()) << "the replica is not promoted";
+  for (const auto& token : tokens) {
+    auto answer = caller.ask(get("/p", token));  // refused until another master has confirmed the new one
+    for (const Deadline deadline; answer.status == 503 && !deadline.passed();)
+      answer = caller.ask(get("/p", token));
+    EXPECT_EQ(count_in(answer), 3);
+  }
+}
+
+TEST(BalancerStart, WithSlotsOfAClusterTheNamesAreAddressesOfRedis) {
+  const auto outcome = run_to_end({"balancer", "--slots", "redis-cluster", "--counters", "a=127.0.0.1:7001"});
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_THAT(outcome.err,
+              HasSubstr("a is not the address of a Redis; write redis-host:port=counter-host:port"));
+  const auto unnamed = run_to_end({"balancer", "--slots", "redis-cluster", "--counters", "127.0.0.1:7001"});
+  EXPECT_THAT(unnamed.err, HasSubstr("127.0.0.1:7001 is not the address of a Redis"));
+  const auto other =
+      run_to_end({"balancer", "--redis-addr", "127.0.0.1:1", "--counters", "a=127.0.0.1:7001"});
+  EXPECT_EQ(other.exit_code, 2);
+  EXPECT_THAT(other.err, HasSubstr("--redis-addr: it takes effect only with --slots redis-cluster"));
 }
 
 }  // namespace

@@ -38,8 +38,8 @@ using Kind = Verdict::Kind;
 
 class RunningCluster {
  public:
-  explicit RunningCluster(const std::vector<runtime::Address>& nodes)
-      : store_(loop_.context(0), {.redis = {}, .reply_deadline = 2'000ms}, nodes) {
+  explicit RunningCluster(const std::vector<runtime::Address>& nodes, std::size_t replicas = 0)
+      : store_(loop_.context(0), {.redis = {}, .reply_deadline = 2'000ms, .replicas = replicas}, nodes) {
     loop_.start();
   }
   ~RunningCluster() { loop_.stop(); }
@@ -219,6 +219,55 @@ TEST(RedisClusterTest, AMasterThatWasPausedAndReplacedDoesNotCount) {
     std::this_thread::sleep_for(2ms);
   }
   ASSERT_TRUE(store.wait_ready());
+}
+
+// With WAIT, the replica has whatever was answered when its master dies.
+TEST(RedisClusterTest, WhatAReplicaHasReceivedSurvivesItsMaster) {
+  RedisCluster cluster(3, 3);
+  RunningCluster store({address_of(cluster.node(0)), address_of(cluster.node(1))}, 1);
+  ASSERT_TRUE(store.wait_ready());
+  std::vector<TokenId> ids;
+  for (int i = 0; i < 8; ++i) {
+    ids.push_back(token_in(static_cast<domain::Slot>(i)));
+    ASSERT_TRUE(add(*store, ids.back()));
+  }
+  std::vector<std::int64_t> answered(ids.size());
+  std::vector<std::int64_t> sent(ids.size());
+  std::jthread load([&](const std::stop_token& end) {
+    while (!end.stop_requested()) {
+      domain::HitBatch hits;
+      for (const auto& id : ids) hits.push(id, "/p");
+      hits.set_deadline(std::chrono::steady_clock::now() + 1s);
+      Verdicts verdicts(hits.size());
+      store->track(hits, verdicts);
+      const auto all = verdicts.wait();
+      for (std::size_t i = 0; i < ids.size(); ++i) {
+        EXPECT_NE(all[i].kind, Kind::unknown_token);
+        if (all[i].kind != Kind::not_counted) ++sent[i];
+        if (all[i].kind != Kind::counted) continue;
+        EXPECT_GT(all[i].count, answered[i]);
+        answered[i] = all[i].count;
+      }
+    }
+  });
+  std::this_thread::sleep_for(200ms);
+  cluster.node(0).kill();
+  for (const Deadline deadline;
+       cluster.port_of(0, 1) == cluster.node(0).endpoint().port && !deadline.passed();)
+    std::this_thread::sleep_for(10ms);
+  load.request_stop();
+  load.join();
+  // The promoted replica has none of its own, so this store refuses what belongs to it.
+  EXPECT_EQ(hit(*store, ids.front()), Verdict::not_counted());
+  RunningCluster without({address_of(cluster.node(1))});
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    auto verdict = hit(*without, ids[i]);
+    for (const Deadline deadline; verdict == Verdict::not_counted() && !deadline.passed();)
+      verdict = hit(*without, ids[i]);
+    ASSERT_EQ(verdict.kind, Kind::counted);
+    EXPECT_GT(verdict.count, answered[i]);
+    EXPECT_LE(verdict.count, sent[i] + 1);
+  }
 }
 
 // They count in one store, of which each knows the masters.

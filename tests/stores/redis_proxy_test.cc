@@ -278,6 +278,9 @@ TEST(RedisProxyStartTest, WhatNoProxyPassesOnIsABadSetting) {
       {{"--redis-proxy", "--redis-addr", "redis://:secret@127.0.0.1:1"}, {"AUTH", "host:port of the proxy"}},
       {{"--redis-proxy", "--redis-addr", "redis://user@127.0.0.1:1"}, {"AUTH", "host:port of the proxy"}},
       {{"--redis-proxy", "--redis-addr", "redis://127.0.0.1:1/2"}, {"SELECT", "host:port of the proxy"}},
+      {{"--redis-proxy", "--redis-replicas", "1"},
+       {"--redis-replicas: it takes effect only with --store redis or redis-cluster, and without "
+        "--redis-proxy"}},
       {{"--redis-proxy", "--redis-password-file", "/nowhere"},
        {"--redis-password-file: it takes effect only with --store redis or redis-cluster, and without "
         "--redis-proxy"}},

@@ -54,7 +54,7 @@ bool has_flag(std::string_view flags, std::string_view flag) {
 }  // namespace
 
 std::optional<ClusterView> ClusterView::parse(std::string_view text, const runtime::Address& asked) {
-  ClusterView view;
+  ClusterView view{.asked = asked};
   while (!text.empty()) {
     auto line = take_until(text, '\n');
     if (line.ends_with('\r')) line.remove_suffix(1);

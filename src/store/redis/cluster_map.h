@@ -26,6 +26,7 @@ struct ClusterView {
     std::vector<std::pair<domain::Slot, domain::Slot>> slots = {};  // the first and the last of each range
   };
   std::string myself = {};           // the id of the node that says this
+  runtime::Address asked = {};       // where it was asked
   std::vector<Master> masters = {};  // that have slots and an address
   std::vector<runtime::Address> others =
       {};  // of replicas and of masters without slots, which know the map as well

@@ -70,6 +70,8 @@ class ClusterStore::Parts final : private ClusterListener {
   boost::asio::io_context& loop() { return loop_; }
   const StoreFactsSource& facts() const { return facts_; }
   const ReadinessSource& readiness() const { return readiness_; }
+  const runtime::Observable<ClusterSlots>& slots() const { return slots_; }
+  void ask_also(const std::vector<runtime::Address>& nodes);
 
   void track(const domain::HitBatch& hits, TrackReply& reply) { divide(hits, reply, nullptr); }
   void add(const domain::TokenId& id, domain::Deadline deadline, AddReply& reply);
@@ -87,6 +89,7 @@ class ClusterStore::Parts final : private ClusterListener {
   void on_full_coverage_required() override;
   void on_readiness(Node& node, const Readiness& readiness);
   void tell();
+  void tell_slots();
   Node& node_at(const runtime::Address& address);
   Node* find(const runtime::Address& address) const;
   void retire_unused();
@@ -126,6 +129,8 @@ class ClusterStore::Parts final : private ClusterListener {
   TimePoint fetched_{};
   TimePoint next_fetch_ = TimePoint::max();
 
+  std::map<std::string, std::string> ids_;  // of nodes, by the addresses at which they were asked
+  runtime::Observable<ClusterSlots> slots_{ClusterSlots{}};
   StoreFactsSource facts_{std::nullopt};
   ReadinessSource readiness_{Readiness::not_ready("no node of the cluster has been reached yet")};
 };
@@ -151,6 +156,7 @@ struct ClusterStore::Parts::Node {
   runtime::ChangeLog changes;
   link::Link link;
   bool is_to_begin_with = false;
+  bool is_asked_too = false;
   bool is_ready = false;
   TimePoint ready_since{};  // it counts only if another master has confirmed it since then
   Readiness readiness = Readiness::not_ready("it is not known yet");
@@ -269,6 +275,11 @@ ClusterStore::Parts::Node& ClusterStore::Parts::node_at(const runtime::Address& 
   return *nodes_.emplace(runtime::to_string(address), std::move(node)).first->second;
 }
 
+void ClusterStore::Parts::ask_also(const std::vector<runtime::Address>& nodes) {
+  for (auto& [address, node] : nodes_) node->is_asked_too = false;
+  for (const auto& address : nodes) node_at(address).is_asked_too = true;
+}
+
 void ClusterStore::Parts::on_readiness(Node& node, const Readiness& readiness) {
   if (readiness.is_ready() && !node.is_ready) {
     node.ready_since = TimePoint::clock::now();
@@ -287,12 +298,22 @@ void ClusterStore::Parts::on_view(const ClusterView& view, TimePoint asked) {
     }
     return;
   }
+  ids_[runtime::to_string(view.asked)] = view.myself;
   moved_.clear();
   by_index_.clear();
   for (const auto& node : map_.nodes())
     by_index_.push_back(node.slots == 0 ? nullptr : &node_at(node.address));
   retire_unused();
+  tell_slots();
   tell();
+}
+
+void ClusterStore::Parts::tell_slots() {
+  ClusterSlots told{.nodes = ids_};
+  for (const auto& node : map_.nodes()) told.masters.push_back(node.id);
+  for (std::size_t slot = 0; slot < domain::slots; ++slot)
+    told.owners.push_back(map_.owner(static_cast<Slot>(slot)));
+  slots_.set(std::move(told));
 }
 
 void ClusterStore::Parts::retire_unused() {
@@ -300,7 +321,8 @@ void ClusterStore::Parts::retire_unused() {
     auto& node = its->second;
     const bool is_asked =
         std::ranges::any_of(asked_, [&node](const auto& asked) { return asked.second == node->address; });
-    if (is_asked || node->is_to_begin_with || std::ranges::find(by_index_, node.get()) != by_index_.end()) {
+    if (is_asked || node->is_to_begin_with || node->is_asked_too ||
+        std::ranges::find(by_index_, node.get()) != by_index_.end()) {
       ++its;
       continue;
     }
@@ -538,6 +560,14 @@ void ClusterStore::find_slots(SlotsReply& reply) {
 
 const ReadinessSource& ClusterStore::readiness() const {
   return parts_->readiness();
+}
+
+const runtime::Observable<ClusterSlots>& ClusterStore::slots() const {
+  return parts_->slots();
+}
+
+void ClusterStore::ask_also(const std::vector<runtime::Address>& nodes) {
+  boost::asio::post(parts_->loop(), [parts = parts_.get(), nodes] { parts->ask_also(nodes); });
 }
 
 void ClusterStore::set_password(const std::string& password) {

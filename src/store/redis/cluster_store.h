@@ -2,14 +2,30 @@
 
 #include <boost/asio/io_context.hpp>
 #include <chrono>
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "runtime/observable.h"
 #include "store/counter_store.h"
 #include "store/redis/redis_settings.h"
 
 namespace tracker::store::redis {
+
+/// Which master of a cluster has which slot. A value.
+struct ClusterSlots {
+  static constexpr std::uint16_t nobody = UINT16_MAX;
+
+  std::vector<std::string> masters = {};  // their ids
+  std::vector<std::uint16_t> owners =
+      {};  // of each slot: an index into masters, or nobody; empty: not known yet
+  std::map<std::string, std::string> nodes =
+      {};  // the ids of nodes, by the addresses at which they were asked
+
+  bool operator==(const ClusterSlots&) const = default;
+};
 
 /// Counts in a Redis Cluster. Each master has a connection of its own, and a batch is divided among them by slot. Nothing
 /// that a node perhaps executed is sent again. What a node certainly did not execute (MOVED, ASK, TRYAGAIN and the like)
@@ -36,6 +52,12 @@ class ClusterStore final : public CounterStore {
   void find_slots(SlotsReply& reply) override;
   /// Ready while any master counts. Remarks name the others.
   const ReadinessSource& readiness() const override;
+
+  /// Which master has which slot. Changes in the loop's thread.
+  const runtime::Observable<ClusterSlots>& slots() const;
+
+  /// Asks these nodes for their views, too, instead of those of the call before. Any thread.
+  void ask_also(const std::vector<runtime::Address>& nodes);
 
   /// Connections made from now on log in with this password. Any thread.
   void set_password(const std::string& password);

@@ -22,7 +22,9 @@ class DurabilityWatch {
  private:
   const std::string name_;
   const bool proxy_;
+  const bool only_views_;
   const bool require_durability_;
+  const std::size_t replicas_;
   RedisDurability known_;
   runtime::ChangeLog changes_;
 };

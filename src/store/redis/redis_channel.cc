@@ -44,7 +44,8 @@ void RedisChannel::ask(link::TimePoint /*now*/) {
 void RedisChannel::flush() {
   go_on_changing_stores();
   if (pipeline_.is_finding()) go_on_finding();
-  const bool held = !transport_->write(pipeline_.out());
+  pipeline_.end_turn();
+  const bool held = !transport_->write(pipeline_.out()) || pipeline_.awaits_replicas();
   if (std::exchange(held_, held) == held) return;
   link_.on([&](link::LinkCore& core) { core.on_held(id_, held); });
 }

@@ -37,6 +37,13 @@ std::string_view name_of_info(std::string_view name) {
   return {};
 }
 
+/// Whether INFO describes a replica under this name, such as slave0.
+bool is_replica(std::string_view name) {
+  constexpr std::string_view begin = "slave";
+  return name.size() > begin.size() && name.starts_with(begin) && name[begin.size()] >= '0' &&
+         name[begin.size()] <= '9';
+}
+
 /// Calls `take(name, value)` for each line `name:value`.
 template <typename Take>
 void read_info(std::string_view text, Take take) {
@@ -58,6 +65,7 @@ void RedisDurability::append_questions(std::string& out) {
   }
   append_command({"INFO", "persistence"}, out);
   append_command({"INFO", "memory"}, out);
+  append_command({"INFO", "replication"}, out);
 }
 
 void RedisDurability::take(const redisReply& reply) {
@@ -67,6 +75,9 @@ void RedisDurability::take(const redisReply& reply) {
     }
   } else if (reply.type == REDIS_REPLY_STRING) {
     read_info(text_of(reply), [this](std::string_view name, std::string_view value) {
+      if (name == "role" && value == "master") online_replicas_ = 0;
+      if (online_replicas_ && is_replica(name) && value.find(",state=online,") != value.npos)
+        ++*online_replicas_;
       if (name == "aof_enabled") value = value == "1" ? "yes" : "no";
       if (const auto config = name_of_info(name); !config.empty()) facts_.emplace(config, printable(value));
     });
@@ -90,6 +101,27 @@ std::string_view RedisDurability::fact(std::string_view name) const {
 
 std::string RedisDurability::what_a_crash_loses() const {
   return loss() + eviction() + settings();
+}
+
+std::string RedisDurability::what_a_failover_loses(std::size_t awaited) const {
+  if (!online_replicas_) {
+    return awaited == 0 ? "" : "; how many replicas it has is not known: " + why_unknown();
+  }
+  const auto replicas = *online_replicas_;
+  if (awaited == 0 && replicas == 0) return {};
+  const auto has =
+      "; it has " + std::to_string(replicas) + (replicas == 1 ? " replica" : " replicas") + ", and ";
+  if (awaited == 0)
+    return has + "a failover loses what the promoted one has not received yet, for --redis-replicas is 0";
+  if (replicas < awaited) return has + "--redis-replicas asks for " + std::to_string(awaited);
+  if (replicas > awaited) {
+    return has + "a failover may lose what was answered, for only " + std::to_string(awaited) +
+           " of them must have received it: --redis-replicas must be the number of those that can be "
+           "promoted";
+  }
+  return has +
+         "a failover loses nothing that was answered, provided that they append as this one should, and "
+         "that no other Redis can be promoted";
 }
 
 std::string RedisDurability::loss() const {

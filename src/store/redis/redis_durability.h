@@ -19,7 +19,7 @@ class RedisDurability {
   /// What Redis refuses to say (CONFIG may be forbidden or renamed) stays unknown unless INFO says it.
   static void append_questions(std::string& out);
   static constexpr std::size_t config_questions = 3;
-  static constexpr std::size_t info_questions = 2;
+  static constexpr std::size_t info_questions = 3;
   void take(const redisReply& reply);
 
   /// Call this after all replies, with what was known before. A Redis that was just told to append is still writing its
@@ -29,6 +29,13 @@ class RedisDurability {
 
   /// Returns what is lost when the Redis process dies, when the power fails, and when it is full.
   std::string what_a_crash_loses() const;
+
+  /// Returns what is lost when a replica takes this Redis' place, if counts were answered once `awaited` replicas had
+  /// received them. The words follow those of what_a_crash_loses(). Empty if it has no replicas and none are awaited.
+  std::string what_a_failover_loses(std::size_t awaited) const;
+
+  /// The replicas that are connected and follow. Nothing: Redis does not say.
+  std::optional<std::size_t> online_replicas() const noexcept { return online_replicas_; }
 
   /// Returns nothing if Redis keeps everything that it has answered (appendonly yes, appendfsync always, also while it
   /// rewrites its file) and evicts nothing (noeviction). Otherwise returns which settings should change.
@@ -46,6 +53,7 @@ class RedisDurability {
 
   std::map<std::string, std::string, std::less<>> facts_;  // by their names in CONFIG
   std::string refusal_;                                    // Redis' words if it refuses CONFIG
+  std::optional<std::size_t> online_replicas_;
   bool file_incomplete_ = false;
 };
 

@@ -5,6 +5,7 @@
 #include <hiredis/hiredis.h>
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "store/redis/redis_round.h"
@@ -104,6 +105,35 @@ TEST(RedisDurability, TellsWhatEachSettingLoses) {
     EXPECT_THAT(durability.what_a_crash_loses(), HasSubstr(row.loses));
     EXPECT_THAT(durability.shortfall().value_or(""), HasSubstr(row.shortfall));
     EXPECT_EQ(durability.shortfall().has_value(), *row.shortfall != '\0');
+  }
+}
+
+TEST(RedisDurability, TellsWhatAFailoverLoses) {
+  const std::string master = "role:master\r\n";
+  const std::string one = "slave0:ip=127.0.0.1,port=7,state=online,offset=1,lag=0\r\n";
+  const std::string late = "slave1:ip=127.0.0.1,port=8,state=wait_bgsave,offset=0,lag=0\r\n";
+  const struct {
+    std::string replication;
+    std::size_t awaited;
+    std::optional<std::size_t> online;
+    const char* loses;  // empty: it says nothing
+  } rows[] = {
+      {"", 0, std::nullopt, ""},
+      {"", 1, std::nullopt, "how many replicas it has is not known"},
+      {"role:slave\r\nslave_repl_offset:1\r\n" + one, 0, std::nullopt, ""},
+      {master + "slave_repl_offset:1\r\n", 0, 0, ""},
+      {master + late, 1, 0, "it has 0 replicas, and --redis-replicas asks for 1"},
+      {master + one + late, 0, 1, "loses what the promoted one has not received yet"},
+      {master + one + late, 1, 1, "loses nothing that was answered, provided that"},
+      {master + one + one, 1, 2, "only 1 of them"},
+  };
+  for (const auto& row : rows) {
+    RedisDurability durability;
+    take(durability, info("# Replication\r\n" + row.replication));
+    EXPECT_EQ(durability.online_replicas(), row.online);
+    const auto loses = durability.what_a_failover_loses(row.awaited);
+    EXPECT_THAT(loses, HasSubstr(row.loses));
+    EXPECT_EQ(loses.empty(), *row.loses == '\0') << loses;
   }
 }
 

@@ -61,7 +61,8 @@ std::string remedy(std::string_view error, const RedisSettings& settings) {
     const std::string& user = settings.redis.user;
     return "its ACL is too narrow; this would do: ACL SETUSER " + (user.empty() ? "default" : user) +
            " ~tracker:* +hsetnx +hexists +hincrby +eval +evalsha +del +hset +hget +hmget +scan +select +ping "
-           "+config|get +info";
+           "+config|get +info" +
+           (settings.replicas > 0 ? " +wait" : "");
   }
   if (is_unknown_command(error)) {
     return "counting needs HSETNX, HEXISTS, HINCRBY, EVAL, EVALSHA and DEL; none of them may be renamed or "

@@ -33,7 +33,7 @@ class RedisHandshakeTest : public testing::Test {
   static inline const std::string facts =
       ":1\r\n*3\r\n$32\r\n000102030405060708090a0b0c0d0e0f\r\n$-1\r\n$-1\r\n$22\r\n# "
       "Server\r\nrun_id:run\r\n\r\n";
-  static inline const std::string durability = "*0\r\n*0\r\n*0\r\n$0\r\n\r\n$0\r\n\r\n";
+  static inline const std::string durability = "*0\r\n*0\r\n*0\r\n$0\r\n\r\n$0\r\n\r\n$0\r\n\r\n";
 
   const RedisSettings settings_;
   RedisKnowledge knowledge_;

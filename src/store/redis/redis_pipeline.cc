@@ -39,6 +39,11 @@ redis.call('HSET', KEYS[1], 'record', ARGV[3], 'fence', ARGV[4])
 return 1
 )";
 
+/// How long Redis waits for replicas, which are much faster than this if they are well. It does nothing else on the
+/// connection meanwhile. Deadlines do not shorten it: otherwise a client with a short one could put the hits of all
+/// others in doubt.
+constexpr auto replicas_longest = std::chrono::milliseconds(500);
+
 constexpr std::string_view keys_of_a_scan = "1000";  // less than a millisecond of Redis
 
 bool is_text(const redisReply* reply) {
@@ -100,6 +105,10 @@ std::optional<std::pair<domain::Slot, runtime::Address>> target_of(std::string_v
   if (!port || port->port == 0) return std::nullopt;
   const auto host = error.substr(0, colon);
   return std::pair(*slot, runtime::Address{host.empty() ? own_host : std::string(host), port->port});
+}
+
+bool has_enough(long long replicas, const RedisSettings& settings) {
+  return replicas >= static_cast<long long>(settings.replicas);
 }
 
 /// An id that no token has, in one of these slots.
@@ -174,13 +183,14 @@ void RedisPipeline::greet() {
                                  "/", no_increment, "/", no_increment});
   probe(any_fence);
   ask(Question::probe_add, {"EVAL", probe_add_script, "1", key});
+  ask_for_replicas(Question::probe_replicas);
   ask_about_durability();
   questions_due_ = due_.size();
 }
 
 void RedisPipeline::look() {
   const std::size_t before = due_.size();
-  if (settings_.proxy) {
+  if (settings_.proxy || settings_.only_views) {
     ask(Question::ping, {"PING"});
   } else {
     probe(fence());
@@ -211,12 +221,14 @@ void RedisPipeline::identify() {
     if (!settings_.store_name.empty()) facts_ = RedisFacts::of_name(settings_.store_name);
     return;
   }
+  if (settings_.only_views) return;
   if (is_node()) {
     if (own_probe_) {
       const auto key = redis_key(*own_probe_);
       ask(Question::probe_script_text, {"EVAL", track_script, "1", key, any_fence, "/", no_increment});
       probe(any_fence);
       ask(Question::probe_add, {"EVAL", probe_add_script, "1", key});
+      ask_for_replicas(Question::probe_replicas);
       ask(Question::coverage, {"CONFIG", "GET", "cluster-require-full-coverage"});
     }
     ask_about_durability();
@@ -238,23 +250,37 @@ void RedisPipeline::ask_about_durability() {
 
 void RedisPipeline::send(link::Gather& message) {
   RedisRound& round = new_round();
-  round.begin(message, apart_);
+  round.begin(message, apart_, settings_.replicas > 0);
   for (std::uint32_t call = 0; call < round.calls(); ++call) {
     append_call({.question = Question::script, .call = call, .round = &round}, RedisRound::Form::hash);
   }
 }
 
 void RedisPipeline::send(AskedHits& hits) {
+  hits.round.begin(hits.message, true, settings_.replicas > 0);
   for (std::uint32_t call = 0; call < hits.round.calls(); ++call) {
     append_call({.question = Question::script, .call = call, .round = &hits.round, .asked = &hits},
                 RedisRound::Form::hash);
   }
 }
 
+void RedisPipeline::end_turn() {
+  if (!std::exchange(owes_wait_, false) || settings_.replicas == 0) return;
+  ask_for_replicas(Question::replicas);
+  ++waits_due_;
+}
+
+void RedisPipeline::ask_for_replicas(Question question) {
+  if (settings_.replicas == 0) return;
+  const auto timeout = std::min<std::chrono::milliseconds>(replicas_longest, settings_.reply_deadline / 2);
+  ask(question, {"WAIT", std::to_string(settings_.replicas), std::to_string(timeout.count())});
+}
+
 /// Sends a call of a round. What a node is asked on the word of another one follows ASKING.
 void RedisPipeline::append_call(const Due& due, RedisRound::Form form) {
   if (due.asked != nullptr) ask(Question::asking, {"ASKING"});
   due.round->append(due.call, form, fence(), out_);
+  owes_wait_ = true;
   due_.push_back(due);
   due_.back().question = form == RedisRound::Form::hash ? Question::script : Question::script_text;
 }
@@ -272,6 +298,7 @@ void RedisPipeline::send(AddToken& token) {
 
 void RedisPipeline::append(const AddToken& token, RedisRound::Form form) {
   if (token.asking) ask(Question::asking, {"ASKING"});
+  owes_wait_ = true;
   const bool by_hash = form == RedisRound::Form::hash;
   append_command(
       {by_hash ? "EVALSHA" : "EVAL", by_hash ? std::string_view(track_script_sha1()) : track_script, "1",
@@ -288,6 +315,7 @@ void RedisPipeline::send(WriteRecord& write) {
   append_command({"EVAL", write_script, "1", facts_key, write.record_before, write.fence_before, write.record,
                   knowledge_.own_fence},
                  out_);
+  owes_wait_ = true;
   due_.push_back({.question = Question::write, .record = &write});
 }
 
@@ -332,6 +360,8 @@ bool RedisPipeline::can_reply(const Due& due, const redisReply& reply) {
   }
   switch (due.question) {
     case Question::probe_increment:
+    case Question::replicas:
+    case Question::probe_replicas:
       return reply.type == REDIS_REPLY_INTEGER;
     case Question::add:
     case Question::add_text:
@@ -407,6 +437,13 @@ bool RedisPipeline::take(const redisReply& reply) {
       take_view(reply, fetch->asked);
       break;
     }
+    case Question::replicas:
+      take_replicas(reply);
+      break;
+    case Question::probe_replicas:
+      judge_replicas(reply);
+      take_question(due.question, reply);
+      break;
     case Question::identity:
     case Question::kept:
     case Question::server:
@@ -439,7 +476,35 @@ void RedisPipeline::take_script(const Due& due, const redisReply& reply) {
     meet(no_count->token, its,
          its.type == REDIS_REPLY_ERROR && is_not_executed(text_of(its), settings_.proxy));
   }
+  if (round.has_held() && (held_.empty() || held_.back().round != &round)) held_.push_back(due);
   recycle(due);
+}
+
+void RedisPipeline::take_replicas(const redisReply& reply) {
+  --waits_due_;
+  judge_replicas(reply);
+  const bool safe = reply.type == REDIS_REPLY_INTEGER && has_enough(reply.integer, settings_);
+  for (const Due& due : std::exchange(held_, {})) {
+    if (due.round != nullptr) {
+      due.round->release(safe);
+      recycle(due);
+    } else if (due.token != nullptr) {
+      tell_added(due, safe);
+    } else {
+      tell_written(due, safe);
+    }
+  }
+}
+
+/// A write that has reached too few replicas makes this Redis unfit, so that no more are answered by "perhaps". The next
+/// greeting writes again.
+void RedisPipeline::judge_replicas(const redisReply& reply) {
+  if (reply.type == REDIS_REPLY_ERROR) {
+    become_unfit("it refuses WAIT, which --redis-replicas needs: " + explain(text_of(reply), settings_));
+  } else if (!has_enough(reply.integer, settings_)) {
+    become_unfit("its last write reached " + std::to_string(reply.integer) + " of the " +
+                 std::to_string(settings_.replicas) + " replicas that --redis-replicas asks for in time");
+  }
 }
 
 /// Takes the word of a node that another node, or this one later, is to be asked. Returns false if the error says something
@@ -489,30 +554,46 @@ void RedisPipeline::take_add(const Due& due, const redisReply& reply) {
     due_.push_back({.question = Question::add_text, .token = due.token});
     return;
   }
+  if (!is_of_whole_call && reply.element[0]->type == REDIS_REPLY_INTEGER) {
+    if (settings_.replicas > 0) return held_.push_back(due);
+    return tell_added(due, true);
+  }
   const std::unique_ptr<AddToken> token(due.token);
   if (is_of_whole_call && is_node() && take_elsewhere(due, reply))
     return token->on_failed(domain::Failure::not_done);
   const auto& its = is_of_whole_call ? reply : *reply.element[0];
-  if (its.type == REDIS_REPLY_INTEGER) return token->reply.on_added({});
   const bool is_not_done =
       is_of_whole_call ? is_not_begun(text_of(its)) : is_not_executed(text_of(its), settings_.proxy);
   meet(token->id, its, is_not_done);
   token->on_failed(is_not_done ? domain::Failure::not_done : domain::Failure::perhaps_done);
 }
 
+void RedisPipeline::tell_added(const Due& due, bool safe) {
+  const std::unique_ptr<AddToken> token(due.token);
+  if (!safe) return token->on_failed(domain::Failure::perhaps_done);
+  token->reply.on_added({});
+}
+
 /// Only that somebody else has this Redis makes it unfit, because counting does not need this command.
 void RedisPipeline::take_write(const Due& due, const redisReply& reply) {
-  const std::unique_ptr<WriteRecord> write(due.record);
   if (reply.type == REDIS_REPLY_INTEGER) {
-    knowledge_.written = write->record;
-    return write->reply.on_written({});
+    if (settings_.replicas > 0) return held_.push_back(due);
+    return tell_written(due, true);
   }
+  const std::unique_ptr<WriteRecord> write(due.record);
   knowledge_.record = write->record_before;
   knowledge_.fence = write->fence_before;
   knowledge_.has_taken = write->was_taken;
   if (is_fenced(text_of(reply))) become_unfit(explain(text_of(reply), settings_));
   trouble_ = {"the record was not written", explain(text_of(reply), settings_)};
   write->on_failed(domain::Failure::not_done);
+}
+
+void RedisPipeline::tell_written(const Due& due, bool safe) {
+  const std::unique_ptr<WriteRecord> write(due.record);
+  if (!safe) return write->on_failed(domain::Failure::perhaps_done);
+  knowledge_.written = write->record;
+  write->reply.on_written({});
 }
 
 void RedisPipeline::take_scan(const redisReply& reply) {

@@ -66,7 +66,6 @@ class AskedHits final : public RedisRequest {
   /// `hits` stay valid until `reply` has the last verdict.
   AskedHits(const domain::HitBatch& hits, TrackReply& reply) : RedisRequest(hits.deadline()) {
     message.add(hits, reply);
-    round.begin(message, true);
   }
   void send_on(RedisPipeline& pipeline) override;
   void on_failed(domain::Failure failure) override {
@@ -121,7 +120,8 @@ class FindSlots final : public RedisRequest {
 /// 1. Replies come in the order of the commands, so due_ is a queue with one entry for each reply to come.
 /// 2. Each hit, each token to add and each record to write belongs to exactly one entry of due_ until it is settled.
 ///    The reply to an entry removes it. Only NOSCRIPT, and only for EVALSHA, puts it in again: as EVAL, which cannot get
-///    NOSCRIPT.
+///    NOSCRIPT. If replicas are waited for, what Redis has done is in held_ until the reply to the next WAIT, which was
+///    sent after it on this connection, and so covers it.
 /// 3. A reply that cannot be the answer to its command is not used, and neither is any reply after it.
 class RedisPipeline {
  public:
@@ -157,6 +157,11 @@ class RedisPipeline {
   void send(FetchView& fetch);
   /// Several of these are done one after the other.
   void send(FindSlots& find);
+
+  /// Call this when all is sent for now. Where replicas are waited for, Redis waits for them then, once for all of that.
+  void end_turn();
+  /// Whether it still does. Send nothing meanwhile: it would wait in Redis.
+  bool awaits_replicas() const noexcept { return waits_due_ > 0; }
 
   /// Returns whether the search for slots waits for go_on_finding(), which sends its next command. The owner makes
   /// pauses, so that Redis has time for others.
@@ -216,6 +221,8 @@ class RedisPipeline {
     config,
     info,
     ping,
+    replicas,        // WAIT, after what counts or adds
+    probe_replicas,  // WAIT, after the probes
   };
   struct Due {
     Question question;
@@ -237,6 +244,11 @@ class RedisPipeline {
   std::optional<ClusterView> take_view(const redisReply& reply, std::chrono::steady_clock::time_point asked);
   void choose_own_probe(const ClusterView& view);
   void append(const AddToken& token, RedisRound::Form form);
+  void ask_for_replicas(Question question);
+  void take_replicas(const redisReply& reply);
+  void judge_replicas(const redisReply& reply);
+  void tell_added(const Due& due, bool safe);
+  void tell_written(const Due& due, bool safe);
   static bool can_reply(const Due& due, const redisReply& reply);
   void take_script(const Due& due, const redisReply& reply);
   void take_add(const Due& due, const redisReply& reply);
@@ -256,6 +268,9 @@ class RedisPipeline {
   RedisKnowledge& knowledge_;
   std::string out_;
   std::deque<Due> due_;
+  bool owes_wait_ = false;     // something was sent since the last WAIT
+  std::size_t waits_due_ = 0;  // their replies
+  std::vector<Due> held_;      // done, but not known to be at enough replicas; a round is in it once
   std::vector<std::unique_ptr<RedisRound>> rounds_;  // all of them
   std::vector<RedisRound*> free_rounds_;
   domain::Readiness fitness_ = domain::Readiness::ready();

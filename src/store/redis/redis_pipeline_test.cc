@@ -4,7 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <boost/intrusive/list.hpp>
+#include <chrono>
 #include <deque>
+#include <string>
+#include <utility>
 
 #include "domain/slot.h"
 #include "store/redis/redis_replies.h"
@@ -44,7 +47,7 @@ class RedisPipelineTest : public testing::Test {
   RedisPipelineTest() : RedisPipelineTest(RedisSettings{}) {}
   explicit RedisPipelineTest(const RedisSettings& settings) : settings_(settings) {
     connect();
-    EXPECT_TRUE(take(settings.proxy ? pong : greeting + durability));
+    EXPECT_TRUE(take(settings.proxy ? pong : greeting + (settings.replicas > 0 ? one : "") + durability));
     EXPECT_FALSE(pipeline_->is_waiting());
     EXPECT_TRUE(pipeline_->has_looked());
     pipeline_->take_look();
@@ -72,6 +75,7 @@ class RedisPipelineTest : public testing::Test {
       if (!pipeline_->take(*reply)) return false;
     }
     for (auto& message : messages_) message.deliver();
+    pipeline_->end_turn();
     return !replies.broken();
   }
 
@@ -79,12 +83,14 @@ class RedisPipelineTest : public testing::Test {
     auto& message = messages_.emplace_back();
     message.add(hits, verdicts);
     pipeline_->send(message);
+    pipeline_->end_turn();
   }
 
   void add(const domain::TokenId& id) {
     auto& token = *new AddToken(id, domain::Deadline::max(), added_);
     tokens_.push_back(token);
     pipeline_->send(token);
+    pipeline_->end_turn();
   }
 
   // Does what the link does when a connection is lost.
@@ -125,7 +131,8 @@ class RedisPipelineTest : public testing::Test {
       "$22\r\n# Server\r\nrun_id:run\r\n\r\n";
   static inline const std::string greeting = unknown + together + look + "*0\r\n";
   static inline const std::string pong = "+PONG\r\n";
-  static inline const std::string durability = "*0\r\n*0\r\n*0\r\n$0\r\n\r\n$0\r\n\r\n";
+  static inline const std::string one = ":1\r\n";
+  static inline const std::string durability = "*0\r\n*0\r\n*0\r\n$0\r\n\r\n$0\r\n\r\n$0\r\n\r\n";
   static inline const std::string no_script = "-NOSCRIPT No matching script. Please use EVAL.\r\n";
 
   const RedisSettings settings_;
@@ -626,6 +633,118 @@ TEST_F(RedisNodePipelineTest, WhatFollowsAskIsAskedAgainWithAsking) {
   EXPECT_EQ(pipeline_->out(), expected);
   EXPECT_TRUE(take("+OK\r\n*1\r\n:5\r\n"));
   EXPECT_EQ(verdicts.all, Expected{Verdict::counted(5)});
+}
+
+class RedisReplicasPipelineTest : public RedisPipelineTest {
+ protected:
+  RedisReplicasPipelineTest() : RedisPipelineTest(RedisSettings{.redis = {}, .replicas = 1}) {}
+
+  static inline const std::string none = ":0\r\n";
+};
+
+TEST_F(RedisReplicasPipelineTest, ACountIsHeldUntilAReplicaHasIt) {
+  domain::HitBatch hits;
+  hits.push(id_, "/a");
+  hits.push(id_, "/a");
+  hits.push(other_, "/b");
+  Verdicts verdicts(hits.size());
+  track(hits, verdicts);
+  std::string wait;
+  append_command({"WAIT", "1", "500"}, wait);
+  EXPECT_THAT(pipeline_->out(), EndsWith(wait));
+  EXPECT_TRUE(take("*2\r\n:7\r\n$-1\r\n"));
+  EXPECT_EQ(verdicts.all, (Expected{std::nullopt, std::nullopt, Verdict::unknown_token()}));
+  EXPECT_TRUE(take(one));
+  EXPECT_EQ(verdicts.all, (Expected{Verdict::counted(6), Verdict::counted(7), Verdict::unknown_token()}));
+  EXPECT_TRUE(pipeline_->fitness().is_ready());
+}
+
+TEST_F(RedisReplicasPipelineTest, OneWaitIsForAllThatWasSentInATurn) {
+  domain::HitBatch hits;
+  hits.push(id_, "/a");
+  Verdicts first(1);
+  Verdicts second(1);
+  auto& messages = messages_;
+  messages.emplace_back().add(hits, first);
+  pipeline_->send(messages.back());
+  messages.emplace_back().add(hits, second);
+  pipeline_->send(messages.back());
+  EXPECT_FALSE(pipeline_->awaits_replicas());
+  add(other_);  // and ends the turn
+  EXPECT_TRUE(pipeline_->awaits_replicas());
+  pipeline_->out().clear();
+  pipeline_->end_turn();
+  EXPECT_EQ(pipeline_->out(), "") << "nothing was sent since";
+  EXPECT_TRUE(take("*1\r\n:1\r\n*1\r\n:2\r\n*1\r\n:1\r\n"));
+  EXPECT_EQ(first.all, Expected{std::nullopt});
+  EXPECT_TRUE(take(one));
+  EXPECT_FALSE(pipeline_->awaits_replicas());
+  EXPECT_EQ(first.all, Expected{Verdict::counted(1)});
+  EXPECT_EQ(second.all, Expected{Verdict::counted(2)});
+  EXPECT_THAT(added_.outcomes, ElementsAre(std::nullopt));
+  EXPECT_FALSE(pipeline_->is_waiting());
+}
+
+// The next greeting writes once, and waits, before anything is counted.
+TEST_F(RedisReplicasPipelineTest, AWaitThatFallsShortMeansPerhapsAndUnfit) {
+  EXPECT_THAT(verdicts_after(id_, {"/a"}, "*1\r\n:3\r\n" + none), ElementsAre(Verdict::perhaps_counted()));
+  EXPECT_TRUE(makes_sense_);
+  EXPECT_THAT(fitness_.why_not(), HasSubstr("reached 0 of the 1 replicas"));
+  for (const bool short_again : {true, false}) {
+    connect();
+    EXPECT_THAT(pipeline_->out(), HasSubstr("\r\n$4\r\nWAIT\r\n$1\r\n1\r\n"));
+    EXPECT_TRUE(take(greeting + (short_again ? none : one) + durability));
+    EXPECT_NE(pipeline_->fitness().is_ready(), short_again);
+  }
+}
+
+TEST_F(RedisReplicasPipelineTest, AWaitThatIsRefusedMeansPerhaps) {
+  EXPECT_THAT(verdicts_after(id_, {"/a"}, "*1\r\n:3\r\n-NOPERM this user has no permissions\r\n"),
+              ElementsAre(Verdict::perhaps_counted()));
+  EXPECT_THAT(fitness_.why_not(), HasSubstr("it refuses WAIT, which --redis-replicas needs"));
+  EXPECT_THAT(fitness_.why_not(), EndsWith("+info +wait"));
+}
+
+TEST_F(RedisReplicasPipelineTest, WhatNothingWasDoneForIsToldAtOnce) {
+  EXPECT_THAT(verdicts_after(id_, {"/a"}, "-LOADING no\r\n" + one), ElementsAre(Verdict::not_counted()));
+  EXPECT_THAT(verdicts_after(id_, {"/a"}, unknown + none), ElementsAre(Verdict::unknown_token()));
+}
+
+TEST_F(RedisReplicasPipelineTest, ALostConnectionMeansPerhaps) {
+  EXPECT_THAT(verdicts_after(id_, {"/a"}, "*1\r\n:3\r\n"), ElementsAre(Verdict::perhaps_counted()));
+}
+
+// The reply to the first WAIT covers only what was done before it.
+TEST_F(RedisReplicasPipelineTest, ACallThatIsSentAgainHasAWaitOfItsOwn) {
+  std::string bytes(RedisRound::path_bytes_max, 'x');
+  domain::HitBatch hits;
+  hits.push(id_, bytes);  // fills a call
+  hits.push(other_, "/b");
+  Verdicts verdicts(hits.size());
+  track(hits, verdicts);
+  pipeline_->out().clear();
+  EXPECT_TRUE(take("*1\r\n:5\r\n" + no_script));
+  EXPECT_THAT(pipeline_->out(), HasSubstr("WAIT"));
+  EXPECT_TRUE(take(one));
+  EXPECT_EQ(verdicts.all, (Expected{Verdict::counted(5), std::nullopt}));
+  EXPECT_TRUE(take("*1\r\n:6\r\n"));
+  EXPECT_EQ(verdicts.all, (Expected{Verdict::counted(5), std::nullopt}));
+  EXPECT_TRUE(take(none));
+  EXPECT_EQ(verdicts.all, (Expected{Verdict::counted(5), Verdict::perhaps_counted()}));
+}
+
+TEST_F(RedisReplicasPipelineTest, ATokenIsHeldToo) {
+  add(id_);
+  EXPECT_TRUE(take(no_script + one + "*1\r\n:1\r\n"));
+  EXPECT_THAT(added_.outcomes, ElementsAre());
+  EXPECT_TRUE(take(one));
+  EXPECT_THAT(added_.outcomes, ElementsAre(std::nullopt));
+  add(other_);
+  add(id_);
+  EXPECT_TRUE(take("*1\r\n:1\r\n" + none + "-LOADING no\r\n" + one));
+  EXPECT_THAT(added_.outcomes,
+              ElementsAre(std::nullopt, domain::Failure::perhaps_done, domain::Failure::not_done));
+  EXPECT_FALSE(pipeline_->is_waiting());
 }
 
 class RedisProxyPipelineTest : public RedisPipelineTest {

@@ -104,8 +104,9 @@ void append_command(std::initializer_list<std::string_view> arguments, std::stri
   for (const auto& argument : arguments) append_bulk(argument, out);
 }
 
-void RedisRound::begin(link::Gather& message, bool apart) {
+void RedisRound::begin(link::Gather& message, bool apart, bool holds) {
   message_ = &message;
+  holds_ = holds;
   hits_.clear();
   tokens_.clear();
   increments_.clear();
@@ -211,9 +212,22 @@ bool RedisRound::take_element(const Increment& increment, const redisReply& elem
   }
   auto count = element.integer - size;
   for (auto i = increment.begin; i < increment.end; ++i) {
-    message_->settle(hits_[i].batch, hits_[i].hit, domain::Verdict::counted(++count));
+    ++count;
+    if (holds_) {
+      held_.push_back({hits_[i], count});
+    } else {
+      message_->settle(hits_[i].batch, hits_[i].hit, domain::Verdict::counted(count));
+    }
   }
   return true;
+}
+
+void RedisRound::release(bool safe) {
+  for (const auto& [hit, count] : held_) {
+    message_->settle(hit.batch, hit.hit,
+                     safe ? domain::Verdict::counted(count) : domain::Verdict::perhaps_counted());
+  }
+  held_.clear();
 }
 
 void RedisRound::settle(const Increment& increment, const domain::Verdict& verdict) {

@@ -54,8 +54,8 @@ class RedisRound {
   explicit RedisRound(bool proxy = false) : proxy_(proxy) {}
 
   /// Starts with the hits of a message. `message` must stay valid until it is settled. `apart`: the keys of a call must
-  /// share a slot, so each token has calls of its own.
-  void begin(link::Gather& message, bool apart);
+  /// share a slot, so each token has calls of its own. `holds`: counts are kept until release().
+  void begin(link::Gather& message, bool apart, bool holds = false);
 
   bool is_settled() const noexcept { return message_->is_settled(); }
 
@@ -85,6 +85,11 @@ class RedisRound {
   /// was one.
   std::optional<NoCount> take(std::uint32_t call, const redisReply& reply);
 
+  /// Returns whether there are counts that wait for release(), which settles their hits: by their counts if the counts are
+  /// `safe`, otherwise as perhaps counted.
+  bool has_held() const noexcept { return !held_.empty(); }
+  void release(bool safe);
+
   /// Gives every hit of a call the same verdict, unless the hit has one.
   void settle_call(std::uint32_t call, const domain::Verdict& verdict);
 
@@ -92,6 +97,10 @@ class RedisRound {
   struct Hit {
     std::uint32_t batch;
     std::uint32_t hit;
+  };
+  struct Held {
+    Hit hit;
+    std::int64_t count;
   };
   /// The hits of one token and path: hits_[begin, end).
   struct Increment {
@@ -120,6 +129,8 @@ class RedisRound {
   std::vector<domain::TokenId> tokens_;  // copies, because a batch may be gone before the last reply
   std::vector<Increment> increments_;
   std::vector<Call> calls_;
+  bool holds_ = false;
+  std::vector<Held> held_;
 };
 
 }  // namespace tracker::store::redis

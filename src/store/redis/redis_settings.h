@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <string>
 
 #include "store/redis/redis_address.h"
@@ -20,6 +21,10 @@ struct RedisSettings {
   std::string store_name = {};
   /// Count only while this Redis says that it keeps everything that it has answered.
   bool require_durability = false;
+  /// Counts and tokens are answered once this many replicas have received them. 0: replicas are not waited for.
+  std::size_t replicas = 0;
+  /// A node of a cluster is only asked for its view of the cluster. Nothing is counted.
+  bool only_views = false;
 };
 
 }  // namespace tracker::store::redis
