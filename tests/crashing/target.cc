@@ -166,6 +166,7 @@ Target cluster_target(const std::string& program) {
   const auto cluster = std::make_shared<RedisCluster>(
       masters, masters, RedisServer::Keeps::everything,
       Arguments{"--cluster-require-full-coverage", "no", "--repl-diskless-sync-delay", "0"});
+  target.wait_for_store = [cluster] { cluster->wait_until_well(); };
   for (std::size_t i = 0; i < cluster->size(); ++i)
     target.victims.push_back(std::make_unique<ClusterNodeVictim>(cluster, i));
   add_sharing_counters(
@@ -176,6 +177,10 @@ Target cluster_target(const std::string& program) {
 
 void wait_until_ready(Target& target) {
   for (auto& victim : target.victims) victim->wait_until_up();
+  if (target.wait_for_store) {
+    target.wait_for_store();
+    for (const auto* service : target.services) wait_all_ready(service->health());
+  }
   const auto& health = static_cast<ServiceVictim&>(*target.victims.back()).health();
   if (target.has_several_counters) {
     wait_all_ready(health);

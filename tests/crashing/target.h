@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,6 +27,9 @@ struct Target {
   // The programs in which hits may wait. A round is over when all of these have ended. The others may keep running.
   std::vector<Victim*> holders;
   std::vector<ServiceVictim*> services;  // those of them that are tracker's
+
+  // Waits until all of a store in several parts is there. Then the counters must say so, too. Null: the store is in one.
+  std::function<void()> wait_for_store;
 
   // One of so many stops is so long that others may take the place of what is stopped.
   std::uint64_t long_stop_in = 30;

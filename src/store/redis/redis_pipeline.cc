@@ -634,7 +634,7 @@ void RedisPipeline::take_question(Question question, const redisReply& reply) {
   if (reply.type == REDIS_REPLY_ARRAY) take_probe(reply);
   if (reply.type != REDIS_REPLY_ERROR) return;
   const auto error = text_of(reply);
-  if (is_node() && elsewhere_by(error) != Elsewhere::no) return;  // its hits are sent to where they belong
+  if (is_node() && take_probe_elsewhere(error)) return;
   switch (question) {
     case Question::log_in:
       become_unfit(explain_login(error, settings_));
@@ -666,12 +666,20 @@ void RedisPipeline::take_question(Question question, const redisReply& reply) {
   }
 }
 
+/// Takes what a node says of its probe, if it is about the cluster. A slot that has moved is no fault. A node that executes
+/// nothing now is unfit. Returns false if the error says something else.
+bool RedisPipeline::take_probe_elsewhere(std::string_view error) {
+  const auto how = elsewhere_by(error);
+  if (how == Elsewhere::again) become_unfit("it says " + printable(error));
+  return how != Elsewhere::no;
+}
+
 /// The errors in it say that a key is of another type, that the increment is no number, or that Redis is unfit.
 void RedisPipeline::take_probe(const redisReply& reply) {
   for (std::size_t i = 0; i < reply.elements; ++i) {
     const auto& element = *reply.element[i];
     if (element.type != REDIS_REPLY_ERROR) continue;
-    if (is_node() && elsewhere_by(text_of(element)) != Elsewhere::no) continue;
+    if (is_node() && take_probe_elsewhere(text_of(element))) continue;
     if (is_unfit(text_of(element))) become_unfit(explain(text_of(element), settings_));
   }
 }

@@ -256,6 +256,7 @@ class RedisPipeline {
   void take_scan(const redisReply& reply);
   void take_question(Question question, const redisReply& reply);
   void take_probe(const redisReply& reply);
+  bool take_probe_elsewhere(std::string_view error);
   void ask(Question question, std::initializer_list<std::string_view> command);
   void ask_about_durability();
   void probe(std::string_view fence);

@@ -609,6 +609,16 @@ TEST_F(RedisNodePipelineTest, WhatBelongsElsewhereIsNotCountedAndSaysWhere) {
   EXPECT_EQ(heard_.words.size(), 3U);
 }
 
+TEST_F(RedisNodePipelineTest, ANodeThatExecutesNothingIsUnfitAndOneWhoseSlotMovedIsNot) {
+  pipeline_->look();
+  EXPECT_TRUE(take("-MOVED 3999 10.0.0.1:7001\r\n-ASK 3999 10.0.0.1:7001\r\n"));
+  EXPECT_TRUE(pipeline_->fitness().is_ready());
+  EXPECT_TRUE(take(durability));
+  pipeline_->look();
+  EXPECT_TRUE(take("-CLUSTERDOWN The cluster is down\r\n"));
+  EXPECT_THAT(pipeline_->fitness().why_not(), HasSubstr("it says CLUSTERDOWN"));
+}
+
 TEST_F(RedisNodePipelineTest, OtherErrorsMeanWhatTheyMeanElsewhere) {
   EXPECT_THAT(verdicts_after(id_, {"/a"}, "-UNBLOCKED x\r\n"), ElementsAre(Verdict::perhaps_counted()));
   EXPECT_THAT(verdicts_after(id_, {"/a"}, "-OOM x\r\n"), ElementsAre(Verdict::not_counted()));
