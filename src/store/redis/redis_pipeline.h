@@ -160,7 +160,7 @@ class RedisPipeline {
 
   /// Call this when all is sent for now. Where replicas are waited for, Redis waits for them then, once for all of that.
   void end_turn();
-  /// Whether it still does. Send nothing meanwhile: it would wait in Redis.
+  /// Returns whether Redis still waits. Send nothing meanwhile, because Redis reads nothing from this connection.
   bool awaits_replicas() const noexcept { return waits_due_ > 0; }
 
   /// Returns whether the search for slots waits for go_on_finding(), which sends its next command. The owner makes
