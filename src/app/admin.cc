@@ -9,6 +9,7 @@
 #include <optional>
 #include <utility>
 
+#include "app/moves_admin.h"
 #include "doors/admin_calls.h"
 #include "runtime/log.h"
 #include "settings/shown_value.h"
@@ -47,17 +48,17 @@ Answer back_up_into(const LiveBackup& backup, const std::string& name, const run
 /// One call of `forget` after the other, for a thread that may wait, until the door ends.
 class Forgetting {
  public:
-  explicit Forgetting(Forget forget) : forget_(std::move(forget)) {}
+  explicit Forgetting(counter::PartitionMember* member) : member_(member) {}
 
   Answer run(const std::string& name) {
-    if (!forget_) {
+    if (member_ == nullptr) {
       return {false,
               "this process has no --peers: it owns every token and knows no other counters; nothing was "
               "forgotten"};
     }
     if (name.empty()) return {false, "the body of the request is the name of the counter to forget"};
     const auto answer = std::make_shared<std::optional<Answer>>();  // it may come when nobody waits any more
-    forget_(name, [state = state_, answer](bool done, const std::string& words) {
+    member_->forget(name, [state = state_, answer](bool done, const std::string& words) {
       const std::lock_guard lock(state->mutex);
       *answer = Answer{done, words};
       state->changed.notify_all();
@@ -83,12 +84,12 @@ class Forgetting {
     bool has_ended = false;
   };
 
-  const Forget forget_;
+  counter::PartitionMember* const member_;
   const std::shared_ptr<State> state_ = std::make_shared<State>();
 };
 
-doors::AdminDoor::Call forget_call(Forget forget) {
-  const auto forgetting = std::make_shared<Forgetting>(std::move(forget));
+doors::AdminDoor::Call forget_call(counter::PartitionMember* member) {
+  const auto forgetting = std::make_shared<Forgetting>(member);
   return {doors::slots_forget,
           [forgetting](const std::string& name, const auto&) { return forgetting->run(name); },
           [forgetting] { forgetting->end(); }};
@@ -137,8 +138,22 @@ void listen_at(const std::string& path, std::vector<doors::AdminListener>& liste
 
 }  // namespace
 
+void add_admin_socket_setting(settings::SettingTable& table, std::string& path) {
+  table.begin_group(settings::SettingTable::Group::process);
+  table.add(
+      {"--admin-socket", "",
+       "Where to listen for tracker export, import and slots forget: a Unix socket that only this user may "
+       "open. A store on disk has one in its directory, too.",
+       "none", "the path of a socket",
+       [&path](std::string_view text) {
+         path = text;
+         return !text.empty() && !text.ends_with('/') && text.find("://") == text.npos;
+       },
+       "PATH"});
+}
+
 std::unique_ptr<doors::AdminDoor> open_admin_door(const OpenStore& open_store, const std::string& path,
-                                                  Forget forget) {
+                                                  const AdminParts& parts) {
   std::vector<doors::AdminListener> listeners;
   std::vector<doors::AdminDoor::Call> calls;
   if (open_store.backup) {
@@ -152,7 +167,8 @@ std::unique_ptr<doors::AdminDoor> open_admin_door(const OpenStore& open_store, c
   }
   if (!path.empty()) listen_at(path, listeners);
   if (listeners.empty()) return nullptr;
-  calls.push_back(forget_call(std::move(forget)));
+  add_move_calls(open_store, parts, calls);
+  calls.push_back(forget_call(parts.member));
   return std::make_unique<doors::AdminDoor>(std::move(listeners), std::move(calls));
 }
 

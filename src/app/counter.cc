@@ -46,25 +46,12 @@ void add_partition_settings(SettingTable& table, CounterSettings& settings) {
                                              }}});
 }
 
-void add_admin_socket(SettingTable& table, std::string& path) {
-  table.begin_group(SettingTable::Group::process);
-  table.add({"--admin-socket", "",
-             "Where to listen for tracker slots forget: a Unix socket that only this user may open. A store "
-             "on disk has one in its directory, too.",
-             "none", "the path of a socket",
-             [&path](std::string_view text) {
-               path = text;
-               return !text.empty() && !text.ends_with('/') && text.find("://") == text.npos;
-             },
-             "PATH"});
-}
-
 /// The counter over the store, and what its list needs. Lasts longer than the control loop runs.
 struct OwnCounter {
   std::optional<RemoteMaker> peers;
   std::unique_ptr<counter::Counter> counter;
   std::function<void()> reread;  // the list; null: there is none
-  Forget forget;                 // null: it owns every token
+  AdminParts admin_parts;
   std::optional<TableWatch> watch;
 };
 
@@ -83,9 +70,7 @@ void make_member(const CounterSettings& settings, boost::asio::io_context& contr
   const auto adopt = [&member = *member](const counter::CounterListPtr& changed) { member.adopt(changed); };
   own.reread = list_reread(settings.peers, adopt);
   if (!list) own.watch.emplace(control, settings.peers.balancers, adopt);
-  own.forget = [&member = *member](const std::string& forgotten, auto done) {
-    member.forget(forgotten, std::move(done));
-  };
+  own.admin_parts.member = member.get();
   own.counter = std::move(member);
 }
 
@@ -105,7 +90,7 @@ void add_counter_settings(SettingTable& table, CounterSettings& settings) {
   table.add_count("--hits-max", settings.hits_max, 1, 100'000'000,
                   "The number of hits and mints in flight, of all callers.");
   add_port_settings(table, settings.port);
-  add_admin_socket(table, settings.admin_socket);
+  add_admin_socket_setting(table, settings.admin_socket);
 }
 
 void run_counter(const CounterSettings& settings) {
@@ -134,7 +119,7 @@ void run_counter(const CounterSettings& settings) {
   rpc::CounterDoor door = listening("--counter-addr", settings.service.address, [&] {
     return rpc::CounterDoor(control, workers->contexts(), settings.service.address, counter, server);
   });
-  const auto admin_door = open_admin_door(open_store, settings.admin_socket, own.forget);
+  const auto admin_door = open_admin_door(open_store, settings.admin_socket, own.admin_parts);
   const store::JointReadiness readiness({&counter.readiness(), &door.envoy_lists()});
   const runtime::StopAtEnd stop_at_end(*workers);
   run_service(control, settings.service, listening_text("counter", door.endpoints()),

@@ -15,6 +15,7 @@
 #include "app/version.h"
 #include "cli/backup.h"
 #include "cli/check.h"
+#include "cli/moves.h"
 #include "cli/slots.h"
 #include "rpc/library_logs.h"
 #include "runtime/core_dumps.h"
@@ -76,6 +77,10 @@ class CommandLine {
         cli::add_backup_settings, cli::backup);
     add("restore", "Makes a store of a backup.", cli::about_restore, false, restore_,
         cli::add_restore_settings, cli::restore);
+    add("export", "Writes the tokens of a store and their counts into a file.", cli::about_export, false,
+        export_, cli::add_export_settings, cli::export_tokens);
+    add("import", "Adds the tokens of such a file to a store.", cli::about_import, false, import_,
+        cli::add_import_settings, cli::import_tokens);
     add("check", "Sends a known load to running envoys, and judges every answer.", about_settings, false,
         check_, cli::add_check_settings, cli::check);
     add("slots", "Shows which counter owns which tokens, or forgets a counter.", cli::about_slots, false,
@@ -169,6 +174,8 @@ class CommandLine {
   app::BalancerSettings balancer_;
   cli::BackupSettings backup_;
   cli::BackupSettings restore_;
+  cli::ExportSettings export_;
+  cli::ImportSettings import_;
   cli::CheckSettings check_;
   cli::SlotsSettings slots_;
 

@@ -1,4 +1,5 @@
 #include "app/store_kinds.h"
+#include "settings/startup_error.h"
 #include "store/memory/memory_store.h"
 
 namespace tracker::app {
@@ -15,8 +16,17 @@ class MemoryKind final : public StoreKind {
     if (settings.require_durability) {
       refuse_durability("--store memory loses all when the process ends; choose another store");
     }
-    return {.store = std::make_unique<store::memory::MemoryStore>(),
-            .note = "store=memory: the counts end with this process"};
+    auto store = std::make_unique<store::memory::MemoryStore>();
+    auto& memory = *store;
+    return {.store = std::move(store),
+            .note = "store=memory: the counts end with this process",
+            .contents = [&memory] { return memory.contents(); }};
+  }
+
+  std::shared_ptr<store::StoreContents> open_contents(bool /*makes*/) const override {
+    throw settings::StartupError(
+        settings::StartupError::bad_setting,
+        "--store memory: its counts are in the process that counts; give the --admin-socket of that process");
   }
 };
 

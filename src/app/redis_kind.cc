@@ -39,7 +39,12 @@ class RedisKind final : public StoreKind {
   std::string help() const override { return "in the Redis of --redis-addr"; }
   bool parse(std::string_view text) override { return text == "redis"; }
 
-  void add_settings(SettingTable& table, const SettingTable::Condition& chosen) override {
+  void add_settings(SettingTable& table, const SettingTable::Condition& chosen, Purpose purpose) override {
+    if (purpose == Purpose::counting) add_proxy_settings(table, chosen);
+    add_shared_settings(table, chosen);
+  }
+
+  void add_proxy_settings(SettingTable& table, const SettingTable::Condition& chosen) {
     table.add_switch(
         "--redis-proxy", proxy_,
         "A proxy such as nutcracker stands before several Redis, at that address. It is sent PING "
@@ -56,6 +61,9 @@ class RedisKind final : public StoreKind {
                  return is_store_name(text);
                },
                "NAME", with_proxy});
+  }
+
+  void add_shared_settings(SettingTable& table, const SettingTable::Condition& chosen) {
     const auto is_cluster = [this] { return shared_->is_cluster_chosen(); };
     const std::string only_with = chosen.only_with + " or redis-cluster";
     const auto is_chosen = [chosen, is_cluster] { return chosen.holds() || is_cluster(); };
@@ -91,6 +99,10 @@ class RedisKind final : public StoreKind {
     return open;
   }
 
+  std::shared_ptr<store::StoreContents> open_contents(bool /*makes*/) const override {
+    throw StartupError(StartupError::bad_setting, "--store: not yet");
+  }
+
  private:
   /// A proxy has no use for AUTH and SELECT, and closes the connection. Throws StartupError.
   void require_usable_through_proxy(const OpenSettings& settings) const {
@@ -123,7 +135,8 @@ class RedisClusterKind final : public StoreKind {
   std::string help() const override { return "in the Redis Cluster of which --redis-addr names some nodes"; }
   bool parse(std::string_view text) override { return text == "redis-cluster"; }
 
-  void add_settings(SettingTable& /*table*/, const SettingTable::Condition& chosen) override {
+  void add_settings(SettingTable& /*table*/, const SettingTable::Condition& chosen,
+                    Purpose /*purpose*/) override {
     shared_->is_cluster_chosen = chosen.holds;
   }
 
@@ -147,6 +160,10 @@ class RedisClusterKind final : public StoreKind {
                    .wait_for_first_attempt = [&cluster] { cluster.wait_until_ready(first_attempt_longest); }};
     open.reread = shared_->login.reread([&cluster](const auto& password) { cluster.set_password(password); });
     return open;
+  }
+
+  std::shared_ptr<store::StoreContents> open_contents(bool /*makes*/) const override {
+    throw StartupError(StartupError::bad_setting, "--store: not yet");
   }
 
  private:

@@ -28,7 +28,7 @@ using store::rocksdb::RocksDbStore;
 constexpr std::string_view prefix = "rocksdb:";
 constexpr std::size_t cache_bytes_default = std::size_t{256} << 20U;
 constexpr std::size_t cache_bytes_min = std::size_t{1} << 20U;
-/// While a store is only copied.
+/// While nobody counts.
 constexpr std::size_t copying_cache_bytes = std::size_t{16} << 20U;
 
 std::optional<Durability> parse_durability(std::string_view text) {
@@ -107,7 +107,8 @@ class RocksDbKind final : public StoreKind, public StoreCopies {
     return !directory_.empty();
   }
 
-  void add_settings(SettingTable& table, const SettingTable::Condition& chosen) override {
+  void add_settings(SettingTable& table, const SettingTable::Condition& chosen, Purpose purpose) override {
+    if (purpose != Purpose::counting) return;
     table.add({"--durability", "",
                "When it answers. commit: after an fsync; interval:MS: before it, with an fsync every MS "
                "milliseconds at least; none: before it, and the kernel writes when it likes.",
@@ -148,11 +149,23 @@ class RocksDbKind final : public StoreKind, public StoreCopies {
                   .to_directory =
                       [&rocksdb](const runtime::Descriptor& directory, const std::string& name) {
                         return to_string(rocksdb.backup_into(directory, name));
-                      }}};
+                      }},
+              .contents = [contents = std::shared_ptr(rocksdb.contents(loss()))] { return contents; }};
     } catch (const store::StoreError& error) {
       throw StartupError(StartupError::refused_by_the_machine,
                          "--store " + std::string(prefix) + directory_ + ": " + error.what());
     }
+  }
+
+  std::shared_ptr<store::StoreContents> open_contents(bool makes) const override {
+    boost::asio::io_context unused;
+    auto opened =
+        std::make_shared<OpenStore>(open(unused, {.purpose = makes ? Purpose::moving : Purpose::copying}));
+    auto contents = opened->contents();
+    return {contents.get(), [opened, contents](auto*) mutable {
+              contents.reset();
+              opened.reset();
+            }};
   }
 
   const StoreCopies* copies() const override { return this; }
@@ -167,13 +180,19 @@ class RocksDbKind final : public StoreKind, public StoreCopies {
   void look_through(const std::string& path) const override { store::rocksdb::look_through_store(path); }
 
  private:
-  RocksDbSettings settings(OpenSettings::Purpose purpose) const {
+  std::string loss() const {
+    if (durability_.kind == Durability::Kind::commit) return "";
+    return what_can_be_lost(durability_);
+  }
+
+  RocksDbSettings settings(Purpose purpose) const {
     RocksDbSettings settings;
     settings.directory = directory_;
     settings.durability = durability_;
     settings.cache_bytes = cache_bytes_;
     settings.on_fatal = end_process;
-    if (purpose == OpenSettings::Purpose::copying) {
+    if (purpose == Purpose::moving) settings.cache_bytes = copying_cache_bytes;
+    if (purpose == Purpose::copying) {
       check(directory_);
       settings.cache_bytes = copying_cache_bytes;
       settings.look_through_bytes_per_s = 0;  // nobody counts meanwhile

@@ -37,6 +37,7 @@ void add_serve_settings(SettingTable& table, ServeSettings& settings) {
                                                                     return settings.counter_addr.has_value();
                                                                   }});
   add_envoy_settings(table, settings.envoy);
+  add_admin_socket_setting(table, settings.admin_socket);
 }
 
 void serve(const ServeSettings& settings) {
@@ -47,7 +48,7 @@ void serve(const ServeSettings& settings) {
   prepare_service(settings.service, more_addresses);
   const auto workers = make_workers(settings.service.threads);
   const auto open_store = settings.store.open(workers->context(0), settings.envoy.request_deadline);
-  const auto admin_door = open_admin_door(open_store);
+  const auto admin_door = open_admin_door(open_store, settings.admin_socket);
   require_whole_store(open_store);
   counter::LocalCounter counter(*open_store.store);
   run_envoy(

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 
 #include "app/port_settings.h"
 #include "app/service_settings.h"
@@ -19,6 +20,7 @@ struct ServeSettings {
   StoreChoice store;
   envoy::EnvoySettings envoy;
   PortSettings port;
+  std::string admin_socket;  // empty: none but that of a store on disk
 };
 
 /// Declares the settings; `settings` outlives the table.

@@ -31,11 +31,27 @@ void StoreChoice::add_settings(SettingTable& table, const std::string& by_defaul
              [this](std::string_view text) { return parse(text); }, "STORE"});
   for (const auto& kind : kinds_) {
     kind->add_settings(table,
-                       {"--store " + kind->name(), [this, its = kind.get()] { return chosen_ == its; }});
+                       {"--store " + kind->name(), [this, its = kind.get()] { return chosen_ == its; }},
+                       StoreKind::Purpose::counting);
   }
   table.add_switch("--require-durability", require_durability_,
                    "Refuses to count, by 503, while a crash or a power cut could lose what was answered: in "
                    "a Redis without appendonly yes, appendfsync always and maxmemory-policy noeviction.");
+}
+
+void StoreChoice::add_moving_settings(SettingTable& table, const std::string& help,
+                                      const SettingTable::Condition& condition) {
+  kinds_ = store_kinds();
+  parse(store_on_disk);
+  table.begin_group(SettingTable::Group::store);
+  table.add({"--store", "", help, store_on_disk, names(kinds_),
+             [this](std::string_view text) { return parse(text); }, "STORE", condition});
+  for (const auto& kind : kinds_) {
+    kind->add_settings(table,
+                       {"--store " + kind->name(),
+                        [this, its = kind.get(), condition] { return condition.holds() && chosen_ == its; }},
+                       StoreKind::Purpose::moving);
+  }
 }
 
 void StoreChoice::add_copies_setting(SettingTable& table, const std::string& help, const std::string& others,

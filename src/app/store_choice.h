@@ -23,6 +23,10 @@ class StoreChoice {
   /// outlives the table.
   void add_settings(settings::SettingTable& table, const std::string& by_default);
 
+  /// The same for a command that reads or moves the tokens of a store, under a condition.
+  void add_moving_settings(settings::SettingTable& table, const std::string& help,
+                           const settings::SettingTable::Condition& condition);
+
   /// Declares --store alone, for a command that works in the directory of a store: it may name only a kind that has one.
   /// `others` says what is to be done with the other kinds.
   void add_copies_setting(settings::SettingTable& table, const std::string& help,

@@ -13,6 +13,7 @@
 #include "runtime/descriptor.h"
 #include "settings/setting_table.h"
 #include "store/counter_store.h"
+#include "store/store_contents.h"
 
 namespace tracker::app {
 
@@ -41,6 +42,9 @@ struct OpenStore {
   std::function<void()> reread = {};
   /// Nothing: tracker does not back it up.
   std::optional<LiveBackup> backup = {};
+  /// Returns the contents of the store, to read and move them. The store outlives them. Throws store::StoreError. Null: they
+  /// cannot be reached through this store.
+  std::function<std::shared_ptr<store::StoreContents>()> contents = {};
 };
 
 /// Refuses a store that has counted as that of one of several counters, for a service that owns every token. Throws
@@ -83,21 +87,31 @@ class StoreKind {
   /// std::invalid_argument if it does, but not well.
   virtual bool parse(std::string_view text) = 0;
 
-  /// Declares the settings of this kind, which take effect only under `chosen`. It outlives the table.
+  /// What a store is opened for.
+  enum class Purpose {
+    counting,
+    copying,  // of its files; the store must be there already
+    moving,   // of its tokens
+  };
+
+  /// Declares the settings of this kind for this purpose, which take effect only under `chosen`. It outlives the table.
   virtual void add_settings(settings::SettingTable& /*table*/,
-                            const settings::SettingTable::Condition& /*chosen*/) {}
+                            const settings::SettingTable::Condition& /*chosen*/, Purpose /*purpose*/) {}
 
   /// What does not depend on the kind.
   struct OpenSettings {
     bool require_durability = false;  // a store that can never be durable is refused
     bool is_one_of_several = false;   // a store that can never say which one it is, is refused
     std::chrono::milliseconds reply_deadline{2'000};  // of a store in another process
-    enum class Purpose { counting, copying };
-    Purpose purpose = Purpose::counting;  // to be copied, a store must be there already
+    Purpose purpose = Purpose::counting;
   };
   /// `loop` is where its I/O runs, if it needs a loop. It outlives the store, and has stopped before that goes. Throws
   /// StartupError.
   virtual OpenStore open(boost::asio::io_context& loop, const OpenSettings& settings) const = 0;
+
+  /// The contents of a store that this process does not serve. `makes`: a store that is not there yet is made. Throws
+  /// StartupError.
+  virtual std::shared_ptr<store::StoreContents> open_contents(bool makes) const = 0;
 
   /// Null: such a store is copied by other means than tracker's.
   virtual const StoreCopies* copies() const { return nullptr; }

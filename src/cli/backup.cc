@@ -181,7 +181,7 @@ std::string backup_by(AdminClient& client, const app::StoreCopies& copies, const
 
 std::string backup_alone(const app::StoreKind& kind, const std::string& to) {
   boost::asio::io_context unused;
-  const auto open_store = kind.open(unused, {.purpose = app::StoreKind::OpenSettings::Purpose::copying});
+  const auto open_store = kind.open(unused, {.purpose = app::StoreKind::Purpose::copying});
   try {
     return open_store.backup->to_path(to);
   } catch (const store::StoreError& error) {

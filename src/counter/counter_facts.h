@@ -9,6 +9,7 @@
 #include "counter/counter_list.h"
 #include "domain/slot.h"
 #include "runtime/observable.h"
+#include "store/slot_marks.h"
 #include "store/store_facts.h"
 
 namespace tracker::counter {
@@ -34,6 +35,9 @@ struct CounterFacts {
 
   /// How many of the slots that it owns by that list are settled, durably. Nothing: it is of a version that does not say.
   std::optional<std::size_t> settled = std::nullopt;
+
+  /// The slots whose tokens it has received, by the exports that they came from, until they settle.
+  std::map<store::ExportId, domain::SlotSet> received = {};
 
   /// All counters that it has ever counted beside, and which of them are known to hold no token.
   std::set<std::string> names = {};

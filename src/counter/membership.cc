@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "counter/lost_slots.h"
+
 namespace tracker::counter {
 
 namespace {
@@ -59,6 +61,7 @@ std::optional<std::string> Membership::adopt(const CounterListPtr& list) {
   auto record = record_;
   record.list = list;
   record.settled &= own(*list, record.name);
+  drop_copies(record);
   remember_names(*list, record);
   if (record.to_string().size() > record_bytes_max) return refused("it knows too many names");
   record_ = std::move(record);
@@ -68,11 +71,61 @@ std::optional<std::string> Membership::adopt(const CounterListPtr& list) {
   return std::nullopt;
 }
 
+/// What was being imported is its source's if the list takes the slots away before they settle.
+void Membership::drop_copies(PartitionRecord& record) const {
+  const auto lost = ~own(*record.list, record.name);
+  for (auto* imports : {&record.coming, &record.received}) {
+    for (auto& [id, slots] : *imports) {
+      record.gone |= slots & lost;
+      record.held &= ~(slots & lost);
+      slots &= ~lost;
+    }
+    std::erase_if(*imports, [](const auto& import) { return import.second.none(); });
+  }
+}
+
+std::optional<std::string> Membership::begin_import(const store::ExportId& id, const domain::SlotSet& slots) {
+  if (const auto others = slots & ~own(*record_.list, record_.name); others.any()) {
+    return std::to_string(others.count()) + " of its slots are not this counter's, " + record_.name +
+           ", by the list " + record_.list->described();
+  }
+  if (record_.received.contains(id)) return std::nullopt;  // once more
+  auto record = record_;
+  const auto coming = slots & ~record.held & ~record.settled;
+  if (coming.any()) record.coming[id] |= coming;
+  record.held |= slots;
+  if (record.to_string().size() > record_bytes_max)
+    return "too many imports are under way; wait until their slots are settled";
+  record_ = std::move(record);
+  return std::nullopt;
+}
+
+void Membership::end_import(const store::ExportId& id) {
+  auto coming = record_.coming.extract(id);
+  if (coming.empty()) return;
+  record_.gone &= ~coming.mapped();
+  record_.received[id] |= coming.mapped();
+  settle();
+}
+
 void Membership::on_peer(const std::string& name, const CounterFacts& facts) {
   if (name == record_.name || record_.list->find(name) == nullptr) return;
   said_.insert_or_assign(name, facts);
   learn(name, facts);
+  let_go(name, facts);
   settle();
+}
+
+/// The counter has received what it was to have from here.
+void Membership::let_go(const std::string& name, const CounterFacts& facts) {
+  const auto received = facts.received.find(lost_export_id(store_.id, *record_.list, name));
+  if (received == facts.received.end()) return;
+  const auto lost = lost_slots(record_);
+  const auto its = lost.find(name);
+  if (its == lost.end()) return;
+  const auto gone = its->second & received->second;
+  record_.held &= ~gone;
+  record_.gone |= gone;
 }
 
 const CounterFacts* Membership::said_by(const std::string& name) const {
@@ -133,7 +186,8 @@ Membership::Forgotten Membership::forget(const std::string& name) {
 }
 
 void Membership::settle() {
-  auto unsettled = own(*record_.list, record_.name) & ~record_.settled;
+  auto unsettled = own(*record_.list, record_.name) & ~record_.settled & ~record_.gone;
+  for (const auto& [id, slots] : record_.coming) unsettled &= ~slots;
   if (unsettled.none() || trouble()) return;
   for (const auto& entry : record_.list->entries()) {
     if (entry.name == record_.name) continue;
@@ -141,6 +195,8 @@ void Membership::settle() {
     unsettled &= ~said_by(entry.name)->held;
   }
   record_.settled |= unsettled;
+  for (auto& [id, slots] : record_.received) slots &= ~unsettled;
+  std::erase_if(record_.received, [](const auto& import) { return import.second.none(); });
 }
 
 std::optional<std::string> Membership::trouble() const {
@@ -209,8 +265,14 @@ std::vector<std::string> Membership::obstacles() const {
       words.push_back(std::move(*its));
     } else if (const auto held = said_by(entry.name)->held & unsettled; held.any()) {
       words.push_back("counter " + entry.name + " holds tokens of " + std::to_string(held.count()) +
-                      " slots that are this counter's by the list");
+                      " slots that are this counter's by the list; move them: tracker export --slots lost:" +
+                      record_.name + " there, and tracker import here");
     }
+  }
+  if (const auto gone = record_.gone & unsettled; gone.any()) {
+    words.push_back(
+        "tokens of " + std::to_string(gone.count()) +
+        " slots had moved away, and have not come back; import them from the counter that has them");
   }
   return words;
 }

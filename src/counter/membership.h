@@ -20,7 +20,9 @@ namespace tracker::counter {
 /// 2. A slot that is settled stays so while it is this counter's own by each list that is adopted.
 /// 3. No list with a lower version than before is adopted, nor one with the same version and other owners, nor one that
 ///    lacks a counter that may hold tokens.
-/// 4. A name belongs to the store that was first seen under it, until it is forgotten. While another counter
+/// 4. Tokens that have moved are counted at one counter: at their source until it has durably noted that they are gone, and
+///    nowhere else before that. The copy that stays is never counted again.
+/// 5. A name belongs to the store that was first seen under it, until it is forgotten. While another counter
 ///    knows this one's name by another store, nothing is counted here. While it knows this one's store by another name, or
 ///    counts in a store that is not its own name's, nothing settles here.
 class Membership {
@@ -38,6 +40,12 @@ class Membership {
 
   /// Its first tokens are to be minted in these slots.
   void hold(const domain::SlotSet& slots) { record_.held |= slots; }
+
+  /// Tokens of this export are about to be imported into these slots. Returns why not, if they must not be. Then nothing has
+  /// changed.
+  std::optional<std::string> begin_import(const store::ExportId& id, const domain::SlotSet& slots);
+  /// They are all there, durably.
+  void end_import(const store::ExportId& id);
 
   /// What was known of a name.
   struct Forgotten {
@@ -65,6 +73,8 @@ class Membership {
   std::optional<std::string> obstacle(const CounterList::Entry& peer) const;
   std::string obstacle_of_names(const CounterFacts& facts) const;
   void learn(const std::string& name, const CounterFacts& facts);
+  void let_go(const std::string& name, const CounterFacts& facts);
+  void drop_copies(PartitionRecord& record) const;
   std::optional<std::string> doubt_of_store(const std::string& name, const CounterFacts& facts) const;
   const CounterFacts* said_by(const std::string& name) const;
 

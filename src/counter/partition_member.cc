@@ -250,7 +250,7 @@ void PartitionMember::enter_store(const std::optional<store::StoreFacts>& facts)
   refusal_.reset();
   refused_at_start_ = false;
   refuse_mints();
-  end_forgets(false);
+  end_waits(false);
   facts_.set(undecided(name_));
   if (is_store_changing()) return;
   if (!facts) {
@@ -336,20 +336,51 @@ void PartitionMember::forget(const std::string& name, OnForgotten done) {
       return done(false, "no counter " + name + " is known here; nothing was forgotten");
     const auto words = words_of(name, forgotten);
     runtime::log_warning("tracker slots forget: " + words);
-    forgets_.emplace_back([words, done](bool is_durable) {
-      if (is_durable) return done(true, words);
-      done(false, "the store went away; it is not known whether this is forgotten; try again later");
-    });
     if (refused_at_start_) {  // perhaps for this name
       take_list(list_);
       meet_peers();
     }
-    go_on();
+    when_durable([words, done](bool is_durable) {
+      if (is_durable) return done(true, words);
+      done(false, "the store went away; it is not known whether this is forgotten; try again later");
+    });
   });
 }
 
-void PartitionMember::end_forgets(bool is_durable) {
-  for (const auto& end : std::exchange(forgets_, {})) end(is_durable);
+/// Calls `then` once what has been decided is durable, or when the store went away.
+void PartitionMember::when_durable(std::function<void(bool is_durable)> then) {
+  waits_.push_back(std::move(then));
+  go_on();
+}
+
+void PartitionMember::end_waits(bool is_durable) {
+  for (const auto& end : std::exchange(waits_, {})) end(is_durable);
+}
+
+void PartitionMember::begin_import(const store::ExportId& id, const domain::SlotSet& slots,
+                                   OnImportBegun done) {
+  boost::asio::post(control_, [this, id, slots, done = std::move(done)] {
+    if (!membership_) return done(domain::Failure::not_done, refusal_.value_or("the store is not known yet"));
+    const auto refusal = membership_->begin_import(id, slots);
+    if (refusal) return done(domain::Failure::not_done, *refusal);
+    when_durable([done, gone = membership_->record().gone & slots](bool is_durable) {
+      if (is_durable) return done(gone, "");
+      done(domain::Failure::not_done, "the store went away; try again later");
+    });
+  });
+}
+
+void PartitionMember::end_import(const store::ExportId& id, std::function<void(bool is_durable)> done) {
+  boost::asio::post(control_, [this, id, done = std::move(done)] {
+    if (!membership_) return done(false);
+    membership_->end_import(id);
+    when_durable(done);
+  });
+}
+
+std::optional<PartitionRecord> PartitionMember::record() const {
+  const std::lock_guard lock(mutex_);
+  return shown_;
 }
 
 /// Listens to every other counter of the list.
@@ -398,7 +429,7 @@ void PartitionMember::go_on() {
   set_view();
   mint_waiting();
   if (is_writing_) return;
-  if (durable_ && *durable_ == membership_->record()) return end_forgets(true);
+  if (durable_ && *durable_ == membership_->record()) return end_waits(true);
   if (!is_drained()) {
     again_.expires_after(drain_poll);
     again_.async_wait([this](boost::system::error_code error) {
@@ -428,6 +459,7 @@ void PartitionMember::set_view() {
   const std::lock_guard lock(mutex_);
   if (stores_to_come_ > 0) return;
   if (durable_) held_ = durable_->held;
+  shown_ = durable_;
   if (view_->countable == its_countable && view_->list == list) return;
   former_views_.push_back(view_);
   view_ = std::make_shared<View>(View{list, its_countable});
@@ -484,6 +516,7 @@ void PartitionMember::publish() {
   facts.adopted = durable_->list;
   facts.held = durable_->held & ~Membership::own(*durable_->list, name_);
   facts.settled = durable_->settled.count();
+  facts.received = durable_->received;
   facts.names = durable_->names;
   facts.empty_names = durable_->empty_names;
   facts.bound = durable_->bound;
@@ -512,7 +545,7 @@ void PartitionMember::tell() {
       words.push_back(
           "it holds tokens of " + std::to_string(lost.count()) +
           " slots that are other counters' by the list; their hits are refused until these tokens are "
-          "moved");
+          "moved, by tracker export --slots lost here and tracker import there");
     }
   }
   if (words != logged_) {

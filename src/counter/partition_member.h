@@ -45,6 +45,14 @@ class PartitionMember final : public Counter {
   /// Adopts another list soon. One that is refused is logged, and the list so far stays. Any thread.
   void adopt(CounterListPtr list);
 
+  /// See Membership. `done` is called on the control loop once it is durable; if the store cannot be written, that may take any
+  /// time. On success, the first gets the slots whose tokens are copies: the caller removes them first. Any thread.
+  using OnImportBegun = std::function<void(domain::Result<domain::SlotSet> gone, const std::string& why_not)>;
+  void begin_import(const store::ExportId& id, const domain::SlotSet& slots, OnImportBegun done);
+  void end_import(const store::ExportId& id, std::function<void(bool is_durable)> done);
+  /// The record that is durable. Nothing: there is none yet. Any thread.
+  std::optional<PartitionRecord> record() const;
+
   /// Says in words what came of a call, and what is lost by it.
   using OnForgotten = std::function<void(bool is_forgotten, const std::string& words)>;
   /// Forgets a name: see Membership. If its list was refused, adopts it then if it can. Calls `done` on the control loop, once
@@ -76,7 +84,8 @@ class PartitionMember final : public Counter {
   void find_slots();
   void begin(const std::optional<domain::SlotSet>& found);
   void take_list(const CounterListPtr& list);
-  void end_forgets(bool is_durable);
+  void when_durable(std::function<void(bool is_durable)> then);
+  void end_waits(bool is_durable);
   void meet_peers();
   void go_on();
   bool is_store_changing() const;
@@ -100,6 +109,7 @@ class PartitionMember final : public Counter {
   mutable std::mutex mutex_;
   ViewPtr view_;                            // mutex_
   domain::SlotSet held_;                    // mutex_; durably
+  std::optional<PartitionRecord> shown_;    // mutex_; the same as durable_
   std::vector<WaitingMint> waiting_mints_;  // mutex_; for their slots to be held durably
   bool mints_are_announced_ = false;        // mutex_; the control loop will look at them
   std::size_t stores_to_come_ = 0;          // mutex_; told by the store, and not seen by on_store() yet
@@ -124,9 +134,9 @@ class PartitionMember final : public Counter {
     std::unique_ptr<runtime::Subscription> subscription;
   };
   std::map<std::string, Peer> peers_;
-  std::vector<std::function<void(bool is_durable)>> forgets_;  // that wait for a durable record
-  std::vector<std::unique_ptr<Counter>> former_peers_;         // a link must not end before its loop
-  std::vector<std::string> logged_;                            // what was logged last
+  std::vector<std::function<void(bool is_durable)>> waits_;  // for a durable record
+  std::vector<std::unique_ptr<Counter>> former_peers_;       // a link must not end before its loop
+  std::vector<std::string> logged_;                          // what was logged last
 
   std::optional<runtime::Subscription> store_to_this_;
   const store::JointReadiness joint_;

@@ -13,28 +13,6 @@ namespace {
 
 constexpr std::string_view title = "tracker partition 1";
 
-/// In hexadecimal digits: the lowest slot is the highest bit of the first digit.
-std::string to_text(const domain::SlotSet& slots) {
-  std::string text;
-  for (std::size_t slot = 0; slot < domain::slots; slot += 4) {
-    unsigned digit = 0;
-    for (std::size_t i = 0; i < 4; ++i) digit = digit << 1U | (slots[slot + i] ? 1U : 0U);
-    text += domain::hex_lower[digit];
-  }
-  return text;
-}
-
-std::optional<domain::SlotSet> slots_of(std::string_view text) {
-  if (text.size() * 4 != domain::slots) return std::nullopt;
-  domain::SlotSet slots;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const unsigned digit = domain::hex_value(text[i]);
-    if (digit >= 16) return std::nullopt;
-    for (std::size_t bit = 0; bit < 4; ++bit) slots[4 * i + bit] = (digit >> (3 - bit) & 1U) != 0;
-  }
-  return slots;
-}
-
 std::optional<store::StoreFacts::Id> id_of(std::string_view text) {
   store::StoreFacts::Id id{};
   if (!domain::parse_hex(text, id)) return std::nullopt;
@@ -66,6 +44,15 @@ class Lines {
   std::string_view line_;
 };
 
+/// The id of an export, and the slots.
+void read_import(std::string_view value, std::map<store::ExportId, domain::SlotSet>& imports) {
+  const auto space = std::min(value.find(' '), value.size());
+  const auto id = id_of(value.substr(0, space));
+  const auto slots = domain::parse_slot_set(value.substr(std::min(space + 1, value.size())));
+  if (!id || !slots) throw std::invalid_argument("malformed");
+  imports.emplace(*id, *slots);
+}
+
 /// Throws std::invalid_argument if something is missing or makes no sense.
 PartitionRecord read(Lines& lines) {
   const auto require = [](auto value) {
@@ -86,9 +73,15 @@ PartitionRecord read(Lines& lines) {
     } else if (key == "counters") {
       record.list = std::make_shared<const CounterList>(CounterList::parse(value, version));
     } else if (key == "settled") {
-      record.settled = require(slots_of(value));
+      record.settled = require(domain::parse_slot_set(value));
     } else if (key == "held") {
-      record.held = require(slots_of(value));
+      record.held = require(domain::parse_slot_set(value));
+    } else if (key == "gone") {
+      record.gone = require(domain::parse_slot_set(value));
+    } else if (key == "coming") {
+      read_import(value, record.coming);
+    } else if (key == "received") {
+      read_import(value, record.received);
     } else if (key == "beside") {
       record.names.emplace(value);
     } else if (key == "empty") {
@@ -109,7 +102,8 @@ PartitionRecord read(Lines& lines) {
 bool PartitionRecord::operator==(const PartitionRecord& other) const {
   const bool same_list = list == other.list || (list && other.list && *list == *other.list);
   return same_list && name == other.name && settled == other.settled && held == other.held &&
-         names == other.names && empty_names == other.empty_names && bound == other.bound;
+         gone == other.gone && coming == other.coming && received == other.received && names == other.names &&
+         empty_names == other.empty_names && bound == other.bound;
 }
 
 std::string PartitionRecord::to_string() const {
@@ -125,8 +119,18 @@ std::string PartitionRecord::to_string() const {
   line("name", name);
   line("version", std::to_string(list->version()));
   line("counters", list->to_string());
-  line("settled", to_text(settled));
-  line("held", to_text(held));
+  line("settled", domain::to_hex(settled));
+  line("held", domain::to_hex(held));
+  if (gone.any()) line("gone", domain::to_hex(gone));
+  const auto imports = [&line](std::string_view key, const auto& its) {
+    for (const auto& [id, slots] : its) {
+      std::string value;
+      domain::append_hex(id, value);
+      line(key, value + ' ' + domain::to_hex(slots));
+    }
+  };
+  imports("coming", coming);
+  imports("received", received);
   for (const auto& its : names) line("beside", its);
   for (const auto& its : empty_names) line("empty", its);
   for (const auto& [its, id] : bound) {

@@ -8,6 +8,7 @@
 
 #include "counter/counter_list.h"
 #include "domain/slot.h"
+#include "store/slot_marks.h"
 #include "store/store_facts.h"
 
 namespace tracker::counter {
@@ -18,7 +19,13 @@ struct PartitionRecord {
   CounterListPtr list;  // that it has adopted
 
   domain::SlotSet settled = {};  // the slots in which it counts and mints; all of them are its own by `list`
-  domain::SlotSet held = {};     // all slots that ever had a token in this store
+  domain::SlotSet held = {};     // all slots that ever had a token in this store, without those that are gone
+
+  /// The slots whose tokens here are copies: the tokens have moved to another counter. Nothing settles in them.
+  domain::SlotSet gone = {};
+  /// The slots of imports, by the exports that they move, until they settle. Nothing but the import is in them.
+  std::map<store::ExportId, domain::SlotSet> coming = {};    // that have begun
+  std::map<store::ExportId, domain::SlotSet> received = {};  // that are complete
 
   std::set<std::string> names = {};                         // that it has counted beside
   std::set<std::string> empty_names = {};                   // those of them that are known to hold no token

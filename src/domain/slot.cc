@@ -70,6 +70,27 @@ std::optional<Slot> parse_slot(std::string_view text) noexcept {
   return slot;
 }
 
+std::string to_hex(const SlotSet& set) {
+  std::string text;
+  for (std::size_t slot = 0; slot < slots; slot += 4) {
+    unsigned digit = 0;
+    for (std::size_t i = 0; i < 4; ++i) digit = digit << 1U | (set[slot + i] ? 1U : 0U);
+    text += hex_lower[digit];
+  }
+  return text;
+}
+
+std::optional<SlotSet> parse_slot_set(std::string_view text) {
+  if (text.size() * 4 != slots) return std::nullopt;
+  SlotSet set;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const unsigned digit = hex_value(text[i]);
+    if (digit >= 16) return std::nullopt;
+    for (std::size_t bit = 0; bit < 4; ++bit) set[4 * i + bit] = (digit >> (3 - bit) & 1U) != 0;
+  }
+  return set;
+}
+
 Slot slot_of(const TokenId& id) noexcept {
   std::uint16_t crc = 0;
   for (std::size_t place = 0; place < contributions.size(); ++place) {

@@ -43,6 +43,13 @@ TokenId token_id(const Token& token) noexcept {
   return id;
 }
 
+std::optional<TokenId> next_id(TokenId id) noexcept {
+  for (auto byte = id.bytes.rbegin(); byte != id.bytes.rend(); ++byte) {
+    if (++*byte != 0) return id;
+  }
+  return std::nullopt;
+}
+
 std::string to_string(const TokenId& id) {
   std::string text;
   append_hex(id.bytes, text);

@@ -34,6 +34,9 @@ struct TokenIdHash {
 /// The first 16 bytes of the SHA-256 (FIPS 180-4) of the token's 16 bytes. Any thread.
 TokenId token_id(const Token& token) noexcept;
 
+/// The next id in order. Nothing: it is the last one.
+std::optional<TokenId> next_id(TokenId id) noexcept;
+
 /// 32 lower-case hex digits.
 std::string to_string(const TokenId& id);
 

@@ -46,18 +46,18 @@ counter::CounterListPtr read_table(const v1::Table& table) {
   }
 }
 
-std::string held_bytes(const domain::SlotSet& held) {
-  std::string bytes(held.none() ? 0 : domain::slots / 8, '\0');
+std::string slots_bytes(const domain::SlotSet& slots) {
+  std::string bytes(slots.none() ? 0 : domain::slots / 8, '\0');
   for (std::size_t slot = 0; slot < 8 * bytes.size(); ++slot) {
-    if (held[slot]) bytes[slot / 8] = static_cast<char>(bytes[slot / 8] | 1 << slot % 8);
+    if (slots[slot]) bytes[slot / 8] = static_cast<char>(bytes[slot / 8] | 1 << slot % 8);
   }
   return bytes;
 }
 
-bool read_held(const std::string& bytes, domain::SlotSet& held) {
+bool read_slots(const std::string& bytes, domain::SlotSet& slots) {
   if (!bytes.empty() && bytes.size() != domain::slots / 8) return false;
   for (std::size_t slot = 0; slot < 8 * bytes.size(); ++slot)
-    held[slot] = (static_cast<std::uint8_t>(bytes[slot / 8]) >> slot % 8 & 1U) != 0;
+    slots[slot] = (static_cast<std::uint8_t>(bytes[slot / 8]) >> slot % 8 & 1U) != 0;
   return true;
 }
 
@@ -105,8 +105,13 @@ std::string facts_message(const counter::CounterFacts& facts) {
     const auto& preferred = facts.adopted->preferred();
     message.mutable_adopted()->set_preferred({preferred.begin(), preferred.end()});
   }
-  message.set_held(held_bytes(facts.held));
+  message.set_held(slots_bytes(facts.held));
   if (facts.settled) message.set_settled(static_cast<std::uint32_t>(*facts.settled));
+  for (const auto& [id, slots] : facts.received) {
+    auto& received = *message.add_received();
+    received.set_export_id(to_bytes(id));
+    received.set_slots(slots_bytes(slots));
+  }
   for (const auto& name : facts.names) message.add_names(name);
   for (const auto& name : facts.empty_names) message.add_empty(name);
   for (const auto& [name, id] : facts.bound) {
@@ -120,7 +125,7 @@ std::string facts_message(const counter::CounterFacts& facts) {
 std::optional<counter::CounterFacts> read_facts(std::string_view message) {
   v1::CounterFacts read;
   counter::CounterFacts facts;
-  if (!parse(message, read) || !read_held(read.held(), facts.held)) return std::nullopt;
+  if (!parse(message, read) || !read_slots(read.held(), facts.held)) return std::nullopt;
   if (read.has_store()) {
     auto& store = facts.store.emplace();
     store.server_run = read.store().server_run();
@@ -132,6 +137,11 @@ std::optional<counter::CounterFacts> read_facts(std::string_view message) {
   facts.name = read.name();
   if (read.has_adopted() && !(facts.adopted = read_table(read.adopted()))) return std::nullopt;
   if (read.has_settled()) facts.settled = read.settled();
+  for (const auto& received : read.received()) {
+    Id id{};
+    if (!read_id(received.export_id(), id) || !read_slots(received.slots(), facts.received[id]))
+      return std::nullopt;
+  }
   facts.names.insert(read.names().begin(), read.names().end());
   facts.empty_names.insert(read.empty().begin(), read.empty().end());
   for (const auto& bound : read.bound()) {

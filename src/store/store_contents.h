@@ -1,15 +1,14 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "domain/slot.h"
 #include "domain/token_id.h"
+#include "store/slot_marks.h"
 #include "store/store_facts.h"
 
 namespace tracker::store {
@@ -30,25 +29,11 @@ struct StoredToken {
   bool operator==(const StoredToken&) const = default;
 };
 
-/// Which export moves tokens.
-using ExportId = std::array<std::uint8_t, 16>;
-
-/// What is done with slots of a store while their tokens move. A slot has one mark at most.
-struct SlotMark {
-  enum class Kind : std::uint8_t {
-    /// Their tokens are being exported. No hit is counted and no token is minted in them.
-    held,
-    /// Tokens are being imported into them. Those are not counted until the mark is taken away. A hit of an unknown token is
-    /// refused as not counted, because its token may still come. All other tokens of the slots count.
-    importing,
-    /// Their tokens have moved to another store. No hit is counted and no token is minted in them, and they are not read.
-    moved,
-  };
-  Kind kind = Kind::held;
-  ExportId export_id{};
-  domain::SlotSet slots = {};
-
-  bool operator==(const SlotMark&) const = default;
+/// Whether a store has a token.
+enum class Presence : std::uint8_t {
+  absent,
+  of_export,  // it came from the export in question
+  stranger,   // it came otherwise
 };
 
 /// Goes through the tokens of a store in the order of their ids.
@@ -78,8 +63,7 @@ class StoreContents {
   /// it was read.
   virtual std::unique_ptr<TokenReader> read(const domain::SlotSet& slots) = 0;
 
-  /// The marks. Their sets of slots do not overlap.
-  virtual std::vector<SlotMark> marks() = 0;
+  virtual SlotMarks marks() = 0;
 
   /// Gives the slots of `mark` that mark, in place of those they have. On return it is as durable as a count, and everything
   /// that is counted from then on is counted by it.
@@ -88,9 +72,8 @@ class StoreContents {
   /// Takes the marks of these slots away. Their tokens count again, or for the first time.
   virtual void clear_marks(const domain::SlotSet& slots) = 0;
 
-  /// Which of these tokens the store has already, though not from this export.
-  virtual std::vector<domain::TokenId> strangers(const ExportId& export_id,
-                                                 std::span<const StoredToken> tokens) = 0;
+  /// Which of these tokens the store has already.
+  virtual std::vector<Presence> find(const ExportId& export_id, std::span<const StoredToken> tokens) = 0;
 
   /// Adds tokens of an import, whose slots have the mark `importing`. Each becomes part of the store in one step. A token
   /// that came from this export before is left as it is. On return they are as durable as counts. Throws if there is a

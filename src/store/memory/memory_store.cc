@@ -1,75 +1,35 @@
 #include "store/memory/memory_store.h"
 
+#include <algorithm>
 #include <array>
-#include <boost/unordered/unordered_flat_map.hpp>
 #include <chrono>
-#include <cstring>
-#include <memory_resource>
+#include <iterator>
 #include <mutex>
-#include <string_view>
+#include <utility>
 
-#include "domain/seeded_hash.h"
 #include "domain/token.h"
+#include "store/memory/memory_shard.h"
+#include "store/store_error.h"
 
 namespace tracker::store::memory {
 
 namespace {
 
-constexpr std::size_t shard_count = 64;
+constexpr std::size_t page_bytes = std::size_t{1} << 20U;
 
-/// Small, because there is one for each counter. It holds the token by its number in the shard.
-struct CounterKey {
-  const char* path;
-  std::uint32_t path_bytes;
-  std::uint32_t token;
-
-  bool operator==(const CounterKey& other) const noexcept {
-    return token == other.token && path_bytes == other.path_bytes &&
-           std::memcmp(path, other.path, path_bytes) == 0;
-  }
-};
-
-struct CounterKeyHash {
-  using is_avalanching = void;
-  std::size_t operator()(const CounterKey& key) const noexcept {
-    return hash({key.path, key.path_bytes}, key.token);
-  }
-  domain::SeededHash hash;
-};
+std::size_t bytes_of(const StoredToken& token) {
+  std::size_t bytes = sizeof token;
+  for (const auto& count : token.counts) bytes += sizeof count + count.path.size();
+  return bytes;
+}
 
 }  // namespace
 
-struct alignas(64) MemoryStore::Shard {
-  std::mutex mutex;  // protects everything below
-  boost::unordered_flat_map<domain::TokenId, std::uint32_t, domain::TokenIdHash> tokens;
-  boost::unordered_flat_map<CounterKey, std::int64_t, CounterKeyHash> counts;
-  std::pmr::monotonic_buffer_resource paths;
-  domain::SlotSet slots;  // of the tokens
-
-  domain::Verdict count(const domain::TokenId& id, std::string_view path) {
-    const std::lock_guard lock(mutex);
-    const auto token = tokens.find(id);
-    if (token == tokens.end()) return domain::Verdict::unknown_token();
-    CounterKey key{path.data(), static_cast<std::uint32_t>(path.size()), token->second};
-    auto counter = counts.find(key);
-    if (counter == counts.end()) {
-      auto* own_path = static_cast<char*>(paths.allocate(path.size(), 1));
-      std::memcpy(own_path, path.data(), path.size());
-      key.path = own_path;
-      counter = counts.emplace(key, 0).first;
-    }
-    return domain::Verdict::counted(++counter->second);
-  }
-};
-
 MemoryStore::MemoryStore()
     : facts_(StoreFacts{.id = domain::random_token().bytes, .is_lasting = false}),
-      shards_(std::make_unique<Shard[]>(shard_count)) {}
+      shards_(std::make_unique<MemoryShard[]>(shard_count)),
+      marks_(std::make_unique<Marks>()) {}
 MemoryStore::~MemoryStore() = default;
-
-MemoryStore::Shard& MemoryStore::shard_of(const domain::TokenId& id) const noexcept {
-  return shards_[id.bytes[0] % shard_count];
-}
 
 void MemoryStore::track(const domain::HitBatch& hits, TrackReply& reply) {
   if (hits.deadline() < std::chrono::steady_clock::now()) {
@@ -82,19 +42,18 @@ void MemoryStore::track(const domain::HitBatch& hits, TrackReply& reply) {
     std::size_t judged = 0;
     for (; judged < verdicts.size() && hit < size; ++judged, ++hit) {
       const auto& id = hits.id(hit);
-      verdicts[judged] = {hit, shard_of(id).count(id, hits.path(hit))};
+      verdicts[judged] = {hit, shards_[MemoryShard::index_of(id)].count(id, hits.path(hit), *marks_)};
     }
     reply.on_verdicts({verdicts.data(), judged});
   }
 }
 
 void MemoryStore::add_token(const domain::TokenId& id, domain::Deadline /*deadline*/, AddReply& reply) {
-  auto& shard = shard_of(id);
-  {
-    const std::lock_guard lock(shard.mutex);
-    shard.tokens.emplace(id, static_cast<std::uint32_t>(shard.tokens.size()));
-    shard.slots.set(domain::slot_of(id));
-  }
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const auto now_s =
+      static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::seconds>(now).count());
+  if (!shards_[MemoryShard::index_of(id)].add_token(id, now_s, *marks_))
+    return reply.on_added(domain::Failure::not_done);
   reply.on_added({});
 }
 
@@ -104,11 +63,105 @@ void MemoryStore::write_record(std::string /*record*/, domain::Deadline /*deadli
 
 void MemoryStore::find_slots(SlotsReply& reply) {
   domain::SlotSet slots;
-  for (std::size_t i = 0; i < shard_count; ++i) {
-    const std::lock_guard lock(shards_[i].mutex);
-    slots |= shards_[i].slots;
-  }
+  for (std::size_t i = 0; i < shard_count; ++i) slots |= shards_[i].slots();
   reply.on_slots(slots);
+}
+
+void MemoryStore::set_marks(SlotMarks marks) {
+  readiness_.set(marks.readiness(std::chrono::system_clock::now()));
+  std::array<std::unique_lock<std::mutex>, shard_count> locks;
+  for (std::size_t i = 0; i < shard_count; ++i) locks.at(i) = std::unique_lock(shards_[i].mutex());
+  using Kind = SlotMark::Kind;
+  *marks_ = {marks, marks.of(Kind::held) | marks.of(Kind::moved), marks.of(Kind::importing)};
+}
+
+/// Reads one shard after the other, as of the moment when it was made.
+class MemoryStore::Reader final : public TokenReader {
+ public:
+  Reader(MemoryStore& store, const domain::SlotSet& slots) : store_(store), slots_(slots) {
+    std::array<std::unique_lock<std::mutex>, shard_count> locks;
+    for (std::size_t i = 0; i < shard_count; ++i) {
+      locks.at(i) = std::unique_lock(store_.shards_[i].mutex());
+    }
+    for (std::size_t i = 0; i < shard_count; ++i) store_.shards_[i].keep_moment();
+  }
+  ~Reader() override {
+    for (; shard_ < shard_count; ++shard_) store_.shards_[shard_].forget_moment();
+  }
+  Reader(const Reader&) = delete;
+  Reader& operator=(const Reader&) = delete;
+
+  std::vector<StoredToken> next() override {
+    while (given_ == tokens_.size() && shard_ < shard_count) {
+      tokens_ = store_.shards_[shard_++].read(slots_, *store_.marks_);
+      given_ = 0;
+    }
+    std::vector<StoredToken> page;
+    for (std::size_t bytes = 0; given_ < tokens_.size() && bytes < page_bytes; ++given_) {
+      bytes += bytes_of(tokens_[given_]);
+      page.push_back(std::move(tokens_[given_]));
+    }
+    return page;
+  }
+
+ private:
+  MemoryStore& store_;
+  const domain::SlotSet slots_;
+  std::size_t shard_ = 0;            // that is read next
+  std::vector<StoredToken> tokens_;  // of the one before
+  std::size_t given_ = 0;
+};
+
+class MemoryStore::Contents final : public StoreContents {
+ public:
+  explicit Contents(MemoryStore& store) : store_(store) {}
+
+  StoreFacts facts() override { return store_.facts_.value().value(); }
+  std::string what_can_be_lost() override { return "all of it ends with the process"; }
+  std::unique_ptr<TokenReader> read(const domain::SlotSet& slots) override {
+    return std::make_unique<Reader>(store_, slots & ~marks().of(SlotMark::Kind::moved));
+  }
+  SlotMarks marks() override { return store_.marks_->all; }
+  void set_mark(const SlotMark& mark) override {
+    auto all = marks();
+    all.set(mark);
+    store_.set_marks(std::move(all));
+  }
+  void clear_marks(const domain::SlotSet& slots) override {
+    auto all = marks();
+    all.clear(slots);
+    store_.set_marks(std::move(all));
+  }
+  std::vector<Presence> find(const ExportId& export_id, std::span<const StoredToken> tokens) override {
+    std::vector<Presence> found;
+    for (const auto& token : tokens) {
+      const auto origin = shard_of(token).origin_of(token.id);
+      found.push_back(!origin                ? Presence::absent
+                      : *origin == export_id ? Presence::of_export
+                                             : Presence::stranger);
+    }
+    return found;
+  }
+  void put(const ExportId& export_id, std::span<const StoredToken> tokens) override {
+    const auto found = find(export_id, tokens);
+    if (std::ranges::find(found, Presence::stranger) != found.end())
+      throw StoreError("a token is there already");
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+      if (found[i] == Presence::absent) shard_of(tokens[i]).put(export_id, tokens[i]);
+    }
+  }
+  void remove(const domain::SlotSet& slots) override {
+    for (std::size_t i = 0; i < shard_count; ++i) store_.shards_[i].remove(slots, *store_.marks_);
+  }
+
+ private:
+  MemoryShard& shard_of(const StoredToken& token) { return store_.shards_[MemoryShard::index_of(token.id)]; }
+
+  MemoryStore& store_;
+};
+
+std::unique_ptr<StoreContents> MemoryStore::contents() {
+  return std::make_unique<Contents>(*this);
 }
 
 }  // namespace tracker::store::memory

@@ -5,12 +5,16 @@
 #include <memory>
 
 #include "store/counter_store.h"
+#include "store/store_contents.h"
 
 namespace tracker::store::memory {
 
+class MemoryShard;
+struct Marks;
+
 /// Counts in memory. The counts end with the process. The counters are divided into shards by token id, so that workers
-/// seldom wait for each other. Every call replies before it returns. Nothing is ever removed: memory grows with the
-/// number of different pairs of token and path.
+/// seldom wait for each other. Every call replies before it returns. Nothing but what moves to another store is ever removed:
+/// memory grows with the number of different pairs of token and path.
 class MemoryStore final : public CounterStore {
  public:
   MemoryStore();
@@ -25,13 +29,19 @@ class MemoryStore final : public CounterStore {
   void find_slots(SlotsReply& reply) override;
   const ReadinessSource& readiness() const override { return readiness_; }
 
- private:
-  struct Shard;
-  Shard& shard_of(const domain::TokenId& id) const noexcept;
+  /// The contents, to read and move them. A reading is of one moment as a whole. The store outlives it, and it its readers.
+  std::unique_ptr<StoreContents> contents();
 
-  const ReadinessSource readiness_{domain::Readiness::ready(std::chrono::system_clock::now())};  // always
+ private:
+  class Contents;
+  class Reader;
+
+  void set_marks(SlotMarks marks);
+
+  ReadinessSource readiness_{domain::Readiness::ready(std::chrono::system_clock::now())};
   const StoreFactsSource facts_;  // never change
-  std::unique_ptr<Shard[]> shards_;
+  std::unique_ptr<MemoryShard[]> shards_;
+  std::unique_ptr<Marks> marks_;
 };
 
 }  // namespace tracker::store::memory

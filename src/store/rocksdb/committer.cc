@@ -35,10 +35,11 @@ std::int64_t now_s() {
 
 }  // namespace
 
-Committer::Committer(Database& database, const RocksDbSettings& settings, std::function<void()> before_record)
+Committer::Committer(Database& database, const RocksDbSettings& settings,
+                     std::function<void(StoreFormat)> admit)
     : database_(database),
       settings_(settings),
-      before_record_(std::move(before_record)),
+      admit_(std::move(admit)),
       cache_(counter_cache_bytes(settings)),
       committed_(database.facts_at_open()),
       write_(database.secret()),
@@ -52,7 +53,10 @@ Committer::Committer(Database& database, const RocksDbSettings& settings, std::f
                                                                  loads.end());
                                          });
                                        })),
-      thread_(runtime::start_thread("committer", [this] { run(); })) {}
+      thread_(runtime::start_thread("committer", [this] {
+        set_moves(database_.moves_at_open());
+        run();
+      })) {}
 
 Committer::~Committer() {
   inbox_.put([](Waiting& waiting) { waiting.stopping = true; });
@@ -78,6 +82,15 @@ void Committer::write_record(std::string record, domain::Deadline deadline, Writ
   });
 }
 
+void Committer::make(Change change) {
+  std::future<void> made;
+  inbox_.put([&](Waiting& waiting) {
+    assert(!waiting.change);
+    made = waiting.change.emplace(WaitingChange{std::move(change)}).made.get_future();
+  });
+  made.get();
+}
+
 void Committer::set_lacking(int error) {
   lacking_ = error;
   const auto now = std::chrono::system_clock::now();
@@ -97,6 +110,7 @@ void Committer::run() {
       reopen();
       continue;
     }
+    if (taken_.change) make(*taken_.change);
     cache_.turn();
     for (const auto* load : taken_.loaded) {
       auto loading = take_loaded(*load);
@@ -167,7 +181,9 @@ void Committer::count(const WaitingBatch& waiting) {
   batch.left = hits.size();
   for (std::uint32_t hit = 0; hit < hits.size(); ++hit) {
     const CounterKey key{hits.id(hit), hits.path(hit)};
-    if (auto* counter = cache_.find(key)) {
+    if (!moves_.marks.empty() && stopped_[domain::slot_of(key.id)]) {
+      settle(batch, hit, domain::Verdict::not_counted());
+    } else if (auto* counter = cache_.find(key)) {
       count(batch, hit, *counter);
     } else {
       when_loaded(key, hits.deadline(), [&](Loading& loading) { loading.hits.push_back({&batch, hit}); });
@@ -200,7 +216,8 @@ void Committer::settle(Batch& batch, std::uint32_t hit, const domain::Verdict& v
 }
 
 void Committer::add(const WaitingToken& token) {
-  if (token.deadline < Clock::now()) return token.reply->on_added(domain::Failure::not_done);
+  const bool is_stopped = !moves_.marks.empty() && stopped_[domain::slot_of(token.id)];
+  if (is_stopped || token.deadline < Clock::now()) return token.reply->on_added(domain::Failure::not_done);
   const CounterKey key{token.id, {}};
   if (cache_.find(key) != nullptr) {
     added_.push_back(token.reply);
@@ -213,7 +230,7 @@ void Committer::add(const WaitingToken& token) {
 bool Committer::may_write(const WaitingRecord& record) {
   try {
     if (record.deadline >= Clock::now()) {
-      before_record_();
+      admit_(StoreFormat::with_record);
       return true;
     }
   } catch (const StoreError& error) {
@@ -248,6 +265,7 @@ std::unique_ptr<Committer::Loading> Committer::new_loading(const CounterKey& key
   auto loading = std::move(free_loadings_.back());
   free_loadings_.pop_back();
   loading->key = loading_key_;
+  loading->changes = changes_made_;
   loading->token_known = !key.path.empty() && cache_.find({key.id, {}}) != nullptr;
   return loading;
 }
@@ -274,11 +292,12 @@ void Committer::judge(const Loading& loading) {
   std::copy_n(loading.key.begin(), id.bytes.size(), id.bytes.begin());
   const CounterKey key{id, std::string_view(loading.key).substr(id.bytes.size())};
   report(loading);
-  const bool failed =
-      loading.counter.kind == Reading::Kind::failed || loading.token.kind == Reading::Kind::failed;
+  const bool failed = loading.counter.kind == Reading::Kind::failed ||
+                      loading.token.kind == Reading::Kind::failed || loading.changes != changes_made_ ||
+                      is_hidden(loading, key);
   const bool found = loading.counter.kind == Reading::Kind::found;
   const bool token_found = loading.token_known || loading.token.kind == Reading::Kind::found;
-  CachedCounter* counter = found ? cache_.insert(key, loading.counter.value) : nullptr;
+  CachedCounter* counter = found && !failed ? cache_.insert(key, loading.counter.value) : nullptr;
 
   const auto now = Clock::now();
   for (const auto& token : loading.tokens) {
@@ -297,14 +316,54 @@ void Committer::judge(const Loading& loading) {
     if (failed || batch->hits->deadline() < now) {
       settle(*batch, hit, domain::Verdict::not_counted());
     } else if (!found && !token_found) {
-      settle(*batch, hit, domain::Verdict::unknown_token());
+      const bool may_come = importing_.any() && importing_[domain::slot_of(id)];
+      settle(*batch, hit, may_come ? domain::Verdict::not_counted() : domain::Verdict::unknown_token());
     } else {
       if (counter == nullptr) counter = cache_.insert(key, 0);
       count(*batch, hit, *counter);
     }
   }
-  if (loading.token.kind == Reading::Kind::found && cache_.find({id, {}}) == nullptr) {
+  if (!failed && loading.token.kind == Reading::Kind::found && cache_.find({id, {}}) == nullptr) {
     cache_.insert({id, {}}, loading.token.value);
+  }
+}
+
+/// Whether the token came by an import that is under way.
+bool Committer::is_hidden(const Loading& loading, const CounterKey& key) {
+  if (importing_.none() || loading.token_known) return false;
+  const auto& token = key.path.empty() ? loading.counter : loading.token;
+  if (token.kind != Reading::Kind::found) return false;
+  return moves_.is_under_way(TokenValue::of(static_cast<std::uint64_t>(token.value)).import);
+}
+
+void Committer::set_moves(StoredMoves moves) {
+  moves_ = std::move(moves);
+  importing_ = moves_.marks.of(SlotMark::Kind::importing);
+  stopped_ = moves_.marks.of(SlotMark::Kind::held) | moves_.marks.of(SlotMark::Kind::moved);
+  marks_readiness_.set(moves_.marks.readiness(std::chrono::system_clock::now()));
+}
+
+/// Between two commits, so that nothing in the cache awaits one.
+void Committer::make(WaitingChange& waiting) {
+  auto& [change, made] = waiting;
+  try {
+    admit_(StoreFormat::with_moves);
+    const CommitFacts facts{committed_.number + 1,
+                            committed_.tokens + static_cast<std::uint64_t>(change.tokens)};
+    write_.begin(facts);
+    if (change.moves) write_.put_moves(*change.moves);
+    change.fill(write_);
+    write_.end();
+    if (database_.lacking() != 0 || !database_.write(write_)) {
+      throw StoreError("the store cannot be written: it has no room; make room on its disk");
+    }
+    committed_ = facts;
+    if (change.moves) set_moves(std::move(*change.moves));
+    cache_.clear();
+    ++changes_made_;
+    made.set_value();
+  } catch (const StoreError&) {
+    made.set_exception(std::current_exception());
   }
 }
 
@@ -361,6 +420,10 @@ void Committer::refuse_taken() {
   }
   for (const auto& token : taken_.tokens) token.reply->on_added(domain::Failure::not_done);
   if (taken_.record) taken_.record->reply->on_written(domain::Failure::not_done);
+  if (taken_.change) {
+    taken_.change->made.set_exception(
+        std::make_exception_ptr(StoreError("the store cannot be written: " + readiness_.value().why_not())));
+  }
   for (const auto& [hits, reply] : taken_.batches) {
     reply->on_one_verdict_for_all(hits->size(), domain::Verdict::not_counted());
   }

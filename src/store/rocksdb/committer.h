@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <future>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,6 +17,7 @@
 #include "store/counter_store.h"
 #include "store/rocksdb/counter_cache.h"
 #include "store/rocksdb/cpu_follower.h"
+#include "store/rocksdb/data_directory.h"
 #include "store/rocksdb/database.h"
 #include "store/rocksdb/interval_sync.h"
 #include "store/rocksdb/loader.h"
@@ -26,7 +28,7 @@ namespace tracker::store::rocksdb {
 /// as one commit, and answer. It looks up what is not in the cache in the database, if that needs no disk. Hits on a
 /// counter that must be read from disk wait until the loader has read it. They are counted in the commit after that,
 /// and other hits do not wait for them. While there is no room (no_room.h), the committer refuses all hits. A record
-/// joins a commit, which is then synced.
+/// joins a commit, which is then synced. A change for a move of tokens is a commit of its own.
 ///
 /// Invariants:
 ///  1. A counter in the cache has the count of the last commit plus the hits counted since then.
@@ -34,13 +36,15 @@ namespace tracker::store::rocksdb {
 ///     that commit is written (CounterCache::turn() is called only between commits).
 ///  3. A counter that is being loaded is not in the cache, and nobody counts it until it is. Later hits on it wait with
 ///     the first. So a reading is never older than a count.
+///  4. A reading that began before a change is not used after it, and the cache is empty after each change. So nothing is
+///     counted by what was in the store before.
 class Committer {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// `database` must outlive it. `before_record` is called on the thread before a record is written. If it throws
-  /// StoreError, the record is not written.
-  Committer(Database& database, const RocksDbSettings& settings, std::function<void()> before_record);
+  /// `database` must outlive it. `admit` is called on the thread before something is written that a store of an older format
+  /// does not have. If it throws StoreError, that is not written.
+  Committer(Database& database, const RocksDbSettings& settings, std::function<void(StoreFormat)> admit);
 
   /// Counts and answers everything that waits, and ends the thread.
   ~Committer();
@@ -50,6 +54,17 @@ class Committer {
   void add_token(const domain::TokenId& id, domain::Deadline deadline, AddReply& reply);
   void write_record(std::string record, domain::Deadline deadline, WriteReply& reply);
   const ReadinessSource& readiness() const noexcept { return readiness_; }
+  /// Says what is refused because of moves.
+  const ReadinessSource& marks_readiness() const noexcept { return marks_readiness_; }
+
+  /// A change for a move of tokens.
+  struct Change {
+    std::function<void(CommitWrite&)> fill = [](CommitWrite&) {};
+    std::int64_t tokens = 0;                // how many more there are after it
+    std::optional<StoredMoves> moves = {};  // in place of those so far
+  };
+  /// Makes it. What is judged from then on is judged by it. Blocks: for another thread. Throws StoreError if it is not made.
+  void make(Change change);
 
  private:
   struct WaitingBatch {
@@ -66,19 +81,27 @@ class Committer {
     domain::Deadline deadline;
     WriteReply* reply;
   };
+  struct WaitingChange {
+    Change change;
+    std::promise<void> made = {};
+  };
   struct Waiting {
     std::vector<WaitingBatch> batches;
     std::vector<WaitingToken> tokens;
     std::optional<WaitingRecord> record;
+    std::optional<WaitingChange> change;
     std::vector<Load*> loaded;
     std::size_t hits = 0;   // in the batches
     bool stopping = false;  // the thread must end
 
-    bool empty() const { return batches.empty() && tokens.empty() && !record && loaded.empty() && !stopping; }
+    bool empty() const {
+      return batches.empty() && tokens.empty() && !record && !change && loaded.empty() && !stopping;
+    }
     void clear() {
       batches.clear();
       tokens.clear();
       record.reset();
+      change.reset();
       loaded.clear();
       hits = 0;
       stopping = false;
@@ -97,6 +120,7 @@ class Committer {
   };
   /// A counter or token that is being read, and what waits for it.
   struct Loading : Load {
+    std::uint64_t changes = 0;  // that were made before it
     std::vector<WaitingHit> hits;
     std::vector<WaitingToken> tokens;
   };
@@ -121,6 +145,9 @@ class Committer {
   void deliver();
   void touch(CachedCounter& counter);
   void report(const Loading& loading);
+  void make(WaitingChange& waiting);
+  void set_moves(StoredMoves moves);
+  bool is_hidden(const Loading& loading, const CounterKey& key);
   void undo();
   void refuse_taken();
   void set_lacking(int error);
@@ -128,9 +155,10 @@ class Committer {
 
   Database& database_;
   const RocksDbSettings settings_;
-  const std::function<void()> before_record_;
+  const std::function<void(StoreFormat)> admit_;
 
   ReadinessSource readiness_{domain::Readiness::ready(std::chrono::system_clock::now())};
+  ReadinessSource marks_readiness_{domain::Readiness::ready()};
 
   // Any thread.
   link::Inbox<Waiting> inbox_;
@@ -139,6 +167,10 @@ class Committer {
   // The thread only.
   bool stopping_ = false;
   int lacking_ = 0;  // an errno that no_room.h knows; 0: nothing is lacking
+  StoredMoves moves_;
+  domain::SlotSet stopped_;    // by moves_: no hit is counted in these slots
+  domain::SlotSet importing_;  // by moves_: an unknown token of these slots may still come
+  std::uint64_t changes_made_ = 0;
   CounterCache cache_;
   CommitFacts committed_;         // of the last commit
   std::uint64_t new_tokens_ = 0;  // since the last commit

@@ -23,7 +23,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr int known_format = static_cast<int>(StoreFormat::with_record);
+constexpr int known_format = static_cast<int>(StoreFormat::with_moves);
 constexpr std::string_view format_words = "tracker store, format ";
 
 [[noreturn]] void throw_refused(const std::string& what, int error) {
@@ -174,11 +174,11 @@ void DataDirectory::keep() {
   made_.clear();
 }
 
-void DataDirectory::admit_record() {
-  if (format_ == StoreFormat::with_record) return;
+void DataDirectory::admit(StoreFormat format) {
+  if (format_ >= format) return;
   if (const auto now = readiness(); !now.is_ready()) throw StoreError(now.why_not());
-  write_format(path_, StoreFormat::with_record);
-  format_ = StoreFormat::with_record;
+  write_format(path_, format);
+  format_ = format;
 }
 
 domain::Readiness DataDirectory::readiness() const {

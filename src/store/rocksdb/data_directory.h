@@ -13,6 +13,7 @@ namespace tracker::store::rocksdb {
 enum class StoreFormat {
   first = 1,
   with_record = 2,  // it may have a record, and a program that knows no records must not count in it
+  with_moves = 3,   // the same with moves of tokens (StoredMoves)
 };
 
 /// The directory of a store. It belongs to this process alone as long as this object lives.
@@ -46,9 +47,9 @@ class DataDirectory {
   /// Keeps what was made. Throws StoreError.
   void keep();
 
-  /// Says in FORMAT that there may be a record, and puts that on disk. Call it before a record is written, and after
-  /// keep(). One thread only. Throws StoreError.
-  void admit_record();
+  /// Says in FORMAT that the store may have what that format adds, and puts that on disk. Call it before such a thing is
+  /// written, and after keep(). One thread only. Throws StoreError.
+  void admit(StoreFormat format);
 
   /// Ready if path() still leads to this directory, and to its database. After keep(). Any thread.
   domain::Readiness readiness() const;

@@ -153,14 +153,6 @@ void draw_missing(::rocksdb::DB& db) {
   return {reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size()};
 }
 
-/// The next id in order; nothing after the last one.
-std::optional<domain::TokenId> id_after(domain::TokenId id) noexcept {
-  for (auto byte = id.bytes.rbegin(); byte != id.bytes.rend(); ++byte) {
-    if (++*byte != 0) return id;
-  }
-  return std::nullopt;
-}
-
 /// The contents of a log become a table. They must be on disk in the log too; otherwise the next start would find more
 /// in the tables than in the logs.
 void sync_logs(const std::string& directory) {
@@ -177,7 +169,7 @@ void sync_logs(const std::string& directory) {
 
 void CommitWrite::begin(const CommitFacts& facts) {
   batch_.Clear();
-  has_record_ = false;
+  must_be_synced_ = false;
   const auto number = encode_value(facts.number);
   const auto tokens = encode_value(facts.tokens);
   std::array<char, commit_facts_bytes> value{};
@@ -198,8 +190,17 @@ void CommitWrite::put(std::string_view key, std::int64_t value) {
 }
 
 void CommitWrite::put_record(std::string_view record) {
-  has_record_ = true;
+  must_be_synced_ = true;
   batch_.Put(::rocksdb::Slice(record_key), encode_record(record)).PermitUncheckedError();
+}
+
+void CommitWrite::put_moves(const StoredMoves& moves) {
+  must_be_synced_ = true;
+  batch_.Put(::rocksdb::Slice(moves_key), encode_record(moves.to_string())).PermitUncheckedError();
+}
+
+void CommitWrite::remove(std::string_view key) {
+  batch_.Delete(::rocksdb::Slice(key)).PermitUncheckedError();
 }
 
 void Database::create(const std::string& directory, const RocksDbSettings& settings) {
@@ -257,6 +258,7 @@ void Database::open() {
   secret_ = read_drawn(*db_, secret_key).value();
   id_ = read_drawn(*db_, id_key).value();
   record_at_open_ = read_record(*db_);
+  moves_at_open_ = read_moves(*db_);
   begin_run();
   files_->arm();
 }
@@ -292,7 +294,7 @@ void Database::end_run(std::uint64_t last_commit) {
 
 bool Database::write(CommitWrite& write) {
   ::rocksdb::WriteOptions options;
-  options.sync = write.has_record() || settings_.durability.kind == Durability::Kind::commit;
+  options.sync = write.must_be_synced() || settings_.durability.kind == Durability::Kind::commit;
   const auto status = db_->Write(options, &write.batch());
   if (status.ok()) return true;
   if (!status.IsNoSpace()) settings_.on_fatal(status.ToString());
@@ -349,7 +351,8 @@ std::optional<std::vector<domain::TokenId>> Database::tokens_from(const domain::
   const std::shared_lock lock(in_use_);
   if (db_ == nullptr) return std::nullopt;  // the log says that the store has no room
   const std::unique_ptr<::rocksdb::Iterator> entry(db_->NewIterator(options));
-  for (std::optional next = first; next && tokens.size() < tokens_max; next = id_after(tokens.back())) {
+  for (std::optional next = first; next && tokens.size() < tokens_max;
+       next = domain::next_id(tokens.back())) {
     entry->Seek(slice_of(*next));
     while (entry->Valid() && entry->key().size() < sizeof(domain::TokenId)) entry->Next();
     if (!entry->Valid()) break;
@@ -361,6 +364,57 @@ std::optional<std::vector<domain::TokenId>> Database::tokens_from(const domain::
     return std::nullopt;
   }
   return tokens;
+}
+
+Database::Entries::Entries(Database& database, std::shared_lock<std::shared_mutex> lock)
+    : database_(database), lock_(std::move(lock)), iterator_([&] {
+        ::rocksdb::ReadOptions options;
+        options.fill_cache = false;  // the cache is for counting
+        options.readahead_size = std::size_t{256} << 10U;
+        return database.db_->NewIterator(options);
+      }()) {}
+
+Database::Entries::~Entries() = default;
+
+void Database::Entries::seek(std::string_view key) {
+  iterator_->Seek(::rocksdb::Slice(key));
+}
+
+bool Database::Entries::is_valid() const {
+  if (iterator_->Valid()) return true;
+  const auto status = iterator_->status();
+  if (status.ok()) return false;
+  database_.note_damage(status);
+  throw_because_of(status);
+}
+
+void Database::Entries::next() {
+  iterator_->Next();
+}
+
+std::string_view Database::Entries::key() const {
+  return iterator_->key().ToStringView();
+}
+
+std::uint64_t Database::Entries::number() const {
+  const auto number = decode_value(iterator_->value().ToStringView());
+  if (!number) throw DamageError("a value that is no count");
+  return *number;
+}
+
+std::unique_ptr<Database::Entries> Database::entries() {
+  std::shared_lock lock(in_use_);
+  if (db_ == nullptr) throw StoreError("the store has no room; make room on its disk");
+  return std::make_unique<Entries>(*this, std::move(lock));
+}
+
+void Database::compact() {
+  const std::shared_lock lock(in_use_);
+  if (db_ == nullptr) return;
+  ::rocksdb::CompactRangeOptions options;
+  options.exclusive_manual_compaction = false;
+  const auto status = db_->CompactRange(options, nullptr, nullptr);
+  if (!status.ok()) throw_because_of(status);
 }
 
 void Database::sync() {
@@ -466,6 +520,7 @@ CommitFacts Database::look_through(const std::string& directory, std::uint64_t b
   const auto facts = read_commit_facts(*db);
   if (facts.number != last_commit) throw DamageError("its last commit is missing");
   read_record(*db);
+  read_moves(*db);
   return facts;
 }
 

@@ -16,6 +16,7 @@
 #include "store/rocksdb/damaged_tables.h"
 #include "store/rocksdb/rocksdb_settings.h"
 #include "store/rocksdb/run_mark.h"
+#include "store/rocksdb/stored_moves.h"
 #include "store/rocksdb/stored_values.h"
 
 namespace tracker::store::rocksdb {
@@ -39,18 +40,21 @@ class CommitWrite {
   void begin(const CommitFacts& facts);
   void put(std::string_view key, std::int64_t value);
   void put_record(std::string_view record);
+  void put_moves(const StoredMoves& moves);
+  void remove(std::string_view key);
   void end();
   ::rocksdb::WriteBatch& batch() noexcept { return batch_; }
-  bool has_record() const noexcept { return has_record_; }
+  /// Whether it must be on disk before anybody is told of it, whatever the durability of counts is.
+  bool must_be_synced() const noexcept { return must_be_synced_; }
 
  private:
   const StoreSecret secret_;
-  bool has_record_ = false;
+  bool must_be_synced_ = false;
   ::rocksdb::WriteBatch batch_;
 };
 
 /// The RocksDB database of a store. A key is a token id (16 bytes) and a path; its value is the count. An id alone has
-/// the time when the token was minted (seconds since 1970). Values are 8 bytes, little-endian. A shorter key is the
+/// what is kept of the token itself (TokenValue). Values are 8 bytes, little-endian. A shorter key is the
 /// store's own (stored_values.h).
 ///
 /// An error after which it is not known what is on disk ends the process (RocksDbSettings::on_fatal). Any thread,
@@ -77,9 +81,11 @@ class Database {
   /// The record of the store when the database was opened.
   const std::string& record_at_open() const noexcept { return record_at_open_; }
 
-  /// Makes the changes, and returns when they are as durable as the settings say, or on disk if there is a record among
-  /// them. Returns false if something is lacking
-  /// (see lacking()); then the changes are certainly not made, now or later. One thread only.
+  /// The moves of the store when the database was opened.
+  const StoredMoves& moves_at_open() const noexcept { return moves_at_open_; }
+
+  /// Makes the changes, and returns when they are as durable as the settings say, or on disk if they must be synced. Returns
+  /// false if something is lacking (see lacking()); then the changes are certainly not made, now or later. One thread only.
   bool write(CommitWrite& write);
 
   /// Reads all keys as of one moment.
@@ -92,6 +98,15 @@ class Database {
   /// nothing if they cannot be read; why is in the log. A token that is being written may be missed.
   std::optional<std::vector<domain::TokenId>> tokens_from(const domain::TokenId& first,
                                                           std::size_t tokens_max);
+
+  /// The entries as of the moment of the call, in the order of their keys. As long as it lives, the database is not opened
+  /// again. Belongs to the thread of the call. Throws StoreError if the store has no room.
+  class Entries;
+  std::unique_ptr<Entries> entries();
+
+  /// Gives the room of removed entries back to the disk. Takes time in proportion to the size of the database. Throws
+  /// StoreError.
+  void compact();
 
   /// Syncs everything that was written.
   void sync();
@@ -139,6 +154,7 @@ class Database {
   StoreSecret secret_{};
   DrawnBytes id_{};
   std::string record_at_open_;
+  StoredMoves moves_at_open_;
   RunMark mark_;  // written by the thread that opens it, and later by the one that makes a log, one at a time
   std::atomic<int> lacking_at_open_ = 0;  // of the last attempt to open it again
   DamagedTables damaged_tables_;
@@ -148,6 +164,26 @@ class Database {
   std::shared_ptr<WatchedFileSystem> files_;
   std::unique_ptr<::rocksdb::Env> environment_;
   std::unique_ptr<::rocksdb::DB> db_;
+};
+
+class Database::Entries {
+ public:
+  Entries(Database& database, std::shared_lock<std::shared_mutex> lock);
+  ~Entries();
+
+  /// Goes to the first entry whose key is not below `key`.
+  void seek(std::string_view key);
+  /// Whether there is an entry here. Throws StoreError if it cannot be read.
+  bool is_valid() const;
+  // Only while it is valid.
+  void next();
+  std::string_view key() const;
+  std::uint64_t number() const;  // its value; throws DamageError if that is none
+
+ private:
+  Database& database_;
+  const std::shared_lock<std::shared_mutex> lock_;
+  const std::unique_ptr<::rocksdb::Iterator> iterator_;
 };
 
 }  // namespace tracker::store::rocksdb

@@ -222,14 +222,28 @@ std::optional<DrawnBytes> read_drawn(::rocksdb::DB& db, std::string_view key) {
   return drawn;
 }
 
-std::string read_record(::rocksdb::DB& db) {
+namespace {
+/// What the store keeps under this key, in the form of a record; empty if it keeps nothing.
+std::string read_text(::rocksdb::DB& db, std::string_view key) {
   std::string value;
-  const auto status = db.Get({}, ::rocksdb::Slice(record_key), &value);
+  const auto status = db.Get({}, ::rocksdb::Slice(key), &value);
   if (status.IsNotFound()) return "";
   if (!status.ok()) throw_because_of(status);
-  const auto record = decode_record(value);
-  if (!record) throw_damaged("its record makes no sense");
-  return *record;
+  const auto text = decode_record(value);
+  if (!text) throw_damaged("its " + std::string(key) + " makes no sense");
+  return *text;
+}
+}  // namespace
+
+std::string read_record(::rocksdb::DB& db) {
+  return read_text(db, record_key);
+}
+
+StoredMoves read_moves(::rocksdb::DB& db) {
+  auto moves = StoredMoves::parse(read_text(db, moves_key));
+  if (!moves)
+    throw StoreError("it has been moved from or to by a newer version of tracker; use that version");
+  return std::move(*moves);
 }
 
 void throw_because_of(const ::rocksdb::Status& status) {

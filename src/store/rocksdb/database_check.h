@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "store/rocksdb/stored_moves.h"
 #include "store/rocksdb/stored_values.h"
 
 namespace tracker::store::rocksdb {
@@ -44,5 +45,8 @@ std::optional<DrawnBytes> read_drawn(::rocksdb::DB& db, std::string_view key);
 
 /// The record of the store; empty if it has none. Throws StoreError.
 std::string read_record(::rocksdb::DB& db);
+
+/// The moves of the store. Throws StoreError.
+StoredMoves read_moves(::rocksdb::DB& db);
 
 }  // namespace tracker::store::rocksdb

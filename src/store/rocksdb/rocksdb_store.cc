@@ -16,6 +16,7 @@
 #include "store/rocksdb/descriptor.h"
 #include "store/rocksdb/no_room.h"
 #include "store/rocksdb/private_files.h"
+#include "store/rocksdb/rocksdb_contents.h"
 #include "store/rocksdb/slot_search.h"
 #include "store/rocksdb/store_watch.h"
 
@@ -32,12 +33,12 @@ struct RocksDbStore::Parts {
         left_out_bytes_at_open(database.left_out_bytes_at_open()),
         facts(StoreFacts{.id = std::bit_cast<StoreFacts::Id>(database.id()),
                          .record = database.record_at_open()}),
-        committer(database, settings, [this] { directory.admit_record(); }),
+        committer(database, settings, [this](StoreFormat format) { directory.admit(format); }),
         slot_search(database) {
     directory.keep();
     watch.emplace(directory, database.damaged_tables());
-    readiness.emplace(
-        std::vector{&watch->readiness(), &committer.readiness(), &database.damaged_tables().readiness()});
+    readiness.emplace(std::vector{&watch->readiness(), &committer.readiness(), &committer.marks_readiness(),
+                                  &database.damaged_tables().readiness()});
   }
   /// If it is not in its place any more, what is there now belongs to somebody else.
   ~Parts() {
@@ -155,6 +156,11 @@ void RocksDbStore::find_slots(SlotsReply& reply) {
 
 const ReadinessSource& RocksDbStore::readiness() const {
   return parts_->readiness->readiness();
+}
+
+std::unique_ptr<StoreContents> RocksDbStore::contents(std::string loss) {
+  return std::make_unique<RocksDbContents>(parts_->database, parts_->committer, parts_->facts.value().value(),
+                                           std::move(loss));
 }
 
 const std::string& RocksDbStore::directory() const noexcept {

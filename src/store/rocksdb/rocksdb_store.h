@@ -8,6 +8,7 @@
 #include "store/counter_store.h"
 #include "store/rocksdb/rocksdb_settings.h"
 #include "store/rocksdb/store_copy.h"
+#include "store/store_contents.h"
 
 namespace tracker::store::rocksdb {
 
@@ -30,6 +31,10 @@ class RocksDbStore final : public CounterStore {
   void write_record(std::string record, domain::Deadline deadline, WriteReply& reply) override;
   void find_slots(SlotsReply& reply) override;
   const ReadinessSource& readiness() const override;
+
+  /// The contents, to read and move them. Call it once. The store outlives it. `loss` says in plain words what the store may
+  /// lose of what it was given; empty: nothing.
+  std::unique_ptr<StoreContents> contents(std::string loss);
 
   /// The absolute path.
   const std::string& directory() const noexcept;

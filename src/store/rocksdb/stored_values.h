@@ -72,6 +72,23 @@ inline constexpr std::string_view id_key = "id";
 /// The key of the store's record (StoreFacts::record). It is shorter than any counter's, too.
 inline constexpr std::string_view record_key = "record";
 
+/// The key of the store's moves (stored_moves.h), which is shorter than any counter's, too.
+inline constexpr std::string_view moves_key = "moves";
+
+/// The value of a token: when it was minted, in seconds since 1970 (48 bits), and which import it came by, as
+/// StoredMoves numbers them (16 bits above; 0: none).
+struct TokenValue {
+  std::uint64_t minted_s = 0;
+  std::uint16_t import = 0;
+
+  static constexpr unsigned minted_bits = 48;
+  static TokenValue of(std::uint64_t value) noexcept {
+    return {value & ((std::uint64_t{1} << minted_bits) - 1),
+            static_cast<std::uint16_t>(value >> minted_bits)};
+  }
+  std::uint64_t value() const noexcept { return std::uint64_t{import} << minted_bits | minted_s; }
+};
+
 /// The form of a record in the database: after each 255 bytes, one byte that is not zero. So no whole sector of a log
 /// is zeros because of what is in a record. Such a sector would make damage look like a torn tail (write_ahead_log.h).
 std::string encode_record(std::string_view record);

@@ -1,0 +1,176 @@
+#include "app/moves_admin.h"
+
+#include <atomic>
+#include <future>
+#include <memory>
+#include <utility>
+
+#include "counter/lost_slots.h"
+#include "domain/hex.h"
+#include "doors/admin_calls.h"
+#include "runtime/log.h"
+#include "store/store_error.h"
+#include "transfer/requests.h"
+
+namespace tracker::app {
+
+namespace {
+
+using Answer = doors::AdminDoor::Answer;
+using store::StoreError;
+
+constexpr auto patience = std::chrono::seconds(8);
+
+/// Asks the counter of this process, which is one of several.
+class MemberGuard final : public transfer::ImportGuard {
+ public:
+  explicit MemberGuard(counter::PartitionMember& member) : member_(member) {}
+
+  domain::SlotSet begin(const transfer::ExportHeader& header) override {
+    require_same_list(header);
+    const auto begun = std::make_shared<std::promise<domain::SlotSet>>();
+    auto gone = begun->get_future();
+    member_.begin_import(header.id, header.slots,
+                         [begun](domain::Result<domain::SlotSet> slots, const std::string& why_not) {
+                           if (slots) return begun->set_value(*slots);
+                           begun->set_exception(std::make_exception_ptr(StoreError(why_not)));
+                         });
+    return value_of(gone);
+  }
+
+  void end(const transfer::ExportHeader& header) override {
+    const auto ended = std::make_shared<std::promise<bool>>();
+    auto is_durable = ended->get_future();
+    member_.end_import(header.id, [ended](bool durable) { ended->set_value(durable); });
+    if (!value_of(is_durable)) throw StoreError("the store went away; import the file again");
+  }
+
+ private:
+  template <typename T>
+  static T value_of(std::future<T>& future) {
+    if (future.wait_for(patience) != std::future_status::ready)
+      throw StoreError("the record of the store has not been written in time; import the file again");
+    return future.get();
+  }
+
+  void require_same_list(const transfer::ExportHeader& header) {
+    if (header.kind != transfer::ExportHeader::Kind::lost) return;
+    const auto record = member_.record();
+    if (!record) throw StoreError("this counter has not settled in its store yet; try again later");
+    const auto& list = *record->list;
+    if (header.owner != record->name)
+      throw StoreError("its slots are " + header.owner + "'s, and this counter is " + record->name);
+    if (header.list_version == list.version() && header.list_fingerprint == list.table().fingerprint())
+      return;
+    throw StoreError("it was exported by another list of counters (version " +
+                     std::to_string(header.list_version) + ") than this counter has, " + list.described() +
+                     "; give both counters the same list, and export again");
+  }
+
+  counter::PartitionMember& member_;
+};
+
+class Moving {
+ public:
+  Moving(const OpenStore& open_store, counter::PartitionMember* member)
+      : open_store_(open_store), member_(member) {}
+
+  Answer export_tokens(const std::string& body, const runtime::Descriptor& file) const {
+    const auto request = transfer::parse_export_request(body);
+    if (!request)
+      throw StoreError("the process that serves the store is of another version; restart it as this one");
+    require_file(file);
+    const auto contents = open_store_.contents();
+    const auto exported =
+        to_string(transfer::export_tokens(movable(*contents), *request, file.number(), give_up_at_end()));
+    runtime::log_info("export: " + exported);
+    return {true, exported};
+  }
+
+  Answer lost_owners() const {
+    std::string names;
+    const auto record = member_ == nullptr ? std::nullopt : member_->record();
+    if (record) {
+      for (const auto& [name, slots] : counter::lost_slots(*record)) names += name + "\n";
+    }
+    return {true, names};
+  }
+
+  Answer end_hold(const std::string& body) const {
+    store::ExportId id{};
+    if (!domain::parse_hex(body, id)) throw StoreError("the body of the request is the id of an export");
+    const auto contents = open_store_.contents();
+    if (!transfer::end_hold(movable(*contents), id)) throw StoreError("nothing is held for export " + body);
+    runtime::log_info("the hold for export " + body + " has ended: its slots count again");
+    return {true, "the hold for export " + body + " has ended"};
+  }
+
+  Answer import_tokens(const std::string& body, const runtime::Descriptor& file) const {
+    const auto request = transfer::parse_import_request(body);
+    if (!request)
+      throw StoreError("the process that serves the store is of another version; restart it as this one");
+    require_file(file);
+    const auto contents = open_store_.contents();
+    std::optional<MemberGuard> guard;
+    if (member_ != nullptr) guard.emplace(*member_);
+    const auto receipt = transfer::import_tokens(*contents, *request, file.number(),
+                                                 guard ? &*guard : nullptr, give_up_at_end());
+    runtime::log_info("import: " + receipt.to_string());
+    return {true, receipt.to_string()};
+  }
+
+  Answer drop(const std::string& body) const {
+    const auto request = transfer::parse_drop_request(body);
+    if (!request)
+      throw StoreError("the process that serves the store is of another version; restart it as this one");
+    const auto contents = open_store_.contents();
+    transfer::drop_tokens(movable(*contents), request->receipt, request->accept_loss);
+    const auto words = "what export " + transfer::to_hex(request->receipt.id) + " has moved is removed here";
+    runtime::log_info(words);
+    return {true, words};
+  }
+
+  void end() { has_ended_ = true; }
+
+ private:
+  static void require_file(const runtime::Descriptor& file) {
+    if (!file.is_open()) throw StoreError("no file came with the request");
+  }
+
+  transfer::MovableStore movable(store::StoreContents& contents) const {
+    return {contents, member_ == nullptr ? std::nullopt : member_->record()};
+  }
+
+  transfer::Progress give_up_at_end() const {
+    return [this](const auto&) {
+      if (has_ended_)
+        throw StoreError("the process that serves the store ends; do the same again when it runs");
+    };
+  }
+
+  const OpenStore& open_store_;
+  counter::PartitionMember* const member_;
+  std::atomic<bool> has_ended_ = false;
+};
+
+}  // namespace
+
+void add_move_calls(const OpenStore& open_store, const AdminParts& parts,
+                    std::vector<doors::AdminDoor::Call>& calls) {
+  if (!open_store.contents) return;
+  const auto moving = std::make_shared<Moving>(open_store, parts.member);
+  const auto end = [moving] { moving->end(); };
+  calls.push_back({doors::export_tokens,
+                   [moving](const auto& body, const auto& file) { return moving->export_tokens(body, file); },
+                   end});
+  calls.push_back({doors::lost_owners, [moving](const auto&, const auto&) { return moving->lost_owners(); }});
+  calls.push_back(
+      {doors::end_hold, [moving](const auto& body, const auto&) { return moving->end_hold(body); }});
+  calls.push_back(
+      {doors::drop_tokens, [moving](const auto& body, const auto&) { return moving->drop(body); }});
+  calls.push_back({doors::import_tokens,
+                   [moving](const auto& body, const auto& file) { return moving->import_tokens(body, file); },
+                   end});
+}
+
+}  // namespace tracker::app

@@ -1,0 +1,135 @@
+#include "cli/moved_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <system_error>
+#include <vector>
+
+#include "settings/startup_error.h"
+
+namespace tracker::cli {
+
+using settings::StartupError;
+using std::chrono::steady_clock;
+
+namespace {
+
+constexpr std::string_view standard = "-";
+
+[[noreturn]] void refuse(const std::string& line) {
+  throw StartupError(StartupError::refused_by_the_machine, line);
+}
+
+std::string error_text(int error) {
+  return std::generic_category().message(error);
+}
+
+/// Copies the standard input into a file without a name.
+runtime::Descriptor spooled() {
+  const char* given = std::getenv("TMPDIR");
+  const std::string directory = given != nullptr ? given : "/tmp";
+  runtime::Descriptor file(::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  if (!file.is_open()) {
+    refuse(directory + ": cannot make a temporary file: " + error_text(errno) +
+           "; set TMPDIR to another directory");
+  }
+  std::vector<char> buffer(std::size_t{1} << 20U);
+  for (;;) {
+    const auto bytes = ::read(0, buffer.data(), buffer.size());
+    if (bytes < 0) refuse("-: cannot read the standard input: " + error_text(errno));
+    if (bytes == 0) return file;
+    if (::write(file.number(), buffer.data(), static_cast<std::size_t>(bytes)) != bytes)
+      refuse(directory + ": cannot keep the standard input: " + error_text(errno));
+  }
+}
+
+}  // namespace
+
+FileProgress::FileProgress(int descriptor, off_t bytes) : descriptor_(descriptor), bytes_(bytes) {
+  if (::isatty(2) == 1) thread_ = std::thread([this] { run(); });
+}
+
+FileProgress::~FileProgress() {
+  if (!thread_.joinable()) return;
+  {
+    const std::lock_guard lock(mutex_);
+    has_ended_ = true;
+  }
+  changed_.notify_one();
+  thread_.join();
+  std::fprintf(stderr, "\r\033[K");
+}
+
+void FileProgress::run() {
+  std::unique_lock lock(mutex_);
+  while (!changed_.wait_for(lock, std::chrono::seconds(1), [this] { return has_ended_; })) say();
+}
+
+void FileProgress::say() {
+  const auto at = ::lseek(descriptor_, 0, SEEK_CUR);
+  const auto now = steady_clock::now();
+  if (bytes_ == 0) {
+    std::fprintf(stderr, "\r\033[K%lld MiB written", static_cast<long long>(at >> 20U));
+    return;
+  }
+  if (at < last_) {
+    reading_ = 2;
+    second_begin_ = now;
+  }
+  last_ = at;
+  const double part = static_cast<double>(at) / static_cast<double>(bytes_);
+  std::fprintf(stderr, "\r\033[K%s: %3.0f %%", reading_ == 1 ? "checking" : "importing", 100 * part);
+  if (reading_ == 2 && part > 0.01) {
+    const std::chrono::duration<double> taken = now - second_begin_;
+    std::fprintf(stderr, ", about %.0f s left", taken.count() * (1 - part) / part);
+  }
+}
+
+NewFile::NewFile(const std::string& path)
+    : path_(path),
+      part_(path + ".part"),
+      is_standard_(path == standard),
+      file_(is_standard_ ? runtime::Descriptor(-1) : make(path_, part_)) {}
+
+runtime::Descriptor NewFile::make(const std::string& path, const std::string& part) {
+  std::error_code ignored;
+  if (std::filesystem::exists(path, ignored)) refuse(path + ": the file exists; name one that does not");
+  runtime::Descriptor file(::open(part.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!file.is_open()) refuse(part + ": cannot make it: " + error_text(errno));
+  return file;
+}
+
+NewFile::~NewFile() {
+  if (!is_standard_ && !is_finished_ && file_.is_open()) ::unlink(part_.c_str());
+}
+
+void NewFile::finish() {
+  is_finished_ = true;
+  if (is_standard_) return;
+  if (::fsync(file_.number()) != 0) refuse(part_ + ": cannot sync it: " + error_text(errno));
+  if (::link(part_.c_str(), path_.c_str()) != 0 || ::unlink(part_.c_str()) != 0)
+    refuse(path_ + ": cannot make it: " + error_text(errno) + "; what was written is in " + part_);
+  const auto parent = std::filesystem::absolute(path_).parent_path();
+  const runtime::Descriptor directory(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (directory.is_open()) ::fsync(directory.number());
+}
+
+runtime::Descriptor open_to_import(const std::string& path) {
+  if (path == standard) return spooled();
+  runtime::Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.is_open()) refuse(path + ": cannot open it: " + error_text(errno));
+  struct stat status {};
+  if (::fstat(file.number(), &status) != 0 || !S_ISREG(status.st_mode)) {
+    refuse(path + ": it is not a regular file, and is read twice; give - and the file by the standard input");
+  }
+  return file;
+}
+
+}  // namespace tracker::cli

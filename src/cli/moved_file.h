@@ -1,0 +1,68 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "runtime/descriptor.h"
+
+namespace tracker::cli {
+
+/// Says on a terminal, now and then, how far a file has been written or read. Whoever does that shares the descriptor, and so
+/// its place in the file, even another process.
+class FileProgress {
+ public:
+  /// `bytes`: of the file that is read. 0: it is being written.
+  FileProgress(int descriptor, off_t bytes);
+  ~FileProgress();
+
+ private:
+  void run();
+  void say();
+
+  const int descriptor_;
+  const off_t bytes_;
+  const std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+  std::chrono::steady_clock::time_point second_begin_;  // when it was read for the second time
+  off_t last_ = 0;
+  int reading_ = 1;  // it is read twice
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool has_ended_ = false;  // mutex_
+  std::thread thread_;      // none where there is no terminal
+};
+
+/// A file that is being written under another name. It gets its own at the end.
+class NewFile {
+ public:
+  /// `-` is the standard output. Throws StartupError.
+  explicit NewFile(const std::string& path);
+  /// Removes what was written, unless finish() was called.
+  ~NewFile();
+  NewFile(const NewFile&) = delete;
+  NewFile& operator=(const NewFile&) = delete;
+
+  int descriptor() const noexcept { return is_standard_ ? 1 : file_.number(); }
+  bool is_standard() const noexcept { return is_standard_; }
+  /// Throws StartupError.
+  void finish();
+
+ private:
+  static runtime::Descriptor make(const std::string& path, const std::string& part);
+
+  const std::string path_;
+  const std::string part_;
+  const bool is_standard_;
+  const runtime::Descriptor file_;
+  bool is_finished_ = false;
+};
+
+/// Opens a file to be read from any place. `-`: keeps the standard input in a temporary file. Throws StartupError.
+runtime::Descriptor open_to_import(const std::string& path);
+
+}  // namespace tracker::cli

@@ -1,0 +1,98 @@
+#pragma once
+
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <cstdint>
+#include <cstring>
+#include <memory_resource>
+#include <mutex>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "domain/seeded_hash.h"
+#include "domain/slot.h"
+#include "domain/token_id.h"
+#include "domain/verdict.h"
+#include "store/slot_marks.h"
+#include "store/store_contents.h"
+
+namespace tracker::store::memory {
+
+inline constexpr std::size_t shard_count = 64;
+
+/// The marks of the slots. They change only while every shard is locked.
+struct Marks {
+  SlotMarks all = {};
+  domain::SlotSet stopped = {};
+  domain::SlotSet importing = {};
+};
+
+/// The tokens whose ids begin with the same 6 bits, and their counts. Each call locks it, where nothing else is said.
+class alignas(64) MemoryShard {
+ public:
+  static std::size_t index_of(const domain::TokenId& id) noexcept {
+    return id.bytes[0] / (256 / shard_count);
+  }
+
+  domain::Verdict count(const domain::TokenId& id, std::string_view path, const Marks& marks);
+  /// Returns false if its slot takes no tokens.
+  bool add_token(const domain::TokenId& id, std::uint32_t now_s, const Marks& marks);
+  domain::SlotSet slots() const;
+
+  /// Keeps, from now on, what counting changes, until read() or forget_moment(). The shard is locked by the caller.
+  void keep_moment();
+  void forget_moment();
+  /// The tokens of these slots as of that moment, in the order of their ids. Leaves out those of imports under way.
+  std::vector<StoredToken> read(const domain::SlotSet& slots, const Marks& marks);
+
+  /// Nothing: there is no such token. Otherwise the export that it came from, or zeros.
+  std::optional<ExportId> origin_of(const domain::TokenId& id) const;
+  void put(const ExportId& export_id, const StoredToken& token);
+  /// Removes the tokens of these slots, as StoreContents::remove() says.
+  void remove(const domain::SlotSet& slots, const Marks& marks);
+
+  std::mutex& mutex() const noexcept { return mutex_; }
+
+ private:
+  struct Token {
+    std::uint32_t number;
+    std::uint32_t minted_s;
+  };
+  /// Small, because there is one for each counter. It holds the token by its number in the shard.
+  struct CounterKey {
+    const char* path;
+    std::uint32_t path_bytes;
+    std::uint32_t token;
+
+    bool operator==(const CounterKey& other) const noexcept {
+      return token == other.token && path_bytes == other.path_bytes &&
+             std::memcmp(path, other.path, path_bytes) == 0;
+    }
+  };
+  struct CounterKeyHash {
+    using is_avalanching = void;
+    std::size_t operator()(const CounterKey& key) const noexcept {
+      return hash({key.path, key.path_bytes}, key.token);
+    }
+    domain::SeededHash hash;
+  };
+  using Counts = boost::unordered_flat_map<CounterKey, std::int64_t, CounterKeyHash>;
+  struct Moment {
+    std::uint32_t tokens_end;  // younger tokens were not there
+    Counts before = {};        // of the counters that have changed since; 0: it was not there
+  };
+
+  std::int64_t& counter(std::uint32_t token, std::string_view path);
+  bool is_hidden(std::uint32_t token, const Marks& marks) const;
+
+  mutable std::mutex mutex_;  // protects everything below
+  boost::unordered_flat_map<domain::TokenId, Token, domain::TokenIdHash> tokens_;
+  Counts counts_;
+  std::pmr::monotonic_buffer_resource paths_;
+  std::uint32_t next_token_ = 0;
+  boost::unordered_flat_map<std::uint32_t, ExportId> imported_;  // by the numbers of tokens
+  domain::SlotSet slots_;                                        // of the tokens
+  std::optional<Moment> moment_;
+};
+
+}  // namespace tracker::store::memory

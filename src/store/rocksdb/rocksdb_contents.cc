@@ -1,0 +1,202 @@
+#include "store/rocksdb/rocksdb_contents.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "domain/token_id.h"
+#include "store/store_error.h"
+
+namespace tracker::store::rocksdb {
+
+namespace {
+
+constexpr std::size_t page_bytes = std::size_t{1} << 20U;
+
+std::string_view key_of(const domain::TokenId& id) noexcept {
+  return {reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size()};
+}
+
+/// Goes through the tokens of some slots, from entry to entry.
+class Tokens {
+ public:
+  Tokens(Database& database, const domain::SlotSet& slots) : slots_(slots), entries_(database.entries()) {
+    entries_->seek(key_of(domain::TokenId{}));
+  }
+
+  /// Goes to the next token. Returns false if there is none. Call it first.
+  bool next() {
+    for (; entries_->is_valid(); skip()) {
+      const auto key = entries_->key();
+      if (key.size() < id_.bytes.size()) continue;  // the store's own
+      std::copy_n(key.data(), id_.bytes.size(), reinterpret_cast<char*>(id_.bytes.data()));
+      if (!slots_[domain::slot_of(id_)]) continue;
+      value_ = key.size() == id_.bytes.size() ? TokenValue::of(entries_->number()) : TokenValue{};
+      return true;
+    }
+    return false;
+  }
+  // The token that next() went to.
+  const domain::TokenId& id() const noexcept { return id_; }
+  const TokenValue& value() const noexcept { return value_; }
+
+  /// Calls `entry` with each key of the token and its value, and goes behind them.
+  template <typename Entry>
+  void take(Entry entry) {
+    for (; entries_->is_valid() && entries_->key().starts_with(key_of(id_)); entries_->next()) {
+      entry(entries_->key(), entries_->number());
+    }
+  }
+  /// Goes behind the token.
+  void skip() {
+    if (entries_->key().size() < id_.bytes.size()) return entries_->next();
+    if (const auto following = domain::next_id(id_)) {
+      entries_->seek(key_of(*following));
+    } else {
+      take([](auto, auto) {});
+    }
+  }
+
+ private:
+  const domain::SlotSet slots_;
+  const std::unique_ptr<Database::Entries> entries_;
+  domain::TokenId id_{};
+  TokenValue value_;
+};
+
+class Reader final : public TokenReader {
+ public:
+  Reader(Database& database, const domain::SlotSet& slots, StoredMoves moves)
+      : moves_(std::move(moves)), tokens_(database, slots) {}
+
+  std::vector<StoredToken> next() override {
+    std::vector<StoredToken> page;
+    for (std::size_t bytes = 0; bytes < page_bytes && tokens_.next();) {
+      if (moves_.is_under_way(tokens_.value().import)) {
+        tokens_.skip();
+        continue;
+      }
+      auto& token = page.emplace_back(StoredToken{.id = tokens_.id(), .minted_s = tokens_.value().minted_s});
+      tokens_.take([&](std::string_view key, std::uint64_t number) {
+        key.remove_prefix(token.id.bytes.size());
+        bytes += sizeof(StoredCount) + key.size();
+        if (!key.empty()) token.counts.push_back({std::string(key), static_cast<std::int64_t>(number)});
+      });
+    }
+    return page;
+  }
+
+ private:
+  const StoredMoves moves_;
+  Tokens tokens_;
+};
+
+}  // namespace
+
+RocksDbContents::RocksDbContents(Database& database, Committer& committer, StoreFacts facts, std::string loss)
+    : database_(database),
+      committer_(committer),
+      facts_(std::move(facts)),
+      loss_(std::move(loss)),
+      moves_(database.moves_at_open()) {}
+
+std::unique_ptr<TokenReader> RocksDbContents::read(const domain::SlotSet& slots) {
+  return std::make_unique<Reader>(database_, slots & ~moves_.marks.of(SlotMark::Kind::moved), moves_);
+}
+
+void RocksDbContents::set_moves(StoredMoves moves) {
+  committer_.make({.moves = moves});
+  moves_ = std::move(moves);
+}
+
+void RocksDbContents::set_mark(const SlotMark& mark) {
+  auto moves = moves_;
+  moves.marks.set(mark);
+  if (mark.kind == SlotMark::Kind::importing && moves.add(mark.export_id) == 0)
+    throw StoreError("too many imports have been made into this store; import into another one");
+  set_moves(std::move(moves));
+}
+
+void RocksDbContents::clear_marks(const domain::SlotSet& slots) {
+  auto moves = moves_;
+  moves.marks.clear(slots);
+  set_moves(std::move(moves));
+}
+
+std::vector<Presence> RocksDbContents::find(const ExportId& export_id, std::span<const StoredToken> tokens) {
+  const auto import = moves_.number_of(export_id);
+  std::vector<::rocksdb::Slice> keys;
+  for (const auto& token : tokens) {
+    const auto key = key_of(token.id);
+    keys.emplace_back(key.data(), key.size());
+  }
+  std::vector<Presence> found;
+  for (const auto& reading : database_.read(keys)) {
+    if (reading.kind == Reading::Kind::failed) throw StoreError("a token cannot be read: " + reading.error);
+    const bool is_there = reading.kind == Reading::Kind::found;
+    const bool is_of_export =
+        import != 0 && TokenValue::of(static_cast<std::uint64_t>(reading.value)).import == import;
+    found.push_back(!is_there ? Presence::absent : is_of_export ? Presence::of_export : Presence::stranger);
+  }
+  return found;
+}
+
+void RocksDbContents::put(const ExportId& export_id, std::span<const StoredToken> tokens) {
+  const auto import = moves_.number_of(export_id);
+  if (!moves_.is_under_way(import)) throw StoreError("this import has not been begun");
+  const auto found = find(export_id, tokens);
+  std::vector<const StoredToken*> missing;
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    if (found[i] == Presence::stranger) throw StoreError("a token is there already");
+    if (found[i] == Presence::absent) missing.push_back(&tokens[i]);
+  }
+  if (missing.empty()) return;
+  const auto fill = [&](CommitWrite& write) {
+    std::string key;
+    for (const auto* token : missing) {
+      key = key_of(token->id);
+      write.put(key, static_cast<std::int64_t>(TokenValue{token->minted_s, import}.value()));
+      for (const auto& [path, count] : token->counts) {
+        key.resize(token->id.bytes.size());
+        write.put(key += path, count);
+      }
+    }
+  };
+  committer_.make({.fill = fill, .tokens = static_cast<std::int64_t>(missing.size())});
+}
+
+void RocksDbContents::remove(const domain::SlotSet& slots) {
+  std::vector<std::string> keys;
+  std::size_t bytes = 0;
+  std::int64_t removed = 0;
+  const auto flush = [&] {
+    const auto fill = [&](CommitWrite& write) {
+      for (const auto& key : keys) write.remove(key);
+    };
+    if (!keys.empty()) committer_.make({.fill = fill, .tokens = -removed});
+    keys.clear();
+    bytes = 0;
+    removed = 0;
+  };
+  {
+    Tokens tokens(database_, slots);
+    while (tokens.next()) {
+      const auto* mark = moves_.marks.of(domain::slot_of(tokens.id()));
+      const bool goes =
+          mark != nullptr && (mark->stops_counting() || moves_.is_under_way(tokens.value().import));
+      if (!goes) {
+        tokens.skip();
+        continue;
+      }
+      tokens.take([&](std::string_view key, std::uint64_t /*number*/) {
+        bytes += sizeof(std::string) + key.size();
+        keys.emplace_back(key);
+      });
+      ++removed;
+      if (bytes >= page_bytes) flush();
+    }
+    flush();
+  }
+  database_.compact();
+}
+
+}  // namespace tracker::store::rocksdb
