@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "domain/readiness.h"
@@ -44,7 +45,7 @@ class SlotMarks {
   void clear(const domain::SlotSet& slots);
 
   const std::vector<SlotMark>& all() const& noexcept { return marks_; }
-  const std::vector<SlotMark>& all() && = delete;  // they would be gone
+  std::vector<SlotMark> all() && noexcept { return std::move(marks_); }
   bool empty() const noexcept { return marks_.empty(); }
   /// Null: the slot has none.
   const SlotMark* of(domain::Slot slot) const noexcept;

@@ -266,6 +266,7 @@ std::unique_ptr<Committer::Loading> Committer::new_loading(const CounterKey& key
   free_loadings_.pop_back();
   loading->key = loading_key_;
   loading->changes = changes_made_;
+  loading->token_decides = importing_.any() && importing_[domain::slot_of(key.id)];
   loading->token_known = !key.path.empty() && cache_.find({key.id, {}}) != nullptr;
   return loading;
 }

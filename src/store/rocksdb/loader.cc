@@ -35,7 +35,7 @@ void Loader::load(const std::vector<Load*>& loads) {
 bool Loader::load_from_memory(Load& load) {
   auto counter = database_.read_in_memory(load.key);
   if (!counter) return false;
-  if (load.wants_token() && counter->kind == Reading::Kind::absent) {
+  if (load.wants_token() && (load.token_decides || counter->kind == Reading::Kind::absent)) {
     auto token = database_.read_in_memory(std::string_view(load.key).substr(0, id_bytes));
     if (!token) return false;
     load.token = std::move(*token);

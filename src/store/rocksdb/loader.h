@@ -18,6 +18,7 @@ namespace tracker::store::rocksdb {
 struct Load {
   std::string key;
   bool token_known = false;                             // the token need not be read
+  bool token_decides = false;                           // it must be read even if the counter is there
   domain::Deadline deadline = domain::Deadline::max();  // it is not read after that
 
   Reading counter;
