@@ -157,7 +157,8 @@ std::string explain_fenced() {
 }
 
 std::string explain_all_held() {
-  return "every token here is held for an export, or has moved; finish the move with tracker import and tracker export "
+  return "every token here is held for an export, or has moved; finish the move with tracker import and "
+         "tracker export "
          "--drop, or end the hold with tracker export --unhold";
 }
 

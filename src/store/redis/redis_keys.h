@@ -39,7 +39,7 @@ const std::string& mark_key(domain::Slot slot);
 /// The fields of a hash with marks. The script looks at their values only to know whether they exist.
 inline constexpr std::string_view marks_field = "marks";    // in facts_key: all marks
 inline constexpr std::string_view marked_field = "marked";  // exists while there is a mark
-inline constexpr std::string_view holds_field = "holds";    // exists while there is a mark that forbids minting
+inline constexpr std::string_view holds_field = "holds";  // exists while there is a mark that forbids minting
 /// The value of the last two in facts_key while every slot is held or has moved.
 inline constexpr std::string_view all_slots = "all";
 

@@ -193,7 +193,8 @@ TEST_F(RedisPipelineTest, WhereAllIsHeldItIsUnfitAndSaysSo) {
   for (const auto& [said, is_ready] : {std::pair("some", true), {"all", false}}) {
     connect();
     const auto held = std::string("*1\r\n-HELD ") + said + "\r\n";
-    EXPECT_TRUE(take(unknown + together + held + held + "-ERR value is not an integer\r\n*0\r\n" + durability));
+    EXPECT_TRUE(
+        take(unknown + together + held + held + "-ERR value is not an integer\r\n*0\r\n" + durability));
     EXPECT_EQ(pipeline_->fitness().is_ready(), is_ready);
   }
   EXPECT_THAT(pipeline_->fitness().why_not(), HasSubstr("tracker export --unhold"));
@@ -334,7 +335,7 @@ TEST_F(RedisPipelineTest, AnErrorOfAllMakesItUnfitAndItsKeyIsLookedAtNext) {
   connect();
   EXPECT_TRUE(pipeline_->fitness().is_ready());
   std::string expected;
-  append_command({"EVALSHA", track_script_sha1(), "1", redis_key(id_), "*", "/", "00"}, expected);
+  append_command({"EVALSHA", track_script_sha1(), "1", redis_key(id_), "tracker:store", "/", "00"}, expected);
   EXPECT_THAT(pipeline_->out(), HasSubstr(expected));
 }
 
