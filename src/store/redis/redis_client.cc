@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <chrono>
 #include <new>
+#include <utility>
 
 #include "store/redis/redis_error.h"
 #include "store/redis/redis_round.h"
@@ -27,7 +28,7 @@ std::string explain_denied(std::string_view error, const RedisSettings& settings
          " ~tracker:* +hgetall +hlen +hdel +rename +unlink +hexists +hsetnx +hset +hget +hmget +del +eval "
          "+scan +select "
          "+config|get +info" +
-         (settings.replicas > 0 ? " +wait" : "");
+         (settings.replicas > 0 ? " +wait" : "") + "; and, for a cluster, +cluster|nodes +asking";
 }
 
 }  // namespace
@@ -110,12 +111,24 @@ RedisReplyPtr RedisClient::take() {
   return RedisReplyPtr(static_cast<redisReply*>(reply));
 }
 
+std::vector<RedisReplyPtr> RedisClient::exchange(std::string_view commands, std::size_t number) {
+  const bool is_old = context_ != nullptr;
+  std::vector<RedisReplyPtr> replies;
+  try {
+    begin();
+    send(commands, number);
+    while (replies.size() < number) replies.push_back(take());
+    return replies;
+  } catch (const ConnectionLost&) {
+    if (!is_old) throw;
+  }
+  return exchange(commands, number);
+}
+
 RedisReplyPtr RedisClient::call(std::initializer_list<std::string_view> command) {
-  begin();
   std::string text;
   append_command(command, text);
-  send(text);
-  auto reply = take();
+  auto reply = std::move(exchange(text, 1).front());
   check(*reply);
   return reply;
 }

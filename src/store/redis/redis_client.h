@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "store/redis/redis_settings.h"
 #include "store/store_error.h"
@@ -52,7 +53,9 @@ class RedisClient {
   /// Waits for the reply to the next command, which may be an error.
   RedisReplyPtr take();
 
-  /// Sends one command alone and returns the reply. Throws StoreError if that is an error.
+  /// Sends commands in RESP and returns their replies. Does so again, once, if a connection has ended that was made before.
+  std::vector<RedisReplyPtr> exchange(std::string_view commands, std::size_t number);
+  /// The same with one command. Throws StoreError if the reply is an error.
   RedisReplyPtr call(std::initializer_list<std::string_view> command);
 
   /// Throws StoreError if this is an error. `about`: the key that it is about, if any.

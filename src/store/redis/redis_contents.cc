@@ -266,12 +266,10 @@ class RedisContents final : public StoreContents {
   StoreFacts facts() override {
     if (nodes_->is_cluster()) return StoreFacts{.masters = nodes_->master_ids()};
     auto& client = *nodes_->clients().front();
-    client.begin();
     std::string questions;
     RedisFacts::append_questions(new_identity(), questions);
-    client.send(questions, RedisFacts::questions);
     RedisFacts its;
-    for (std::size_t i = 0; i < RedisFacts::questions; ++i) its.take(*client.take());
+    for (const auto& reply : client.exchange(questions, RedisFacts::questions)) its.take(*reply);
     if (const auto facts = its.facts()) return *facts;
     throw StoreError("which store " + client.name() +
                      " is cannot be known: " + its.why_not(client.settings()));
@@ -280,13 +278,11 @@ class RedisContents final : public StoreContents {
   std::string what_can_be_lost() override {
     std::string all;
     for (auto* client : nodes_->clients()) {
-      client->begin();
       std::string questions;
       RedisDurability::append_questions(questions);
       constexpr auto replies = RedisDurability::config_questions + RedisDurability::info_questions;
-      client->send(questions, replies);
       RedisDurability said;
-      for (std::size_t i = 0; i < replies; ++i) said.take(*client->take());
+      for (const auto& reply : client->exchange(questions, replies)) said.take(*reply);
       said.follow({}, true);
       if (!said.shortfall()) continue;
       all += (all.empty() ? "" : "; ") + client->name() + ": " + said.what_a_crash_loses() +
