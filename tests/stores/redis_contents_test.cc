@@ -8,9 +8,11 @@
 
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 #include <functional>
+#include <iterator>
 #include <memory>
-#include <optional>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -434,6 +436,36 @@ TEST_P(OneRedisContentsTest, WhereAllIsHeldTheStoreIsNotReady) {
   contents_->clear_marks(all_slots);
   ASSERT_TRUE(wait_ready());
   EXPECT_EQ(hit(id), Verdict::counted(1));
+}
+
+// The rule that an error names is enough for everything.
+TEST_P(OneRedisContentsTest, TheRuleThatIsNamedWillDo) {
+  redis_->command({"ACL", "SETUSER", "mover", "on", ">secret", "resetkeys", "~tracker:*", "-@all", "+hget"});
+  auto settings = settings_;
+  settings.redis.user = "mover";
+  settings.redis.password = "secret";
+  const auto contents = open(settings);
+  const auto why = why_it_throws([&] { read_all(*contents); });
+  ASSERT_THAT(why, HasSubstr("ACL SETUSER mover ~tracker:* "));
+  const auto begin = why.find("ACL SETUSER");
+  std::istringstream rule(why.substr(begin, why.find(';', begin) - begin));
+  EXPECT_EQ(redis_->command(Arguments{std::istream_iterator<std::string>(rule), {}}).text, "OK");
+  const auto id = token_in(all_slots);
+  ASSERT_TRUE(mint(id));
+  const auto imported = token_in(all_slots);
+  contents->set_mark({Mark::importing, this_export, all_slots});
+  EXPECT_THAT(why_it_throws([&] {
+                contents->put(this_export, std::vector{stored(imported, {{"/p", 1}})});
+              }),
+              HasSubstr("does not throw"));
+  contents->clear_marks(all_slots);
+  contents->set_mark({Mark::held, this_export, all_slots});
+  EXPECT_EQ(read_all(*contents).size(), 2U);
+  contents->remove(all_slots);
+  EXPECT_THAT(read_all(*contents), IsEmpty());
+  contents->clear_marks(all_slots);
+  EXPECT_EQ(contents->facts(), contents_->facts());
+  EXPECT_EQ(contents->what_can_be_lost(), "");
 }
 
 class ClusterContentsTest : public RedisContentsTest {};

@@ -54,7 +54,7 @@ return redis.call('HGETALL', KEYS[2])
 /// Gives the token back the key by which it is counted.
 constexpr std::string_view release_script = R"(
 if redis.call('HEXISTS', KEYS[2], '') == 0 then return redis.call('DEL', KEYS[2]) end
-if redis.call('EXISTS', KEYS[1]) == 1 then return -1 end
+if redis.call('HLEN', KEYS[1]) > 0 then return -1 end
 redis.call('RENAME', KEYS[2], KEYS[1])
 return 1
 )";
@@ -193,7 +193,7 @@ class Reader final : public TokenReader {
         all_tokens, [&] { lowest.clear(); },
         [&](std::string_view key) {
           const auto its = parse_key(key);
-          if (!its) return;
+          if (!its || is_probe(its->id)) return;
           const auto slot = domain::slot_of(its->id);
           if (plan_.slots[slot] && (!its->is_held || plan_.held[slot])) lowest.add(its->id);
         });

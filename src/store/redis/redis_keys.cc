@@ -1,5 +1,7 @@
 #include "store/redis/redis_keys.h"
 
+#include <algorithm>
+#include <cstdint>
 #include <vector>
 
 #include "domain/hex.h"
@@ -59,6 +61,11 @@ std::optional<KeyOfToken> parse_key(std::string_view key) {
   if (!domain::parse_hex(digits, id.bytes)) return std::nullopt;
   if (to_string(id) != digits) return std::nullopt;  // its digits are lower case
   return KeyOfToken{id, is_held};
+}
+
+bool is_probe(const domain::TokenId& id) {
+  constexpr std::size_t zeros = 13;
+  return std::all_of(id.bytes.begin(), id.bytes.begin() + zeros, [](std::uint8_t byte) { return byte == 0; });
 }
 
 const std::string& mark_key(domain::Slot slot) {

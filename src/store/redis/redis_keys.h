@@ -28,6 +28,9 @@ struct KeyOfToken {
 /// Returns nothing for any other key.
 std::optional<KeyOfToken> parse_key(std::string_view key);
 
+/// Whether no token has this id, because it is one of those with which a store probes. Where DEL is denied, their keys stay.
+bool is_probe(const domain::TokenId& id);
+
 /// The key of a hash beside the tokens' hashes. Its fields say which store this is (RedisFacts), and which slots have
 /// marks.
 inline constexpr std::string_view facts_key = "tracker:store";

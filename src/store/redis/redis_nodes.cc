@@ -24,6 +24,7 @@ constexpr auto pause_longest = 500ms;
 constexpr int passes_max = 5;
 constexpr auto pass_pause = 200ms;
 constexpr std::string_view keys_of_a_scan = "1000";  // less than a millisecond of Redis
+constexpr auto scan_pause = 1ms;                     // in which Redis serves others
 
 void append_wait(const RedisSettings& settings, std::string& out) {
   append_command(
@@ -272,6 +273,7 @@ void RedisNodes::scan_once(std::string_view pattern, const std::function<void(st
       cursor = text_of(*reply->element[0]);
       if (client->connections() != connection)
         throw ConnectionLost(client->name() + " has ended the connection; run this again when it is well");
+      std::this_thread::sleep_for(scan_pause);
     } while (cursor != "0");
   }
 }

@@ -215,6 +215,12 @@ TEST_F(RedisPipelineTest, TheTokensOfAMessageShareACall) {
   EXPECT_EQ(verdicts.all, (Expected{Verdict::counted(6), Verdict::counted(5)}));
 }
 
+TEST_F(RedisPipelineTest, ProbesAreKnownByTheirIds) {
+  EXPECT_TRUE(is_probe(probe_id));
+  EXPECT_TRUE(is_probe(far_probe_id));
+  EXPECT_FALSE(is_probe(id_));
+}
+
 // A cluster of one node holds all keys, but no script may have keys of two slots.
 TEST_F(RedisPipelineTest, WhereKeysOfACallMustShareASlotEachTokenHasItsOwn) {
   connect();
