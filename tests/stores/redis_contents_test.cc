@@ -7,12 +7,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <ctime>
 #include <functional>
 #include <iterator>
 #include <memory>
 #include <sstream>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
@@ -269,6 +271,58 @@ TEST_P(RedisContentsTest, InHeldSlotsATokenCountsUntilItIsRead) {
   EXPECT_EQ(hit(ids[1]), Verdict::counted(4));
   EXPECT_EQ(hit(token_in(slots)), Verdict::unknown_token());
   EXPECT_TRUE(mint(token_in(slots)));
+}
+
+// Exactly what was answered is read, and what was not read is not answered. A hit is never told that its token is unknown.
+TEST_P(RedisContentsTest, UnderLoadWhatIsReadIsWhatWasAnswered) {
+  const auto ids = tokens_in(all_slots, 200);
+  for (const auto& id : ids) ASSERT_TRUE(mint(id));
+  std::vector<std::int64_t> answered(ids.size());
+  std::atomic<int> counted = 0;
+  int refused = 0;
+  std::jthread load([&](const std::stop_token& end) {
+    while (!end.stop_requested()) {
+      domain::HitBatch hits;
+      for (const auto& id : ids) hits.push(id, "/p");
+      const auto verdicts = track(*store_, hits);
+      for (std::size_t i = 0; i < ids.size(); ++i) {
+        if (verdicts[i] == Verdict::not_counted()) {
+          ++refused;
+          continue;
+        }
+        EXPECT_EQ(verdicts[i], Verdict::counted(++answered[i]));
+        ++counted;
+      }
+    }
+  });
+  const auto wait_for_more = [&] {
+    const int before = counted;
+    for (const Deadline deadline; counted < before + 1'000 && !deadline.passed();)
+      std::this_thread::sleep_for(1ms);
+  };
+  std::vector<StoredToken> tokens;
+  for (int round = 0; round < 3; ++round) {
+    wait_for_more();
+    contents_->set_mark({Mark::held, this_export, half()});
+    const auto reader = open(10)->read(half());
+    tokens.clear();
+    for (auto page = reader->next(); !page.empty(); page = reader->next()) {
+      tokens.insert(tokens.end(), page.begin(), page.end());
+      wait_for_more();
+    }
+    if (round < 2) contents_->clear_marks(half());
+  }
+  load.request_stop();
+  load.join();
+  EXPECT_GT(refused, 0);
+  std::size_t read = 0;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (!half()[domain::slot_of(ids[i])]) continue;
+    ASSERT_LT(read, tokens.size());
+    EXPECT_EQ(tokens[read].id, ids[i]);
+    EXPECT_THAT(tokens[read++].counts, ElementsAre(store::StoredCount{"/p", answered[i]}));
+  }
+  EXPECT_EQ(read, tokens.size());
 }
 
 TEST_P(RedisContentsTest, MarksAreReplacedAndTakenAway) {
