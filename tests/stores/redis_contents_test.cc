@@ -325,6 +325,16 @@ TEST_P(RedisContentsTest, UnderLoadWhatIsReadIsWhatWasAnswered) {
   EXPECT_EQ(read, tokens.size());
 }
 
+TEST_P(RedisContentsTest, AHoldThatIsLostWhileItsTokensAreReadIsNoticed) {
+  const auto id = token_in(half());
+  ASSERT_TRUE(mint(id));
+  contents_->set_mark({Mark::held, this_export, half()});
+  const auto reader = contents_->read(half());
+  EXPECT_THAT(ids_of(reader->next()), ElementsAre(id));
+  open()->clear_marks(half());
+  EXPECT_THAT(why_it_throws([&] { reader->next(); }), HasSubstr("not held any more"));
+}
+
 TEST_P(RedisContentsTest, MarksAreReplacedAndTakenAway) {
   EXPECT_THAT(contents_->marks(), IsEmpty());
   const auto slots = half();

@@ -135,6 +135,43 @@ RedisTask task_of(const TokenId& id) {
   return {domain::slot_of(id), redis_key(id)};
 }
 
+RedisTask mark_task(std::size_t slot) {
+  return {static_cast<Slot>(slot), mark_key(static_cast<Slot>(slot))};
+}
+
+/// Of a Redis by itself.
+std::string stored_marks(RedisNodes& nodes) {
+  const auto reply = nodes.clients().front()->call({"HGET", facts_key, marks_field});
+  return std::string(string_of(*reply));
+}
+
+std::vector<SlotMark> parse_stored(std::string_view text) {
+  if (const auto its = parse_marks(text)) return *its;
+  throw StoreError("the field " + std::string(marks_field) + " of " + std::string(facts_key) +
+                   " has no marks that tracker knows; a newer version may have written it");
+}
+
+std::vector<SlotMark> read_marks(RedisNodes& nodes) {
+  if (!nodes.is_cluster()) return parse_stored(stored_marks(nodes));
+  std::vector<RedisTask> tasks;
+  for (std::size_t i = 0; i < domain::slots; ++i) {
+    auto& task = tasks.emplace_back(mark_task(i));
+    task.add({"HGET", task.key, marked_field});
+  }
+  nodes.run(tasks, Kind::reads);
+  std::vector<SlotMark> all;
+  for (std::size_t i = 0; i < domain::slots; ++i) {
+    const auto& reply = *tasks[i].replies.front();
+    if (reply.type == REDIS_REPLY_NIL) continue;
+    auto mark = parse_mark(string_of(reply));
+    if (!mark)
+      throw StoreError(tasks[i].key + " has no mark that tracker knows; a newer version may have written it");
+    mark->slots.set(i);
+    add_mark(all, *mark);
+  }
+  return all;
+}
+
 /// Does tasks in portions.
 class Tasks {
  public:
@@ -177,7 +214,10 @@ class Reader final : public TokenReader {
 
   std::vector<StoredToken> next() override {
     while (true) {
-      if (ids_.empty() && !(is_more_ && find_ids())) return {};
+      if (ids_.empty() && !(is_more_ && find_ids())) {
+        check_holds();
+        return {};
+      }
       auto tokens = read_page();
       if (!tokens.empty()) return tokens;
     }
@@ -185,6 +225,15 @@ class Reader final : public TokenReader {
 
  private:
   bool is_held(const TokenId& id) const { return plan_.held[domain::slot_of(id)]; }
+
+  /// Where a hold was lost, by a failover or by another command, tokens may have been minted that were not read.
+  void check_holds() {
+    const auto held = plan_.slots & plan_.held;
+    if (held.none() || (held & ~slots_with(read_marks(*nodes_), Mark::held)).none()) return;
+    throw StoreError(
+        "slots that were held when their tokens were first read are not held any more; begin the export "
+        "anew");
+  }
 
   /// Returns whether there are any more.
   bool find_ids() {
@@ -298,27 +347,7 @@ class RedisContents final : public StoreContents {
         ids_max_);
   }
 
-  std::vector<SlotMark> marks() override {
-    if (!nodes_->is_cluster()) return parse(stored_marks());
-    std::vector<RedisTask> tasks;
-    for (std::size_t i = 0; i < domain::slots; ++i) {
-      auto& task = tasks.emplace_back(mark_task(i));
-      task.add({"HGET", task.key, marked_field});
-    }
-    nodes_->run(tasks, Kind::reads);
-    std::vector<SlotMark> all;
-    for (std::size_t i = 0; i < domain::slots; ++i) {
-      const auto& reply = *tasks[i].replies.front();
-      if (reply.type == REDIS_REPLY_NIL) continue;
-      auto mark = parse_mark(string_of(reply));
-      if (!mark)
-        throw StoreError(tasks[i].key +
-                         " has no mark that tracker knows; a newer version may have written it");
-      mark->slots.set(i);
-      add_mark(all, *mark);
-    }
-    return all;
-  }
+  std::vector<SlotMark> marks() override { return read_marks(*nodes_); }
 
   void set_mark(const SlotMark& mark) override {
     if (nodes_->is_cluster()) return set_cluster_marks(mark);
@@ -393,30 +422,12 @@ class RedisContents final : public StoreContents {
     return slots;
   }
 
-  static RedisTask mark_task(std::size_t slot) {
-    return {static_cast<Slot>(slot), mark_key(static_cast<Slot>(slot))};
-  }
-
-  /// For a Redis by itself, from here...
-  std::string stored_marks() {
-    const auto reply = nodes_->clients().front()->call({"HGET", facts_key, marks_field});
-    return std::string(string_of(*reply));
-  }
-
-  static std::vector<SlotMark> parse(std::string_view text) {
-    const auto its = parse_marks(text);
-    if (!its) {
-      throw StoreError("the field " + std::string(marks_field) + " of " + std::string(facts_key) +
-                       " has no marks that tracker knows; a newer version may have written it");
-    }
-    return *its;
-  }
-
+  /// For a Redis by itself.
   template <typename Change>
   void change_marks(Change change) {
     for (bool is_done = false; !is_done;) {  // it is done again if somebody changed them in between
-      const auto before = stored_marks();
-      auto its = parse(before);
+      const auto before = stored_marks(*nodes_);
+      auto its = parse_stored(before);
       change(its);
       const auto after = marks_text(its);
       std::vector<RedisTask> tasks;
@@ -426,7 +437,6 @@ class RedisContents final : public StoreContents {
       is_done = tasks.front().replies.front()->integer == 1;
     }
   }
-  // ...to here.
 
   /// A mark that forbids more than the one before takes effect in one step.
   void set_cluster_marks(const SlotMark& mark) {
