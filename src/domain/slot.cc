@@ -99,4 +99,8 @@ Slot slot_of(const TokenId& id) noexcept {
   return crc % slots;
 }
 
+Slot slot_of_hash_tag(std::string_view tag) noexcept {
+  return crc16_of(tag) % slots;
+}
+
 }  // namespace tracker::domain

@@ -30,4 +30,7 @@ std::optional<SlotSet> parse_slot_set(std::string_view text);
 /// key, whose hash tag these digits are (Redis Cluster specification, "Key distribution model"). Any thread.
 Slot slot_of(const TokenId& id) noexcept;
 
+/// The slot that a Redis Cluster gives the keys with this hash tag. Any thread.
+Slot slot_of_hash_tag(std::string_view tag) noexcept;
+
 }  // namespace tracker::domain

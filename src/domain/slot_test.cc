@@ -24,6 +24,12 @@ TEST(Slot, IsTheSlotOfRedisCluster) {
   EXPECT_EQ(slot_of(id_of(0x10, 0)), 9'558);
 }
 
+TEST(Slot, OfAHashTag) {
+  EXPECT_EQ(slot_of_hash_tag("123456789"), 0x31C3);
+  const auto id = token_id(random_token());
+  EXPECT_EQ(slot_of_hash_tag(to_string(id)), slot_of(id));
+}
+
 TEST(Slot, TokensAreSpreadEvenly) {
   constexpr std::size_t parts = 16;
   std::vector<int> tokens(parts);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <initializer_list>
 
+#include "store/redis/redis_keys.h"
+
 namespace tracker::store::redis {
 
 namespace {
@@ -37,12 +39,6 @@ std::string_view without_place(std::string_view error) {
 std::string_view code_of(std::string_view error) {
   error = without_place(error);
   return error.substr(0, error.find(' '));
-}
-
-bool is_denied(std::string_view error) {
-  // Redis 6 and 7.0 say the second of commands in a script; later versions say the third.
-  return code_of(error) == "NOPERM" || error.find("The user executing the script can't") != error.npos ||
-         error.find("ACL failure in script") != error.npos;
 }
 
 bool is_unknown_command(std::string_view error) {
@@ -110,6 +106,20 @@ bool is_fenced(std::string_view error) {
   return code_of(error) == "FENCED";
 }
 
+bool is_held(std::string_view error) {
+  return code_of(error) == "HELD";
+}
+
+bool is_all_held(std::string_view error) {
+  return is_held(error) && error.ends_with(all_slots);
+}
+
+bool is_denied(std::string_view error) {
+  // Redis 6 and 7.0 say the second of commands in a script; later versions say the third.
+  return code_of(error) == "NOPERM" || error.find("The user executing the script can't") != error.npos ||
+         error.find("ACL failure in script") != error.npos;
+}
+
 bool is_unfit(std::string_view error) {
   return is_any(code_of(error), {"FENCED", "READONLY", "MASTERDOWN", "LOADING", "OOM", "MISCONF",
                                  "NOREPLICAS", "NOAUTH", "DENIED", "BUSY"}) ||
@@ -144,6 +154,12 @@ std::string explain(std::string_view error, const RedisSettings& settings) {
 
 std::string explain_fenced() {
   return std::string("another counter has taken it over: ") + taken_over;
+}
+
+std::string explain_all_held() {
+  return "every token here is held for an export, or has moved; finish the move with tracker import and "
+         "tracker export "
+         "--drop, or end the hold with tracker export --unhold";
 }
 
 std::string explain_login(std::string_view error, const RedisSettings& settings) {

@@ -22,6 +22,16 @@ bool is_cross_slot(std::string_view error);
 /// executed.
 bool is_fenced(std::string_view error);
 
+/// Returns whether this error is HELD, which tracker's own script returns: a mark forbids to mint, or to say that a token is
+/// unknown. Nothing was executed.
+bool is_held(std::string_view error);
+
+/// Returns whether this HELD says that every token is held or has moved.
+bool is_all_held(std::string_view error);
+
+/// Returns whether the error says that an ACL does not allow the command or the key.
+bool is_denied(std::string_view error);
+
 /// Returns whether the error is about this Redis or its settings as a whole, not about one key: it takes no writes (a
 /// replica, full, loading), is busy, denies a command that counting needs, or is a node of a Redis Cluster.
 bool is_unfit(std::string_view error);
@@ -43,6 +53,9 @@ std::string explain(std::string_view error, const RedisSettings& settings);
 
 /// Says that another process has this Redis, and what to do about it.
 std::string explain_fenced();
+
+/// Says that every token is held, and how that ends.
+std::string explain_all_held();
 
 /// The same for a reply to AUTH. The reply may repeat the password, which is left out.
 std::string explain_login(std::string_view error, const RedisSettings& settings);

@@ -142,5 +142,18 @@ TEST(RedisErrorTest, StrangersAreNamed) {
   EXPECT_THAT(explain_silent_end("it closed the connection"), HasSubstr("if it wants TLS, --redis-addr"));
 }
 
+TEST(RedisError, HeldTokensAreNoFaultOfThisRedis) {
+  for (const char* error : {"HELD some", "HELD all", "HELD h 01020300000000000000000000000000"}) {
+    EXPECT_TRUE(is_held(error)) << error;
+    EXPECT_FALSE(is_unfit(error)) << error;
+    EXPECT_TRUE(is_not_executed(error, false)) << error;
+    EXPECT_EQ(is_all_held(error), error == std::string_view("HELD all"));
+  }
+  EXPECT_FALSE(is_held("FENCED all"));
+  EXPECT_FALSE(is_all_held("ERR all"));
+  EXPECT_TRUE(is_denied("NOPERM no"));
+  EXPECT_FALSE(is_denied("HELD all"));
+}
+
 }  // namespace
 }  // namespace tracker::store::redis

@@ -6,8 +6,8 @@
 #include <ctime>
 #include <utility>
 
-#include "domain/hex.h"
 #include "domain/slot.h"
+#include "store/redis/cluster_redirect.h"
 #include "store/redis/redis_error.h"
 
 namespace tracker::store::redis {
@@ -80,33 +80,6 @@ bool is_scan(const redisReply& reply) {
   return is_array(reply, 2) && is_text(reply.element[0]) && is_array_of(is_text, *reply.element[1]);
 }
 
-/// Whether tracker can send a command again to a node of a cluster, or to another one, that was refused with this error. Nothing
-/// was executed.
-Elsewhere elsewhere_by(std::string_view error) {
-  const auto code = error.substr(0, error.find(' '));
-  if (code == "MOVED") return Elsewhere::moved;
-  if (code == "ASK") return Elsewhere::asked;
-  for (const std::string_view again : {"TRYAGAIN", "CLUSTERDOWN", "LOADING", "READONLY", "MASTERDOWN"}) {
-    if (code == again) return Elsewhere::again;
-  }
-  return Elsewhere::no;
-}
-
-/// Reads `MOVED 3999 127.0.0.1:6381`. An empty host is that of the node that says so (Redis Cluster specification, "Redirection
-/// and resharding").
-std::optional<std::pair<domain::Slot, runtime::Address>> target_of(std::string_view error,
-                                                                   const std::string& own_host) {
-  error.remove_prefix(std::min(error.find(' ') + 1, error.size()));
-  const auto slot = domain::parse_slot(error.substr(0, error.find(' ')));
-  error.remove_prefix(std::min(error.find(' ') + 1, error.size()));
-  const auto colon = error.rfind(':');
-  if (!slot || colon == error.npos) return std::nullopt;
-  const auto port = runtime::parse_address(":" + std::string(error.substr(colon + 1)));
-  if (!port || port->port == 0) return std::nullopt;
-  const auto host = error.substr(0, colon);
-  return std::pair(*slot, runtime::Address{host.empty() ? own_host : std::string(host), port->port});
-}
-
 bool has_enough(long long replicas, const RedisSettings& settings) {
   return replicas >= static_cast<long long>(settings.replicas);
 }
@@ -120,17 +93,6 @@ domain::TokenId probe_id_in(const domain::SlotSet& slots) {
     id.bytes[15] = static_cast<std::uint8_t>(number);
   }
   return id;
-}
-
-/// The reverse of redis_key(). Returns nothing for any other key.
-std::optional<domain::TokenId> token_of(std::string_view key) {
-  constexpr std::string_view begin = "tracker:{";
-  domain::TokenId id{};
-  if (!key.starts_with(begin) || !key.ends_with('}')) return std::nullopt;
-  key.remove_prefix(begin.size());
-  key.remove_suffix(1);
-  if (!domain::parse_hex(key, id.bytes)) return std::nullopt;
-  return to_string(id) == key ? std::optional(id) : std::nullopt;  // its digits are lower case
 }
 
 }  // namespace
@@ -181,7 +143,7 @@ void RedisPipeline::greet() {
   ask(Question::probe_script_text, {"EVAL", track_script, "1", key, any_fence, "/", no_increment});
   ask(Question::probe_together, {"EVALSHA", track_script_sha1(), "2", key, redis_key(far_probe_id), any_fence,
                                  "/", no_increment, "/", no_increment});
-  probe(any_fence);
+  probe(facts_key);  // the fence is not known yet, but the marks count
   ask(Question::probe_add, {"EVAL", probe_add_script, "1", key});
   ask_for_replicas(Question::probe_replicas);
   ask_about_durability();
@@ -279,7 +241,7 @@ void RedisPipeline::ask_for_replicas(Question question) {
 /// Sends a call of a round. What a node is asked on the word of another one follows ASKING.
 void RedisPipeline::append_call(const Due& due, RedisRound::Form form) {
   if (due.asked != nullptr) ask(Question::asking, {"ASKING"});
-  due.round->append(due.call, form, fence(), out_);
+  due.round->append(due.call, form, fence_for(due.round->token(due.call)), out_);
   owes_wait_ = true;
   due_.push_back(due);
   due_.back().question = form == RedisRound::Form::hash ? Question::script : Question::script_text;
@@ -302,7 +264,7 @@ void RedisPipeline::append(const AddToken& token, RedisRound::Form form) {
   const bool by_hash = form == RedisRound::Form::hash;
   append_command(
       {by_hash ? "EVALSHA" : "EVAL", by_hash ? std::string_view(track_script_sha1()) : track_script, "1",
-       redis_key(token.id), fence(), "", std::to_string(std::time(nullptr))},
+       redis_key(token.id), fence_for(token.id), "", std::to_string(std::time(nullptr))},
       out_);
 }
 
@@ -564,7 +526,7 @@ void RedisPipeline::take_add(const Due& due, const redisReply& reply) {
   const auto& its = is_of_whole_call ? reply : *reply.element[0];
   const bool is_not_done =
       is_of_whole_call ? is_not_begun(text_of(its)) : is_not_executed(text_of(its), settings_.proxy);
-  meet(token->id, its, is_not_done);
+  if (!is_held(text_of(its))) meet(token->id, its, is_not_done);
   token->on_failed(is_not_done ? domain::Failure::not_done : domain::Failure::perhaps_done);
 }
 
@@ -605,7 +567,8 @@ void RedisPipeline::take_scan(const redisReply& reply) {
   auto& find = *finds_.front();
   const auto& keys = *reply.element[1];
   for (std::size_t i = 0; i < keys.elements; ++i) {
-    if (const auto id = token_of(text_of(*keys.element[i]))) find.slots.set(domain::slot_of(*id));
+    const auto its = parse_key(text_of(*keys.element[i]));
+    if (its && !its->is_held) find.slots.set(domain::slot_of(its->id));
   }
   find.cursor = text_of(*reply.element[0]);
   if (find.cursor != "0") return;
@@ -674,12 +637,14 @@ bool RedisPipeline::take_probe_elsewhere(std::string_view error) {
   return how != Elsewhere::no;
 }
 
-/// The errors in it say that a key is of another type, that the increment is no number, or that Redis is unfit.
+/// The errors in it say that a key is of another type, that the increment is no number, that tokens are held, or that Redis is
+/// unfit.
 void RedisPipeline::take_probe(const redisReply& reply) {
   for (std::size_t i = 0; i < reply.elements; ++i) {
     const auto& element = *reply.element[i];
     if (element.type != REDIS_REPLY_ERROR) continue;
     if (is_node() && take_probe_elsewhere(text_of(element))) continue;
+    if (is_all_held(text_of(element))) become_unfit(explain_all_held());
     if (is_unfit(text_of(element))) become_unfit(explain(text_of(element), settings_));
   }
 }

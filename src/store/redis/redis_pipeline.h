@@ -10,6 +10,7 @@
 
 #include "domain/failure.h"
 #include "domain/readiness.h"
+#include "domain/slot.h"
 #include "link/link_core.h"
 #include "store/redis/cluster_listener.h"
 #include "store/redis/redis_durability.h"
@@ -237,6 +238,10 @@ class RedisPipeline {
   bool is_node() const noexcept { return knowledge_.cluster != nullptr; }
   std::string_view fence() const {
     return settings_.proxy || is_node() ? any_fence : std::string_view(knowledge_.fence);
+  }
+  /// What a call for this token gives in place of a fence, too: a node of a cluster has no fences.
+  std::string_view fence_for(const domain::TokenId& id) const {
+    return is_node() ? std::string_view(mark_key(domain::slot_of(id))) : fence();
   }
   void append_call(const Due& due, RedisRound::Form form);
   bool take_elsewhere(const Due& due, const redisReply& reply);

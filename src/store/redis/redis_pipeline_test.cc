@@ -161,8 +161,9 @@ TEST_F(RedisPipelineTest, GreetsByDoingWhatCountingDoes) {
   append_command(
       {"EVALSHA", track_script_sha1(), "2", key, redis_key(far_probe_id), "*", "/", "00", "/", "00"},
       expected);
-  append_command({"EVALSHA", track_script_sha1(), "1", key, "*", "/", "00"}, expected);
-  append_command({"EVALSHA", track_script_sha1(), "1", redis_key(far_probe_id), "*", "/", "00"}, expected);
+  append_command({"EVALSHA", track_script_sha1(), "1", key, "tracker:store", "/", "00"}, expected);
+  append_command({"EVALSHA", track_script_sha1(), "1", redis_key(far_probe_id), "tracker:store", "/", "00"},
+                 expected);
   append_command({"HINCRBY", key, "/", "00"}, expected);
   EXPECT_THAT(pipeline.out(), StartsWith(expected));
 }
@@ -172,6 +173,31 @@ TEST_F(RedisPipelineTest, Counts) {
               ElementsAre(Verdict::counted(1), Verdict::counted(2), Verdict::counted(9)));
   EXPECT_THAT(verdicts_after(id_, {"/a", "/b"}, "*2\r\n$-1\r\n$-1\r\n"),
               ElementsAre(Verdict::unknown_token(), Verdict::unknown_token()));
+}
+
+// A mark refuses them. That is as it should be, so the log says nothing.
+TEST_F(RedisPipelineTest, WhatIsHeldIsNotCountedAndNotLogged) {
+  EXPECT_THAT(verdicts_after(id_, {"/a", "/b"}, "*2\r\n-HELD some\r\n-HELD some\r\n"),
+              ElementsAre(Verdict::not_counted(), Verdict::not_counted()));
+  EXPECT_TRUE(makes_sense_);
+  EXPECT_TRUE(fitness_.is_ready());
+  EXPECT_FALSE(trouble_.has_value());
+  add(id_);
+  EXPECT_TRUE(take("*1\r\n-HELD some\r\n"));
+  EXPECT_THAT(added_.outcomes, ElementsAre(domain::Failure::not_done));
+  EXPECT_FALSE(pipeline_->has_trouble());
+  EXPECT_TRUE(pipeline_->fitness().is_ready());
+}
+
+TEST_F(RedisPipelineTest, WhereAllIsHeldItIsUnfitAndSaysSo) {
+  for (const auto& [said, is_ready] : {std::pair("some", true), {"all", false}}) {
+    connect();
+    const auto held = std::string("*1\r\n-HELD ") + said + "\r\n";
+    EXPECT_TRUE(
+        take(unknown + together + held + held + "-ERR value is not an integer\r\n*0\r\n" + durability));
+    EXPECT_EQ(pipeline_->fitness().is_ready(), is_ready);
+  }
+  EXPECT_THAT(pipeline_->fitness().why_not(), HasSubstr("tracker export --unhold"));
 }
 
 TEST_F(RedisPipelineTest, TheTokensOfAMessageShareACall) {
@@ -187,6 +213,12 @@ TEST_F(RedisPipelineTest, TheTokensOfAMessageShareACall) {
   EXPECT_EQ(pipeline_->out(), expected);
   EXPECT_TRUE(take("*2\r\n:5\r\n:6\r\n"));
   EXPECT_EQ(verdicts.all, (Expected{Verdict::counted(6), Verdict::counted(5)}));
+}
+
+TEST_F(RedisPipelineTest, ProbesAreKnownByTheirIds) {
+  EXPECT_TRUE(is_probe(probe_id));
+  EXPECT_TRUE(is_probe(far_probe_id));
+  EXPECT_FALSE(is_probe(id_));
 }
 
 // A cluster of one node holds all keys, but no script may have keys of two slots.
@@ -309,7 +341,7 @@ TEST_F(RedisPipelineTest, AnErrorOfAllMakesItUnfitAndItsKeyIsLookedAtNext) {
   connect();
   EXPECT_TRUE(pipeline_->fitness().is_ready());
   std::string expected;
-  append_command({"EVALSHA", track_script_sha1(), "1", redis_key(id_), "*", "/", "00"}, expected);
+  append_command({"EVALSHA", track_script_sha1(), "1", redis_key(id_), "tracker:store", "/", "00"}, expected);
   EXPECT_THAT(pipeline_->out(), HasSubstr(expected));
 }
 
@@ -633,13 +665,14 @@ TEST_F(RedisNodePipelineTest, WhatFollowsAskIsAskedAgainWithAsking) {
   pipeline_->send(*new AskedHits(hits, verdicts));
   std::string expected;
   append_command({"ASKING"}, expected);
-  append_command({"EVALSHA", track_script_sha1(), "1", redis_key(id_), "*", "/a", "1"}, expected);
+  const auto mark = mark_key(domain::slot_of(id_));
+  append_command({"EVALSHA", track_script_sha1(), "1", redis_key(id_), mark, "/a", "1"}, expected);
   EXPECT_EQ(pipeline_->out(), expected);
   pipeline_->out().clear();
   EXPECT_TRUE(take("+OK\r\n" + no_script));
   expected.clear();
   append_command({"ASKING"}, expected);
-  append_command({"EVAL", track_script, "1", redis_key(id_), "*", "/a", "1"}, expected);
+  append_command({"EVAL", track_script, "1", redis_key(id_), mark, "/a", "1"}, expected);
   EXPECT_EQ(pipeline_->out(), expected);
   EXPECT_TRUE(take("+OK\r\n*1\r\n:5\r\n"));
   EXPECT_EQ(verdicts.all, Expected{Verdict::counted(5)});

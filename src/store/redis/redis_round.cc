@@ -14,11 +14,14 @@
 
 namespace tracker::store::redis {
 
-// pcall, so that an error fails its own increment alone.
+// pcall, so that an error fails its own increment alone. A user who may not read the marks sees none: the ACL may be of an older
+// version.
 const std::string_view track_script = R"(
 local KEYS, ARGV, call = KEYS, ARGV, redis.pcall
-if ARGV[1] ~= '*' then
-  local fence = call('HGET', 'tracker:store', 'fence')
+local marks = ARGV[1]
+if marks ~= '*' and string.sub(marks, 1, 8) ~= 'tracker:' then
+  marks = 'tracker:store'
+  local fence = call('HGET', marks, 'fence')
   if type(fence) ~= 'string' then fence = '' end
   if fence ~= ARGV[1] then return redis.error_reply('FENCED another counter has this Redis') end
 end
@@ -27,14 +30,16 @@ for i = 1, #KEYS do
   if KEYS[i] ~= key then
     key = KEYS[i]
     known = call('HEXISTS', key, '')
+    if known == 0 then
+      local its = marks ~= '*' and call('HGET', marks, ARGV[2 * i] == '' and 'holds' or 'marked')
+      known = type(its) == 'string' and {err = 'HELD ' .. its}
+    end
   end
   local path = ARGV[2 * i]
   if path == '' then
-    counts[i] = call('HSETNX', key, '', ARGV[2 * i + 1])
+    counts[i] = known or call('HSETNX', key, '', ARGV[2 * i + 1])
   elseif known == 1 then
     counts[i] = call('HINCRBY', key, path, ARGV[2 * i + 1])
-  elseif known == 0 then
-    counts[i] = false
   else
     counts[i] = known
   end
@@ -44,20 +49,6 @@ return counts
 
 std::string_view text_of(const redisReply& reply) {
   return {reply.str, static_cast<std::size_t>(reply.len)};
-}
-
-namespace {
-void append_redis_key(const domain::TokenId& id, std::string& out) {
-  out += "tracker:{";
-  domain::append_hex(id.bytes, out);
-  out += '}';
-}
-}  // namespace
-
-std::string redis_key(const domain::TokenId& id) {
-  std::string key;
-  append_redis_key(id, key);
-  return key;
 }
 
 const std::string& track_script_sha1() {
@@ -99,7 +90,7 @@ void append_bulk(std::size_t number, std::string& out) {
 
 }  // namespace
 
-void append_command(std::initializer_list<std::string_view> arguments, std::string& out) {
+void append_command(std::span<const std::string_view> arguments, std::string& out) {
   append_number('*', arguments.size(), out);
   for (const auto& argument : arguments) append_bulk(argument, out);
 }
@@ -193,7 +184,7 @@ std::optional<RedisRound::NoCount> RedisRound::take(std::uint32_t call, const re
   return no_count;
 }
 
-/// Returns whether it was a count, or nil.
+/// Returns whether it was a count, nil or HELD.
 bool RedisRound::take_element(const Increment& increment, const redisReply& element) {
   if (element.type == REDIS_REPLY_NIL) {
     settle(increment, domain::Verdict::unknown_token());
@@ -202,7 +193,7 @@ bool RedisRound::take_element(const Increment& increment, const redisReply& elem
   if (element.type == REDIS_REPLY_ERROR) {
     settle(increment, is_not_executed(text_of(element), proxy_) ? domain::Verdict::not_counted()
                                                                 : domain::Verdict::perhaps_counted());
-    return false;
+    return is_held(text_of(element));  // as it should be while tokens move
   }
   // A stored count is not negative unless somebody else wrote it. Such a count is no answer.
   const auto size = increment.end - increment.begin;

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,32 +12,31 @@
 #include "domain/verdict.h"
 #include "link/gather.h"
 #include "store/counter_store.h"
+#include "store/redis/redis_keys.h"
 
 struct redisReply;
 
 namespace tracker::store::redis {
 
-/// Counts in Redis are kept in one hash for each token, with the key `tracker:{<id>}`. It has a field for each path,
-/// with the count. The empty field, which is never a path, is for tracker's own facts (the time of minting, in seconds
-/// since 1970). A token is known if its hash has the empty field.
-std::string redis_key(const domain::TokenId& id);
-
 /// The script that counts the hits of one or more tokens in one atomic step, or makes a token known. ARGV begins with
-/// the fence. For each increment there is a key in KEYS, and a path and a number in ARGV. The increments of one token
+/// the fence, or in its place with the key that has the marks of the tokens' slot. Who gives a fence need not name
+/// facts_key. For each increment there is a key in KEYS, and a path and a number in ARGV. The increments of one token
 /// follow each other. The empty path makes the token known: the number is the time. Returns an array with an element for
-/// each increment: the count, nil if the token is unknown, or the error of this increment. Does nothing and returns the
-/// error FENCED if the fence is not the one that stands in Redis.
+/// each increment: the count, nil if the token is unknown, or the error of this increment. That is HELD if a mark forbids
+/// to mint, or to say that the token is unknown. Does nothing and returns the error FENCED if the fence is not the one that
+/// stands in Redis.
 extern const std::string_view track_script;
 /// The SHA-1 of the script in hex, by which EVALSHA names it.
 const std::string& track_script_sha1();
 
-/// The key of a hash beside the tokens' hashes. Its fields say which store this is (RedisFacts).
-inline constexpr std::string_view facts_key = "tracker:store";
-/// A fence that fits whatever stands there. A proxy leads to several Redis, which have none.
+/// A fence that fits whatever stands there. No marks are looked at. A proxy leads to several Redis, which have neither.
 inline constexpr std::string_view any_fence = "*";
 
 /// Appends one command in RESP (an array of bulk strings).
-void append_command(std::initializer_list<std::string_view> arguments, std::string& out);
+void append_command(std::span<const std::string_view> arguments, std::string& out);
+inline void append_command(std::initializer_list<std::string_view> arguments, std::string& out) {
+  append_command(std::span(arguments.begin(), arguments.size()), out);
+}
 
 /// Returns the text of a reply such as an error. Valid as long as the reply.
 std::string_view text_of(const redisReply& reply);
@@ -81,8 +81,8 @@ class RedisRound {
     domain::TokenId token;
     const redisReply* reply;  // an element of the reply
   };
-  /// Turns what the script returned into verdicts. Returns the last element that was neither a count nor nil, if there
-  /// was one.
+  /// Turns what the script returned into verdicts. Returns the last element that was neither a count nor nil nor HELD, if
+  /// there was one.
   std::optional<NoCount> take(std::uint32_t call, const redisReply& reply);
 
   /// Returns whether there are counts that wait for release(), which settles their hits: by their counts if the counts are

@@ -261,6 +261,21 @@ TEST_F(RedisRoundTest, AnErrorFailsItsOwnHits) {
   EXPECT_EQ(verdicts.all, (Expected{Verdict::not_counted(), Verdict::counted(3), Verdict::counted(5)}));
 }
 
+TEST_F(RedisRoundTest, WhatAMarkRefusesIsNotCountedAndNoFault) {
+  domain::HitBatch hits;
+  hits.push(low_, "/a");
+  hits.push(low_, "/b");
+  hits.push(high_, "/a");
+  Verdicts verdicts(hits.size());
+  message_.add(hits, verdicts);
+  round_.begin(message_, false);
+  const auto reply = reply_of("*3\r\n-HELD some\r\n-HELD some\r\n:5\r\n");
+  ASSERT_TRUE(round_.can_return(0, *reply));
+  EXPECT_FALSE(round_.take(0, *reply).has_value());
+  EXPECT_TRUE(message_.deliver());
+  EXPECT_EQ(verdicts.all, (Expected{Verdict::not_counted(), Verdict::not_counted(), Verdict::counted(5)}));
+}
+
 TEST_F(RedisRoundTest, ItIsUsedAgain) {
   for (int use = 0; use < 2; ++use) {
     domain::HitBatch hits;

@@ -1,0 +1,537 @@
+#include "store/redis/redis_contents.h"
+
+#include <hiredis/hiredis.h>
+
+#include <algorithm>
+#include <charconv>
+#include <deque>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "domain/hex.h"
+#include "store/redis/lowest_ids.h"
+#include "store/redis/redis_durability.h"
+#include "store/redis/redis_facts.h"
+#include "store/redis/redis_keys.h"
+#include "store/redis/redis_marks.h"
+#include "store/redis/redis_nodes.h"
+#include "store/redis/redis_round.h"
+#include "store/store_error.h"
+
+namespace tracker::store::redis {
+
+namespace {
+
+using domain::Slot;
+using domain::SlotSet;
+using domain::TokenId;
+using Mark = SlotMark::Kind;
+using Kind = RedisNodes::Kind;
+
+constexpr std::size_t tokens_measured = 4'096;  // at once
+constexpr long long fields_of_a_page = 16'384;  // about 1 MiB, where a path has some dozens of bytes
+constexpr std::size_t bytes_in_flight = 1024 * 1024;
+constexpr std::size_t tasks_in_flight = 1'000;
+constexpr std::size_t counts_of_a_command = 500;
+constexpr std::string_view all_tokens = "tracker:*{*";
+constexpr std::string_view held_tokens = "tracker:held:{*";
+
+/// What the last two return instead of fields. A token that counts must not be replaced by one that does not, nor the reverse.
+constexpr long long is_twofold = -1;
+
+/// Gives the token the key by which it is not counted, and returns its fields. An import that did not end may have left fields
+/// there.
+constexpr std::string_view hold_script = R"(
+if redis.call('HEXISTS', KEYS[1], '') == 1 then
+  if redis.call('HEXISTS', KEYS[2], '') == 1 then return -1 end
+  redis.call('RENAME', KEYS[1], KEYS[2])
+end
+return redis.call('HGETALL', KEYS[2])
+)";
+
+/// Gives the token back the key by which it is counted.
+constexpr std::string_view release_script = R"(
+if redis.call('HEXISTS', KEYS[2], '') == 0 then return redis.call('DEL', KEYS[2]) end
+if redis.call('HLEN', KEYS[1]) > 0 then return -1 end
+redis.call('RENAME', KEYS[2], KEYS[1])
+return 1
+)";
+
+/// Replaces all marks, unless somebody else has done so.
+constexpr std::string_view mark_script = R"(
+if (redis.call('HGET', KEYS[1], 'marks') or '') ~= ARGV[1] then return 0 end
+for i, field in ipairs({'marks', 'marked', 'holds'}) do
+  if ARGV[i + 1] == '' then
+    redis.call('HDEL', KEYS[1], field)
+  else
+    redis.call('HSET', KEYS[1], field, ARGV[i + 1])
+  end
+end
+return 1
+)";
+
+std::string_view string_of(const redisReply& reply) {
+  return reply.type == REDIS_REPLY_STRING ? text_of(reply) : std::string_view();
+}
+
+/// What the empty field of a token has. Old versions wrote the time alone, and did not care what it was.
+struct Origin {
+  std::uint64_t minted_s = 0;
+  std::optional<ExportId> export_id = {};  // of an imported token
+};
+
+Origin parse_origin(std::string_view text) {
+  Origin origin;
+  const auto end = std::min(text.find(' '), text.size());
+  std::from_chars(text.data(), text.data() + end, origin.minted_s);
+  ExportId id{};
+  if (end < text.size() && domain::parse_hex(text.substr(end + 1), id)) origin.export_id = id;
+  return origin;
+}
+
+std::string origin_text(const StoredToken& token, const ExportId& export_id) {
+  auto text = std::to_string(token.minted_s) + ' ';
+  domain::append_hex(export_id, text);
+  return text;
+}
+
+/// Reads the reply to HGETALL. Nothing if it is no token.
+std::optional<StoredToken> parse_token(const TokenId& id, const redisReply& fields) {
+  if (fields.type != REDIS_REPLY_ARRAY) return std::nullopt;
+  StoredToken token{.id = id};
+  bool is_known = false;
+  token.counts.reserve(fields.elements / 2);
+  for (std::size_t i = 0; i + 1 < fields.elements; i += 2) {
+    const auto path = string_of(*fields.element[i]);
+    const auto value = string_of(*fields.element[i + 1]);
+    if (path.empty()) {
+      token.minted_s = parse_origin(value).minted_s;
+      is_known = true;
+      continue;
+    }
+    std::int64_t count = 0;
+    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), count);
+    if (error != std::errc() || end != value.data() + value.size() || count < 0) {
+      throw StoreError(
+          "Redis has a field that is no count in " + redis_key(id) +
+          ", for a path of this token; only another program can have written it; remove it by HDEL");
+    }
+    token.counts.push_back({std::string(path), count});
+  }
+  if (!is_known) return std::nullopt;
+  std::ranges::sort(token.counts, {}, &StoredCount::path);
+  return token;
+}
+
+[[noreturn]] void throw_twofold(const std::string& key) {
+  throw StoreError("the token of " + key +
+                   " is stored twice, also under the key that begins with tracker:held:; look at both, "
+                   "and remove the one that is wrong by DEL");
+}
+
+RedisTask task_of(const TokenId& id) {
+  return {domain::slot_of(id), redis_key(id)};
+}
+
+RedisTask mark_task(std::size_t slot) {
+  return {static_cast<Slot>(slot), mark_key(static_cast<Slot>(slot))};
+}
+
+/// Of a Redis by itself.
+std::string stored_marks(RedisNodes& nodes) {
+  const auto reply = nodes.clients().front()->call({"HGET", facts_key, marks_field});
+  return std::string(string_of(*reply));
+}
+
+std::vector<SlotMark> parse_stored(std::string_view text) {
+  if (const auto its = parse_marks(text)) return *its;
+  throw StoreError("the field " + std::string(marks_field) + " of " + std::string(facts_key) +
+                   " has no marks that tracker knows; a newer version may have written it");
+}
+
+std::vector<SlotMark> read_marks(RedisNodes& nodes) {
+  if (!nodes.is_cluster()) return parse_stored(stored_marks(nodes));
+  std::vector<RedisTask> tasks;
+  for (std::size_t i = 0; i < domain::slots; ++i) {
+    auto& task = tasks.emplace_back(mark_task(i));
+    task.add({"HGET", task.key, marked_field});
+  }
+  nodes.run(tasks, Kind::reads);
+  std::vector<SlotMark> all;
+  for (std::size_t i = 0; i < domain::slots; ++i) {
+    const auto& reply = *tasks[i].replies.front();
+    if (reply.type == REDIS_REPLY_NIL) continue;
+    auto mark = parse_mark(string_of(reply));
+    if (!mark)
+      throw StoreError(tasks[i].key + " has no mark that tracker knows; a newer version may have written it");
+    mark->slots.set(i);
+    add_mark(all, *mark);
+  }
+  return all;
+}
+
+/// Does tasks in portions.
+class Tasks {
+ public:
+  Tasks(RedisNodes& nodes, Kind kind) : nodes_(nodes), kind_(kind) {}
+
+  void add(RedisTask task) {
+    for (const auto& command : task.commands) bytes_ += command.size();
+    tasks_.push_back(std::move(task));
+    if (bytes_ >= bytes_in_flight || tasks_.size() >= tasks_in_flight) run();
+  }
+  /// Call it at last, too.
+  void run() {
+    nodes_.run(tasks_, kind_);
+    for (const auto& task : tasks_) {
+      for (const auto& reply : task.replies) {
+        if (reply->type == REDIS_REPLY_INTEGER && reply->integer == is_twofold) throw_twofold(task.key);
+      }
+    }
+    tasks_.clear();
+    bytes_ = 0;
+  }
+
+ private:
+  RedisNodes& nodes_;
+  const Kind kind_;
+  std::vector<RedisTask> tasks_;
+  std::size_t bytes_ = 0;
+};
+
+/// Which slots are read, and how.
+struct ReadPlan {
+  SlotSet slots;  // those that are read
+  SlotSet held;   // their tokens are renamed when they are read, and what was renamed before is read, too
+};
+
+class Reader final : public TokenReader {
+ public:
+  Reader(std::shared_ptr<RedisNodes> nodes, const ReadPlan& plan, std::size_t ids_max)
+      : nodes_(std::move(nodes)), plan_(plan), ids_max_(ids_max) {}
+
+  std::vector<StoredToken> next() override {
+    while (true) {
+      if (ids_.empty() && !(is_more_ && find_ids())) {
+        check_holds();
+        return {};
+      }
+      auto tokens = read_page();
+      if (!tokens.empty()) return tokens;
+    }
+  }
+
+ private:
+  bool is_held(const TokenId& id) const { return plan_.held[domain::slot_of(id)]; }
+
+  /// Where a hold was lost, by a failover or by another command, tokens may have been minted that were not read.
+  void check_holds() {
+    const auto held = plan_.slots & plan_.held;
+    if (held.none() || (held & ~slots_with(read_marks(*nodes_), Mark::held)).none()) return;
+    throw StoreError(
+        "slots that were held when their tokens were first read are not held any more; begin the export "
+        "anew");
+  }
+
+  /// Returns whether there are any more.
+  bool find_ids() {
+    LowestIds lowest(ids_max_, last_);
+    nodes_->scan(
+        all_tokens, [&] { lowest.clear(); },
+        [&](std::string_view key) {
+          const auto its = parse_key(key);
+          if (!its || is_probe(its->id)) return;
+          const auto slot = domain::slot_of(its->id);
+          if (plan_.slots[slot] && (!its->is_held || plan_.held[slot])) lowest.add(its->id);
+        });
+    const auto found = lowest.take();
+    is_more_ = lowest.left_out();
+    if (!found.empty()) last_ = found.back();
+    ids_.assign(found.begin(), found.end());
+    return !ids_.empty();
+  }
+
+  /// How many fields the next tokens have.
+  void measure() {
+    std::vector<RedisTask> tasks;
+    for (const auto& id : ids_) {
+      if (tasks.size() == tokens_measured) break;
+      auto& task = tasks.emplace_back(task_of(id));
+      task.add({"HLEN", redis_key(id)});
+      if (is_held(id)) task.add({"HLEN", held_key(id)});
+    }
+    nodes_->run(tasks, Kind::reads);
+    for (const auto& task : tasks) {
+      auto& fields = fields_.emplace_back(0);
+      for (const auto& reply : task.replies) fields += reply->integer;
+    }
+  }
+
+  std::vector<StoredToken> read_page() {
+    if (fields_.empty()) measure();
+    std::vector<TokenId> ids;
+    std::vector<RedisTask> tasks;
+    bool writes = false;
+    for (long long fields = 0;
+         !fields_.empty() && (ids.empty() || fields + fields_.front() <= fields_of_a_page);) {
+      const auto& id = ids.emplace_back(ids_.front());
+      auto& task = tasks.emplace_back(task_of(id));
+      if (is_held(id)) {
+        task.add({"EVAL", hold_script, "2", task.key, held_key(id)});
+        writes = true;
+      } else {
+        task.add({"HGETALL", task.key});
+      }
+      fields += fields_.front();
+      ids_.pop_front();
+      fields_.pop_front();
+    }
+    nodes_->run(tasks, writes ? Kind::writes : Kind::reads);
+    std::vector<StoredToken> tokens;
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      const auto& reply = *tasks[i].replies.front();
+      if (reply.type == REDIS_REPLY_INTEGER) throw_twofold(tasks[i].key);
+      if (auto token = parse_token(ids[i], reply)) tokens.push_back(std::move(*token));
+    }
+    return tokens;
+  }
+
+  const std::shared_ptr<RedisNodes> nodes_;
+  const ReadPlan plan_;
+  const std::size_t ids_max_;
+  std::deque<TokenId> ids_;       // to be read, in order
+  std::deque<long long> fields_;  // of the first of them
+  std::optional<TokenId> last_;
+  bool is_more_ = true;
+};
+
+class RedisContents final : public StoreContents {
+ public:
+  RedisContents(RedisSettings settings, std::shared_ptr<RedisNodes> nodes, std::size_t ids_max)
+      : settings_(std::move(settings)), nodes_(std::move(nodes)), ids_max_(ids_max) {}
+
+  StoreFacts facts() override {
+    if (nodes_->is_cluster()) return StoreFacts{.masters = nodes_->master_ids()};
+    auto& client = *nodes_->clients().front();
+    std::string questions;
+    RedisFacts::append_questions(new_identity(), questions);
+    RedisFacts its;
+    for (const auto& reply : client.exchange(questions, RedisFacts::questions)) its.take(*reply);
+    if (const auto facts = its.facts()) return *facts;
+    throw StoreError("which store " + client.name() +
+                     " is cannot be known: " + its.why_not(client.settings()));
+  }
+
+  std::string what_can_be_lost() override {
+    std::string all;
+    for (auto* client : nodes_->clients()) {
+      std::string questions;
+      RedisDurability::append_questions(questions);
+      constexpr auto replies = RedisDurability::config_questions + RedisDurability::info_questions;
+      RedisDurability said;
+      for (const auto& reply : client->exchange(questions, replies)) said.take(*reply);
+      said.follow({}, true);
+      if (!said.shortfall()) continue;
+      all += (all.empty() ? "" : "; ") + client->name() + ": " + said.what_a_crash_loses() +
+             said.what_a_failover_loses(settings_.replicas);
+    }
+    return all;
+  }
+
+  std::unique_ptr<TokenReader> read(const SlotSet& slots) override {
+    const auto its = marks();
+    return std::make_unique<Reader>(
+        nodes_, ReadPlan{.slots = slots & ~slots_with(its, Mark::moved), .held = slots_with(its, Mark::held)},
+        ids_max_);
+  }
+
+  std::vector<SlotMark> marks() override { return read_marks(*nodes_); }
+
+  void set_mark(const SlotMark& mark) override {
+    if (nodes_->is_cluster()) return set_cluster_marks(mark);
+    change_marks([&](std::vector<SlotMark>& its) { add_mark(its, mark); });
+  }
+
+  void clear_marks(const SlotSet& slots) override {
+    const auto marked = slots & marked_slots(marks());
+    if (marked.none()) return;
+    release(marked);
+    if (!nodes_->is_cluster()) {
+      return change_marks([&](std::vector<SlotMark>& its) { take_marks(its, slots); });
+    }
+    Tasks tasks(*nodes_, Kind::writes);
+    for (std::size_t i = 0; i < domain::slots; ++i) {
+      if (!marked[i]) continue;
+      auto task = mark_task(i);
+      task.add({"DEL", task.key});
+      tasks.add(std::move(task));
+    }
+    tasks.run();
+  }
+
+  std::vector<TokenId> strangers(const ExportId& export_id, std::span<const StoredToken> tokens) override {
+    std::vector<TokenId> all;
+    find_those_there(tokens, [&](const StoredToken& token, const Origin& origin) {
+      if (origin.export_id != export_id && (all.empty() || all.back() != token.id)) all.push_back(token.id);
+    });
+    return all;
+  }
+
+  void put(const ExportId& export_id, std::span<const StoredToken> tokens) override {
+    std::vector<bool> are_there(tokens.size());
+    find_those_there(tokens, [&](const StoredToken& token, const Origin& origin) {
+      if (origin.export_id != export_id) {
+        throw StoreError("token " + to_string(token.id) +
+                         " is in this store already, and did not come from this export; nothing of these "
+                         "tokens was written");
+      }
+      are_there[static_cast<std::size_t>(&token - tokens.data())] = true;
+    });
+    Tasks tasks(*nodes_, Kind::writes);
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+      if (!are_there[i]) tasks.add(task_to_put(tokens[i], export_id));
+    }
+    tasks.run();
+  }
+
+  void remove(const SlotSet& slots) override {
+    const auto its = marks();
+    const auto whole = slots & (slots_with(its, Mark::held) | slots_with(its, Mark::moved));
+    const auto imported = slots & slots_with(its, Mark::importing);
+    Tasks tasks(*nodes_, Kind::writes);
+    nodes_->scan(
+        all_tokens, [] {},
+        [&](std::string_view key) {
+          const auto token = parse_key(key);
+          if (!token) return;
+          const auto slot = domain::slot_of(token->id);
+          if (!whole[slot] && !(imported[slot] && token->is_held)) return;
+          auto task = task_of(token->id);
+          task.add({"UNLINK", key});
+          tasks.add(std::move(task));
+        });
+    tasks.run();
+  }
+
+ private:
+  static SlotSet marked_slots(const std::vector<SlotMark>& marks) {
+    SlotSet slots;
+    for (const auto& mark : marks) slots |= mark.slots;
+    return slots;
+  }
+
+  /// For a Redis by itself.
+  template <typename Change>
+  void change_marks(Change change) {
+    for (bool is_done = false; !is_done;) {  // it is done again if somebody changed them in between
+      const auto before = stored_marks(*nodes_);
+      auto its = parse_stored(before);
+      change(its);
+      const auto after = marks_text(its);
+      std::vector<RedisTask> tasks;
+      tasks.emplace_back(Slot{0}, std::string(facts_key))
+          .add({"EVAL", mark_script, "1", facts_key, before, after, marked_text(its), holds_text(its)});
+      nodes_->run(tasks, Kind::writes);
+      is_done = tasks.front().replies.front()->integer == 1;
+    }
+  }
+
+  /// A mark that forbids more than the one before takes effect in one step.
+  void set_cluster_marks(const SlotMark& mark) {
+    const auto text = mark_text(mark);
+    Tasks tasks(*nodes_, Kind::writes);
+    for (std::size_t i = 0; i < domain::slots; ++i) {
+      if (!mark.slots[i]) continue;
+      auto task = mark_task(i);
+      if (mark.kind == Mark::importing) {
+        task.add({"HSET", task.key, marked_field, text});
+        task.add({"HDEL", task.key, holds_field});
+      } else {
+        task.add({"HSET", task.key, marked_field, text, holds_field, text});
+      }
+      tasks.add(std::move(task));
+    }
+    tasks.run();
+  }
+
+  /// Gives the tokens of these slots back the keys by which they count.
+  void release(const SlotSet& slots) {
+    Tasks tasks(*nodes_, Kind::writes);
+    nodes_->scan(
+        held_tokens, [] {},
+        [&](std::string_view key) {
+          const auto token = parse_key(key);
+          if (!token || !token->is_held || !slots[domain::slot_of(token->id)]) return;
+          auto task = task_of(token->id);
+          task.add({"EVAL", release_script, "2", task.key, key});
+          tasks.add(std::move(task));
+        });
+    tasks.run();
+  }
+
+  /// Calls `found(token, origin)` for each token that Redis has, by either key.
+  template <typename Found>
+  void find_those_there(std::span<const StoredToken> tokens, Found found) {
+    while (!tokens.empty()) {
+      const auto portion = tokens.first(std::min(tokens.size(), tasks_in_flight));
+      tokens = tokens.subspan(portion.size());
+      std::vector<RedisTask> tasks;
+      for (const auto& token : portion) {
+        auto& task = tasks.emplace_back(task_of(token.id));
+        task.add({"HGET", task.key, ""});
+        task.add({"HGET", held_key(token.id), ""});
+      }
+      nodes_->run(tasks, Kind::reads);
+      for (std::size_t i = 0; i < portion.size(); ++i) {
+        for (const auto& reply : tasks[i].replies) {
+          if (reply->type == REDIS_REPLY_STRING) found(portion[i], parse_origin(text_of(*reply)));
+        }
+      }
+    }
+  }
+
+  /// The empty field comes last: what was interrupted is no token, and is removed by the next attempt.
+  static RedisTask task_to_put(const StoredToken& token, const ExportId& export_id) {
+    auto task = task_of(token.id);
+    const auto key = held_key(token.id);
+    const auto origin = origin_text(token, export_id);
+    task.add({"DEL", key});
+    std::size_t at = 0;
+    do {
+      const auto end = std::min(at + counts_of_a_command, token.counts.size());
+      std::vector<std::string> numbers;
+      for (auto i = at; i < end; ++i) numbers.push_back(std::to_string(token.counts[i].count));
+      std::vector<std::string_view> command{"HSET", key};
+      for (auto i = at; i < end; ++i) command.insert(command.end(), {token.counts[i].path, numbers[i - at]});
+      at = end;
+      if (at == token.counts.size()) command.insert(command.end(), {"", origin});
+      task.add(command);
+    } while (at < token.counts.size());
+    return task;
+  }
+
+  const RedisSettings settings_;
+  const std::shared_ptr<RedisNodes> nodes_;
+  const std::size_t ids_max_;
+};
+
+}  // namespace
+
+std::unique_ptr<StoreContents> redis_contents(const RedisSettings& settings, std::size_t ids_max) {
+  if (settings.proxy) {
+    throw StoreError(
+        "a proxy does not pass on what moving tokens needs; name each Redis behind it by --redis-addr, one "
+        "after the other, without --redis-proxy");
+  }
+  return std::make_unique<RedisContents>(settings, std::make_shared<RedisNodes>(settings), ids_max);
+}
+
+std::unique_ptr<StoreContents> cluster_contents(const RedisSettings& settings,
+                                                const std::vector<runtime::Address>& nodes,
+                                                std::size_t ids_max) {
+  return std::make_unique<RedisContents>(settings, std::make_shared<RedisNodes>(settings, nodes), ids_max);
+}
+
+}  // namespace tracker::store::redis

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "domain/slot.h"
+#include "domain/token_id.h"
+
+namespace tracker::store::redis {
+
+/// Counts in Redis are kept in one hash for each token, with the key `tracker:{<id>}`. It has a field for each path,
+/// with the count. The empty field, which is never a path, is for tracker's own facts: the time of minting, in seconds
+/// since 1970, and for an imported token a space and the id of the export. A token is known if its hash has the empty
+/// field.
+std::string redis_key(const domain::TokenId& id);
+void append_redis_key(const domain::TokenId& id, std::string& out);
+
+/// The key of a token that is not counted: it was read for an export, or is being imported. So a counter of any version
+/// finds it unknown. It has the hash tag of redis_key(), and so the same slot.
+std::string held_key(const domain::TokenId& id);
+
+/// The token of one of these two keys.
+struct KeyOfToken {
+  domain::TokenId id;
+  bool is_held;
+};
+/// Returns nothing for any other key.
+std::optional<KeyOfToken> parse_key(std::string_view key);
+
+/// Whether no token has this id, because it is one of those with which a store probes. Where DEL is denied, their keys stay.
+bool is_probe(const domain::TokenId& id);
+
+/// The key of a hash beside the tokens' hashes. Its fields say which store this is (RedisFacts), and which slots have
+/// marks.
+inline constexpr std::string_view facts_key = "tracker:store";
+
+/// In a Redis Cluster, the key of the hash that has the mark of this slot, and is itself in this slot. It is
+/// `tracker:mark:{<n>}` with the smallest decimal number n whose slot this is. Any thread.
+const std::string& mark_key(domain::Slot slot);
+
+/// The fields of a hash with marks. The script looks at their values only to know whether they exist.
+inline constexpr std::string_view marks_field = "marks";    // in facts_key: all marks
+inline constexpr std::string_view marked_field = "marked";  // exists while there is a mark
+inline constexpr std::string_view holds_field = "holds";  // exists while there is a mark that forbids minting
+/// The value of the last two in facts_key while every slot is held or has moved.
+inline constexpr std::string_view all_slots = "all";
+
+}  // namespace tracker::store::redis

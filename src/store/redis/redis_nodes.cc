@@ -1,0 +1,301 @@
+#include "store/redis/redis_nodes.h"
+
+#include <hiredis/hiredis.h>
+
+#include <algorithm>
+#include <deque>
+#include <thread>
+#include <utility>
+
+#include "store/redis/cluster_redirect.h"
+#include "store/redis/redis_error.h"
+#include "store/redis/redis_round.h"
+
+namespace tracker::store::redis {
+
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+constexpr auto patience = 10s;  // for a cluster that changes, and for a Redis that comes back
+constexpr auto pause_first = 20ms;
+constexpr auto pause_longest = 500ms;
+constexpr int passes_max = 5;
+constexpr auto pass_pause = 200ms;
+constexpr std::string_view keys_of_a_scan = "1000";  // less than a millisecond of Redis
+constexpr auto scan_pause = 1ms;                     // in which Redis serves others
+
+void append_wait(const RedisSettings& settings, std::string& out) {
+  append_command(
+      {"WAIT", std::to_string(settings.replicas), std::to_string(settings.reply_deadline.count() / 2)}, out);
+}
+
+}  // namespace
+
+void RedisTask::add(std::span<const std::string_view> command) {
+  append_command(command, commands.emplace_back());
+}
+
+RedisNodes::RedisNodes(const RedisSettings& redis) : settings_(redis) {
+  client_at(settings_.redis.address).begin();
+}
+
+RedisNodes::RedisNodes(const RedisSettings& settings, const std::vector<runtime::Address>& begin_with)
+    : settings_(settings), begin_with_(begin_with) {
+  refresh();
+}
+
+RedisClient& RedisNodes::client_at(const runtime::Address& address) {
+  auto& client = clients_[runtime::to_string(address)];
+  if (!client) {
+    auto its = settings_;
+    its.redis.address = address;
+    client = std::make_unique<RedisClient>(its);
+  }
+  return *client;
+}
+
+RedisClient& RedisNodes::client_of(const RedisTask& task) {
+  if (task.ask) return client_at(*task.ask);
+  if (!is_cluster()) return client_at(settings_.redis.address);
+  return client_at(map_.nodes()[map_.owner(task.slot)].address);
+}
+
+std::vector<RedisClient*> RedisNodes::clients() {
+  if (!is_cluster()) return {&client_at(settings_.redis.address)};
+  std::vector<RedisClient*> all;
+  for (const auto& node : map_.nodes()) {
+    if (node.slots > 0) all.push_back(&client_at(node.address));
+  }
+  return all;
+}
+
+std::set<std::string> RedisNodes::master_ids() {
+  refresh();
+  std::set<std::string> ids;
+  for (const auto& node : map_.nodes()) {
+    if (node.slots > 0) ids.insert(node.id);
+  }
+  return ids;
+}
+
+/// Returns the text as well.
+std::string RedisNodes::ask_for_view(const runtime::Address& address, ClusterView& view) {
+  auto& client = client_at(address);
+  const auto asked = Clock::now();
+  const auto reply = client.call({"CLUSTER", "NODES"});
+  std::string text(text_of(*reply));
+  const auto its = ClusterView::parse(text, address);
+  if (!its)
+    throw StoreError(client.name() +
+                     " replies what makes no sense to CLUSTER NODES; it must be a Redis Cluster");
+  if (!map_.take(*its, asked))
+    throw StoreError(client.name() + " is of another Redis Cluster; name nodes of one cluster only");
+  view = *its;
+  return text;
+}
+
+/// Asks every master. Only it says which of its slots are on their way.
+RedisNodes::Layout RedisNodes::refresh() {
+  if (!is_cluster()) return {};
+  Layout layout;
+  std::deque<runtime::Address> to_ask;
+  for (const auto& node : map_.nodes()) {
+    if (node.slots > 0) to_ask.push_back(node.address);
+  }
+  bool asked_all = to_ask.empty();
+  if (asked_all) to_ask.assign(begin_with_.begin(), begin_with_.end());
+  std::map<std::string, std::string> troubles;  // by address; empty: it has told its view
+  std::string trouble;
+  while (!to_ask.empty()) {
+    const auto address = to_ask.front();
+    to_ask.pop_front();
+    const auto [place, is_new] = troubles.try_emplace(runtime::to_string(address));
+    if (!is_new) continue;
+    try {
+      ClusterView view;
+      const auto text = ask_for_view(address, view);
+      layout.is_moving = layout.is_moving || text.find(" [") != text.npos;
+      for (const auto& master : view.masters) {
+        auto& epoch = layout.epochs[master.id];
+        epoch = std::max(epoch, master.epoch);
+        to_ask.push_back(master.address);
+      }
+    } catch (const ConnectionLost& lost) {
+      trouble = place->second = lost.what();
+      // Others may know who has its place now.
+      if (!std::exchange(asked_all, true))
+        to_ask.insert(to_ask.end(), begin_with_.begin(), begin_with_.end());
+    }
+  }
+  if (map_.is_empty()) throw ConnectionLost(trouble);
+  std::size_t owned = 0;
+  for (const auto& node : map_.nodes()) {
+    owned += node.slots;
+    if (node.slots == 0) continue;
+    if (const auto its = troubles.find(runtime::to_string(node.address));
+        its != troubles.end() && !its->second.empty())
+      throw ConnectionLost(its->second);
+  }
+  if (owned < domain::slots) {
+    throw StoreError(std::to_string(domain::slots - owned) +
+                     " slots of the Redis Cluster have no master; run this when they have one");
+  }
+  layout.owners.reserve(domain::slots);
+  for (std::size_t slot = 0; slot < domain::slots; ++slot)
+    layout.owners.push_back(map_.owner(static_cast<domain::Slot>(slot)));
+  return layout;
+}
+
+/// The wait for replicas covers what was sent before it on the same connection.
+void RedisNodes::start(RedisClient& client, std::span<RedisTask* const> tasks, Kind kind) {
+  client.begin();
+  std::string text;
+  std::size_t number = 0;
+  for (const auto* task : tasks) {
+    for (const auto& command : task->commands) {
+      if (task->ask) append_command({"ASKING"}, text);
+      number += task->ask ? 2 : 1;
+      text += command;
+    }
+  }
+  if (kind == Kind::writes && settings_.replicas > 0) {
+    append_wait(settings_, text);
+    ++number;
+  }
+  client.send(text, number);
+  client.flush();
+}
+
+/// Adds those that are not done to `again`.
+void RedisNodes::finish(RedisClient& client, std::span<RedisTask* const> tasks, Kind kind,
+                        std::vector<RedisTask*>& again) {
+  for (auto* task : tasks) {
+    task->replies.clear();
+    for (std::size_t i = 0; i < task->commands.size(); ++i) {
+      if (task->ask) client.take();
+      task->replies.push_back(client.take());
+    }
+  }
+  std::int64_t received = 0;
+  if (kind == Kind::writes && settings_.replicas > 0) {
+    const auto reply = client.take();
+    client.check(*reply);
+    received = reply->integer;
+  }
+  for (auto* task : tasks) {
+    if (is_elsewhere(*task, client)) again.push_back(task);
+  }
+  if (kind == Kind::writes && received < static_cast<std::int64_t>(settings_.replicas)) {
+    throw StoreError(client.name() + ": what was written reached " + std::to_string(received) + " of the " +
+                     std::to_string(settings_.replicas) +
+                     " replicas that --redis-replicas asks for in time; run this again when they follow");
+  }
+}
+
+/// Throws for any other error.
+bool RedisNodes::is_elsewhere(RedisTask& task, const RedisClient& client) const {
+  task.ask.reset();
+  for (const auto& reply : task.replies) {
+    if (reply->type != REDIS_REPLY_ERROR) continue;
+    const auto error = text_of(*reply);
+    const auto how = is_cluster() ? elsewhere_by(error) : Elsewhere::no;
+    if (how == Elsewhere::no) client.check(*reply, task.key);
+    if (how == Elsewhere::asked) {
+      if (const auto target = target_of(error, client.settings().redis.address.host))
+        task.ask = target->second;
+    }
+    return true;
+  }
+  return false;
+}
+
+void RedisNodes::run(std::span<RedisTask> tasks, Kind kind) {
+  std::vector<RedisTask*> left;
+  for (auto& task : tasks) left.push_back(&task);
+  std::chrono::milliseconds pause = pause_first;
+  for (const auto deadline = Clock::now() + patience; !left.empty();) {
+    std::map<RedisClient*, std::vector<RedisTask*>> by_client;
+    for (auto* task : left) by_client[&client_of(*task)].push_back(task);
+    std::vector<RedisTask*> again;
+    std::string trouble = "the Redis Cluster is being resharded; run this when that has ended";
+    const auto lose = [&](const ConnectionLost& lost, std::vector<RedisTask*>& its) {
+      trouble = lost.what();
+      for (auto* task : its) task->ask.reset();
+      again.insert(again.end(), its.begin(), its.end());
+      its.clear();
+    };
+    for (auto& [client, its] : by_client) {
+      try {
+        start(*client, its, kind);
+      } catch (const ConnectionLost& lost) {
+        lose(lost, its);
+      }
+    }
+    for (auto& [client, its] : by_client) {
+      if (its.empty()) continue;
+      const auto before = again.size();
+      try {
+        finish(*client, its, kind, again);
+      } catch (const ConnectionLost& lost) {
+        again.resize(before);
+        lose(lost, its);
+      }
+    }
+    left = std::move(again);
+    if (left.empty()) return;
+    if (Clock::now() > deadline) throw StoreError(trouble);
+    std::this_thread::sleep_for(pause);
+    pause = std::min<std::chrono::milliseconds>(2 * pause, pause_longest);
+    try {
+      refresh();
+    } catch (const ConnectionLost&) {  // a replica may take its place
+    }
+  }
+}
+
+void RedisNodes::scan_once(std::string_view pattern, const std::function<void(std::string_view key)>& visit) {
+  for (auto* client : clients()) {
+    client->begin();
+    const auto connection = client->connections();
+    std::string cursor = "0";
+    do {
+      const auto reply = client->call({"SCAN", cursor, "MATCH", pattern, "COUNT", keys_of_a_scan});
+      if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 ||
+          reply->element[0]->type != REDIS_REPLY_STRING || reply->element[1]->type != REDIS_REPLY_ARRAY) {
+        throw StoreError(client->name() + " replies what makes no sense to SCAN");
+      }
+      const auto& keys = *reply->element[1];
+      for (std::size_t i = 0; i < keys.elements; ++i) {
+        if (keys.element[i]->type == REDIS_REPLY_STRING) visit(text_of(*keys.element[i]));
+      }
+      cursor = text_of(*reply->element[0]);
+      if (client->connections() != connection)
+        throw ConnectionLost(client->name() + " has ended the connection; run this again when it is well");
+      std::this_thread::sleep_for(scan_pause);
+    } while (cursor != "0");
+  }
+}
+
+/// A cursor means nothing to a Redis that was started again, or to a promoted replica. Keys that move between nodes may be missed.
+void RedisNodes::scan(std::string_view pattern, const std::function<void()>& begin,
+                      const std::function<void(std::string_view key)>& visit) {
+  std::string trouble;
+  for (int pass = 0; pass < passes_max; ++pass) {
+    if (pass > 0) std::this_thread::sleep_for(pass * pass_pause);
+    try {
+      const auto before = refresh();
+      trouble = "the Redis Cluster is being resharded, or its masters change; run this when that has ended";
+      if (before.is_moving) continue;
+      begin();
+      scan_once(pattern, visit);
+      if (refresh() == before) return;
+    } catch (const ConnectionLost& lost) {
+      trouble = lost.what();
+    }
+  }
+  throw StoreError(trouble);
+}
+
+}  // namespace tracker::store::redis
