@@ -48,17 +48,17 @@ Answer back_up_into(const LiveBackup& backup, const std::string& name, const run
 /// One call of `forget` after the other, for a thread that may wait, until the door ends.
 class Forgetting {
  public:
-  explicit Forgetting(counter::PartitionMember* member) : member_(member) {}
+  explicit Forgetting(Forget forget) : forget_(std::move(forget)) {}
 
   Answer run(const std::string& name) {
-    if (member_ == nullptr) {
+    if (!forget_) {
       return {false,
               "this process has no --peers: it owns every token and knows no other counters; nothing was "
               "forgotten"};
     }
     if (name.empty()) return {false, "the body of the request is the name of the counter to forget"};
     const auto answer = std::make_shared<std::optional<Answer>>();  // it may come when nobody waits any more
-    member_->forget(name, [state = state_, answer](bool done, const std::string& words) {
+    forget_(name, [state = state_, answer](bool done, const std::string& words) {
       const std::lock_guard lock(state->mutex);
       *answer = Answer{done, words};
       state->changed.notify_all();
@@ -84,12 +84,12 @@ class Forgetting {
     bool has_ended = false;
   };
 
-  counter::PartitionMember* const member_;
+  const Forget forget_;
   const std::shared_ptr<State> state_ = std::make_shared<State>();
 };
 
-doors::AdminDoor::Call forget_call(counter::PartitionMember* member) {
-  const auto forgetting = std::make_shared<Forgetting>(member);
+doors::AdminDoor::Call forget_call(Forget forget) {
+  const auto forgetting = std::make_shared<Forgetting>(std::move(forget));
   return {doors::slots_forget,
           [forgetting](const std::string& name, const auto&) { return forgetting->run(name); },
           [forgetting] { forgetting->end(); }};
@@ -168,7 +168,7 @@ std::unique_ptr<doors::AdminDoor> open_admin_door(const OpenStore& open_store, c
   if (!path.empty()) listen_at(path, listeners);
   if (listeners.empty()) return nullptr;
   add_move_calls(open_store, parts, calls);
-  calls.push_back(forget_call(parts.member));
+  calls.push_back(forget_call(parts.forget));
   return std::make_unique<doors::AdminDoor>(std::move(listeners), std::move(calls));
 }
 

@@ -13,10 +13,16 @@ namespace tracker::app {
 /// Declares --admin-socket.
 void add_admin_socket_setting(settings::SettingTable& table, std::string& path);
 
+/// Forgets another counter, as counter::PartitionMember::forget() does.
+using Forget =
+    std::function<void(const std::string& name, std::function<void(bool done, const std::string& words)>)>;
+
 /// What the admin door reaches beside the store.
 struct AdminParts {
-  /// The counter, if it is one of several. Null: it owns every token and knows no other counters.
+  /// The counter, if it is one of several. Null: it owns every token.
   counter::PartitionMember* member = nullptr;
+  /// Null: the service knows no other counters.
+  Forget forget = nullptr;
 };
 
 /// Opens the admin door: at `path`, if it is not empty, and in the directory of a store on disk. If it cannot listen in that

@@ -7,7 +7,9 @@
 #include "runtime/log.h"
 #include "settings/startup_error.h"
 #include "store/redis/cluster_store.h"
+#include "store/redis/redis_contents.h"
 #include "store/redis/redis_store.h"
+#include "store/store_error.h"
 
 namespace tracker::app {
 
@@ -30,6 +32,16 @@ struct SharedSettings {
   std::size_t replicas = 0;
   std::function<bool()> is_cluster_chosen = [] { return false; };
 };
+
+/// Throws StartupError.
+std::shared_ptr<store::StoreContents> contents_or_startup_error(
+    const std::function<std::unique_ptr<store::StoreContents>()>& open) {
+  try {
+    return open();
+  } catch (const store::StoreError& error) {
+    throw StartupError(StartupError::refused_by_the_machine, std::string("--redis-addr: ") + error.what());
+  }
+}
 
 class RedisKind final : public StoreKind {
  public:
@@ -83,27 +95,34 @@ class RedisKind final : public StoreKind {
           "what a Redis behind a proxy loses cannot be known; leave out --redis-proxy, or this");
     }
     if (proxy_) require_usable_through_proxy(settings);
-    auto store = std::make_unique<store::redis::RedisStore>(
-        loop, store::redis::RedisSettings{.redis = shared_->login.with_password(),
-                                          .reply_deadline = settings.reply_deadline,
-                                          .proxy = proxy_,
-                                          .store_name = store_name_,
-                                          .require_durability = settings.require_durability,
-                                          .replicas = shared_->replicas});
+    const auto redis_settings = this->settings(settings);
+    auto store = std::make_unique<store::redis::RedisStore>(loop, redis_settings);
     auto& redis = *store;
     OpenStore open{
         .store = std::move(store),
         .unready_in_public = "Redis is not reachable, or cannot count",
-        .wait_for_first_attempt = [&redis] { redis.wait_for_first_attempt(first_attempt_longest); }};
+        .wait_for_first_attempt = [&redis] { redis.wait_for_first_attempt(first_attempt_longest); },
+        .contents = [redis_settings]() -> std::shared_ptr<store::StoreContents> {
+          return store::redis::redis_contents(redis_settings);
+        }};
     open.reread = shared_->login.reread([&redis](const auto& password) { redis.set_password(password); });
     return open;
   }
 
   std::shared_ptr<store::StoreContents> open_contents(bool /*makes*/) const override {
-    throw StartupError(StartupError::bad_setting, "--store: not yet");
+    return contents_or_startup_error([this] { return store::redis::redis_contents(settings({})); });
   }
 
  private:
+  store::redis::RedisSettings settings(const OpenSettings& settings) const {
+    return {.redis = shared_->login.with_password(),
+            .reply_deadline = settings.reply_deadline,
+            .proxy = proxy_,
+            .store_name = store_name_,
+            .require_durability = settings.require_durability,
+            .replicas = shared_->replicas};
+  }
+
   /// A proxy has no use for AUTH and SELECT, and closes the connection. Throws StartupError.
   void require_usable_through_proxy(const OpenSettings& settings) const {
     if (settings.is_one_of_several) {
@@ -147,26 +166,33 @@ class RedisClusterKind final : public StoreKind {
           "--store redis-cluster: counters that share a Redis Cluster own every token each and stand "
           "in for each other, so it cannot be used with --peers (or --counters-file); leave that out");
     }
-    auto store = std::make_unique<store::redis::ClusterStore>(
-        loop,
-        store::redis::RedisSettings{.redis = shared_->login.with_password(),
-                                    .reply_deadline = settings.reply_deadline,
-                                    .require_durability = settings.require_durability,
-                                    .replicas = shared_->replicas},
-        shared_->login.nodes());
+    const auto redis_settings = this->settings(settings);
+    const auto nodes = shared_->login.nodes();
+    auto store = std::make_unique<store::redis::ClusterStore>(loop, redis_settings, nodes);
     auto& cluster = *store;
     OpenStore open{.store = std::move(store),
                    .unready_in_public = "no master of the Redis Cluster can count",
-                   .wait_for_first_attempt = [&cluster] { cluster.wait_until_ready(first_attempt_longest); }};
+                   .wait_for_first_attempt = [&cluster] { cluster.wait_until_ready(first_attempt_longest); },
+                   .contents = [redis_settings, nodes]() -> std::shared_ptr<store::StoreContents> {
+                     return store::redis::cluster_contents(redis_settings, nodes);
+                   }};
     open.reread = shared_->login.reread([&cluster](const auto& password) { cluster.set_password(password); });
     return open;
   }
 
   std::shared_ptr<store::StoreContents> open_contents(bool /*makes*/) const override {
-    throw StartupError(StartupError::bad_setting, "--store: not yet");
+    return contents_or_startup_error(
+        [this] { return store::redis::cluster_contents(settings({}), shared_->login.nodes()); });
   }
 
  private:
+  store::redis::RedisSettings settings(const OpenSettings& settings) const {
+    return {.redis = shared_->login.with_password(),
+            .reply_deadline = settings.reply_deadline,
+            .require_durability = settings.require_durability,
+            .replicas = shared_->replicas};
+  }
+
   const std::shared_ptr<SharedSettings> shared_;
 };
 

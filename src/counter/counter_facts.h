@@ -36,6 +36,9 @@ struct CounterFacts {
   /// How many of the slots that it owns by that list are settled, durably. Nothing: it is of a version that does not say.
   std::optional<std::size_t> settled = std::nullopt;
 
+  /// The slots whose tokens it has handed over to others: what it has of them are copies.
+  domain::SlotSet gone = {};
+
   /// The slots whose tokens it has received, by the exports that they came from, until they settle.
   std::map<store::ExportId, domain::SlotSet> received = {};
 

@@ -11,9 +11,13 @@
 namespace tracker::counter {
 
 std::map<std::string, domain::SlotSet> lost_slots(const PartitionRecord& record) {
+  auto held = record.held;
+  for (const auto* imports : {&record.coming, &record.received}) {
+    for (const auto& [id, import] : *imports) held &= ~import.slots;
+  }
   std::map<std::string, domain::SlotSet> lost;
   for (std::size_t i = 0; i < domain::slots; ++i) {
-    if (!record.held[i]) continue;
+    if (!held[i]) continue;
     const auto& owner = record.list->table().owner_name(static_cast<domain::Slot>(i));
     if (owner != record.name) lost[owner].set(i);
   }

@@ -11,7 +11,8 @@
 
 namespace tracker::counter {
 
-/// The slots of which a counter holds tokens, and that are others' by its list: by their names.
+/// The slots of which a counter holds tokens, and that are others' by its list: by their names. Without those of imports,
+/// whose tokens may still be their source's.
 std::map<std::string, domain::SlotSet> lost_slots(const PartitionRecord& record);
 
 /// The id of the export that moves the slots of the store that are `owner`'s by the list. It follows from these three, so

@@ -10,6 +10,8 @@ namespace tracker::counter {
 namespace {
 
 constexpr std::size_t record_bytes_max = std::size_t{64} * 1024;
+/// What an import, and what became of it, may add later.
+constexpr std::size_t import_bytes_max = std::size_t{16} * 1024;
 
 bool is_same_table(const CounterList& one, const CounterList& other) {
   return one.version() == other.version() && one.table().fingerprint() == other.table().fingerprint();
@@ -61,51 +63,84 @@ std::optional<std::string> Membership::adopt(const CounterListPtr& list) {
   auto record = record_;
   record.list = list;
   record.settled &= own(*list, record.name);
-  drop_copies(record);
+  for (auto& [id, import] : record.coming) {  // the source has not let go what was not received
+    const auto lost = import.slots & ~own(*list, record.name);
+    record.gone |= lost;
+    record.held &= ~lost;
+    import.slots &= ~lost;
+  }
+  std::erase_if(record.coming, [](const auto& coming) { return coming.second.slots.none(); });
   remember_names(*list, record);
   if (record.to_string().size() > record_bytes_max) return refused("it knows too many names");
   record_ = std::move(record);
   std::erase_if(said_, [&](const auto& said) { return list->find(said.first) == nullptr; });
-  for (const auto& [name, facts] : said_) learn(name, facts);
+  for (const auto& [name, facts] : said_) {
+    learn(name, facts);
+    resolve(facts);
+  }
   settle();
   return std::nullopt;
 }
 
-/// What was being imported is its source's if the list takes the slots away before they settle.
-void Membership::drop_copies(PartitionRecord& record) const {
-  const auto lost = ~own(*record.list, record.name);
-  for (auto* imports : {&record.coming, &record.received}) {
-    for (auto& [id, slots] : *imports) {
-      record.gone |= slots & lost;
-      record.held &= ~(slots & lost);
-      slots &= ~lost;
-    }
-    std::erase_if(*imports, [](const auto& import) { return import.second.none(); });
-  }
-}
-
-std::optional<std::string> Membership::begin_import(const store::ExportId& id, const domain::SlotSet& slots) {
-  if (const auto others = slots & ~own(*record_.list, record_.name); others.any()) {
+std::optional<std::string> Membership::begin_import(const Import& import) {
+  if (const auto others = import.slots & ~own(*record_.list, record_.name); others.any()) {
     return std::to_string(others.count()) + " of its slots are not this counter's, " + record_.name +
            ", by the list " + record_.list->described();
   }
-  if (record_.received.contains(id)) return std::nullopt;  // once more
+  if (record_.received.contains(import.id)) return std::nullopt;  // once more
+  for (const auto& [id, other] : record_.received) {
+    if ((other.slots & import.slots).any())
+      return "an earlier import of its slots is not settled yet; wait until the counter that it came from is "
+             "reached";
+  }
   auto record = record_;
-  const auto coming = slots & ~record.held & ~record.settled;
-  if (coming.any()) record.coming[id] |= coming;
-  record.held |= slots;
-  if (record.to_string().size() > record_bytes_max)
+  if (import.is_lost) {
+    for (auto& [id, other] : record.coming) {
+      if (id == import.id) continue;
+      const auto replaced = other.slots & import.slots;
+      record.gone |= replaced;
+      record.held &= ~replaced;
+      other.slots &= ~replaced;
+    }
+    std::erase_if(record.coming, [](const auto& coming) { return coming.second.slots.none(); });
+    const auto coming = import.slots & ~record.held & ~record.settled;
+    if (coming.any()) record.coming[import.id] = {import.source, record.coming[import.id].slots | coming};
+  }
+  record.held |= import.slots;
+  if (record.to_string().size() > record_bytes_max - import_bytes_max)
     return "too many imports are under way; wait until their slots are settled";
   record_ = std::move(record);
   return std::nullopt;
 }
 
-void Membership::end_import(const store::ExportId& id) {
-  auto coming = record_.coming.extract(id);
-  if (coming.empty()) return;
-  record_.gone &= ~coming.mapped();
-  record_.received[id] |= coming.mapped();
+std::optional<std::string> Membership::end_import(const Import& import) {
+  const auto coming = record_.coming.find(import.id);
+  const auto arrived = coming == record_.coming.end() ? domain::SlotSet{} : coming->second.slots;
+  const bool are_own = (import.slots & ~own(*record_.list, record_.name)).none();
+  if (import.is_lost && (!are_own || (import.slots & record_.gone & ~arrived).any()))
+    return "the list of counters has changed meanwhile; export again by the new list";
+  if (arrived.none()) return std::nullopt;
+  record_.gone &= ~arrived;
+  record_.received[import.id] = coming->second;
+  record_.coming.erase(coming);
   settle();
+  return std::nullopt;
+}
+
+/// A counter says which of its tokens are copies. If it has the same list as this one, what was received from it by an
+/// earlier list will not be let go any more.
+void Membership::resolve(const CounterFacts& facts) {
+  if (!facts.store || !facts.adopted || !is_same_table(*facts.adopted, *record_.list)) return;
+  const auto its_own = own(*record_.list, record_.name);
+  for (auto& [id, import] : record_.received) {
+    if (import.source != facts.store->id || id == lost_export_id(import.source, *record_.list, record_.name))
+      continue;
+    const auto copies = import.slots & ~facts.gone;
+    record_.gone |= copies;
+    record_.held &= ~copies;
+    import.slots &= ~copies & its_own;
+  }
+  std::erase_if(record_.received, [](const auto& received) { return received.second.slots.none(); });
 }
 
 void Membership::on_peer(const std::string& name, const CounterFacts& facts) {
@@ -113,6 +148,7 @@ void Membership::on_peer(const std::string& name, const CounterFacts& facts) {
   said_.insert_or_assign(name, facts);
   learn(name, facts);
   let_go(name, facts);
+  resolve(facts);
   settle();
 }
 
@@ -187,7 +223,7 @@ Membership::Forgotten Membership::forget(const std::string& name) {
 
 void Membership::settle() {
   auto unsettled = own(*record_.list, record_.name) & ~record_.settled & ~record_.gone;
-  for (const auto& [id, slots] : record_.coming) unsettled &= ~slots;
+  for (const auto& [id, import] : record_.coming) unsettled &= ~import.slots;
   if (unsettled.none() || trouble()) return;
   for (const auto& entry : record_.list->entries()) {
     if (entry.name == record_.name) continue;
@@ -195,8 +231,8 @@ void Membership::settle() {
     unsettled &= ~said_by(entry.name)->held;
   }
   record_.settled |= unsettled;
-  for (auto& [id, slots] : record_.received) slots &= ~unsettled;
-  std::erase_if(record_.received, [](const auto& import) { return import.second.none(); });
+  for (auto& [id, import] : record_.received) import.slots &= ~unsettled;
+  std::erase_if(record_.received, [](const auto& received) { return received.second.slots.none(); });
 }
 
 std::optional<std::string> Membership::trouble() const {

@@ -21,7 +21,8 @@ namespace tracker::counter {
 /// 3. No list with a lower version than before is adopted, nor one with the same version and other owners, nor one that
 ///    lacks a counter that may hold tokens.
 /// 4. Tokens that have moved are counted at one counter: at their source until it has durably noted that they are gone, and
-///    nowhere else before that. The copy that stays is never counted again.
+///    nowhere else before that. The copy that stays is never counted again. What was received is not known to be a copy, nor not
+///    to be one, until the source has said so by the same list; until then it is held, and not moved on.
 /// 5. A name belongs to the store that was first seen under it, until it is forgotten. While another counter
 ///    knows this one's name by another store, nothing is counted here. While it knows this one's store by another name, or
 ///    counts in a store that is not its own name's, nothing settles here.
@@ -41,11 +42,18 @@ class Membership {
   /// Its first tokens are to be minted in these slots.
   void hold(const domain::SlotSet& slots) { record_.held |= slots; }
 
-  /// Tokens of this export are about to be imported into these slots. Returns why not, if they must not be. Then nothing has
-  /// changed.
-  std::optional<std::string> begin_import(const store::ExportId& id, const domain::SlotSet& slots);
-  /// They are all there, durably.
-  void end_import(const store::ExportId& id);
+  /// Tokens that come from another store.
+  struct Import {
+    store::ExportId id{};
+    store::StoreFacts::Id source{};
+    domain::SlotSet slots = {};
+    bool is_lost =
+        false;  // the list has given the slots to this counter, and the source is another counter's store
+  };
+  /// They are about to be imported. Returns why not, if they must not be. Then nothing has changed.
+  std::optional<std::string> begin_import(const Import& import);
+  /// They are all there, durably. Returns why they will not count here, if so.
+  std::optional<std::string> end_import(const Import& import);
 
   /// What was known of a name.
   struct Forgotten {
@@ -74,7 +82,7 @@ class Membership {
   std::string obstacle_of_names(const CounterFacts& facts) const;
   void learn(const std::string& name, const CounterFacts& facts);
   void let_go(const std::string& name, const CounterFacts& facts);
-  void drop_copies(PartitionRecord& record) const;
+  void resolve(const CounterFacts& facts);
   std::optional<std::string> doubt_of_store(const std::string& name, const CounterFacts& facts) const;
   const CounterFacts* said_by(const std::string& name) const;
 

@@ -124,6 +124,7 @@ PartitionMember::PartitionMember(boost::asio::io_context& control, store::Counte
       former = view_;
       view_ = std::make_shared<View>(View{view_->list, {}});
       held_.reset();
+      shown_.reset();
       ++stores_to_come_;
     }
     boost::asio::post(control_, [this, facts, former] {
@@ -357,24 +358,21 @@ void PartitionMember::end_waits(bool is_durable) {
   for (const auto& end : std::exchange(waits_, {})) end(is_durable);
 }
 
-void PartitionMember::begin_import(const store::ExportId& id, const domain::SlotSet& slots,
-                                   OnImportBegun done) {
-  boost::asio::post(control_, [this, id, slots, done = std::move(done)] {
-    if (!membership_) return done(domain::Failure::not_done, refusal_.value_or("the store is not known yet"));
-    const auto refusal = membership_->begin_import(id, slots);
-    if (refusal) return done(domain::Failure::not_done, *refusal);
-    when_durable([done, gone = membership_->record().gone & slots](bool is_durable) {
-      if (is_durable) return done(gone, "");
-      done(domain::Failure::not_done, "the store went away; try again later");
-    });
-  });
+void PartitionMember::begin_import(const Membership::Import& import, OnImport done) {
+  decide([import](Membership& membership) { return membership.begin_import(import); }, std::move(done));
 }
 
-void PartitionMember::end_import(const store::ExportId& id, std::function<void(bool is_durable)> done) {
-  boost::asio::post(control_, [this, id, done = std::move(done)] {
-    if (!membership_) return done(false);
-    membership_->end_import(id);
-    when_durable(done);
+void PartitionMember::end_import(const Membership::Import& import, OnImport done) {
+  decide([import](Membership& membership) { return membership.end_import(import); }, std::move(done));
+}
+
+void PartitionMember::decide(std::function<std::optional<std::string>(Membership&)> decision, OnImport done) {
+  boost::asio::post(control_, [this, decision = std::move(decision), done = std::move(done)] {
+    if (!membership_) return done(refusal_.value_or("the store is not known yet"));
+    if (const auto refusal = decision(*membership_)) return done(refusal);
+    when_durable([done](bool is_durable) {
+      done(is_durable ? std::nullopt : std::optional<std::string>("the store went away; try again later"));
+    });
   });
 }
 
@@ -516,7 +514,8 @@ void PartitionMember::publish() {
   facts.adopted = durable_->list;
   facts.held = durable_->held & ~Membership::own(*durable_->list, name_);
   facts.settled = durable_->settled.count();
-  facts.received = durable_->received;
+  facts.gone = durable_->gone;
+  for (const auto& [id, import] : durable_->received) facts.received[id] = import.slots;
   facts.names = durable_->names;
   facts.empty_names = durable_->empty_names;
   facts.bound = durable_->bound;

@@ -45,11 +45,11 @@ class PartitionMember final : public Counter {
   /// Adopts another list soon. One that is refused is logged, and the list so far stays. Any thread.
   void adopt(CounterListPtr list);
 
-  /// See Membership. `done` is called on the control loop once it is durable; if the store cannot be written, that may take any
-  /// time. On success, the first gets the slots whose tokens are copies: the caller removes them first. Any thread.
-  using OnImportBegun = std::function<void(domain::Result<domain::SlotSet> gone, const std::string& why_not)>;
-  void begin_import(const store::ExportId& id, const domain::SlotSet& slots, OnImportBegun done);
-  void end_import(const store::ExportId& id, std::function<void(bool is_durable)> done);
+  /// Gets nothing once it is durable, or why it is not done.
+  using OnImport = std::function<void(const std::optional<std::string>& why_not)>;
+  /// See Membership. `done` is called on the control loop; if the store cannot be written, that may take any time. Any thread.
+  void begin_import(const Membership::Import& import, OnImport done);
+  void end_import(const Membership::Import& import, OnImport done);
   /// The record that is durable. Nothing: there is none yet. Any thread.
   std::optional<PartitionRecord> record() const;
 
@@ -84,6 +84,7 @@ class PartitionMember final : public Counter {
   void find_slots();
   void begin(const std::optional<domain::SlotSet>& found);
   void take_list(const CounterListPtr& list);
+  void decide(std::function<std::optional<std::string>(Membership&)> decision, OnImport done);
   void when_durable(std::function<void(bool is_durable)> then);
   void end_waits(bool is_durable);
   void meet_peers();

@@ -44,13 +44,15 @@ class Lines {
   std::string_view line_;
 };
 
-/// The id of an export, and the slots.
-void read_import(std::string_view value, std::map<store::ExportId, domain::SlotSet>& imports) {
-  const auto space = std::min(value.find(' '), value.size());
-  const auto id = id_of(value.substr(0, space));
-  const auto slots = domain::parse_slot_set(value.substr(std::min(space + 1, value.size())));
-  if (!id || !slots) throw std::invalid_argument("malformed");
-  imports.emplace(*id, *slots);
+/// The id of an export, the source and the slots.
+void read_import(std::string_view value, std::map<store::ExportId, PartitionRecord::Import>& imports) {
+  constexpr std::size_t id_digits = 32;
+  if (value.size() < 2 * id_digits + 2) throw std::invalid_argument("malformed");
+  const auto id = id_of(value.substr(0, id_digits));
+  const auto source = id_of(value.substr(id_digits + 1, id_digits));
+  const auto slots = domain::parse_slot_set(value.substr(2 * id_digits + 2));
+  if (!id || !source || !slots) throw std::invalid_argument("malformed");
+  imports.emplace(*id, PartitionRecord::Import{*source, *slots});
 }
 
 /// Throws std::invalid_argument if something is missing or makes no sense.
@@ -123,10 +125,12 @@ std::string PartitionRecord::to_string() const {
   line("held", domain::to_hex(held));
   if (gone.any()) line("gone", domain::to_hex(gone));
   const auto imports = [&line](std::string_view key, const auto& its) {
-    for (const auto& [id, slots] : its) {
+    for (const auto& [id, import] : its) {
       std::string value;
       domain::append_hex(id, value);
-      line(key, value + ' ' + domain::to_hex(slots));
+      value += ' ';
+      domain::append_hex(import.source, value);
+      line(key, value + ' ' + domain::to_hex(import.slots));
     }
   };
   imports("coming", coming);

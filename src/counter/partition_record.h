@@ -23,9 +23,17 @@ struct PartitionRecord {
 
   /// The slots whose tokens here are copies: the tokens have moved to another counter. Nothing settles in them.
   domain::SlotSet gone = {};
-  /// The slots of imports, by the exports that they move, until they settle. Nothing but the import is in them.
-  std::map<store::ExportId, domain::SlotSet> coming = {};    // that have begun
-  std::map<store::ExportId, domain::SlotSet> received = {};  // that are complete
+  /// Slots that another counter has lost to this one. Nothing but the import is in them.
+  struct Import {
+    store::StoreFacts::Id source{};  // the store of the other counter
+    domain::SlotSet slots = {};
+
+    bool operator==(const Import&) const = default;
+  };
+  /// By the exports that they move.
+  std::map<store::ExportId, Import> coming = {};  // that have begun
+  std::map<store::ExportId, Import> received =
+      {};  // that are complete, until it is known that the source has let them go
 
   std::set<std::string> names = {};                         // that it has counted beside
   std::set<std::string> empty_names = {};                   // those of them that are known to hold no token

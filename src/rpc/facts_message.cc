@@ -107,6 +107,7 @@ std::string facts_message(const counter::CounterFacts& facts) {
   }
   message.set_held(slots_bytes(facts.held));
   if (facts.settled) message.set_settled(static_cast<std::uint32_t>(*facts.settled));
+  message.set_gone(slots_bytes(facts.gone));
   for (const auto& [id, slots] : facts.received) {
     auto& received = *message.add_received();
     received.set_export_id(to_bytes(id));
@@ -125,7 +126,8 @@ std::string facts_message(const counter::CounterFacts& facts) {
 std::optional<counter::CounterFacts> read_facts(std::string_view message) {
   v1::CounterFacts read;
   counter::CounterFacts facts;
-  if (!parse(message, read) || !read_slots(read.held(), facts.held)) return std::nullopt;
+  if (!parse(message, read) || !read_slots(read.held(), facts.held) || !read_slots(read.gone(), facts.gone))
+    return std::nullopt;
   if (read.has_store()) {
     auto& store = facts.store.emplace();
     store.server_run = read.store().server_run();

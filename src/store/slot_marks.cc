@@ -76,6 +76,12 @@ const SlotMark* SlotMarks::of(domain::Slot slot) const noexcept {
   return nullptr;
 }
 
+domain::SlotSet SlotMarks::slots() const {
+  domain::SlotSet slots;
+  for (const auto& mark : marks_) slots |= mark.slots;
+  return slots;
+}
+
 domain::SlotSet SlotMarks::of(Kind kind) const {
   domain::SlotSet slots;
   for (const auto& mark : marks_) {

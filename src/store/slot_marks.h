@@ -49,7 +49,8 @@ class SlotMarks {
   bool empty() const noexcept { return marks_.empty(); }
   /// Null: the slot has none.
   const SlotMark* of(domain::Slot slot) const noexcept;
-  /// The slots that have a mark of this kind.
+  /// The slots that have a mark, and those that have one of this kind.
+  domain::SlotSet slots() const;
   domain::SlotSet of(SlotMark::Kind kind) const;
 
   /// Says what is refused because of them. Not ready if that is everything.

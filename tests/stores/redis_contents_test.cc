@@ -139,6 +139,16 @@ class RedisContentsTest : public testing::TestWithParam<Kind> {
                         : store::redis::redis_contents(settings, ids_max);
   }
 
+  /// Those of the tokens that are there, and did not come from the export.
+  std::vector<TokenId> strangers(const store::ExportId& export_id, const std::vector<StoredToken>& tokens) {
+    std::vector<TokenId> ids;
+    const auto found = contents_->find(export_id, tokens);
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+      if (found[i] == store::Presence::stranger) ids.push_back(tokens[i].id);
+    }
+    return ids;
+  }
+
   std::string why_not_ready() const {
     const auto readiness = store_->readiness().value();
     return readiness.is_ready() ? "" : readiness.why_not();
@@ -266,7 +276,7 @@ TEST_P(RedisContentsTest, InHeldSlotsATokenCountsUntilItIsRead) {
   EXPECT_TRUE(wait_ready());
 
   contents_->clear_marks(slots);
-  EXPECT_THAT(contents_->marks(), IsEmpty());
+  EXPECT_THAT(contents_->marks().all(), IsEmpty());
   EXPECT_EQ(hit(ids[0]), Verdict::counted(3));
   EXPECT_EQ(hit(ids[1]), Verdict::counted(4));
   EXPECT_EQ(hit(token_in(slots)), Verdict::unknown_token());
@@ -336,24 +346,24 @@ TEST_P(RedisContentsTest, AHoldThatIsLostWhileItsTokensAreReadIsNoticed) {
 }
 
 TEST_P(RedisContentsTest, MarksAreReplacedAndTakenAway) {
-  EXPECT_THAT(contents_->marks(), IsEmpty());
+  EXPECT_THAT(contents_->marks().all(), IsEmpty());
   const auto slots = half();
   contents_->set_mark({Mark::held, this_export, slots});
-  EXPECT_THAT(open()->marks(), ElementsAre(SlotMark{Mark::held, this_export, slots}));
+  EXPECT_THAT(open()->marks().all(), ElementsAre(SlotMark{Mark::held, this_export, slots}));
   SlotSet few;
   few.set(2).set(4).set(16'382);
   contents_->set_mark({Mark::moved, this_export, few});
   contents_->set_mark({Mark::importing, other_export, ~slots});
-  EXPECT_THAT(open()->marks(),
+  EXPECT_THAT(open()->marks().all(),
               testing::UnorderedElementsAre(SlotMark{Mark::held, this_export, slots & ~few},
                                             SlotMark{Mark::moved, this_export, few},
                                             SlotMark{Mark::importing, other_export, ~slots}));
   contents_->set_mark({Mark::importing, this_export, slots});
   EXPECT_TRUE(mint(token_in(slots))) << "no slot is held any more";
   contents_->clear_marks(slots);
-  EXPECT_THAT(open()->marks(), ElementsAre(SlotMark{Mark::importing, other_export, ~slots}));
+  EXPECT_THAT(open()->marks().all(), ElementsAre(SlotMark{Mark::importing, other_export, ~slots}));
   contents_->clear_marks(all_slots);
-  EXPECT_THAT(open()->marks(), IsEmpty());
+  EXPECT_THAT(open()->marks().all(), IsEmpty());
   EXPECT_EQ(hit(token_in(slots)), Verdict::unknown_token());
 }
 
@@ -368,7 +378,7 @@ TEST_P(RedisContentsTest, ImportedTokensCountOnceTheirMarkIsTakenAway) {
   // An attempt before was killed within this token.
   const auto& broken = tokens[3].id;
   command(broken, {"HSET", held_key(broken), "/p", "5", "/gone", "1"});
-  EXPECT_THAT(contents_->strangers(this_export, tokens), IsEmpty());
+  EXPECT_THAT(strangers(this_export, tokens), IsEmpty());
   contents_->put(this_export, tokens);
   contents_->put(this_export, tokens);
   EXPECT_EQ(hit(tokens[0].id), Verdict::not_counted());
@@ -394,8 +404,8 @@ TEST_P(RedisContentsTest, AStrangerIsNotReplaced) {
   contents_->put(other_export, std::vector{stored(imported, {{"/p", 1}})});
   const auto fresh = token_in(all_slots);
   const std::vector tokens{stored(fresh, {{"/p", 9}}), stored(native, {}), stored(imported, {{"/p", 9}})};
-  EXPECT_THAT(contents_->strangers(this_export, tokens), ElementsAre(native, imported));
-  EXPECT_THAT(contents_->strangers(other_export, tokens), ElementsAre(native));
+  EXPECT_THAT(strangers(this_export, tokens), ElementsAre(native, imported));
+  EXPECT_THAT(strangers(other_export, tokens), ElementsAre(native));
   EXPECT_THAT(why_it_throws([&] { contents_->put(this_export, tokens); }), HasSubstr(to_string(native)));
   EXPECT_FALSE(exists(fresh, held_key(fresh))) << "nothing was written";
   contents_->clear_marks(all_slots);
@@ -482,7 +492,7 @@ TEST_P(RedisContentsTest, ARedisThatComesBackIsUsedAgain) {
   if (is_cluster()) return;  // its nodes keep nothing
   redis_->kill();
   redis_->start_again();
-  EXPECT_EQ(contents_->marks().size(), 1U);
+  EXPECT_EQ(contents_->marks().all().size(), 1U);
   EXPECT_EQ(ids_of(read_all(*contents_)), std::vector{id});
 }
 
@@ -542,11 +552,11 @@ TEST_P(ClusterContentsTest, SlotsThatMovedAreFoundAgain) {
   ASSERT_TRUE(mint(id));
   cluster_->move(5, 0, 1);
   const std::vector tokens{stored(id, {})};
-  EXPECT_THAT(contents_->strangers(this_export, tokens), ElementsAre(id)) << "by MOVED";
+  EXPECT_THAT(strangers(this_export, tokens), ElementsAre(id)) << "by MOVED";
   cluster_->begin_move(5, 1, 2);
   const auto other = token_in(first);
   const std::vector others{stored(other, {})};
-  EXPECT_THAT(contents_->strangers(this_export, others), IsEmpty()) << "by ASK";
+  EXPECT_THAT(strangers(this_export, others), IsEmpty()) << "by ASK";
   EXPECT_THAT(why_it_throws([&] { read_all(*contents_); }), HasSubstr("resharded"));
   cluster_->move_keys(5, 1, 2);
   cluster_->end_move(5, 1, 2);

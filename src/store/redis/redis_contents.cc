@@ -145,13 +145,13 @@ std::string stored_marks(RedisNodes& nodes) {
   return std::string(string_of(*reply));
 }
 
-std::vector<SlotMark> parse_stored(std::string_view text) {
-  if (const auto its = parse_marks(text)) return *its;
+SlotMarks parse_stored(std::string_view text) {
+  if (auto its = SlotMarks::parse(text)) return std::move(*its);
   throw StoreError("the field " + std::string(marks_field) + " of " + std::string(facts_key) +
                    " has no marks that tracker knows; a newer version may have written it");
 }
 
-std::vector<SlotMark> read_marks(RedisNodes& nodes) {
+SlotMarks read_marks(RedisNodes& nodes) {
   if (!nodes.is_cluster()) return parse_stored(stored_marks(nodes));
   std::vector<RedisTask> tasks;
   for (std::size_t i = 0; i < domain::slots; ++i) {
@@ -159,7 +159,7 @@ std::vector<SlotMark> read_marks(RedisNodes& nodes) {
     task.add({"HGET", task.key, marked_field});
   }
   nodes.run(tasks, Kind::reads);
-  std::vector<SlotMark> all;
+  SlotMarks all;
   for (std::size_t i = 0; i < domain::slots; ++i) {
     const auto& reply = *tasks[i].replies.front();
     if (reply.type == REDIS_REPLY_NIL) continue;
@@ -167,7 +167,7 @@ std::vector<SlotMark> read_marks(RedisNodes& nodes) {
     if (!mark)
       throw StoreError(tasks[i].key + " has no mark that tracker knows; a newer version may have written it");
     mark->slots.set(i);
-    add_mark(all, *mark);
+    all.set(*mark);
   }
   return all;
 }
@@ -229,7 +229,7 @@ class Reader final : public TokenReader {
   /// Where a hold was lost, by a failover or by another command, tokens may have been minted that were not read.
   void check_holds() {
     const auto held = plan_.slots & plan_.held;
-    if (held.none() || (held & ~slots_with(read_marks(*nodes_), Mark::held)).none()) return;
+    if (held.none() || (held & ~read_marks(*nodes_).of(Mark::held)).none()) return;
     throw StoreError(
         "slots that were held when their tokens were first read are not held any more; begin the export "
         "anew");
@@ -343,23 +343,22 @@ class RedisContents final : public StoreContents {
   std::unique_ptr<TokenReader> read(const SlotSet& slots) override {
     const auto its = marks();
     return std::make_unique<Reader>(
-        nodes_, ReadPlan{.slots = slots & ~slots_with(its, Mark::moved), .held = slots_with(its, Mark::held)},
-        ids_max_);
+        nodes_, ReadPlan{.slots = slots & ~its.of(Mark::moved), .held = its.of(Mark::held)}, ids_max_);
   }
 
-  std::vector<SlotMark> marks() override { return read_marks(*nodes_); }
+  SlotMarks marks() override { return read_marks(*nodes_); }
 
   void set_mark(const SlotMark& mark) override {
     if (nodes_->is_cluster()) return set_cluster_marks(mark);
-    change_marks([&](std::vector<SlotMark>& its) { add_mark(its, mark); });
+    change_marks([&](SlotMarks& its) { its.set(mark); });
   }
 
   void clear_marks(const SlotSet& slots) override {
-    const auto marked = slots & marked_slots(marks());
+    const auto marked = slots & marks().slots();
     if (marked.none()) return;
     release(marked);
     if (!nodes_->is_cluster()) {
-      return change_marks([&](std::vector<SlotMark>& its) { take_marks(its, slots); });
+      return change_marks([&](SlotMarks& its) { its.clear(slots); });
     }
     Tasks tasks(*nodes_, Kind::writes);
     for (std::size_t i = 0; i < domain::slots; ++i) {
@@ -371,35 +370,34 @@ class RedisContents final : public StoreContents {
     tasks.run();
   }
 
-  std::vector<TokenId> strangers(const ExportId& export_id, std::span<const StoredToken> tokens) override {
-    std::vector<TokenId> all;
-    find_those_there(tokens, [&](const StoredToken& token, const Origin& origin) {
-      if (origin.export_id != export_id && (all.empty() || all.back() != token.id)) all.push_back(token.id);
+  std::vector<Presence> find(const ExportId& export_id, std::span<const StoredToken> tokens) override {
+    std::vector<Presence> all(tokens.size(), Presence::absent);
+    find_those_there(tokens, [&](std::size_t token, const Origin& origin) {
+      const bool is_of_export = origin.export_id == export_id && all[token] != Presence::stranger;
+      all[token] = is_of_export ? Presence::of_export : Presence::stranger;
     });
     return all;
   }
 
   void put(const ExportId& export_id, std::span<const StoredToken> tokens) override {
-    std::vector<bool> are_there(tokens.size());
-    find_those_there(tokens, [&](const StoredToken& token, const Origin& origin) {
-      if (origin.export_id != export_id) {
-        throw StoreError("token " + to_string(token.id) +
-                         " is in this store already, and did not come from this export; nothing of these "
-                         "tokens was written");
-      }
-      are_there[static_cast<std::size_t>(&token - tokens.data())] = true;
-    });
+    const auto found = find(export_id, tokens);
+    if (const auto stranger = std::ranges::find(found, Presence::stranger); stranger != found.end()) {
+      const auto& token = tokens[static_cast<std::size_t>(stranger - found.begin())];
+      throw StoreError("token " + to_string(token.id) +
+                       " is in this store already, and did not come from this export; nothing of these "
+                       "tokens was written");
+    }
     Tasks tasks(*nodes_, Kind::writes);
     for (std::size_t i = 0; i < tokens.size(); ++i) {
-      if (!are_there[i]) tasks.add(task_to_put(tokens[i], export_id));
+      if (found[i] == Presence::absent) tasks.add(task_to_put(tokens[i], export_id));
     }
     tasks.run();
   }
 
   void remove(const SlotSet& slots) override {
     const auto its = marks();
-    const auto whole = slots & (slots_with(its, Mark::held) | slots_with(its, Mark::moved));
-    const auto imported = slots & slots_with(its, Mark::importing);
+    const auto whole = slots & (its.of(Mark::held) | its.of(Mark::moved));
+    const auto imported = slots & its.of(Mark::importing);
     Tasks tasks(*nodes_, Kind::writes);
     nodes_->scan(
         all_tokens, [] {},
@@ -416,12 +414,6 @@ class RedisContents final : public StoreContents {
   }
 
  private:
-  static SlotSet marked_slots(const std::vector<SlotMark>& marks) {
-    SlotSet slots;
-    for (const auto& mark : marks) slots |= mark.slots;
-    return slots;
-  }
-
   /// For a Redis by itself.
   template <typename Change>
   void change_marks(Change change) {
@@ -429,7 +421,7 @@ class RedisContents final : public StoreContents {
       const auto before = stored_marks(*nodes_);
       auto its = parse_stored(before);
       change(its);
-      const auto after = marks_text(its);
+      const auto after = its.to_string();
       std::vector<RedisTask> tasks;
       tasks.emplace_back(Slot{0}, std::string(facts_key))
           .add({"EVAL", mark_script, "1", facts_key, before, after, marked_text(its), holds_text(its)});
@@ -471,12 +463,11 @@ class RedisContents final : public StoreContents {
     tasks.run();
   }
 
-  /// Calls `found(token, origin)` for each token that Redis has, by either key.
+  /// Calls `found(i, origin)` for each tokens[i] that Redis has, by either key.
   template <typename Found>
   void find_those_there(std::span<const StoredToken> tokens, Found found) {
-    while (!tokens.empty()) {
-      const auto portion = tokens.first(std::min(tokens.size(), tasks_in_flight));
-      tokens = tokens.subspan(portion.size());
+    for (std::size_t begin = 0; begin < tokens.size(); begin += tasks_in_flight) {
+      const auto portion = tokens.subspan(begin, std::min(tokens.size() - begin, tasks_in_flight));
       std::vector<RedisTask> tasks;
       for (const auto& token : portion) {
         auto& task = tasks.emplace_back(task_of(token.id));
@@ -486,7 +477,7 @@ class RedisContents final : public StoreContents {
       nodes_->run(tasks, Kind::reads);
       for (std::size_t i = 0; i < portion.size(); ++i) {
         for (const auto& reply : tasks[i].replies) {
-          if (reply->type == REDIS_REPLY_STRING) found(portion[i], parse_origin(text_of(*reply)));
+          if (reply->type == REDIS_REPLY_STRING) found(begin + i, parse_origin(text_of(*reply)));
         }
       }
     }

@@ -1,8 +1,5 @@
 #include "store/redis/redis_marks.h"
 
-#include <algorithm>
-#include <cstdint>
-
 #include "domain/hex.h"
 #include "store/redis/redis_keys.h"
 
@@ -14,25 +11,8 @@ constexpr std::string_view letters = "him";  // in the order of SlotMark::Kind
 constexpr std::string_view some_slots = "some";
 constexpr std::size_t mark_size = 2 + 2 * std::tuple_size_v<ExportId>;
 
-void append_bitmap(const domain::SlotSet& slots, std::string& out) {
-  std::array<std::uint8_t, domain::slots / 8> bytes{};
-  for (std::size_t slot = 0; slot < domain::slots; ++slot) {
-    if (slots[slot]) bytes[slot / 8] = static_cast<std::uint8_t>(bytes[slot / 8] | 1U << slot % 8);
-  }
-  domain::append_hex(bytes, out);
-}
-
-std::optional<domain::SlotSet> parse_bitmap(std::string_view text) {
-  std::array<std::uint8_t, domain::slots / 8> bytes{};
-  if (!domain::parse_hex(text, bytes)) return std::nullopt;
-  domain::SlotSet slots;
-  for (std::size_t slot = 0; slot < domain::slots; ++slot)
-    slots[slot] = (bytes[slot / 8] >> slot % 8 & 1U) != 0;
-  return slots;
-}
-
-domain::SlotSet forbidden(const std::vector<SlotMark>& marks) {
-  return slots_with(marks, SlotMark::Kind::held) | slots_with(marks, SlotMark::Kind::moved);
+domain::SlotSet forbidden(const SlotMarks& marks) {
+  return marks.of(SlotMark::Kind::held) | marks.of(SlotMark::Kind::moved);
 }
 
 }  // namespace
@@ -52,63 +32,12 @@ std::optional<SlotMark> parse_mark(std::string_view text) {
   return mark;
 }
 
-std::string marks_text(const std::vector<SlotMark>& marks) {
-  std::string text;
-  for (const auto& mark : marks) {
-    text += mark_text(mark) + ' ';
-    append_bitmap(mark.slots, text);
-    text += '\n';
-  }
-  return text;
-}
-
-std::optional<std::vector<SlotMark>> parse_marks(std::string_view text) {
-  std::vector<SlotMark> marks;
-  domain::SlotSet taken;
-  while (!text.empty()) {
-    const auto end = text.find('\n');
-    if (end == text.npos || end <= mark_size || text[mark_size] != ' ') return std::nullopt;
-    auto mark = parse_mark(text.substr(0, mark_size));
-    const auto slots = parse_bitmap(text.substr(mark_size + 1, end - mark_size - 1));
-    if (!mark || !slots || (taken & *slots).any()) return std::nullopt;
-    mark->slots = *slots;
-    taken |= *slots;
-    marks.push_back(*mark);
-    text.remove_prefix(end + 1);
-  }
-  return marks;
-}
-
-void add_mark(std::vector<SlotMark>& marks, const SlotMark& mark) {
-  take_marks(marks, mark.slots);
-  const auto same = std::ranges::find_if(
-      marks, [&](const SlotMark& its) { return its.kind == mark.kind && its.export_id == mark.export_id; });
-  if (same != marks.end()) {
-    same->slots |= mark.slots;
-  } else if (mark.slots.any()) {
-    marks.push_back(mark);
-  }
-}
-
-void take_marks(std::vector<SlotMark>& marks, const domain::SlotSet& slots) {
-  for (auto& mark : marks) mark.slots &= ~slots;
-  std::erase_if(marks, [](const SlotMark& mark) { return mark.slots.none(); });
-}
-
-domain::SlotSet slots_with(const std::vector<SlotMark>& marks, SlotMark::Kind kind) {
-  domain::SlotSet slots;
-  for (const auto& mark : marks) {
-    if (mark.kind == kind) slots |= mark.slots;
-  }
-  return slots;
-}
-
-std::string marked_text(const std::vector<SlotMark>& marks) {
+std::string marked_text(const SlotMarks& marks) {
   if (marks.empty()) return {};
   return std::string(forbidden(marks).all() ? all_slots : some_slots);
 }
 
-std::string holds_text(const std::vector<SlotMark>& marks) {
+std::string holds_text(const SlotMarks& marks) {
   return forbidden(marks).none() ? "" : marked_text(marks);
 }
 

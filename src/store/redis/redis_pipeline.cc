@@ -292,7 +292,7 @@ void RedisPipeline::go_on_finding() {
     return;
   }
   scanning_ = true;
-  ask(Question::scan, {"SCAN", finds_.front()->cursor, "MATCH", "tracker:{*}", "COUNT", keys_of_a_scan});
+  ask(Question::scan, {"SCAN", finds_.front()->cursor, "MATCH", "tracker:*{*}", "COUNT", keys_of_a_scan});
 }
 
 RedisRound& RedisPipeline::new_round() {
@@ -568,7 +568,7 @@ void RedisPipeline::take_scan(const redisReply& reply) {
   const auto& keys = *reply.element[1];
   for (std::size_t i = 0; i < keys.elements; ++i) {
     const auto its = parse_key(text_of(*keys.element[i]));
-    if (its && !its->is_held) find.slots.set(domain::slot_of(its->id));
+    if (its) find.slots.set(domain::slot_of(its->id));
   }
   find.cursor = text_of(*reply.element[0]);
   if (find.cursor != "0") return;

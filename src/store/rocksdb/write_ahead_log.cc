@@ -30,6 +30,7 @@ constexpr std::size_t batch_header_bytes = 12;
 /// More zeros than a commit of an older store can end with, unless its last sector was not written: it ends with a
 /// value of 8 bytes that is not 0.
 constexpr std::size_t many_zeros = 8;
+constexpr char removal = 0;
 constexpr char put = 1;
 constexpr char log_data = 3;
 enum Type : unsigned char { full = 1, first = 2, middle = 3, last = 4 };
@@ -123,14 +124,15 @@ bool take_text(std::string_view& bytes) {
 std::optional<std::size_t> batch_bytes(std::string_view bytes, std::string_view end) {
   const auto bytes_given = bytes.size();
   if (bytes.size() < batch_header_bytes) return std::nullopt;
-  auto puts = little_endian(bytes.substr(8, 4));
+  auto changes = little_endian(bytes.substr(8, 4));
   bytes.remove_prefix(batch_header_bytes);
-  while (puts > 0) {
-    const char type = bytes.empty() ? '\0' : bytes.front();
-    if (type != put && type != log_data) return std::nullopt;
+  while (changes > 0) {
+    if (bytes.empty()) return std::nullopt;
+    const char type = bytes.front();
+    if (type != put && type != removal && type != log_data) return std::nullopt;
     bytes.remove_prefix(1);
     if (!take_text(bytes) || (type == put && !take_text(bytes))) return std::nullopt;
-    if (type == put) --puts;
+    if (type != log_data) --changes;
   }
   if (!bytes.starts_with(end)) return std::nullopt;
   return bytes_given - bytes.size() + end.size();
