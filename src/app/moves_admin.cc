@@ -21,45 +21,61 @@ using store::StoreError;
 
 constexpr auto patience = std::chrono::seconds(8);
 
+/// Throws StoreError if there is none yet.
+counter::PartitionRecord durable_record(const counter::PartitionMember& member) {
+  auto record = member.record();
+  if (!record)
+    throw StoreError("this counter is not settled in its store; see why at /readyz, and try again later");
+  return std::move(*record);
+}
+
 /// Asks the counter of this process, which is one of several.
 class MemberGuard final : public transfer::ImportGuard {
  public:
   explicit MemberGuard(counter::PartitionMember& member) : member_(member) {}
 
-  domain::SlotSet begin(const transfer::ExportHeader& header) override {
+  /// Also what an import by an earlier list has left.
+  domain::SlotSet copies(const transfer::ExportHeader& header) override {
+    const auto record = durable_record(member_);
+    auto copies = record.gone;
+    for (const auto& [id, coming] : record.coming) {
+      if (id != header.id) copies |= coming.slots;
+    }
+    return copies;
+  }
+
+  void begin(const transfer::ExportHeader& header) override {
     require_same_list(header);
-    const auto begun = std::make_shared<std::promise<domain::SlotSet>>();
-    auto gone = begun->get_future();
-    member_.begin_import(header.id, header.slots,
-                         [begun](domain::Result<domain::SlotSet> slots, const std::string& why_not) {
-                           if (slots) return begun->set_value(*slots);
-                           begun->set_exception(std::make_exception_ptr(StoreError(why_not)));
-                         });
-    return value_of(gone);
+    wait_for([&](auto done) { member_.begin_import(import_of(header), std::move(done)); });
   }
 
   void end(const transfer::ExportHeader& header) override {
-    const auto ended = std::make_shared<std::promise<bool>>();
-    auto is_durable = ended->get_future();
-    member_.end_import(header.id, [ended](bool durable) { ended->set_value(durable); });
-    if (!value_of(is_durable)) throw StoreError("the store went away; import the file again");
+    wait_for([&](auto done) { member_.end_import(import_of(header), std::move(done)); });
   }
 
  private:
-  template <typename T>
-  static T value_of(std::future<T>& future) {
-    if (future.wait_for(patience) != std::future_status::ready)
+  static counter::Membership::Import import_of(const transfer::ExportHeader& header) {
+    return {.id = header.id,
+            .source = header.store,
+            .slots = header.slots,
+            .is_lost = header.kind == transfer::ExportHeader::Kind::lost};
+  }
+
+  static void wait_for(const std::function<void(counter::PartitionMember::OnImport)>& decide) {
+    const auto outcome = std::make_shared<std::promise<std::optional<std::string>>>();
+    auto why_not = outcome->get_future();
+    decide([outcome](const auto& words) { outcome->set_value(words); });
+    if (why_not.wait_for(patience) != std::future_status::ready)
       throw StoreError("the record of the store has not been written in time; import the file again");
-    return future.get();
+    if (const auto words = why_not.get()) throw StoreError(*words);
   }
 
   void require_same_list(const transfer::ExportHeader& header) {
     if (header.kind != transfer::ExportHeader::Kind::lost) return;
-    const auto record = member_.record();
-    if (!record) throw StoreError("this counter has not settled in its store yet; try again later");
-    const auto& list = *record->list;
-    if (header.owner != record->name)
-      throw StoreError("its slots are " + header.owner + "'s, and this counter is " + record->name);
+    const auto record = durable_record(member_);
+    const auto& list = *record.list;
+    if (header.owner != record.name)
+      throw StoreError("its slots are " + header.owner + "'s, and this counter is " + record.name);
     if (header.list_version == list.version() && header.list_fingerprint == list.table().fingerprint())
       return;
     throw StoreError("it was exported by another list of counters (version " +
@@ -96,11 +112,17 @@ class Moving {
     return {true, names};
   }
 
-  Answer end_hold(const std::string& body) const {
-    store::ExportId id{};
-    if (!domain::parse_hex(body, id)) throw StoreError("the body of the request is the id of an export");
+  Answer holds(const std::string& body) const {
     const auto contents = open_store_.contents();
-    if (!transfer::end_hold(movable(*contents), id)) throw StoreError("nothing is held for export " + body);
+    if (!transfer::is_held_for(movable(*contents), id_of(body)))
+      throw StoreError("nothing is held for export " + body);
+    return {true, ""};
+  }
+
+  Answer end_hold(const std::string& body) const {
+    const auto contents = open_store_.contents();
+    if (!transfer::end_hold(movable(*contents), id_of(body)))
+      throw StoreError("nothing is held for export " + body);
     runtime::log_info("the hold for export " + body + " has ended: its slots count again");
     return {true, "the hold for export " + body + " has ended"};
   }
@@ -112,7 +134,11 @@ class Moving {
     require_file(file);
     const auto contents = open_store_.contents();
     std::optional<MemberGuard> guard;
-    if (member_ != nullptr) guard.emplace(*member_);
+    if (member_ != nullptr) {
+      guard.emplace(*member_);
+    } else {
+      require_no_record(*contents);
+    }
     const auto receipt = transfer::import_tokens(*contents, *request, file.number(),
                                                  guard ? &*guard : nullptr, give_up_at_end());
     runtime::log_info("import: " + receipt.to_string());
@@ -133,12 +159,28 @@ class Moving {
   void end() { has_ended_ = true; }
 
  private:
+  static store::ExportId id_of(const std::string& text) {
+    store::ExportId id{};
+    if (!domain::parse_hex(text, id)) throw StoreError("the body of the request is the id of an export");
+    return id;
+  }
+
   static void require_file(const runtime::Descriptor& file) {
     if (!file.is_open()) throw StoreError("no file came with the request");
   }
 
+  /// A store that has counted as that of one of several is not moved by a service that knows no others.
+  static void require_no_record(store::StoreContents& contents) {
+    if (contents.facts().record.empty()) return;
+    throw StoreError(
+        "the store has counted some of the tokens only, as one of several counters; start tracker counter "
+        "with the same --peers and --name as before");
+  }
+
   transfer::MovableStore movable(store::StoreContents& contents) const {
-    return {contents, member_ == nullptr ? std::nullopt : member_->record()};
+    if (member_ != nullptr) return {contents, durable_record(*member_)};
+    require_no_record(contents);
+    return {contents};
   }
 
   transfer::Progress give_up_at_end() const {

@@ -199,25 +199,34 @@ void unhold(const ExportSettings& settings) {
   }
   const runtime::Descriptor file(::open(settings.file.c_str(), O_RDWR | O_CLOEXEC));
   if (!file.is_open()) refuse(settings.file + ": cannot open it: " + error_text(errno));
-  store::ExportId id{};
-  try {
-    id = transfer::ExportReader(file.number()).header().id;
-    transfer::make_void(file.number());
-  } catch (const store::StoreError& error) {
-    refuse(settings.file + ": " + error.what());
-  }
+  const auto in_file = [&](const auto& call) {
+    try {
+      return call();
+    } catch (const store::StoreError& error) {
+      refuse(settings.file + ": " + error.what());
+    }
+  };
+  const auto id = in_file([&] { return transfer::ExportReader(file.number()).header().id; });
+  const auto text = transfer::to_hex(id);
   Place place(settings.store, settings.admin_socket, false);
-  say(place.run(doors::end_hold, transfer::to_hex(id), -1, [&](const auto& store) {
-    if (!transfer::end_hold(store, id))
-      throw store::StoreError("nothing is held for export " + transfer::to_hex(id));
-    return "the hold for export " + transfer::to_hex(id) + " has ended";
+  place.run(doors::is_held, text, -1, [&](const auto& store) {
+    if (!transfer::is_held_for(store, id)) throw store::StoreError("nothing is held for export " + text);
+    return std::string();
+  });
+  in_file([&] { transfer::make_void(file.number()); });
+  say(place.run(doors::end_hold, text, -1, [&](const auto& store) {
+    transfer::end_hold(store, id);
+    return "the hold for export " + text + " has ended";
   }));
 }
 
+std::string text_in(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
 void drop(const ExportSettings& settings) {
-  std::ifstream file(settings.file);
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
-  auto receipt = transfer::Receipt::parse(text);
+  auto receipt = transfer::Receipt::parse(text_in(settings.file));
   if (!receipt) refuse(settings.file + ": it is no receipt of tracker import");
   const transfer::DropRequest request{std::move(*receipt), settings.accept_loss};
   Place place(settings.store, settings.admin_socket, false);
@@ -227,9 +236,16 @@ void drop(const ExportSettings& settings) {
   }));
 }
 
+/// A receipt of an import that was made before may be replaced, and nothing else.
+void require_place_for_receipt(const std::string& path) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored) || transfer::Receipt::parse(text_in(path))) return;
+  refuse(path + ": the file exists, and is no receipt; give another --receipt");
+}
+
 void write_receipt(const std::string& path, const std::string& receipt) {
   std::error_code ignored;
-  std::filesystem::remove(path, ignored);  // of the same import, made before
+  std::filesystem::remove(path, ignored);
   NewFile file(path);
   const auto line = receipt + "\n";
   if (::write(file.descriptor(), line.data(), line.size()) != static_cast<ssize_t>(line.size()))
@@ -292,6 +308,10 @@ void add_import_settings(SettingTable& table, ImportSettings& settings) {
   table.add_switch(
       "--copy", settings.request.copy,
       "Takes also a file whose source goes on counting. What it counted since is not in the file.");
+  table.add_switch(
+      "--discard-unfinished", settings.request.discard_unfinished,
+      "Removes what an interrupted import of another file has left in the slots of this one. Give it only if "
+      "that import does not run any more.");
   table.add({"--receipt", "", "Where to write the receipt.", "FILE.receipt", "the path of a file",
              [&settings](std::string_view text) {
                settings.receipt = text;
@@ -313,6 +333,8 @@ void import_tokens(const ImportSettings& settings) {
     throw StartupError(StartupError::bad_setting,
                        "--receipt: give it, since the standard input has no name to put the receipt beside");
   }
+  const auto path = settings.receipt.empty() ? settings.file + ".receipt" : settings.receipt;
+  require_place_for_receipt(path);
   const auto file = open_to_import(settings.file);
   struct stat status {};
   ::fstat(file.number(), &status);
@@ -331,7 +353,6 @@ void import_tokens(const ImportSettings& settings) {
               .to_string();
         });
   }
-  const auto path = settings.receipt.empty() ? settings.file + ".receipt" : settings.receipt;
   write_receipt(path, receipt);
   say("done: " + receipt);
 }

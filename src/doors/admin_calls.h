@@ -25,6 +25,8 @@ inline constexpr const char* slots_forget = "/slots/forget";
 inline constexpr const char* export_tokens = "/export";
 /// The counters that should have tokens of this one: a name in each line.
 inline constexpr const char* lost_owners = "/export/lost";
+/// Refuses unless slots are held for an export. The body is its id.
+inline constexpr const char* is_held = "/export/held";
 /// Ends the hold of an export. The body is its id.
 inline constexpr const char* end_hold = "/export/unhold";
 /// Removes what has arrived elsewhere.

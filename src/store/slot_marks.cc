@@ -82,6 +82,11 @@ domain::SlotSet SlotMarks::slots() const {
   return slots;
 }
 
+bool SlotMarks::is_importing(const ExportId& id) const noexcept {
+  return std::ranges::any_of(
+      marks_, [&](const auto& mark) { return mark.kind == Kind::importing && mark.export_id == id; });
+}
+
 domain::SlotSet SlotMarks::of(Kind kind) const {
   domain::SlotSet slots;
   for (const auto& mark : marks_) {

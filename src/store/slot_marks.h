@@ -53,6 +53,9 @@ class SlotMarks {
   domain::SlotSet slots() const;
   domain::SlotSet of(SlotMark::Kind kind) const;
 
+  /// Whether an import of this export is under way.
+  bool is_importing(const ExportId& id) const noexcept;
+
   /// Says what is refused because of them. Not ready if that is everything.
   domain::Readiness readiness(domain::Readiness::Time now) const;
 

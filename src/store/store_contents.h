@@ -72,6 +72,10 @@ class StoreContents {
   /// Takes the marks of these slots away. Their tokens count again, or for the first time.
   virtual void clear_marks(const domain::SlotSet& slots) = 0;
 
+  /// Whether tokens of this export were imported here before, and their import is not under way any more. It stays so, whatever
+  /// becomes of the tokens.
+  virtual bool has_imported(const ExportId& export_id) = 0;
+
   /// Which of these tokens the store has already.
   virtual std::vector<Presence> find(const ExportId& export_id, std::span<const StoredToken> tokens) = 0;
 

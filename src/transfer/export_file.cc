@@ -31,6 +31,7 @@ constexpr std::array<std::string_view, 3> kind_names{"held", "lost", "copy"};
 /// Both begin at the same place and have the same length, so that one can be written over the other.
 constexpr std::string_view valid_start = R"({"void":false,)";
 constexpr std::string_view void_start = R"({"void":true ,)";
+constexpr std::uint64_t minted_s_max = (std::uint64_t{1} << 48U) - 1;  // what stores keep
 constexpr std::size_t page_bytes = std::size_t{1} << 20U;
 constexpr std::size_t buffer_bytes = std::size_t{256} << 10U;
 /// A longer line is no token that tracker has written.
@@ -51,7 +52,15 @@ class Sha256 {
       throw StoreError("SHA-256 is not available in the system's OpenSSL");
   }
   void add(std::string_view bytes) { EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()); }
-  std::string hex() {
+  /// Of what was added so far.
+  std::string hex() const {
+    Sha256 whole;
+    if (EVP_MD_CTX_copy_ex(whole.context_.get(), context_.get()) != 1) throw StoreError("SHA-256 fails");
+    return whole.end();
+  }
+
+ private:
+  std::string end() {
     std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
     unsigned size = 0;
     EVP_DigestFinal_ex(context_.get(), digest.data(), &size);
@@ -60,7 +69,6 @@ class Sha256 {
     return text;
   }
 
- private:
   std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_{EVP_MD_CTX_new(), EVP_MD_CTX_free};
 };
 
@@ -151,6 +159,7 @@ void append_token(const store::StoredToken& token, std::string& out) {
 store::StoredToken token_of(const json::object& object) {
   store::StoredToken token{.id = {bytes_of<store::ExportId>(object, "token")},
                            .minted_s = number_of(object, "minted")};
+  if (token.minted_s > minted_s_max) refuse("a time makes no sense");
   for (const auto& [path, count] : object.at("counts").as_object()) {
     const auto number = json::value_to<std::int64_t>(count);
     if (path.empty() || number < 0) refuse("a count makes no sense");
@@ -242,7 +251,10 @@ ExportWriter::~ExportWriter() = default;
 
 void ExportWriter::add(std::span<const store::StoredToken> tokens) {
   for (const auto& token : tokens) {
+    const auto before = output_->buffer().size();
     append_token(token, output_->buffer());
+    if (output_->buffer().size() - before > line_bytes_max)
+      throw StoreError("token " + to_string(token.id) + " has more paths than a line of the file can hold");
     ++totals_.tokens;
     totals_.counters += token.counts.size();
     output_->add("");
@@ -287,7 +299,10 @@ class ExportReader::Input {
 
   json::object parse(std::string_view line) {
     try {
-      return json::parse(json::string_view(line.data(), line.size())).as_object();
+      // Paths are bytes, as clients sent them.
+      json::parse_options options;
+      options.allow_invalid_utf8 = true;
+      return json::parse(json::string_view(line.data(), line.size()), {}, options).as_object();
     } catch (const std::exception& error) {
       refuse(std::string("a line is no JSON (") + error.what() + ")");
     }
@@ -319,9 +334,9 @@ ExportReader::ExportReader(int descriptor) : input_(std::make_unique<Input>(desc
   if (line.empty()) refuse("it is empty");
   try {
     header_ = header_of(input_->parse(line));
-  } catch (const boost::system::system_error&) {
-    throw StoreError("the file is no export: its first line is not a header");
-  } catch (const std::out_of_range&) {
+  } catch (const StoreError&) {
+    throw;
+  } catch (const std::exception&) {
     throw StoreError("the file is no export: its first line is not a header");
   }
   input_->sha256().add(line);
@@ -340,6 +355,8 @@ std::vector<store::StoredToken> ExportReader::next() {
       if (object.contains("token")) {
         page.push_back(token_of(object));
         if (!header_.slots[domain::slot_of(page.back().id)]) refuse("a token is not of its slots");
+        if (last_ && page.back().id <= *last_) refuse("its tokens are not in order");
+        last_ = page.back().id;
         ++totals_.tokens;
         totals_.counters += page.back().counts.size();
         input_->sha256().add(line);
@@ -350,15 +367,19 @@ std::vector<store::StoredToken> ExportReader::next() {
       if (text_of(object, "sha256") != checksum_) refuse("its checksum is wrong");
       if (totals_ != ExportTotals{number_of(object, "tokens"), number_of(object, "counters")})
         refuse("its totals are wrong");
-    } catch (const boost::system::system_error& error) {
-      refuse(std::string("a line makes no sense (") + error.what() + ")");
-    } catch (const std::out_of_range& error) {
+    } catch (const StoreError&) {
+      throw;
+    } catch (const std::exception& error) {
       refuse(std::string("a line makes no sense (") + error.what() + ")");
     }
     if (!input_->line().empty()) refuse("something follows its last line");
     break;
   }
   return page;
+}
+
+std::string ExportReader::checksum_so_far() const {
+  return input_->sha256().hex();
 }
 
 void make_void(int descriptor) {
@@ -380,6 +401,7 @@ std::string Receipt::to_string() const {
   return json::serialize(json::object{{"format", receipt_format},
                                       {"export", to_hex(id)},
                                       {"source", to_hex(source)},
+                                      {"slots", slots_text(slots)},
                                       {"sha256", checksum},
                                       {"target", target},
                                       {"tokens", totals.tokens},
@@ -394,6 +416,7 @@ std::optional<Receipt> Receipt::parse(std::string_view text) {
     if (text_of(object, "format") != receipt_format) return std::nullopt;
     return Receipt{.id = bytes_of<store::ExportId>(object, "export"),
                    .source = bytes_of<store::StoreFacts::Id>(object, "source"),
+                   .slots = parse_slots(text_of(object, "slots")).value(),
                    .checksum = std::string(text_of(object, "sha256")),
                    .target = std::string(text_of(object, "target")),
                    .totals = {number_of(object, "tokens"), number_of(object, "counters")},

@@ -50,7 +50,8 @@ std::optional<domain::SlotSet> parse_slots(std::string_view text);
 
 std::string to_hex(const store::ExportId& id);
 
-/// An export file is text, a JSON value in each line: a header, one line for each token with its counts, and the totals with
+/// An export file is text, a JSON value in each line: a header, one line for each token with its counts, in the order of the
+/// ids, and the totals with
 /// the SHA-256 of all bytes before them.
 ///
 /// Writes it to a descriptor, which stays open. Not synchronised. Throws store::StoreError.
@@ -83,6 +84,9 @@ class ExportReader {
   /// Returns the next tokens, about 1 MiB of them. Empty: these were all, and the totals and the checksum are right.
   std::vector<store::StoredToken> next();
 
+  /// The checksum of everything up to the last token that next() returned.
+  std::string checksum_so_far() const;
+
   // After the last token.
   const ExportTotals& totals() const noexcept { return totals_; }
   const std::string& checksum() const noexcept { return checksum_; }
@@ -92,6 +96,7 @@ class ExportReader {
   const std::unique_ptr<Input> input_;
   ExportHeader header_;
   ExportTotals totals_;
+  std::optional<domain::TokenId> last_;
   std::string checksum_;
 };
 
@@ -102,6 +107,7 @@ void make_void(int descriptor);
 struct Receipt {
   store::ExportId id{};
   store::StoreFacts::Id source{};
+  domain::SlotSet slots = {};
   std::string checksum = {};
   std::string target = {};  // which store, in words
   ExportTotals totals = {};

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <functional>
 #include <string>
 #include <vector>
@@ -72,6 +73,8 @@ TEST_F(ExportFileTest, IsReadAsItWasWritten) {
   std::vector tokens{token({}), token({{"/", 1}, {"/a", INT64_MAX}}),
                      token({{control, 3}, {"/\xC3\xA9\"\\", 4}})};
   for (int i = 0; i < 3000; ++i) tokens.push_back(token({{"/" + std::string(1000, 'p'), i + 1}}));
+  tokens.push_back(token({{"/\xFF no UTF-8", 1}}));
+  std::ranges::sort(tokens, {}, &store::StoredToken::id);
   write(whole(), tokens);
   EXPECT_EQ(read(), tokens);
 }
@@ -104,7 +107,12 @@ TEST_F(ExportFileTest, IsVoidForEverOnceItSaysSo) {
 
 // Whatever byte is changed, cut off or added.
 TEST_F(ExportFileTest, DamageIsNoticed) {
-  write(whole(), {token({{"/a", 1}}), token({{"/b", 2}})});
+  std::vector two{token({{"/a", 1}}), token({{"/b", 2}})};
+  std::ranges::sort(two, {}, &store::StoredToken::id);
+  write(whole(), {two[0], two[0]});
+  EXPECT_NE(refusal().find("order"), std::string::npos) << refusal();
+  ::unlink(path().c_str());
+  write(whole(), two);
   const auto good = text();
   for (std::size_t at = 0; at < good.size(); ++at) {
     auto bad = good;
@@ -148,6 +156,7 @@ TEST(SlotsTextTest, NamesSlotsAndRanges) {
 TEST(ReceiptTest, IsReadAsItWasWritten) {
   const Receipt receipt{.id = {1},
                         .source = {2},
+                        .slots = domain::SlotSet{}.set(4),
                         .checksum = "ab",
                         .target = "the store 5",
                         .totals = {3, 4},

@@ -32,6 +32,20 @@ SlotSet moved_slots(const MovableStore& store) {
   return moved;
 }
 
+/// Throws if another move of these slots is under way here.
+void refuse_other_moves(const store::SlotMarks& marks, const SlotSet& slots, SlotMark::Kind kind) {
+  for (const auto& mark : marks.all()) {
+    if (mark.kind != kind || (mark.slots & slots).none()) continue;
+    throw StoreError(
+        kind == SlotMark::Kind::held
+            ? "some of these slots are held for export " + to_hex(mark.export_id) +
+                  "; finish that move, or end it by tracker export --unhold, or export the same slots: " +
+                  slots_text(mark.slots)
+            : "an import into some of these slots is under way (export " + to_hex(mark.export_id) +
+                  "); run it again to its end first");
+  }
+}
+
 ExportHeader header_of_lost(const MovableStore& store, const std::string& owner) {
   if (!store.record) throw StoreError("its counter is not one of several, so it has lost no slots");
   const auto& record = *store.record;
@@ -43,6 +57,9 @@ ExportHeader header_of_lost(const MovableStore& store, const std::string& owner)
     throw StoreError("no tokens here are " + owner + "'s by the list; " +
                      (owners.empty() ? "none are to be moved" : "those to be moved are of:" + owners));
   }
+  const auto marks = store.contents.marks();
+  refuse_other_moves(marks, its->second, SlotMark::Kind::importing);
+  refuse_other_moves(marks, its->second, SlotMark::Kind::held);
   return {.kind = ExportHeader::Kind::lost,
           .id = counter::lost_export_id(store.contents.facts().id, *record.list, owner),
           .slots = its->second,
@@ -53,21 +70,18 @@ ExportHeader header_of_lost(const MovableStore& store, const std::string& owner)
 
 /// Holds the slots, if that is asked for. If they are held already, the export is the one that they are held for.
 ExportHeader header_of_slots(const MovableStore& store, const ExportRequest& request) {
-  ExportHeader header{.id = new_id(), .slots = request.slots.value_or(SlotSet{}.set()) & ~moved_slots(store)};
+  const auto moved = moved_slots(store);
+  ExportHeader header{.id = new_id(), .slots = request.slots.value_or(SlotSet{}.set()) & ~moved};
   if (header.slots.none()) throw StoreError("the tokens of these slots have moved to another store");
   const auto marks = store.contents.marks();
+  refuse_other_moves(marks, header.slots, SlotMark::Kind::importing);
   for (const auto& mark : marks.all()) {
-    if (mark.kind != SlotMark::Kind::held || (mark.slots & header.slots).none()) continue;
-    if (mark.slots != header.slots) {
-      throw StoreError(
-          "some of these slots are held for export " + to_hex(mark.export_id) +
-          "; finish that move, or end it by tracker export --unhold, or export the same slots: " +
-          slots_text(mark.slots));
-    }
+    if (mark.kind != SlotMark::Kind::held || (mark.slots & ~moved) != header.slots) continue;
     header.kind = ExportHeader::Kind::held;
     header.id = mark.export_id;
     return header;
   }
+  refuse_other_moves(marks, header.slots, SlotMark::Kind::held);
   if (!request.hold) return header;
   header.kind = ExportHeader::Kind::held;
   store.contents.set_mark({SlotMark::Kind::held, header.id, header.slots});
@@ -79,32 +93,33 @@ bool is_same_store(const ExportHeader& header, const store::StoreFacts& facts) {
   return std::ranges::any_of(header.masters, [&](const auto& id) { return facts.masters.contains(id); });
 }
 
-const SlotMark* importing_mark(const store::SlotMarks& marks, const store::ExportId& id) {
-  const auto found = std::ranges::find_if(marks.all(), [&](const auto& mark) {
-    return mark.kind == SlotMark::Kind::importing && mark.export_id == id;
-  });
-  return found == marks.all().end() ? nullptr : &*found;
-}
-
 /// Throws if the file must not be imported into this store, whatever else is in it.
-void judge(const ExportHeader& header, const ImportRequest& request, store::StoreContents& contents) {
+void judge(const ExportHeader& header, const ImportRequest& request, store::StoreContents& contents,
+           bool has_guard) {
   if (header.is_void) throw StoreError("the file is void: its move was given up; export again");
   if (header.kind == ExportHeader::Kind::copy && !request.copy) {
     throw StoreError(
         "its source goes on counting, so both would count the same tokens; export with --hold, or give "
         "--copy if the source will never count again");
   }
+  if (header.kind == ExportHeader::Kind::lost && !has_guard) {
+    throw StoreError("its slots are those of counter " + header.owner +
+                     " by a list of counters; import it there, by the --admin-socket of that counter");
+  }
   if (is_same_store(header, contents.facts()))
     throw StoreError("the file was exported from this very store; choose another one");
-  const auto marks = contents.marks();
+  refuse_other_moves(contents.marks(), header.slots, SlotMark::Kind::held);
+}
+
+/// What an import of another file has left in these slots.
+SlotSet unfinished_slots(const store::SlotMarks& marks, const ExportHeader& header) {
+  SlotSet slots;
   for (const auto& mark : marks.all()) {
-    const bool is_other = mark.kind == SlotMark::Kind::held ||
-                          (mark.kind == SlotMark::Kind::importing && mark.export_id != header.id);
-    if (is_other && (mark.slots & header.slots).any()) {
-      throw StoreError("another move of its slots is under way here (export " + to_hex(mark.export_id) +
-                       "); finish that first");
-    }
+    if (mark.kind == SlotMark::Kind::importing && mark.export_id != header.id &&
+        (mark.slots & header.slots).any())
+      slots |= mark.slots;
   }
+  return slots;
 }
 
 [[noreturn]] void refuse_strangers(const std::vector<domain::TokenId>& strangers) {
@@ -115,31 +130,59 @@ void judge(const ExportHeader& header, const ImportRequest& request, store::Stor
                    "; nothing was imported");
 }
 
-/// Reads all of it, and writes nothing. Returns how many of the tokens are here from this export.
-std::uint64_t look_through(ExportReader& file, store::StoreContents& contents, const Progress& progress) {
+struct LookedThrough {
+  std::uint64_t present = 0;           // how many of the tokens are here from this export
+  std::vector<std::string> checksums;  // after each page
+};
+
+/// Reads all of it, and writes nothing. `copies`: slots whose tokens will be removed first.
+LookedThrough look_through(ExportReader& file, store::StoreContents& contents, const SlotSet& copies,
+                           const Progress& progress) {
   std::vector<domain::TokenId> strangers;
-  std::uint64_t present = 0;
+  LookedThrough looked;
   for (auto tokens = file.next(); !tokens.empty(); tokens = file.next()) {
+    looked.checksums.push_back(file.checksum_so_far());
     const auto found = contents.find(file.header().id, tokens);
     for (std::size_t i = 0; i < tokens.size(); ++i) {
+      if (copies[domain::slot_of(tokens[i].id)]) continue;
       if (found[i] == store::Presence::stranger && strangers.size() < strangers_named)
         strangers.push_back(tokens[i].id);
-      if (found[i] == store::Presence::of_export) ++present;
+      if (found[i] == store::Presence::of_export) ++looked.present;
     }
     progress(file.totals());
   }
   if (!strangers.empty()) refuse_strangers(strangers);
-  return present;
+  return looked;
 }
 
-void put_all(int descriptor, const std::string& checksum, store::StoreContents& contents,
+/// Writes only what was looked through.
+void put_all(int descriptor, const LookedThrough& looked, store::StoreContents& contents,
              const Progress& progress) {
   ExportReader file(descriptor);
-  for (auto tokens = file.next(); !tokens.empty(); tokens = file.next()) {
+  std::size_t page = 0;
+  for (auto tokens = file.next(); !tokens.empty(); tokens = file.next(), ++page) {
+    if (page >= looked.checksums.size() || file.checksum_so_far() != looked.checksums[page])
+      throw StoreError("the file has changed meanwhile; import it again as it was");
     contents.put(file.header().id, tokens);
     progress(file.totals());
   }
-  if (file.checksum() != checksum) throw StoreError("the file has changed meanwhile; import it again");
+}
+
+/// `copies`: slots whose tokens are removed first.
+void write_all(store::StoreContents& contents, const ExportHeader& header, int descriptor,
+               const LookedThrough& looked, const SlotSet& copies, const Progress& progress) {
+  if (copies.any()) {
+    contents.set_mark({SlotMark::Kind::moved, header.id, copies});
+    contents.remove(copies);
+  }
+  const SlotMark mark{SlotMark::Kind::importing, header.id, header.slots};
+  contents.set_mark(mark);
+  put_all(descriptor, looked, contents, progress);
+  const auto marks = contents.marks().all();
+  if (std::ranges::find(marks, mark) == marks.end())
+    throw StoreError(
+        "another command has moved tokens of these slots meanwhile; look at /readyz, and import again");
+  contents.clear_marks(header.slots);
 }
 
 }  // namespace
@@ -161,6 +204,12 @@ Exported export_tokens(const MovableStore& store, const ExportRequest& request, 
   return {std::move(header), file.totals(), std::move(checksum)};
 }
 
+bool is_held_for(const MovableStore& store, const store::ExportId& id) {
+  return std::ranges::any_of(store.contents.marks().all(), [&](const auto& mark) {
+    return mark.kind == SlotMark::Kind::held && mark.export_id == id;
+  });
+}
+
 bool end_hold(const MovableStore& store, const store::ExportId& id) {
   const auto marks = store.contents.marks();
   for (const auto& mark : marks.all()) {
@@ -175,30 +224,38 @@ Receipt import_tokens(store::StoreContents& contents, const ImportRequest& reque
                       ImportGuard* guard, const Progress& progress) {
   ExportReader file(descriptor);
   const auto& header = file.header();
-  judge(header, request, contents);
-  const auto present = look_through(file, contents, progress);
-  const auto marks = contents.marks();
-  const bool is_under_way = importing_mark(marks, header.id) != nullptr;
-  const bool is_complete = !is_under_way && present > 0 && present == file.totals().tokens;
-  if (present > 0 && !is_under_way && !is_complete)
-    throw StoreError("part of this export is here, and no import of it is under way; nothing was imported");
-  if (guard != nullptr || !is_complete) {
-    const auto gone = (guard != nullptr ? guard->begin(header) : SlotSet{}) | marks.of(SlotMark::Kind::moved);
-    if (!is_complete) {
-      const auto copies = gone & header.slots;
-      if (copies.any() && !is_under_way) {
-        contents.set_mark({SlotMark::Kind::moved, header.id, copies});
-        contents.remove(copies);
-      }
-      contents.set_mark({SlotMark::Kind::importing, header.id, header.slots});
-      put_all(descriptor, file.checksum(), contents, progress);
-      contents.clear_marks(header.slots);
+  judge(header, request, contents, guard != nullptr);
+  if (const auto unfinished = unfinished_slots(contents.marks(), header); unfinished.any()) {
+    if (!request.discard_unfinished) {
+      throw StoreError(
+          "an import of another file into some of its slots is under way, or was interrupted; run that one "
+          "to its "
+          "end, or give --discard-unfinished if it does not run any more");
     }
-    if (guard != nullptr) guard->end(header);
+    contents.remove(unfinished);
+    contents.clear_marks(unfinished);
   }
+  const auto marks = contents.marks();
+  SlotSet copies;
+  if (!marks.is_importing(header.id)) {  // otherwise they are removed already
+    copies = marks.of(SlotMark::Kind::moved);
+    if (guard != nullptr) copies |= guard->copies(header);
+    copies &= header.slots;
+  }
+  const bool was_imported = contents.has_imported(header.id);
+  const auto looked = look_through(file, contents, was_imported ? SlotSet{} : copies, progress);
+  if (was_imported && looked.present != file.totals().tokens) {
+    throw StoreError(
+        "this export has been imported here before, and its tokens have moved on since; nothing was "
+        "imported");
+  }
+  if (guard != nullptr) guard->begin(header);
+  if (!was_imported) write_all(contents, header, descriptor, looked, copies, progress);
+  if (guard != nullptr) guard->end(header);
   const auto facts = contents.facts();
   return {.id = header.id,
           .source = header.store,
+          .slots = header.slots,
           .checksum = file.checksum(),
           .target = name_of(facts.id, facts.masters),
           .totals = file.totals(),
@@ -219,7 +276,7 @@ void drop_tokens(const MovableStore& store, const Receipt& receipt, bool accept_
   for (const auto& mark : marks.all()) {
     if (mark.kind != SlotMark::Kind::importing && mark.export_id == receipt.id) slots |= mark.slots;
   }
-  if (store.record) slots |= store.record->gone;
+  if (store.record) slots |= store.record->gone & receipt.slots;
   if (slots.none()) {
     throw StoreError("nothing is held here for export " + to_hex(receipt.id) +
                      ", or the target has not said yet that it has received it");

@@ -40,16 +40,20 @@ struct Exported {
 Exported export_tokens(const MovableStore& store, const ExportRequest& request, int descriptor,
                        const Progress& progress);
 
+/// Whether slots are held for this export.
+bool is_held_for(const MovableStore& store, const store::ExportId& id);
+
 /// Ends the hold of an export that was not imported: its slots count again. Returns false if nothing is held for it.
 bool end_hold(const MovableStore& store, const store::ExportId& id);
 
 /// What the counter at the target has to say to an import.
 class ImportGuard {
  public:
-  /// Returns once it is durable that tokens of this export may come into its slots. Returns the slots in which there are copies
-  /// of tokens that had moved away, to be removed first. Throws store::StoreError if the slots must not be imported.
-  virtual domain::SlotSet begin(const ExportHeader& header) = 0;
-  /// Returns once it is durable that they are all there.
+  /// The slots in which there are only copies of tokens that had moved away. They are removed before the import.
+  virtual domain::SlotSet copies(const ExportHeader& header) = 0;
+  /// Returns once it is durable that tokens of this export may come into its slots. Throws store::StoreError if they must not.
+  virtual void begin(const ExportHeader& header) = 0;
+  /// Returns once it is durable that they are all there. Throws store::StoreError if they will not count here.
   virtual void end(const ExportHeader& header) = 0;
 
  protected:
@@ -59,6 +63,8 @@ class ImportGuard {
 struct ImportRequest {
   /// Takes also a file whose source goes on counting.
   bool copy = false;
+  /// Removes what an import of another file has left in its slots, which was interrupted and does not run any more.
+  bool discard_unfinished = false;
 };
 
 /// Reads the file twice: everything is checked before anything is written. The tokens count once all are there. An import

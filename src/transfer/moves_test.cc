@@ -155,7 +155,7 @@ TEST_F(MovesTest, RefusesAndWritesNothing) {
 
   Place busy;
   busy.contents->set_mark({SlotMark::Kind::held, {9}, domain::SlotSet{}.set()});
-  EXPECT_NE(refusal_of([&] { import_into(busy, {.copy = true}); }).find("another move"), std::string::npos);
+  EXPECT_NE(refusal_of([&] { import_into(busy, {.copy = true}); }).find("are held"), std::string::npos);
   EXPECT_NE(refusal_of([&] { export_from(to_, {.lost_to = "b"}, "lost"); }), "");
 }
 
@@ -186,6 +186,69 @@ TEST_F(MovesTest, TokensComeBack) {
   EXPECT_EQ(to_.hit(id, "/a"), Verdict::not_counted());
 }
 
+// A to B to C: B has had its import already.
+TEST_F(MovesTest, AnImportIsNotRepeatedOnceItsTokensHaveMovedOn) {
+  const auto id = tests::new_token(from_.store);
+  from_.hit(id, "/a");
+  export_from(from_, {.hold = true});
+  import_into(to_);
+  export_from(to_, {.hold = true}, "second");
+  Place third;
+  drop_tokens(to_.movable(), import_into(third, {}, "second"), true);
+  EXPECT_NE(refusal_of([&] { import_into(to_); }).find("moved on"), std::string::npos);
+  EXPECT_EQ(to_.hit(id, "/a"), Verdict::not_counted());
+  EXPECT_EQ(third.hit(id, "/a"), Verdict::counted(2));
+}
+
+TEST_F(MovesTest, WhatIsBeingImportedIsNotExported) {
+  to_.contents->set_mark({SlotMark::Kind::importing, {9}, domain::SlotSet{}.set(5)});
+  EXPECT_NE(refusal_of([&] { export_from(to_, {.hold = true}); }).find("import"), std::string::npos);
+}
+
+TEST_F(MovesTest, AnUnfinishedImportIsDiscardedOnlyOnRequest) {
+  const auto id = tests::new_token(from_.store);
+  from_.hit(id, "/a");
+  const auto first = export_from(from_, {.hold = true});
+  const std::vector<store::StoredToken> left{{.id = id, .counts = {{"/a", 1}}}};
+  to_.contents->set_mark({SlotMark::Kind::importing, first.header.id, first.header.slots});
+  to_.contents->put(first.header.id, left);
+  end_hold(from_.movable(), first.header.id);
+  from_.hit(id, "/a");
+  export_from(from_, {.hold = true}, "second");
+  EXPECT_NE(refusal_of([&] { import_into(to_, {}, "second"); }).find("--discard-unfinished"),
+            std::string::npos);
+  import_into(to_, {.discard_unfinished = true}, "second");
+  EXPECT_EQ(to_.hit(id, "/a"), Verdict::counted(3));
+}
+
+TEST_F(MovesTest, WhatAListGaveToACounterIsImportedByThatCounterAlone) {
+  ExportHeader header{.kind = ExportHeader::Kind::lost,
+                      .id = {1},
+                      .store = {2},
+                      .slots = domain::SlotSet{}.set(),
+                      .time = now_text(),
+                      .owner = "b"};
+  {
+    const auto file = open();
+    ExportWriter writer(file.number(), header);
+    writer.finish();
+  }
+  EXPECT_NE(refusal_of([&] { import_into(to_, {.copy = true}); }).find("counter b"), std::string::npos);
+}
+
+// The copies that stayed at home count as removed, without a drop.
+TEST_F(MovesTest, TokensComeBackThoughTheirCopiesWereNeverDropped) {
+  const auto id = tests::new_token(from_.store);
+  from_.hit(id, "/a");
+  const auto exported = export_from(from_, {.hold = true});
+  import_into(to_);
+  from_.contents->set_mark({SlotMark::Kind::moved, exported.header.id, exported.header.slots});
+  to_.hit(id, "/a");
+  export_from(to_, {.hold = true}, "back");
+  import_into(from_, {}, "back");
+  EXPECT_EQ(from_.hit(id, "/a"), Verdict::counted(3));
+}
+
 TEST(RequestsTest, AreReadAsTheyWereWritten) {
   const ExportRequest some{.slots = domain::SlotSet{}.set(3), .hold = true};
   const auto read = parse_export_request(to_string(some));
@@ -198,7 +261,9 @@ TEST(RequestsTest, AreReadAsTheyWereWritten) {
   EXPECT_TRUE(parse_import_request(to_string(ImportRequest{.copy = true}))->copy);
   EXPECT_FALSE(parse_import_request("")->copy);
   EXPECT_FALSE(parse_drop_request("accept_loss\n"));
-  EXPECT_TRUE(parse_drop_request(to_string(DropRequest{{.checksum = "x"}, true}))->accept_loss);
+  EXPECT_TRUE(
+      parse_drop_request(to_string(DropRequest{{.slots = domain::SlotSet{}.set(1), .checksum = "x"}, true}))
+          ->accept_loss);
 }
 
 }  // namespace

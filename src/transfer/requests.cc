@@ -43,13 +43,15 @@ std::optional<ExportRequest> parse_export_request(std::string_view text) {
 }
 
 std::string to_string(const ImportRequest& request) {
-  return request.copy ? "copy\n" : "";
+  return std::string(request.copy ? "copy\n" : "") +
+         (request.discard_unfinished ? "discard_unfinished\n" : "");
 }
 
 std::optional<ImportRequest> parse_import_request(std::string_view text) {
   ImportRequest request;
   const bool is_known = for_each_line(text, [&](std::string_view key, std::string_view /*value*/) {
-    return key == "copy" && (request.copy = true);
+    if (key == "copy") return request.copy = true;
+    return key == "discard_unfinished" && (request.discard_unfinished = true);
   });
   if (!is_known) return std::nullopt;
   return request;

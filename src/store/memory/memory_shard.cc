@@ -120,9 +120,7 @@ void MemoryShard::remove(const domain::SlotSet& slots, const Marks& marks) {
 bool MemoryShard::is_hidden(std::uint32_t token, const Marks& marks) const {
   if (marks.importing.none()) return false;
   const auto origin = imported_.find(token);
-  return origin != imported_.end() && std::ranges::any_of(marks.all.all(), [&](const auto& mark) {
-           return mark.kind == SlotMark::Kind::importing && mark.export_id == origin->second;
-         });
+  return origin != imported_.end() && marks.all.is_importing(origin->second);
 }
 
 }  // namespace tracker::store::memory

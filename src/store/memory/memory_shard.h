@@ -6,6 +6,7 @@
 #include <memory_resource>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string_view>
 #include <vector>
 
@@ -25,6 +26,7 @@ struct Marks {
   SlotMarks all = {};
   domain::SlotSet stopped = {};
   domain::SlotSet importing = {};
+  std::set<ExportId> imports = {};  // that there ever were
 };
 
 /// The tokens whose ids begin with the same 6 bits, and their counts. Each call locks it, where nothing else is said.

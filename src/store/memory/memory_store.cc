@@ -72,7 +72,12 @@ void MemoryStore::set_marks(SlotMarks marks) {
   std::array<std::unique_lock<std::mutex>, shard_count> locks;
   for (std::size_t i = 0; i < shard_count; ++i) locks.at(i) = std::unique_lock(shards_[i].mutex());
   using Kind = SlotMark::Kind;
-  *marks_ = {marks, marks.of(Kind::held) | marks.of(Kind::moved), marks.of(Kind::importing)};
+  for (const auto& mark : marks.all()) {
+    if (mark.kind == Kind::importing) marks_->imports.insert(mark.export_id);
+  }
+  marks_->stopped = marks.of(Kind::held) | marks.of(Kind::moved);
+  marks_->importing = marks.of(Kind::importing);
+  marks_->all = std::move(marks);
 }
 
 /// Reads one shard after the other, as of the moment when it was made.
@@ -131,6 +136,9 @@ class MemoryStore::Contents final : public StoreContents {
     auto all = marks();
     all.clear(slots);
     store_.set_marks(std::move(all));
+  }
+  bool has_imported(const ExportId& export_id) override {
+    return store_.marks_->imports.contains(export_id) && !marks().is_importing(export_id);
   }
   std::vector<Presence> find(const ExportId& export_id, std::span<const StoredToken> tokens) override {
     std::vector<Presence> found;

@@ -349,8 +349,13 @@ class RedisContents final : public StoreContents {
   SlotMarks marks() override { return read_marks(*nodes_); }
 
   void set_mark(const SlotMark& mark) override {
-    if (nodes_->is_cluster()) return set_cluster_marks(mark);
-    change_marks([&](SlotMarks& its) { its.set(mark); });
+    if (nodes_->is_cluster()) {
+      set_cluster_marks(mark);
+    } else {
+      change_marks([&](SlotMarks& its) { its.set(mark); });
+    }
+    if (mark.kind == Mark::importing)
+      note_import(mark.export_id);  // last: the mark says that it is under way
   }
 
   void clear_marks(const SlotSet& slots) override {
@@ -368,6 +373,14 @@ class RedisContents final : public StoreContents {
       tasks.add(std::move(task));
     }
     tasks.run();
+  }
+
+  bool has_imported(const ExportId& export_id) override {
+    std::vector<RedisTask> tasks;
+    tasks.push_back(import_task(export_id));
+    tasks.front().add({"HGET", tasks.front().key, ""});
+    nodes_->run(tasks, Kind::reads);
+    return tasks.front().replies.front()->type == REDIS_REPLY_STRING && !marks().is_importing(export_id);
   }
 
   std::vector<Presence> find(const ExportId& export_id, std::span<const StoredToken> tokens) override {
@@ -414,6 +427,16 @@ class RedisContents final : public StoreContents {
   }
 
  private:
+  /// Its slot is that of a token with this id.
+  static RedisTask import_task(const ExportId& id) { return {domain::slot_of(TokenId{id}), import_key(id)}; }
+
+  void note_import(const ExportId& id) {
+    std::vector<RedisTask> tasks;
+    tasks.push_back(import_task(id));
+    tasks.front().add({"HSET", tasks.front().key, "", "begun"});
+    nodes_->run(tasks, Kind::writes);
+  }
+
   /// For a Redis by itself.
   template <typename Change>
   void change_marks(Change change) {

@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::string_view key_begin = "tracker:{";
 constexpr std::string_view held_begin = "tracker:held:{";
+constexpr std::string_view import_begin = "tracker:import:{";
 constexpr std::string_view mark_begin = "tracker:mark:{";
 
 void append_key(std::string_view begin, const domain::TokenId& id, std::string& out) {
@@ -66,6 +67,12 @@ std::optional<KeyOfToken> parse_key(std::string_view key) {
 bool is_probe(const domain::TokenId& id) {
   constexpr std::size_t zeros = 13;
   return std::all_of(id.bytes.begin(), id.bytes.begin() + zeros, [](std::uint8_t byte) { return byte == 0; });
+}
+
+std::string import_key(const ExportId& id) {
+  std::string key;
+  append_key(import_begin, {id}, key);
+  return key;
 }
 
 const std::string& mark_key(domain::Slot slot) {

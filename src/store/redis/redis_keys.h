@@ -6,6 +6,7 @@
 
 #include "domain/slot.h"
 #include "domain/token_id.h"
+#include "store/slot_marks.h"
 
 namespace tracker::store::redis {
 
@@ -38,6 +39,9 @@ inline constexpr std::string_view facts_key = "tracker:store";
 /// In a Redis Cluster, the key of the hash that has the mark of this slot, and is itself in this slot. It is
 /// `tracker:mark:{<n>}` with the smallest decimal number n whose slot this is. Any thread.
 const std::string& mark_key(domain::Slot slot);
+
+/// The key of a hash that exists once an import of this export was begun here.
+std::string import_key(const ExportId& id);
 
 /// The fields of a hash with marks. The script looks at their values only to know whether they exist.
 inline constexpr std::string_view marks_field = "marks";    // in facts_key: all marks

@@ -486,7 +486,7 @@ TEST_F(RedisPipelineTest, FindsTheSlotsOfWhatIsATokensKey) {
   pipeline_->send(*new FindSlots(second));
   const auto scan = [](const std::string& cursor) {
     std::string command;
-    append_command({"SCAN", cursor, "MATCH", "tracker:{*}", "COUNT", "1000"}, command);
+    append_command({"SCAN", cursor, "MATCH", "tracker:*{*}", "COUNT", "1000"}, command);
     return command;
   };
   EXPECT_EQ(pipeline_->out(), scan("0")) << "one at a time";

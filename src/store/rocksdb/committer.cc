@@ -359,9 +359,11 @@ void Committer::make(WaitingChange& waiting) {
       throw StoreError("the store cannot be written: it has no room; make room on its disk");
     }
     committed_ = facts;
-    if (change.moves) set_moves(std::move(*change.moves));
-    cache_.clear();
-    ++changes_made_;
+    if (change.moves) {
+      set_moves(std::move(*change.moves));
+      cache_.clear();
+      ++changes_made_;
+    }
     made.set_value();
   } catch (const StoreError&) {
     made.set_exception(std::current_exception());

@@ -36,8 +36,8 @@ namespace tracker::store::rocksdb {
 ///     that commit is written (CounterCache::turn() is called only between commits).
 ///  3. A counter that is being loaded is not in the cache, and nobody counts it until it is. Later hits on it wait with
 ///     the first. So a reading is never older than a count.
-///  4. A reading that began before a change is not used after it, and the cache is empty after each change. So nothing is
-///     counted by what was in the store before.
+///  4. A reading that began before the marks changed is not used after that, and the cache is empty then. Other changes are to
+///     tokens that the marks keep from being counted. So nothing is counted by what was in the store before.
 class Committer {
  public:
   using Clock = std::chrono::steady_clock;

@@ -381,6 +381,9 @@ void Database::Entries::seek(std::string_view key) {
 }
 
 bool Database::Entries::is_valid() const {
+  // The store is opened again once there is room, and not while this lives.
+  if (database_.lacking() != 0)
+    throw StoreError("the store has no room; make room on its disk, and do the same again");
   if (iterator_->Valid()) return true;
   const auto status = iterator_->status();
   if (status.ok()) return false;

@@ -122,6 +122,11 @@ void RocksDbContents::clear_marks(const domain::SlotSet& slots) {
   set_moves(std::move(moves));
 }
 
+bool RocksDbContents::has_imported(const ExportId& export_id) {
+  const auto import = moves_.number_of(export_id);
+  return import != 0 && !moves_.is_under_way(import);
+}
+
 std::vector<Presence> RocksDbContents::find(const ExportId& export_id, std::span<const StoredToken> tokens) {
   const auto import = moves_.number_of(export_id);
   std::vector<::rocksdb::Slice> keys;

@@ -18,6 +18,7 @@ class RocksDbContents final : public StoreContents {
   SlotMarks marks() override { return moves_.marks; }
   void set_mark(const SlotMark& mark) override;
   void clear_marks(const domain::SlotSet& slots) override;
+  bool has_imported(const ExportId& export_id) override;
   std::vector<Presence> find(const ExportId& export_id, std::span<const StoredToken> tokens) override;
   void put(const ExportId& export_id, std::span<const StoredToken> tokens) override;
   void remove(const domain::SlotSet& slots) override;

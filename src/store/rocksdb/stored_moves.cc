@@ -24,9 +24,7 @@ std::uint16_t StoredMoves::add(const ExportId& id) {
 
 bool StoredMoves::is_under_way(std::uint16_t number) const noexcept {
   if (number == 0 || number > imports.size()) return false;
-  return std::ranges::any_of(marks.all(), [&](const auto& mark) {
-    return mark.kind == SlotMark::Kind::importing && mark.export_id == imports[number - 1];
-  });
+  return marks.is_importing(imports[number - 1]);
 }
 
 std::string StoredMoves::to_string() const {
