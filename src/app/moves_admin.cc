@@ -210,6 +210,7 @@ void add_move_calls(const OpenStore& open_store, const AdminParts& parts,
       {doors::end_hold, [moving](const auto& body, const auto&) { return moving->end_hold(body); }});
   calls.push_back(
       {doors::drop_tokens, [moving](const auto& body, const auto&) { return moving->drop(body); }});
+  calls.push_back({doors::is_held, [moving](const auto& body, const auto&) { return moving->holds(body); }});
   calls.push_back({doors::import_tokens,
                    [moving](const auto& body, const auto& file) { return moving->import_tokens(body, file); },
                    end});

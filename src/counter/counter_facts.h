@@ -36,11 +36,10 @@ struct CounterFacts {
   /// How many of the slots that it owns by that list are settled, durably. Nothing: it is of a version that does not say.
   std::optional<std::size_t> settled = std::nullopt;
 
-  /// The slots whose tokens it has handed over to others: what it has of them are copies.
-  domain::SlotSet gone = {};
-
-  /// The slots whose tokens it has received, by the exports that they came from, until they settle.
+  /// By the exports that moved them: the slots whose tokens it has received, until it knows whether the source has let them go;
+  /// and those whose tokens it has let go, until the target knows.
   std::map<store::ExportId, domain::SlotSet> received = {};
+  std::map<store::ExportId, domain::SlotSet> handed = {};
 
   /// All counters that it has ever counted beside, and which of them are known to hold no token.
   std::set<std::string> names = {};

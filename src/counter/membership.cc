@@ -133,9 +133,10 @@ void Membership::resolve(const CounterFacts& facts) {
   if (!facts.store || !facts.adopted || !is_same_table(*facts.adopted, *record_.list)) return;
   const auto its_own = own(*record_.list, record_.name);
   for (auto& [id, import] : record_.received) {
-    if (import.source != facts.store->id || id == lost_export_id(import.source, *record_.list, record_.name))
+    if (import.other != facts.store->id || id == lost_export_id(import.other, *record_.list, record_.name))
       continue;
-    const auto copies = import.slots & ~facts.gone;
+    const auto handed = facts.handed.find(id);
+    const auto copies = handed == facts.handed.end() ? import.slots : import.slots & ~handed->second;
     record_.gone |= copies;
     record_.held &= ~copies;
     import.slots &= ~copies & its_own;
@@ -148,12 +149,14 @@ void Membership::on_peer(const std::string& name, const CounterFacts& facts) {
   said_.insert_or_assign(name, facts);
   learn(name, facts);
   let_go(name, facts);
+  forget_handed(facts);
   resolve(facts);
   settle();
 }
 
 /// The counter has received what it was to have from here.
 void Membership::let_go(const std::string& name, const CounterFacts& facts) {
+  if (!facts.store) return;
   const auto received = facts.received.find(lost_export_id(store_.id, *record_.list, name));
   if (received == facts.received.end()) return;
   const auto lost = lost_slots(record_);
@@ -162,6 +165,15 @@ void Membership::let_go(const std::string& name, const CounterFacts& facts) {
   const auto gone = its->second & received->second;
   record_.held &= ~gone;
   record_.gone |= gone;
+  record_.handed[received->first] = {facts.store->id, record_.handed[received->first].slots | gone};
+}
+
+/// What a counter does not name as received any more is settled there, or found to be a copy.
+void Membership::forget_handed(const CounterFacts& facts) {
+  if (!facts.store || !facts.adopted || !is_same_table(*facts.adopted, *record_.list)) return;
+  std::erase_if(record_.handed, [&](const auto& handed) {
+    return handed.second.other == facts.store->id && !facts.received.contains(handed.first);
+  });
 }
 
 const CounterFacts* Membership::said_by(const std::string& name) const {

@@ -82,6 +82,7 @@ class Membership {
   std::string obstacle_of_names(const CounterFacts& facts) const;
   void learn(const std::string& name, const CounterFacts& facts);
   void let_go(const std::string& name, const CounterFacts& facts);
+  void forget_handed(const CounterFacts& facts);
   void resolve(const CounterFacts& facts);
   std::optional<std::string> doubt_of_store(const std::string& name, const CounterFacts& facts) const;
   const CounterFacts* said_by(const std::string& name) const;

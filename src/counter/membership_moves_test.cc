@@ -42,9 +42,9 @@ struct Node {
   store::ExportId export_to(const std::string& other) const {
     return lost_export_id(store.id, *record().list, other);
   }
-  std::map<store::ExportId, SlotSet> received() const {
+  static std::map<store::ExportId, SlotSet> slots_of(const PartitionRecord::Moves& moves) {
     std::map<store::ExportId, SlotSet> all;
-    for (const auto& [id, import] : record().received) all[id] = import.slots;
+    for (const auto& [id, move] : moves) all[id] = move.slots;
     return all;
   }
   /// The import of what this counter has lost to another one.
@@ -57,8 +57,8 @@ struct Node {
             .name = name,
             .adopted = record().list,
             .held = record().held & ~own(),
-            .gone = record().gone,
-            .received = received(),
+            .received = slots_of(record().received),
+            .handed = slots_of(record().handed),
             .names = record().names,
             .empty_names = record().empty_names,
             .bound = record().bound};
@@ -203,6 +203,25 @@ TEST_F(OneToTwo, WhatWasReceivedIsMovedOnOnlyIfTheSourceHasLetItGo) {
     EXPECT_EQ(source.lost_to("c") & to_c, was_let_go ? SlotSet{} : to_c);
     EXPECT_TRUE((third.record().settled & to_c).none()) << "one of them holds the tokens";
   }
+}
+
+// By another export than the one that was received here.
+TEST_F(OneToTwo, WhatTheSourceHasLetGoToAnotherIsACopyHere) {
+  import_begins();
+  import_ends();
+  all_adopt(list_abc);
+  Node c{"c", list_abc};
+  c.hear(a);
+  const auto moved = a.import_to("c");
+  EXPECT_EQ(c.membership->begin_import(moved), std::nullopt);
+  EXPECT_EQ(c.membership->end_import(moved), std::nullopt);
+  a.hear(c);
+  EXPECT_EQ(a.record().gone & to_c, to_c);
+  talk({&a, &b, &c});
+  EXPECT_TRUE(b.lost_to("c").none());
+  EXPECT_EQ(b.record().gone, to_b.slots);
+  EXPECT_EQ(c.record().settled & to_c, to_c);
+  EXPECT_TRUE(a.record().handed.empty()) << "everybody knows";
 }
 
 // What comes from a store that is no counter's is nobody's copy.

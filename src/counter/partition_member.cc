@@ -514,8 +514,8 @@ void PartitionMember::publish() {
   facts.adopted = durable_->list;
   facts.held = durable_->held & ~Membership::own(*durable_->list, name_);
   facts.settled = durable_->settled.count();
-  facts.gone = durable_->gone;
-  for (const auto& [id, import] : durable_->received) facts.received[id] = import.slots;
+  for (const auto& [id, move] : durable_->received) facts.received[id] = move.slots;
+  for (const auto& [id, move] : durable_->handed) facts.handed[id] = move.slots;
   facts.names = durable_->names;
   facts.empty_names = durable_->empty_names;
   facts.bound = durable_->bound;

@@ -44,15 +44,15 @@ class Lines {
   std::string_view line_;
 };
 
-/// The id of an export, the source and the slots.
-void read_import(std::string_view value, std::map<store::ExportId, PartitionRecord::Import>& imports) {
+/// The id of an export, the other store and the slots.
+void read_move(std::string_view value, PartitionRecord::Moves& moves) {
   constexpr std::size_t id_digits = 32;
   if (value.size() < 2 * id_digits + 2) throw std::invalid_argument("malformed");
   const auto id = id_of(value.substr(0, id_digits));
-  const auto source = id_of(value.substr(id_digits + 1, id_digits));
+  const auto other = id_of(value.substr(id_digits + 1, id_digits));
   const auto slots = domain::parse_slot_set(value.substr(2 * id_digits + 2));
-  if (!id || !source || !slots) throw std::invalid_argument("malformed");
-  imports.emplace(*id, PartitionRecord::Import{*source, *slots});
+  if (!id || !other || !slots) throw std::invalid_argument("malformed");
+  moves.emplace(*id, PartitionRecord::Move{*other, *slots});
 }
 
 /// Throws std::invalid_argument if something is missing or makes no sense.
@@ -81,9 +81,11 @@ PartitionRecord read(Lines& lines) {
     } else if (key == "gone") {
       record.gone = require(domain::parse_slot_set(value));
     } else if (key == "coming") {
-      read_import(value, record.coming);
+      read_move(value, record.coming);
     } else if (key == "received") {
-      read_import(value, record.received);
+      read_move(value, record.received);
+    } else if (key == "handed") {
+      read_move(value, record.handed);
     } else if (key == "beside") {
       record.names.emplace(value);
     } else if (key == "empty") {
@@ -104,8 +106,9 @@ PartitionRecord read(Lines& lines) {
 bool PartitionRecord::operator==(const PartitionRecord& other) const {
   const bool same_list = list == other.list || (list && other.list && *list == *other.list);
   return same_list && name == other.name && settled == other.settled && held == other.held &&
-         gone == other.gone && coming == other.coming && received == other.received && names == other.names &&
-         empty_names == other.empty_names && bound == other.bound;
+         gone == other.gone && coming == other.coming && received == other.received &&
+         handed == other.handed && names == other.names && empty_names == other.empty_names &&
+         bound == other.bound;
 }
 
 std::string PartitionRecord::to_string() const {
@@ -124,17 +127,18 @@ std::string PartitionRecord::to_string() const {
   line("settled", domain::to_hex(settled));
   line("held", domain::to_hex(held));
   if (gone.any()) line("gone", domain::to_hex(gone));
-  const auto imports = [&line](std::string_view key, const auto& its) {
-    for (const auto& [id, import] : its) {
+  const auto moves = [&line](std::string_view key, const Moves& its) {
+    for (const auto& [id, move] : its) {
       std::string value;
       domain::append_hex(id, value);
       value += ' ';
-      domain::append_hex(import.source, value);
-      line(key, value + ' ' + domain::to_hex(import.slots));
+      domain::append_hex(move.other, value);
+      line(key, value + ' ' + domain::to_hex(move.slots));
     }
   };
-  imports("coming", coming);
-  imports("received", received);
+  moves("coming", coming);
+  moves("received", received);
+  moves("handed", handed);
   for (const auto& its : names) line("beside", its);
   for (const auto& its : empty_names) line("empty", its);
   for (const auto& [its, id] : bound) {

@@ -23,17 +23,20 @@ struct PartitionRecord {
 
   /// The slots whose tokens here are copies: the tokens have moved to another counter. Nothing settles in them.
   domain::SlotSet gone = {};
-  /// Slots that another counter has lost to this one. Nothing but the import is in them.
-  struct Import {
-    store::StoreFacts::Id source{};  // the store of the other counter
+  /// Slots that move between this counter and another one.
+  struct Move {
+    store::StoreFacts::Id other{};  // the store of the other one
     domain::SlotSet slots = {};
 
-    bool operator==(const Import&) const = default;
+    bool operator==(const Move&) const = default;
   };
-  /// By the exports that they move.
-  std::map<store::ExportId, Import> coming = {};  // that have begun
-  std::map<store::ExportId, Import> received =
-      {};  // that are complete, until it is known that the source has let them go
+  using Moves = std::map<store::ExportId, Move>;
+  /// An import of theirs has begun. Nothing else is in the slots.
+  Moves coming = {};
+  /// All has arrived, and it is not known yet whether the source has let them go.
+  Moves received = {};
+  /// They are gone, and the target does not know yet.
+  Moves handed = {};
 
   std::set<std::string> names = {};                         // that it has counted beside
   std::set<std::string> empty_names = {};                   // those of them that are known to hold no token

@@ -61,6 +61,19 @@ bool read_slots(const std::string& bytes, domain::SlotSet& slots) {
   return true;
 }
 
+void write_moved(const Id& id, const domain::SlotSet& slots, v1::Moved& moved) {
+  moved.set_export_id(to_bytes(id));
+  moved.set_slots(slots_bytes(slots));
+}
+
+bool read_moved(const google::protobuf::RepeatedPtrField<v1::Moved>& messages,
+                std::map<store::ExportId, domain::SlotSet>& moved) {
+  return std::ranges::all_of(messages, [&](const auto& message) {
+    Id id{};
+    return read_id(message.export_id(), id) && read_slots(message.slots(), moved[id]);
+  });
+}
+
 }  // namespace
 
 std::string opening_message(std::string_view version, const counter::CounterList* list) {
@@ -107,12 +120,8 @@ std::string facts_message(const counter::CounterFacts& facts) {
   }
   message.set_held(slots_bytes(facts.held));
   if (facts.settled) message.set_settled(static_cast<std::uint32_t>(*facts.settled));
-  message.set_gone(slots_bytes(facts.gone));
-  for (const auto& [id, slots] : facts.received) {
-    auto& received = *message.add_received();
-    received.set_export_id(to_bytes(id));
-    received.set_slots(slots_bytes(slots));
-  }
+  for (const auto& [id, slots] : facts.received) write_moved(id, slots, *message.add_received());
+  for (const auto& [id, slots] : facts.handed) write_moved(id, slots, *message.add_handed());
   for (const auto& name : facts.names) message.add_names(name);
   for (const auto& name : facts.empty_names) message.add_empty(name);
   for (const auto& [name, id] : facts.bound) {
@@ -126,8 +135,7 @@ std::string facts_message(const counter::CounterFacts& facts) {
 std::optional<counter::CounterFacts> read_facts(std::string_view message) {
   v1::CounterFacts read;
   counter::CounterFacts facts;
-  if (!parse(message, read) || !read_slots(read.held(), facts.held) || !read_slots(read.gone(), facts.gone))
-    return std::nullopt;
+  if (!parse(message, read) || !read_slots(read.held(), facts.held)) return std::nullopt;
   if (read.has_store()) {
     auto& store = facts.store.emplace();
     store.server_run = read.store().server_run();
@@ -139,11 +147,8 @@ std::optional<counter::CounterFacts> read_facts(std::string_view message) {
   facts.name = read.name();
   if (read.has_adopted() && !(facts.adopted = read_table(read.adopted()))) return std::nullopt;
   if (read.has_settled()) facts.settled = read.settled();
-  for (const auto& received : read.received()) {
-    Id id{};
-    if (!read_id(received.export_id(), id) || !read_slots(received.slots(), facts.received[id]))
-      return std::nullopt;
-  }
+  if (!read_moved(read.received(), facts.received) || !read_moved(read.handed(), facts.handed))
+    return std::nullopt;
   facts.names.insert(read.names().begin(), read.names().end());
   facts.empty_names.insert(read.empty().begin(), read.empty().end());
   for (const auto& bound : read.bound()) {

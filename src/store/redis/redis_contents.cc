@@ -346,7 +346,18 @@ class RedisContents final : public StoreContents {
         nodes_, ReadPlan{.slots = slots & ~its.of(Mark::moved), .held = its.of(Mark::held)}, ids_max_);
   }
 
-  SlotMarks marks() override { return read_marks(*nodes_); }
+  /// In a cluster, the slots get their marks one after the other. What was interrupted is done to its end first.
+  SlotMarks marks() override {
+    if (!nodes_->is_cluster()) return read_marks(*nodes_);
+    std::vector<RedisTask> tasks;
+    tasks.push_back(intent_task());
+    tasks.front().add({"HGET", intent_key, ""});
+    nodes_->run(tasks, Kind::reads);
+    const auto& reply = *tasks.front().replies.front();
+    if (const auto intended = SlotMarks::parse(string_of(reply)); intended && !intended->empty())
+      set_cluster_marks(intended->all().front());
+    return read_marks(*nodes_);
+  }
 
   void set_mark(const SlotMark& mark) override {
     if (nodes_->is_cluster()) {
@@ -453,8 +464,24 @@ class RedisContents final : public StoreContents {
     }
   }
 
+  static RedisTask intent_task() { return {domain::slot_of_hash_tag(intent_key), std::string(intent_key)}; }
+
+  void note_intent(const SlotMark* mark) {
+    std::vector<RedisTask> tasks;
+    tasks.push_back(intent_task());
+    if (mark == nullptr) {
+      tasks.front().add({"DEL", intent_key});
+    } else {
+      SlotMarks intended;
+      intended.set(*mark);
+      tasks.front().add({"HSET", intent_key, "", intended.to_string()});
+    }
+    nodes_->run(tasks, Kind::writes);
+  }
+
   /// A mark that forbids more than the one before takes effect in one step.
   void set_cluster_marks(const SlotMark& mark) {
+    note_intent(&mark);
     const auto text = mark_text(mark);
     Tasks tasks(*nodes_, Kind::writes);
     for (std::size_t i = 0; i < domain::slots; ++i) {
@@ -469,6 +496,7 @@ class RedisContents final : public StoreContents {
       tasks.add(std::move(task));
     }
     tasks.run();
+    note_intent(nullptr);
   }
 
   /// Gives the tokens of these slots back the keys by which they count.

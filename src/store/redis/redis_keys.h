@@ -43,6 +43,9 @@ const std::string& mark_key(domain::Slot slot);
 /// The key of a hash that exists once an import of this export was begun here.
 std::string import_key(const ExportId& id);
 
+/// In a Redis Cluster, the key of a hash whose empty field has the mark that is being given to slots.
+inline constexpr std::string_view intent_key = "tracker:intent";
+
 /// The fields of a hash with marks. The script looks at their values only to know whether they exist.
 inline constexpr std::string_view marks_field = "marks";    // in facts_key: all marks
 inline constexpr std::string_view marked_field = "marked";  // exists while there is a mark

@@ -1,0 +1,314 @@
+// Tokens move from one place to another while clients go on asking, and whatever is killed.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "support/caller.h"
+#include "support/deadline.h"
+#include "support/fleet.h"
+#include "support/health.h"
+#include "support/partition.h"
+#include "support/redis_cluster.h"
+#include "support/steady_load.h"
+#include "support/temporary_directory.h"
+
+namespace tracker::tests {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+namespace fs = std::filesystem;
+
+std::vector<std::string> mint(const Endpoint& envoy, std::size_t tokens) {
+  Caller caller(envoy);
+  std::vector<std::string> minted;
+  for (std::size_t i = 0; i < tokens; ++i) minted.push_back(caller.mint());
+  return minted;
+}
+
+// Runs a command of tracker, which must succeed.
+std::string tracker(const Arguments& arguments) {
+  const auto outcome = run_to_end(arguments);
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  return outcome.err;
+}
+
+// Runs a command of tracker again and again, and kills it each time after a little longer, until it comes to its end.
+std::size_t tracker_with_kills(const Arguments& arguments, std::chrono::microseconds more) {
+  std::size_t kills = 0;
+  for (auto after = more;; after += more, ++kills) {
+    Program program(arguments);
+    std::this_thread::sleep_for(after);
+    program.send_signal(SIGKILL);
+    const auto exit_code = program.wait_exit();
+    if (exit_code != -SIGKILL) {
+      EXPECT_EQ(exit_code, 0) << program.output();
+      return kills;
+    }
+    if (kills > 2000) {
+      ADD_FAILURE() << "it never ends: " << program.output();
+      return kills;
+    }
+  }
+}
+
+// A service with a socket for commands.
+class MovesTest : public testing::Test {
+ protected:
+  std::string path(const std::string& name) const { return directory_.path() / name; }
+
+  Service serve(const std::string& store) {
+    return Service::start({"serve", "--envoy-addr", "127.0.0.1:0", "--health-addr", "127.0.0.1:0", "--store",
+                           "rocksdb:" + path(store)},
+                          "envoy");
+  }
+
+  const TemporaryDirectory directory_;
+};
+
+// From serve on disk to a Redis Cluster and back, with each command killed at every moment. The source goes on refusing
+// meanwhile, and each count goes on where it was.
+TEST_F(MovesTest, ToARedisClusterAndBackWithKillsAtEveryStep) {
+  RedisCluster cluster(3, 0, RedisServer::Keeps::everything);
+  const Arguments redis{"--store", "redis-cluster", "--redis-addr", cluster.addresses()};
+  auto source = serve("one");
+  const auto tokens = mint(source.door, 1500);
+  {
+    Caller caller(source.door);
+    for (const auto& token : tokens) EXPECT_EQ(caller.count("/" + std::string(900, 'p'), token), 1);
+    for (std::size_t i = 0; i < tokens.size(); i += 7) EXPECT_EQ(caller.count("/some", tokens[i]), 1);
+  }
+  const Arguments hold{"export", path("all"), "--hold", "--store", "rocksdb:" + path("one")};
+  std::size_t kills = tracker_with_kills(hold, std::chrono::milliseconds(5));
+  const auto refused = [&](const Endpoint& door) {
+    Caller caller(door);
+    return caller.ask(get("/some", tokens[0])).status == 503 &&
+           caller.ask(get_without_token("/auth")).status == 503;
+  };
+  EXPECT_TRUE(refused(source.door));
+  source.program->send_signal(SIGKILL);
+  source.program->wait_exit();
+  source = serve("one");
+  EXPECT_TRUE(refused(source.door)) << "a hold outlives a crash";
+  EXPECT_THAT(wait_readyz(source.health, 503), HasSubstr("are held for export"));
+
+  Arguments into{"import", path("all")};
+  into.insert(into.end(), redis.begin(), redis.end());
+  kills += tracker_with_kills(into, std::chrono::milliseconds(10));
+  tracker(into);  // and once more
+  EXPECT_GT(kills, 5U);
+
+  {
+    const auto counter =
+        Service::start({"counter", "--counter-addr", "127.0.0.1:0", "--health-addr", "127.0.0.1:0", "--store",
+                        "redis-cluster", "--redis-addr", cluster.addresses()},
+                       "counter");
+    const auto envoy = Service::start({"envoy", "--envoy-addr", "127.0.0.1:0", "--health-addr", "127.0.0.1:0",
+                                       "--counter-addr", counter.door.to_string()},
+                                      "envoy");
+    wait_all_ready(envoy.health);
+    Caller caller(envoy.door);
+    for (std::size_t i = 0; i < tokens.size(); i += 7) EXPECT_EQ(caller.count("/some", tokens[i]), 2);
+    for (const auto& token : tokens) EXPECT_EQ(caller.count("/" + std::string(900, 'p'), token), 2);
+    tracker({"export", "--drop", path("all.receipt"), "--store", "rocksdb:" + path("one")});
+    EXPECT_TRUE(refused(source.door));
+
+    Arguments back{"export", path("back"), "--hold"};
+    back.insert(back.end(), redis.begin(), redis.end());
+    kills += tracker_with_kills(back, std::chrono::milliseconds(10));
+    EXPECT_TRUE(refused(envoy.door));
+  }
+  kills += tracker_with_kills({"import", path("back"), "--store", "rocksdb:" + path("two")},
+                              std::chrono::milliseconds(5));
+  const auto home = serve("two");
+  Caller caller(home.door);
+  for (const auto& token : tokens) EXPECT_EQ(caller.count("/" + std::string(900, 'p'), token), 3);
+  for (std::size_t i = 0; i < tokens.size(); i += 7) EXPECT_EQ(caller.count("/some", tokens[i]), 3);
+}
+
+TEST_F(MovesTest, AMoveIsGivenUp) {
+  const auto source = serve("one");
+  const auto token = mint(source.door, 1).front();
+  Caller caller(source.door);
+  EXPECT_EQ(caller.count("/a", token), 1);
+  const std::string store = "rocksdb:" + path("one");
+  tracker({"export", path("all"), "--hold", "--store", store});
+  EXPECT_EQ(caller.ask(get("/a", token)).status, 503);
+  const auto outcome = run_to_end({"export", "--unhold", path("all"), "--store", store});
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("--not-imported"));
+  tracker({"export", "--unhold", path("all"), "--not-imported", "--store", store});
+  EXPECT_EQ(caller.count("/a", token), 2);
+  const auto import = run_to_end({"import", path("all"), "--store", "rocksdb:" + path("two")});
+  EXPECT_EQ(import.exit_code, 1);
+  EXPECT_THAT(import.err, HasSubstr("void"));
+}
+
+// Counters with their list in a file, which grows and shrinks under load.
+class GrowingTest : public MovesTest {
+ protected:
+  // `-` before a name: it leaves.
+  void write_list(const std::string& names) {
+    auto lines = partition_.list(names);
+    std::ranges::replace(lines, ',', '\n');
+    for (auto at = lines.find("\nleaving"); at != lines.npos; at = lines.find("\nleaving")) lines[at] = ',';
+    std::ofstream(path("counters")) << "version " << ++version_ << '\n' << lines << '\n';
+  }
+  void start(char name) {
+    partition_.start_counter_with(
+        name, {"--name", {name}, "--counters-file", path("counters"), "--admin-socket", socket(name)});
+  }
+  std::string socket(char name) const { return path(std::string(1, name) + ".sock"); }
+  void tell_all(const std::string& names) {
+    for (const char name : names) partition_.counter(name).program->send_signal(SIGHUP);
+    partition_.envoy().program->send_signal(SIGHUP);
+  }
+  std::string file(char from) const { return path("lost" + std::to_string(version_) + from); }
+
+  // Moves what `from` has lost by the list to these counters. Whoever takes part is killed in between.
+  void move_lost(char from, const std::string& to, bool kills) {
+    wait_readyz(partition_.counter(from).health, 200, "other counters' by the list");
+    tracker({"export", file(from), "--slots", "lost", "--admin-socket", socket(from)});
+    if (kills) restart(from);
+    for (const char name : to) {
+      const Arguments import{"import", file(from) + "." + name, "--admin-socket", socket(name)};
+      tracker(import);
+      if (!kills) continue;
+      restart(name);
+      restart(from);
+      tracker(import);
+    }
+  }
+  void restart(char name) {
+    partition_.kill_counter(name);
+    start(name);
+    wait_readyz(partition_.counter(name).health, 200);
+  }
+
+  Partition partition_{4};
+  std::uint64_t version_ = 0;
+};
+
+TEST_F(GrowingTest, OneToThreeToFourToThreeUnderLoad) {
+  write_list("a");
+  start('a');
+  wait_all_ready(partition_.counter('a').health);
+  const auto& envoy = partition_.start_envoy_with({"--counters-file", path("counters")});
+  wait_all_ready(envoy.health);
+  const auto tokens = mint(envoy.door, 60);
+  SteadyLoad load(envoy.door, tokens, {"/a", "/b"});
+  load.wait_for_more(SteadyLoad::Kind::counted, 500);
+
+  write_list("abc");
+  start('b');
+  start('c');
+  tell_all("a");
+  move_lost('a', "bc", false);
+  for (const char name : {'a', 'b', 'c'}) wait_all_ready(partition_.counter(name).health);
+  wait_all_ready(envoy.health);
+  load.wait_for_more(SteadyLoad::Kind::counted, 500);
+
+  write_list("abcd");
+  start('d');
+  tell_all("abc");
+  for (const char name : {'a', 'b', 'c'}) move_lost(name, "d", true);
+  for (const char name : {'a', 'b', 'c', 'd'}) wait_all_ready(partition_.counter(name).health);
+  wait_all_ready(envoy.health);
+  load.wait_for_more(SteadyLoad::Kind::counted, 500);
+
+  write_list("abc-d");
+  tell_all("abcd");
+  wait_readyz(partition_.counter('d').health, 503, "other counters' by the list");
+  tracker({"export", file('d'), "--slots", "lost", "--admin-socket", socket('d')});
+  for (const char name : {'a', 'b', 'c'})
+    tracker({"import", file('d') + "." + name, "--admin-socket", socket(name)});
+  for (const char name : {'a', 'b', 'c'}) wait_all_ready(partition_.counter(name).health);
+  wait_all_ready(envoy.health);
+  load.wait_for_more(SteadyLoad::Kind::counted, 500);
+  tracker({"export", "--drop", file('d') + ".a.receipt", "--admin-socket", socket('d')});
+
+  write_list("abc");
+  tell_all("abc");
+  partition_.kill_counter('d');
+  load.wait_for_more(SteadyLoad::Kind::counted, 500);
+
+  const auto observations = load.stop();
+  EXPECT_THAT(load.complaints(), IsEmpty());
+  EXPECT_THAT(load.lost_tokens(), IsEmpty());
+  EXPECT_THAT(exactness_violations(observations, load.read_stored()), IsEmpty());
+  EXPECT_TRUE(partition_.all_running());
+}
+
+TEST_F(GrowingTest, AListThatChangesInTheMiddleOfAMoveLosesNothing) {
+  write_list("a");
+  start('a');
+  wait_all_ready(partition_.counter('a').health);
+  const auto& envoy = partition_.start_envoy_with({"--counters-file", path("counters")});
+  wait_all_ready(envoy.health);
+  SteadyLoad load(envoy.door, mint(envoy.door, 40), {"/a"});
+  load.wait_for_more(SteadyLoad::Kind::counted, 200);
+
+  write_list("ab");
+  start('b');
+  tell_all("a");
+  wait_readyz(partition_.counter('a').health, 200, "other counters' by the list");
+  tracker({"export", file('a'), "--slots", "lost:b", "--admin-socket", socket('a')});
+  const auto by_list_two = file('a');
+  partition_.counter('a').program->send_signal(SIGSTOP);  // it does not hear that all has arrived
+  tracker({"import", by_list_two, "--admin-socket", socket('b')});
+  partition_.kill_counter('a');
+  write_list("abc");
+  start('a');
+  start('c');
+  tell_all("b");
+  wait_readyz(partition_.counter('a').health, 200, "other counters' by the list");
+  // What b has is no copy, or one, by what a says under the same list.
+  move_lost('a', "bc", false);
+  for (const char name : {'a', 'b', 'c'}) wait_all_ready(partition_.counter(name).health);
+  wait_all_ready(envoy.health);
+  load.wait_for_more(SteadyLoad::Kind::counted, 200);
+
+  const auto observations = load.stop();
+  EXPECT_THAT(load.complaints(), IsEmpty());
+  EXPECT_THAT(load.lost_tokens(), IsEmpty());
+  EXPECT_THAT(exactness_violations(observations, load.read_stored()), IsEmpty());
+}
+
+TEST_F(GrowingTest, RefusalsNameTheRemedy) {
+  write_list("ab");
+  for (const char name : {'a', 'b'}) start(name);
+  for (const char name : {'a', 'b'}) wait_readyz(partition_.counter(name).health, 200);
+  const auto refusal = [&](const Arguments& arguments) {
+    const auto outcome = run_to_end(arguments);
+    EXPECT_EQ(outcome.exit_code, 1) << outcome.err;
+    return outcome.err;
+  };
+  EXPECT_THAT(refusal({"export", path("x"), "--slots", "lost", "--admin-socket", socket('a')}),
+              HasSubstr("no tokens here are another counter's"));
+  EXPECT_THAT(refusal({"export", path("x"), "--slots", "lost:b", "--admin-socket", socket('a')}),
+              HasSubstr("none are to be moved"));
+  tracker({"export", path("all"), "--admin-socket", socket('a')});
+  EXPECT_THAT(refusal({"export", path("all"), "--admin-socket", socket('a')}), HasSubstr("the file exists"));
+  EXPECT_THAT(refusal({"import", path("all"), "--admin-socket", socket('b')}), HasSubstr("--copy"));
+  EXPECT_THAT(refusal({"import", path("all"), "--copy", "--admin-socket", socket('b')}),
+              HasSubstr("are not this counter's"));
+  EXPECT_THAT(refusal({"import", path("all"), "--copy", "--admin-socket", socket('a')}),
+              HasSubstr("very store"));
+  EXPECT_THAT(refusal({"import", path("none"), "--admin-socket", socket('a')}), HasSubstr("cannot open"));
+  EXPECT_THAT(refusal({"import", path("all"), "--copy", "--admin-socket", path("none")}),
+              HasSubstr("no process serves it"));
+}
+
+}  // namespace
+}  // namespace tracker::tests
