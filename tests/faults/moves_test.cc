@@ -44,10 +44,12 @@ std::string tracker(const Arguments& arguments) {
   return outcome.err;
 }
 
-// Runs a command of tracker again and again, and kills it each time after a little longer, until it comes to its end.
-std::size_t tracker_with_kills(const Arguments& arguments, std::chrono::microseconds more) {
+// Runs a command of tracker again and again, and kills it each time after a little longer, until it comes to its end, or has
+// made the file that it makes last.
+std::size_t tracker_with_kills(const Arguments& arguments, const std::string& made,
+                               std::chrono::milliseconds more) {
   std::size_t kills = 0;
-  for (auto after = more;; after += more, ++kills) {
+  for (auto after = more; !fs::exists(made); after += more, ++kills) {
     Program program(arguments);
     std::this_thread::sleep_for(after);
     program.send_signal(SIGKILL);
@@ -61,6 +63,7 @@ std::size_t tracker_with_kills(const Arguments& arguments, std::chrono::microsec
       return kills;
     }
   }
+  return kills;
 }
 
 // A service with a socket for commands.
@@ -90,7 +93,7 @@ TEST_F(MovesTest, ToARedisClusterAndBackWithKillsAtEveryStep) {
     for (std::size_t i = 0; i < tokens.size(); i += 7) EXPECT_EQ(caller.count("/some", tokens[i]), 1);
   }
   const Arguments hold{"export", path("all"), "--hold", "--store", "rocksdb:" + path("one")};
-  std::size_t kills = tracker_with_kills(hold, std::chrono::milliseconds(5));
+  std::size_t kills = tracker_with_kills(hold, path("all"), std::chrono::milliseconds(8));
   const auto refused = [&](const Endpoint& door) {
     Caller caller(door);
     return caller.ask(get("/some", tokens[0])).status == 503 &&
@@ -105,9 +108,13 @@ TEST_F(MovesTest, ToARedisClusterAndBackWithKillsAtEveryStep) {
 
   Arguments into{"import", path("all")};
   into.insert(into.end(), redis.begin(), redis.end());
-  kills += tracker_with_kills(into, std::chrono::milliseconds(10));
+  kills += tracker_with_kills(into, path("all.receipt"), std::chrono::milliseconds(25));
   tracker(into);  // and once more
   EXPECT_GT(kills, 5U);
+  for (std::size_t i = 0; i < cluster.size(); ++i) {
+    for (const auto* pattern : {"tracker:mark:*", "tracker:held:*", "tracker:intent"})
+      EXPECT_THAT(cluster.node(i).command({"KEYS", pattern}).elements, IsEmpty()) << pattern;
+  }
 
   {
     const auto counter =
@@ -117,6 +124,7 @@ TEST_F(MovesTest, ToARedisClusterAndBackWithKillsAtEveryStep) {
     const auto envoy = Service::start({"envoy", "--envoy-addr", "127.0.0.1:0", "--health-addr", "127.0.0.1:0",
                                        "--counter-addr", counter.door.to_string()},
                                       "envoy");
+    wait_all_ready(counter.health);
     wait_all_ready(envoy.health);
     Caller caller(envoy.door);
     for (std::size_t i = 0; i < tokens.size(); i += 7) EXPECT_EQ(caller.count("/some", tokens[i]), 2);
@@ -126,11 +134,11 @@ TEST_F(MovesTest, ToARedisClusterAndBackWithKillsAtEveryStep) {
 
     Arguments back{"export", path("back"), "--hold"};
     back.insert(back.end(), redis.begin(), redis.end());
-    kills += tracker_with_kills(back, std::chrono::milliseconds(10));
+    kills += tracker_with_kills(back, path("back"), std::chrono::milliseconds(25));
     EXPECT_TRUE(refused(envoy.door));
   }
   kills += tracker_with_kills({"import", path("back"), "--store", "rocksdb:" + path("two")},
-                              std::chrono::milliseconds(5));
+                              path("back.receipt"), std::chrono::milliseconds(8));
   const auto home = serve("two");
   Caller caller(home.door);
   for (const auto& token : tokens) EXPECT_EQ(caller.count("/" + std::string(900, 'p'), token), 3);
@@ -263,6 +271,8 @@ TEST_F(GrowingTest, AListThatChangesInTheMiddleOfAMoveLosesNothing) {
   start('b');
   tell_all("a");
   wait_readyz(partition_.counter('a').health, 200, "other counters' by the list");
+  wait_readyz(partition_.counter('b').health, 200);
+  mint(envoy.door, 200);  // some by b, in slots of which a holds nothing
   tracker({"export", file('a'), "--slots", "lost:b", "--admin-socket", socket('a')});
   const auto by_list_two = file('a');
   partition_.counter('a').program->send_signal(SIGSTOP);  // it does not hear that all has arrived
@@ -275,6 +285,7 @@ TEST_F(GrowingTest, AListThatChangesInTheMiddleOfAMoveLosesNothing) {
   wait_readyz(partition_.counter('a').health, 200, "other counters' by the list");
   // What b has is no copy, or one, by what a says under the same list.
   move_lost('a', "bc", false);
+  move_lost('b', "c", false);  // what it has minted
   for (const char name : {'a', 'b', 'c'}) wait_all_ready(partition_.counter(name).health);
   wait_all_ready(envoy.health);
   load.wait_for_more(SteadyLoad::Kind::counted, 200);
