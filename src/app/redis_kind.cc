@@ -7,6 +7,7 @@
 #include "runtime/log.h"
 #include "settings/startup_error.h"
 #include "store/redis/cluster_store.h"
+#include "store/redis/first_tracker.h"
 #include "store/redis/redis_contents.h"
 #include "store/redis/redis_store.h"
 #include "store/store_error.h"
@@ -54,6 +55,13 @@ class RedisKind final : public StoreKind {
   void add_settings(SettingTable& table, const SettingTable::Condition& chosen, Purpose purpose) override {
     if (purpose == Purpose::counting) add_proxy_settings(table, chosen);
     add_shared_settings(table, chosen);
+    if (purpose == Purpose::moving) {
+      table.add_switch(
+          "--first-tracker", first_tracker_,
+          "The Redis is one of the first tracker, whose keys are TOKEN and TOKEN_PATH. End that one "
+          "first. Only for an export.",
+          chosen);
+    }
   }
 
   void add_proxy_settings(SettingTable& table, const SettingTable::Condition& chosen) {
@@ -109,8 +117,16 @@ class RedisKind final : public StoreKind {
     return open;
   }
 
-  std::shared_ptr<store::StoreContents> open_contents(bool /*makes*/) const override {
-    return contents_or_startup_error([this] { return store::redis::redis_contents(settings({})); });
+  std::shared_ptr<store::StoreContents> open_contents(bool makes) const override {
+    if (first_tracker_ && makes) {
+      throw StartupError(
+          StartupError::bad_setting,
+          "--first-tracker: tracker import does not write for the first tracker; leave it out");
+    }
+    return contents_or_startup_error([this] {
+      return first_tracker_ ? store::redis::first_tracker_contents(settings({}))
+                            : store::redis::redis_contents(settings({}));
+    });
   }
 
  private:
@@ -143,6 +159,7 @@ class RedisKind final : public StoreKind {
 
   const std::shared_ptr<SharedSettings> shared_;
   bool proxy_ = false;
+  bool first_tracker_ = false;
   std::string store_name_;  // empty: none
 };
 

@@ -25,7 +25,7 @@ constexpr const char* first_steps =
     "  curl -H 'Authorization: TOKEN' localhost:6380/any    have a request counted";
 
 /// Planned.
-constexpr auto not_built_yet = {"export", "import", "status", "tokens", "counts", "top"};
+constexpr auto not_built_yet = {"status", "tokens", "counts", "top"};
 
 [[noreturn]] void refuse(const std::string& line) {
   throw StartupError(StartupError::bad_setting, line);

@@ -226,7 +226,7 @@ TEST_F(ClusterBalancerTest, TheSlotsFollowTheMasters) {
   cluster_.move(7, 0, 1);
   expect_owner(7, 'b');
   expect_owner(6, 'a');
-  ASSERT_EQ(cluster_.node(0).command({"WAIT", "1", "5000"}).integer, 1);
+  wait_received(cluster_.node(2), cluster_.node(0));
   cluster_.node(2).command({"CLUSTER", "FAILOVER"});
   expect_owner(0, 'c');
   expect_owner(7, 'b');

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
@@ -19,6 +20,7 @@
 #include "support/health.h"
 #include "support/partition.h"
 #include "support/redis_cluster.h"
+#include "support/redis_server.h"
 #include "support/steady_load.h"
 #include "support/temporary_directory.h"
 
@@ -163,6 +165,34 @@ TEST_F(MovesTest, AMoveIsGivenUp) {
   EXPECT_THAT(import.err, HasSubstr("void"));
 }
 
+TEST_F(MovesTest, FromARedisOfTheFirstTracker) {
+  RedisServer redis;
+  const std::string token = "c6f6fd4b-b347-4aa1-b22d-c2a786eb82fd";
+  const std::string unused = "11111111-2222-4333-8444-555555555555";
+  for (const auto& [key, value] :
+       std::map<std::string, std::string>{{token, "true"},
+                                          {token + "_/a", "41"},
+                                          {token + "_/a/b_c", "7"},
+                                          {unused, "true"},
+                                          {"99999999-2222-4333-8444-555555555555_/a", "5"},
+                                          {"something else", "true"}})
+    redis.command({"SET", key, value});
+  const Arguments from{"--store", "redis", "--redis-addr", redis.address(), "--first-tracker"};
+  Arguments held{"export", path("held"), "--hold"};
+  held.insert(held.end(), from.begin(), from.end());
+  EXPECT_THAT(run_to_end(held).err, HasSubstr("only read"));
+  Arguments all{"export", path("all")};
+  all.insert(all.end(), from.begin(), from.end());
+  EXPECT_THAT(tracker(all), HasSubstr("tokens=2 counters=2"));
+  tracker({"import", path("all"), "--copy", "--store", "rocksdb:" + path("one")});
+  const auto service = serve("one");
+  Caller caller(service.door);
+  EXPECT_EQ(caller.count("/a", token), 42);
+  EXPECT_EQ(caller.count("/a/b_c", token), 8);
+  EXPECT_EQ(caller.count("/a", unused), 1);
+  EXPECT_EQ(caller.ask(get("/a", "99999999-2222-4333-8444-555555555555")).status, 401);
+}
+
 // Counters with their list in a file, which grows and shrinks under load.
 class GrowingTest : public MovesTest {
  protected:
@@ -294,6 +324,84 @@ TEST_F(GrowingTest, AListThatChangesInTheMiddleOfAMoveLosesNothing) {
   EXPECT_THAT(load.complaints(), IsEmpty());
   EXPECT_THAT(load.lost_tokens(), IsEmpty());
   EXPECT_THAT(exactness_violations(observations, load.read_stored()), IsEmpty());
+}
+
+// The commands of a page, as they stand there. Its ports are other ones here.
+class PageTest : public GrowingTest {
+ protected:
+  // The blocks of commands in a section of docs/scaling.md.
+  static std::vector<std::string> blocks_of(const std::string& heading) {
+    std::ifstream page(DOCS "/scaling.md");
+    std::vector<std::string> blocks;
+    bool is_in_section = false;
+    bool is_in_block = false;
+    for (std::string line; std::getline(page, line);) {
+      if (line.starts_with("#") && !is_in_block) is_in_section = line == heading;
+      if (!is_in_section) continue;
+      if (line.starts_with("```")) {
+        is_in_block = !is_in_block;
+        if (is_in_block) blocks.emplace_back();
+      } else if (is_in_block) {
+        blocks.back() += line + '\n';
+      }
+    }
+    return blocks;
+  }
+  std::unique_ptr<Program> run(std::string commands, const Environment& more = {}) {
+    for (const char name : std::string("abc")) {
+      const auto port = "127.0.0.1:640" + std::to_string(name - 'a' + 1);
+      for (auto at = commands.find(port); at != commands.npos; at = commands.find(port, at))
+        commands.replace(at, port.size(), partition_.address(name));
+    }
+    Environment environment{{"PATH", path("bin") + ":/usr/bin:/bin"}, {"HEALTH_ADDR", "127.0.0.1:0"}};
+    environment.insert(more.begin(), more.end());
+    return std::make_unique<Program>(Arguments{"-c", "cd '" + directory_.path().string() + "'\n" + commands},
+                                     environment, "/bin/bash");
+  }
+};
+
+TEST_F(PageTest, OneCounterBecomesThreeAsThePageSays) {
+  const auto blocks = blocks_of("### Moving tokens");
+  ASSERT_EQ(blocks.size(), 2U);
+  fs::create_directory(path("bin"));
+  fs::create_symlink(tracker_binary(), path("bin/tracker"));
+  std::ofstream(path("counters")) << "version 1\na=" << partition_.address('a') << '\n';
+  auto service = [&](Arguments arguments, const std::string& door) {
+    arguments.insert(arguments.end(), {"--health-addr", "127.0.0.1:0", "--counters-file", path("counters")});
+    return Service::start(arguments, door);
+  };
+  const auto a = service({"counter", "--name", "a", "--counter-addr", partition_.address('a'), "--store",
+                          "rocksdb:" + path("a")},
+                         "counter");
+  const auto envoy = service({"envoy", "--envoy-addr", "127.0.0.1:0"}, "envoy");
+  wait_all_ready(envoy.health);
+  SteadyLoad load(envoy.door, mint(envoy.door, 60), {"/a", "/b"});
+  load.wait_for_more(SteadyLoad::Kind::counted, 300);
+
+  auto new_counters = run(blocks[0] + "jobs -p > pids; wait");
+  const auto listening = [&] {
+    const auto log = new_counters->standard_error();
+    const auto first = log.find("listening counter=");
+    return first != log.npos && log.find("listening counter=", first + 1) != log.npos;
+  };
+  for (const Deadline deadline; !listening() && !deadline.passed();)
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  for (const Deadline deadline;;) {
+    auto moving = run("set -e\n" + blocks[1], {{"pid_of_a", std::to_string(a.program->pid())},
+                                               {"pid_of_envoy", std::to_string(envoy.program->pid())}});
+    if (moving->wait_exit() == 0) break;
+    ASSERT_FALSE(deadline.passed()) << moving->output();
+    ASSERT_THAT(moving->output(), HasSubstr("no tokens here are another counter's"));
+  }
+  wait_all_ready(a.health);
+  wait_all_ready(envoy.health);
+  load.wait_for_more(SteadyLoad::Kind::counted, 300);
+  const auto observations = load.stop();
+  EXPECT_THAT(load.complaints(), IsEmpty());
+  EXPECT_THAT(load.lost_tokens(), IsEmpty());
+  EXPECT_THAT(exactness_violations(observations, load.read_stored()), IsEmpty());
+  run("kill $(cat pids)")->wait_exit();
+  EXPECT_TRUE(new_counters->wait_exit());
 }
 
 TEST_F(GrowingTest, RefusalsNameTheRemedy) {

@@ -374,8 +374,8 @@ TEST(StartupTest, NoPartOfARedisUrlWithAPasswordIsPrinted) {
 
 // Remove a line when the named feature is built.
 TEST(StartupTest, WhatIsNotBuiltYetIsRefused) {
-  const Outcome outcome = run_to_end({"export"});
-  expect_one_line(outcome, 2, {"export", "not built yet"});
+  const Outcome outcome = run_to_end({"top"});
+  expect_one_line(outcome, 2, {"top", "not built yet"});
 }
 
 TEST(StartupTest, NodesOfAClusterAreReadAsAList) {

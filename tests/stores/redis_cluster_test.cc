@@ -204,7 +204,7 @@ TEST(RedisClusterTest, AMasterThatWasPausedAndReplacedDoesNotCount) {
   const auto id = token_in(0);
   ASSERT_TRUE(add(*store, id));
   ASSERT_EQ(hit(*store, id), Verdict::counted(1));
-  ASSERT_EQ(cluster.node(0).command({"WAIT", "1", "5000"}).integer, 1);
+  wait_received(cluster.node(3), cluster.node(0));
   cluster.node(0).send_signal(SIGSTOP);
   std::int64_t count = 1;
   for (const Deadline deadline; !deadline.passed();) {

@@ -2,6 +2,7 @@
 // store counts in the same Redis.
 
 #include "store/redis/redis_contents.h"
+#include "store/redis/first_tracker.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -561,6 +562,36 @@ TEST_P(ClusterContentsTest, SlotsThatMovedAreFoundAgain) {
   cluster_->move_keys(5, 1, 2);
   cluster_->end_move(5, 1, 2);
   EXPECT_EQ(ids_of(read_all(*contents_)), std::vector{id});
+}
+
+// However little of the keys is kept at a time.
+TEST(FirstTrackerContents, AreReadInTheOrderOfIdsWhateverFitsIntoMemory) {
+  RedisServer redis;
+  std::map<TokenId, std::vector<store::StoredCount>> expected;
+  for (int i = 0; i < 200; ++i) {
+    const auto token = domain::random_token();
+    redis.command({"SET", domain::to_string(token), "true"});
+    auto& counts = expected[domain::token_id(token)];
+    for (int path = 0; path < i % 7; ++path) {
+      const auto name = "/" + std::to_string(path);
+      redis.command({"SET", domain::to_string(token) + "_" + name, std::to_string(path + 1)});
+      counts.push_back({name, path + 1});
+    }
+  }
+  store::redis::RedisSettings settings;
+  settings.redis = store::redis::parse_redis_address(redis.address());
+  for (const std::size_t key_bytes : {std::size_t{1}, std::size_t{500}, std::size_t{1} << 20U}) {
+    const auto contents = store::redis::first_tracker_contents(settings, key_bytes);
+    const auto reader = contents->read(~domain::SlotSet());
+    std::map<TokenId, std::vector<store::StoredCount>> found;
+    for (auto page = reader->next(); !page.empty(); page = reader->next()) {
+      for (const auto& token : page) {
+        EXPECT_TRUE(found.empty() || found.rbegin()->first < token.id);
+        found.emplace(token.id, token.counts);
+      }
+    }
+    EXPECT_EQ(found, expected) << key_bytes;
+  }
 }
 
 }  // namespace

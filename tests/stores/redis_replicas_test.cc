@@ -68,9 +68,7 @@ TEST_F(RedisReplicasTest, WhatIsAnsweredSurvivesTheMaster) {
     Caller caller(service.door);
     const auto token = caller.mint();
     for (int count = 1; count <= 100; ++count) ASSERT_EQ(caller.count("/p", token), count);
-    if (!waits) {
-      ASSERT_EQ(master.command({"WAIT", "1", "0"}).integer, 1);
-    }
+    wait_received(replica, master);
     link.hold_all();
     std::int64_t answered = 100;
     for (int i = 0; i < 5; ++i) {

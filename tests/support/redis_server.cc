@@ -133,4 +133,16 @@ RedisReply RedisServer::command(const Arguments& arguments) const {
   return ask(context, arguments);
 }
 
+void wait_received(const RedisServer& replica, const RedisServer& master) {
+  const auto offset_of = [](const RedisServer& redis) {
+    const auto info = redis.command({"INFO", "replication"}).text;
+    const auto at = info.find("master_repl_offset:");
+    return info.substr(at, info.find('\r', at) - at);
+  };
+  for (const Deadline deadline; offset_of(replica) != offset_of(master);) {
+    if (deadline.passed()) throw std::runtime_error("a replica does not receive everything");
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+}
+
 }  // namespace tracker::tests

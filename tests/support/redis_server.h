@@ -63,6 +63,10 @@ class RedisServer {
   std::unique_ptr<Program> program_;
 };
 
+// Waits until the replica has received everything that its master has written so far. (WAIT waits only for what was written
+// on its own connection.) Throws at the deadline.
+void wait_received(const RedisServer& replica, const RedisServer& master);
+
 }  // namespace tracker::tests
 
 #endif  // TRACKER_TESTS_SUPPORT_REDIS_SERVER_H_

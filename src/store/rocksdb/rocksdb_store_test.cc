@@ -355,8 +355,8 @@ TEST_F(RocksDbStoreTest, ADirectoryIsForOneStore) {
 
 TEST_F(RocksDbStoreTest, ANewerFormatIsRefused) {
   { const RocksDbStore store(small_settings(path())); }
-  std::ofstream(path() / "FORMAT") << "tracker store, format 3\n";
-  EXPECT_THAT(refusal(small_settings(path())), AllOf(HasSubstr("newer format 3"), HasSubstr("up to 2")));
+  std::ofstream(path() / "FORMAT") << "tracker store, format 4\n";
+  EXPECT_THAT(refusal(small_settings(path())), AllOf(HasSubstr("newer format 4"), HasSubstr("up to 3")));
   EXPECT_THROW(RocksDbStore::check(path()), StoreError);
 }
 
