@@ -103,15 +103,15 @@ class RedisKind final : public StoreKind {
           "what a Redis behind a proxy loses cannot be known; leave out --redis-proxy, or this");
     }
     if (proxy_) require_usable_through_proxy(settings);
-    const auto redis_settings = this->settings(settings);
-    auto store = std::make_unique<store::redis::RedisStore>(loop, redis_settings);
+    auto store = std::make_unique<store::redis::RedisStore>(loop, this->settings(settings));
     auto& redis = *store;
     OpenStore open{
         .store = std::move(store),
         .unready_in_public = "Redis is not reachable, or cannot count",
         .wait_for_first_attempt = [&redis] { redis.wait_for_first_attempt(first_attempt_longest); },
-        .contents = [redis_settings]() -> std::shared_ptr<store::StoreContents> {
-          return store::redis::redis_contents(redis_settings);
+        .contents = [this, settings]() -> std::shared_ptr<store::StoreContents> {
+          return store::redis::redis_contents(
+              this->settings(settings));  // the password may be another one by now
         }};
     open.reread = shared_->login.reread([&redis](const auto& password) { redis.set_password(password); });
     return open;
@@ -183,15 +183,14 @@ class RedisClusterKind final : public StoreKind {
           "--store redis-cluster: counters that share a Redis Cluster own every token each and stand "
           "in for each other, so it cannot be used with --peers (or --counters-file); leave that out");
     }
-    const auto redis_settings = this->settings(settings);
-    const auto nodes = shared_->login.nodes();
-    auto store = std::make_unique<store::redis::ClusterStore>(loop, redis_settings, nodes);
+    auto store =
+        std::make_unique<store::redis::ClusterStore>(loop, this->settings(settings), shared_->login.nodes());
     auto& cluster = *store;
     OpenStore open{.store = std::move(store),
                    .unready_in_public = "no master of the Redis Cluster can count",
                    .wait_for_first_attempt = [&cluster] { cluster.wait_until_ready(first_attempt_longest); },
-                   .contents = [redis_settings, nodes]() -> std::shared_ptr<store::StoreContents> {
-                     return store::redis::cluster_contents(redis_settings, nodes);
+                   .contents = [this, settings]() -> std::shared_ptr<store::StoreContents> {
+                     return store::redis::cluster_contents(this->settings(settings), shared_->login.nodes());
                    }};
     open.reread = shared_->login.reread([&cluster](const auto& password) { cluster.set_password(password); });
     return open;

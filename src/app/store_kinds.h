@@ -42,7 +42,7 @@ struct OpenStore {
   std::function<void()> reread = {};
   /// Nothing: tracker does not back it up.
   std::optional<LiveBackup> backup = {};
-  /// Returns the contents of the store, to read and move them. The store outlives them. Throws store::StoreError. Null: they
+  /// Returns the contents of the store, to read and move them. Store and kind outlive them. Throws store::StoreError. Null: they
   /// cannot be reached through this store.
   std::function<std::shared_ptr<store::StoreContents>()> contents = {};
 };
