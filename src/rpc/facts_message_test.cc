@@ -27,6 +27,9 @@ CounterFacts some_facts() {
   facts.adopted = some_list();
   for (const std::size_t slot : {0U, 7U, 8U, 16'383U}) facts.held.set(slot);
   facts.settled = 5'000;
+  facts.received[{1, 2}].set(3);
+  facts.handed[{4}].set(16'000).set(5);
+  facts.handed[{5}].set();
   facts.names = {"c", "[::1]:2"};
   facts.empty_names = {"c"};
   facts.bound["c"].fill(0xCC);
@@ -109,6 +112,8 @@ TEST(FactsMessage, FactsThatAreMalformedAreRefused) {
   EXPECT_FALSE(is_read([](auto& message) { message.mutable_adopted()->clear_counters(); }));
   EXPECT_FALSE(is_read([](auto& message) { message.mutable_adopted()->set_preferred("x"); }));
   EXPECT_FALSE(is_read([](auto& message) { message.mutable_bound(0)->clear_store_id(); }));
+  EXPECT_FALSE(is_read([](auto& message) { message.mutable_received(0)->clear_export_id(); }));
+  EXPECT_FALSE(is_read([](auto& message) { message.mutable_handed(0)->set_slots("x"); }));
   EXPECT_FALSE(read_facts("\x0A\x05x"));
 }
 
