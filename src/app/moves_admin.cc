@@ -1,8 +1,10 @@
 #include "app/moves_admin.h"
 
-#include <atomic>
+#include <chrono>
+#include <condition_variable>
 #include <future>
 #include <memory>
+#include <mutex>
 #include <utility>
 
 #include "counter/lost_slots.h"
@@ -19,6 +21,7 @@ namespace {
 using Answer = doors::AdminDoor::Answer;
 using store::StoreError;
 
+using Clock = std::chrono::steady_clock;
 constexpr auto patience = std::chrono::seconds(8);
 
 /// Throws StoreError if there is none yet.
@@ -98,7 +101,7 @@ class Moving {
     require_file(file);
     const auto contents = open_store_.contents();
     const auto exported =
-        to_string(transfer::export_tokens(movable(*contents), *request, file.number(), give_up_at_end()));
+        to_string(transfer::export_tokens(movable(*contents), *request, file.number(), beside_counting()));
     runtime::log_info("export: " + exported);
     return {true, exported};
   }
@@ -140,7 +143,7 @@ class Moving {
       require_no_record(*contents);
     }
     const auto receipt = transfer::import_tokens(*contents, *request, file.number(),
-                                                 guard ? &*guard : nullptr, give_up_at_end());
+                                                 guard ? &*guard : nullptr, beside_counting());
     runtime::log_info("import: " + receipt.to_string());
     return {true, receipt.to_string()};
   }
@@ -156,7 +159,11 @@ class Moving {
     return {true, words};
   }
 
-  void end() { has_ended_ = true; }
+  void end() {
+    const std::lock_guard lock(mutex_);
+    has_ended_ = true;
+    changed_.notify_all();
+  }
 
  private:
   static store::ExportId id_of(const std::string& text) {
@@ -183,16 +190,22 @@ class Moving {
     return {contents};
   }
 
-  transfer::Progress give_up_at_end() const {
-    return [this](const auto&) {
-      if (has_ended_)
+  /// Pauses after each step for three times as long as it took, so that counting has the processor and the disk. Gives up
+  /// when the process ends.
+  transfer::Progress beside_counting() const {
+    return [this, begun = Clock::now()](const auto&) mutable {
+      std::unique_lock lock(mutex_);
+      if (changed_.wait_for(lock, 3 * (Clock::now() - begun), [this] { return has_ended_; }))
         throw StoreError("the process that serves the store ends; do the same again when it runs");
+      begun = Clock::now();
     };
   }
 
   const OpenStore& open_store_;
   counter::PartitionMember* const member_;
-  std::atomic<bool> has_ended_ = false;
+  mutable std::mutex mutex_;
+  mutable std::condition_variable changed_;
+  bool has_ended_ = false;  // mutex_
 };
 
 }  // namespace

@@ -223,22 +223,28 @@ class ExportWriter::Output {
       if (written < 0) throw StoreError("cannot write the file: " + error_text(errno));
       rest.remove_prefix(static_cast<std::size_t>(written));
     }
+    unsynced_ += buffer_.size();
     buffer_.clear();
+    // The fsync of a store on the same disk would wait for all that is unsynced.
+    if (unsynced_ >= page_bytes) sync();
   }
   /// Of everything before.
   std::string checksum() {
     flush();
     return sha256_.hex();
   }
-  void sync() const {
+  void sync() {
     struct stat status {};
     const bool is_file = ::fstat(descriptor_, &status) == 0 && S_ISREG(status.st_mode);
-    if (is_file && ::fsync(descriptor_) != 0) throw StoreError("cannot sync the file: " + error_text(errno));
+    if (is_file && ::fdatasync(descriptor_) != 0)
+      throw StoreError("cannot sync the file: " + error_text(errno));
+    unsynced_ = 0;
   }
 
  private:
   const int descriptor_;
   std::string buffer_;
+  std::size_t unsynced_ = 0;
   Sha256 sha256_;
 };
 

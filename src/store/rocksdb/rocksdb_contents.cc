@@ -11,6 +11,8 @@ namespace tracker::store::rocksdb {
 namespace {
 
 constexpr std::size_t page_bytes = std::size_t{1} << 20U;
+/// Of the keys of one change. Hits wait as long as a change is written.
+constexpr std::size_t change_bytes = std::size_t{64} << 10U;
 
 std::string_view key_of(const domain::TokenId& id) noexcept {
   return {reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size()};
@@ -62,6 +64,15 @@ class Tokens {
   domain::TokenId id_{};
   TokenValue value_;
 };
+
+void put_token(const StoredToken& token, std::uint16_t import, CommitWrite& write) {
+  std::string key(key_of(token.id));
+  write.put(key, static_cast<std::int64_t>(TokenValue{token.minted_s, import}.value()));
+  for (const auto& [path, count] : token.counts) {
+    key.resize(token.id.bytes.size());
+    write.put(key += path, count);
+  }
+}
 
 class Reader final : public TokenReader {
  public:
@@ -154,19 +165,18 @@ void RocksDbContents::put(const ExportId& export_id, std::span<const StoredToken
     if (found[i] == Presence::stranger) throw StoreError("a token is there already");
     if (found[i] == Presence::absent) missing.push_back(&tokens[i]);
   }
-  if (missing.empty()) return;
-  const auto fill = [&](CommitWrite& write) {
-    std::string key;
-    for (const auto* token : missing) {
-      key = key_of(token->id);
-      write.put(key, static_cast<std::int64_t>(TokenValue{token->minted_s, import}.value()));
-      for (const auto& [path, count] : token->counts) {
-        key.resize(token->id.bytes.size());
-        write.put(key += path, count);
-      }
+  for (std::size_t i = 0; i < missing.size();) {
+    const auto begin = i;
+    for (std::size_t bytes = 0; i < missing.size() && bytes < change_bytes; ++i) {
+      for (const auto& count : missing[i]->counts) bytes += sizeof(TokenValue) + count.path.size();
+      bytes += sizeof(StoredToken);
     }
-  };
-  committer_.make({.fill = fill, .tokens = static_cast<std::int64_t>(missing.size())});
+    const auto some = std::span(missing).subspan(begin, i - begin);
+    const auto fill = [&](CommitWrite& write) {
+      for (const auto* token : some) put_token(*token, import, write);
+    };
+    committer_.make({.fill = fill, .tokens = static_cast<std::int64_t>(some.size())});
+  }
 }
 
 void RocksDbContents::remove(const domain::SlotSet& slots) {
@@ -197,7 +207,7 @@ void RocksDbContents::remove(const domain::SlotSet& slots) {
         keys.emplace_back(key);
       });
       ++removed;
-      if (bytes >= page_bytes) flush();
+      if (bytes >= change_bytes) flush();
     }
     flush();
   }
