@@ -26,7 +26,7 @@ struct AdminParts {
 };
 
 /// Opens the admin door: at `path`, if it is not empty, and in the directory of a store on disk. If it cannot listen in that
-/// directory, it warns. Returns null if it listens nowhere. `open_store` and `parts` must outlive it. Throws StartupError if it
+/// directory, it warns. Returns null if it listens nowhere. `open_store` and what `parts` reach must outlive it. Throws StartupError if it
 /// cannot listen at `path`.
 std::unique_ptr<doors::AdminDoor> open_admin_door(const OpenStore& open_store, const std::string& path = "",
                                                   const AdminParts& parts = {});

@@ -7,7 +7,6 @@
 #include <mutex>
 #include <utility>
 
-#include "counter/lost_slots.h"
 #include "domain/hex.h"
 #include "doors/admin_calls.h"
 #include "runtime/log.h"
@@ -95,45 +94,31 @@ class Moving {
       : open_store_(open_store), member_(member) {}
 
   Answer export_tokens(const std::string& body, const runtime::Descriptor& file) const {
-    const auto request = transfer::parse_export_request(body);
-    if (!request)
-      throw StoreError("the process that serves the store is of another version; restart it as this one");
+    const auto request = understood(transfer::parse_export_request(body));
     require_file(file);
     const auto contents = open_store_.contents();
     const auto exported =
-        to_string(transfer::export_tokens(movable(*contents), *request, file.number(), beside_counting()));
+        to_string(transfer::export_tokens(movable(*contents), request, file.number(), beside_counting()));
     runtime::log_info("export: " + exported);
     return {true, exported};
   }
 
+  /// None, as long as this counter is not settled in its store.
   Answer lost_owners() const {
-    std::string names;
-    const auto record = member_ == nullptr ? std::nullopt : member_->record();
-    if (record) {
-      for (const auto& [name, slots] : counter::lost_slots(*record)) names += name + "\n";
-    }
-    return {true, names};
+    if (member_ == nullptr || !member_->record()) return {true, ""};
+    return {true, transfer::lost_owners(movable(*open_store_.contents()))};
   }
 
-  Answer holds(const std::string& body) const {
-    const auto contents = open_store_.contents();
-    if (!transfer::is_held_for(movable(*contents), id_of(body)))
-      throw StoreError("nothing is held for export " + body);
-    return {true, ""};
+  Answer require_held(const std::string& body) const {
+    return {true, transfer::require_held(movable(*open_store_.contents()), id_of(body))};
   }
 
   Answer end_hold(const std::string& body) const {
-    const auto contents = open_store_.contents();
-    if (!transfer::end_hold(movable(*contents), id_of(body)))
-      throw StoreError("nothing is held for export " + body);
-    runtime::log_info("the hold for export " + body + " has ended: its slots count again");
-    return {true, "the hold for export " + body + " has ended"};
+    return logged(transfer::end_hold_in_words(movable(*open_store_.contents()), id_of(body)));
   }
 
   Answer import_tokens(const std::string& body, const runtime::Descriptor& file) const {
-    const auto request = transfer::parse_import_request(body);
-    if (!request)
-      throw StoreError("the process that serves the store is of another version; restart it as this one");
+    const auto request = understood(transfer::parse_import_request(body));
     require_file(file);
     const auto contents = open_store_.contents();
     std::optional<MemberGuard> guard;
@@ -142,21 +127,15 @@ class Moving {
     } else {
       require_no_record(*contents);
     }
-    const auto receipt = transfer::import_tokens(*contents, *request, file.number(),
-                                                 guard ? &*guard : nullptr, beside_counting());
+    const auto receipt = transfer::import_tokens(*contents, request, file.number(), guard ? &*guard : nullptr,
+                                                 beside_counting());
     runtime::log_info("import: " + receipt.to_string());
     return {true, receipt.to_string()};
   }
 
   Answer drop(const std::string& body) const {
-    const auto request = transfer::parse_drop_request(body);
-    if (!request)
-      throw StoreError("the process that serves the store is of another version; restart it as this one");
-    const auto contents = open_store_.contents();
-    transfer::drop_tokens(movable(*contents), request->receipt, request->accept_loss);
-    const auto words = "what export " + transfer::to_hex(request->receipt.id) + " has moved is removed here";
-    runtime::log_info(words);
-    return {true, words};
+    const auto request = understood(transfer::parse_drop_request(body));
+    return logged(transfer::drop_in_words(movable(*open_store_.contents()), request));
   }
 
   void end() {
@@ -166,6 +145,18 @@ class Moving {
   }
 
  private:
+  template <typename Request>
+  static Request understood(std::optional<Request> request) {
+    if (!request)
+      throw StoreError("the process that serves the store is of another version; restart it as this one");
+    return std::move(*request);
+  }
+
+  static Answer logged(std::string words) {
+    runtime::log_info(words);
+    return {true, std::move(words)};
+  }
+
   static store::ExportId id_of(const std::string& text) {
     store::ExportId id{};
     if (!domain::parse_hex(text, id)) throw StoreError("the body of the request is the id of an export");
@@ -223,7 +214,8 @@ void add_move_calls(const OpenStore& open_store, const AdminParts& parts,
       {doors::end_hold, [moving](const auto& body, const auto&) { return moving->end_hold(body); }});
   calls.push_back(
       {doors::drop_tokens, [moving](const auto& body, const auto&) { return moving->drop(body); }});
-  calls.push_back({doors::is_held, [moving](const auto& body, const auto&) { return moving->holds(body); }});
+  calls.push_back(
+      {doors::is_held, [moving](const auto& body, const auto&) { return moving->require_held(body); }});
   calls.push_back({doors::import_tokens,
                    [moving](const auto& body, const auto& file) { return moving->import_tokens(body, file); },
                    end});

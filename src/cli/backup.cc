@@ -11,6 +11,7 @@
 #include <filesystem>
 
 #include "cli/admin_client.h"
+#include "cli/refusal.h"
 #include "doors/admin_calls.h"
 #include "doors/admin_socket.h"
 #include "settings/startup_error.h"
@@ -45,14 +46,6 @@ namespace fs = std::filesystem;
 std::string absolute(const std::string& path) {
   const auto normal = fs::absolute(path).lexically_normal();
   return (normal.has_filename() ? normal : normal.parent_path()).string();
-}
-
-[[noreturn]] void refuse(const std::string& line) {
-  throw StartupError(StartupError::refused_by_the_machine, line);
-}
-
-std::string error_text(int error) {
-  return std::generic_category().message(error);
 }
 
 runtime::Descriptor open_directory(const std::string& path, int more_flags = 0) {

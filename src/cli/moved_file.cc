@@ -12,24 +12,15 @@
 #include <system_error>
 #include <vector>
 
-#include "settings/startup_error.h"
+#include "cli/refusal.h"
 
 namespace tracker::cli {
 
-using settings::StartupError;
 using std::chrono::steady_clock;
 
 namespace {
 
 constexpr std::string_view standard = "-";
-
-[[noreturn]] void refuse(const std::string& line) {
-  throw StartupError(StartupError::refused_by_the_machine, line);
-}
-
-std::string error_text(int error) {
-  return std::generic_category().message(error);
-}
 
 /// Copies the standard input into a file without a name.
 runtime::Descriptor spooled() {
@@ -79,15 +70,12 @@ void FileProgress::say() {
     std::fprintf(stderr, "\r\033[K%lld MiB written", static_cast<long long>(at >> 20U));
     return;
   }
-  if (at < last_) {
-    reading_ = 2;
-    second_begin_ = now;
-  }
+  if (at < last_) second_begin_ = now;
   last_ = at;
   const double part = static_cast<double>(at) / static_cast<double>(bytes_);
-  std::fprintf(stderr, "\r\033[K%s: %3.0f %%", reading_ == 1 ? "checking" : "importing", 100 * part);
-  if (reading_ == 2 && part > 0.01) {
-    const std::chrono::duration<double> taken = now - second_begin_;
+  std::fprintf(stderr, "\r\033[K%s: %3.0f %%", second_begin_ ? "importing" : "checking", 100 * part);
+  if (second_begin_ && part > 0.01) {
+    const std::chrono::duration<double> taken = now - *second_begin_;
     std::fprintf(stderr, ", about %.0f s left", taken.count() * (1 - part) / part);
   }
 }

@@ -2,10 +2,10 @@
 
 #include <sys/types.h>
 
-#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -27,10 +27,8 @@ class FileProgress {
 
   const int descriptor_;
   const off_t bytes_;
-  const std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
-  std::chrono::steady_clock::time_point second_begin_;  // when it was read for the second time
   off_t last_ = 0;
-  int reading_ = 1;  // it is read twice
+  std::optional<std::chrono::steady_clock::time_point> second_begin_;  // it is read twice
   std::mutex mutex_;
   std::condition_variable changed_;
   bool has_ended_ = false;  // mutex_
@@ -48,7 +46,6 @@ class NewFile {
   NewFile& operator=(const NewFile&) = delete;
 
   int descriptor() const noexcept { return is_standard_ ? 1 : file_.number(); }
-  bool is_standard() const noexcept { return is_standard_; }
   /// Throws StartupError.
   void finish();
 

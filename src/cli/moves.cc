@@ -19,7 +19,7 @@
 
 #include "cli/admin_client.h"
 #include "cli/moved_file.h"
-#include "counter/lost_slots.h"
+#include "cli/refusal.h"
 #include "doors/admin_calls.h"
 #include "doors/admin_socket.h"
 #include "settings/startup_error.h"
@@ -33,10 +33,8 @@ using settings::StartupError;
 
 const char* const about_export =
     "Writes the tokens of a store and their counts into a file, for tracker import. A process that serves "
-    "the "
-    "store is asked, by the socket in the directory of the store or by --admin-socket, and goes on. A Redis "
-    "is "
-    "read directly.\n\n"
+    "the store is asked, by the socket in the directory of the store or by --admin-socket, and goes on. A "
+    "Redis is read directly.\n\n"
     "  tracker export ./all --hold                     refuse hits from now on, and write\n"
     "  tracker import ./all --store redis-cluster --redis-addr 10.0.0.1:6379\n"
     "  tracker export --drop ./all.receipt             free the room at the source\n\n"
@@ -50,10 +48,9 @@ const char* const about_export =
 
 const char* const about_import =
     "Adds the tokens of a file that tracker export wrote to a store, with their counts. The file is checked "
-    "as "
-    "a whole before anything is written. The tokens count once all of them are there and on disk. If it is "
-    "interrupted, run it again. Afterwards FILE.receipt says that everything has arrived, for tracker export "
-    "--drop.\n\n"
+    "as a whole before anything is written. The tokens count once all of them are there and on disk. If it "
+    "is interrupted, run it again. Afterwards FILE.receipt says that everything has arrived, for tracker "
+    "export --drop.\n\n"
     "  tracker import ./all --store rocksdb:/srv/new\n"
     "  tracker import ./all --store redis --redis-addr 10.0.0.1:6379\n"
     "  tracker import ./lost.b --admin-socket /run/tracker/b.sock     into a counter that runs\n"
@@ -61,16 +58,8 @@ const char* const about_import =
 
 namespace {
 
-[[noreturn]] void refuse(const std::string& line) {
-  throw StartupError(StartupError::refused_by_the_machine, line);
-}
-
 void say(const std::string& line) {
   std::fprintf(stderr, "%s\n", line.c_str());
-}
-
-std::string error_text(int error) {
-  return std::generic_category().message(error);
 }
 
 void add_admin_socket(SettingTable& table, std::string& path, const std::string& help) {
@@ -165,13 +154,7 @@ void export_into(Place& place, const transfer::ExportRequest& request, const std
 }
 
 std::vector<std::string> lost_owners(Place& place) {
-  auto lines = place.run(doors::lost_owners, "", -1, [](const auto& store) {
-    std::string names;
-    if (store.record) {
-      for (const auto& [name, slots] : counter::lost_slots(*store.record)) names += name + "\n";
-    }
-    return names;
-  });
+  const auto lines = place.run(doors::lost_owners, "", -1, transfer::lost_owners);
   std::vector<std::string> owners;
   for (std::size_t at = 0; at < lines.size();) {
     const auto end = std::min(lines.find('\n', at), lines.size());
@@ -209,15 +192,10 @@ void unhold(const ExportSettings& settings) {
   const auto id = in_file([&] { return transfer::ExportReader(file.number()).header().id; });
   const auto text = transfer::to_hex(id);
   Place place(settings.store, settings.admin_socket, false);
-  place.run(doors::is_held, text, -1, [&](const auto& store) {
-    if (!transfer::is_held_for(store, id)) throw store::StoreError("nothing is held for export " + text);
-    return std::string();
-  });
+  place.run(doors::is_held, text, -1, [&](const auto& store) { return transfer::require_held(store, id); });
   in_file([&] { transfer::make_void(file.number()); });
-  say(place.run(doors::end_hold, text, -1, [&](const auto& store) {
-    transfer::end_hold(store, id);
-    return "the hold for export " + text + " has ended";
-  }));
+  say(place.run(doors::end_hold, text, -1,
+                [&](const auto& store) { return transfer::end_hold_in_words(store, id); }));
 }
 
 std::string text_in(const std::string& path) {
@@ -230,10 +208,8 @@ void drop(const ExportSettings& settings) {
   if (!receipt) refuse(settings.file + ": it is no receipt of tracker import");
   const transfer::DropRequest request{std::move(*receipt), settings.accept_loss};
   Place place(settings.store, settings.admin_socket, false);
-  say(place.run(doors::drop_tokens, to_string(request), -1, [&](const auto& store) {
-    transfer::drop_tokens(store, request.receipt, request.accept_loss);
-    return "what export " + transfer::to_hex(request.receipt.id) + " has moved is removed here";
-  }));
+  say(place.run(doors::drop_tokens, to_string(request), -1,
+                [&](const auto& store) { return transfer::drop_in_words(store, request); }));
 }
 
 /// A receipt of an import that was made before may be replaced, and nothing else.

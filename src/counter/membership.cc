@@ -17,6 +17,16 @@ bool is_same_table(const CounterList& one, const CounterList& other) {
   return one.version() == other.version() && one.table().fingerprint() == other.table().fingerprint();
 }
 
+/// What is here of these slots is a copy.
+void note_gone(const domain::SlotSet& slots, PartitionRecord& record) {
+  record.gone |= slots;
+  record.held &= ~slots;
+}
+
+void erase_empty(PartitionRecord::Moves& moves) {
+  std::erase_if(moves, [](const auto& move) { return move.second.slots.none(); });
+}
+
 /// As long as it is not said otherwise, a counter that owns slots may hold tokens.
 void remember_names(const CounterList& list, PartitionRecord& record) {
   for (const auto& entry : list.entries()) {
@@ -65,11 +75,10 @@ std::optional<std::string> Membership::adopt(const CounterListPtr& list) {
   record.settled &= own(*list, record.name);
   for (auto& [id, import] : record.coming) {  // the source has not let go what was not received
     const auto lost = import.slots & ~own(*list, record.name);
-    record.gone |= lost;
-    record.held &= ~lost;
+    note_gone(lost, record);
     import.slots &= ~lost;
   }
-  std::erase_if(record.coming, [](const auto& coming) { return coming.second.slots.none(); });
+  erase_empty(record.coming);
   remember_names(*list, record);
   if (record.to_string().size() > record_bytes_max) return refused("it knows too many names");
   record_ = std::move(record);
@@ -98,11 +107,10 @@ std::optional<std::string> Membership::begin_import(const Import& import) {
     for (auto& [id, other] : record.coming) {
       if (id == import.id) continue;
       const auto replaced = other.slots & import.slots;
-      record.gone |= replaced;
-      record.held &= ~replaced;
+      note_gone(replaced, record);
       other.slots &= ~replaced;
     }
-    std::erase_if(record.coming, [](const auto& coming) { return coming.second.slots.none(); });
+    erase_empty(record.coming);
     const auto coming = import.slots & ~record.held & ~record.settled;
     if (coming.any()) record.coming[import.id] = {import.source, record.coming[import.id].slots | coming};
   }
@@ -137,11 +145,10 @@ void Membership::resolve(const CounterFacts& facts) {
       continue;
     const auto handed = facts.handed.find(id);
     const auto copies = handed == facts.handed.end() ? import.slots : import.slots & ~handed->second;
-    record_.gone |= copies;
-    record_.held &= ~copies;
+    note_gone(copies, record_);
     import.slots &= ~copies & its_own;
   }
-  std::erase_if(record_.received, [](const auto& received) { return received.second.slots.none(); });
+  erase_empty(record_.received);
 }
 
 void Membership::on_peer(const std::string& name, const CounterFacts& facts) {
@@ -163,8 +170,7 @@ void Membership::let_go(const std::string& name, const CounterFacts& facts) {
   const auto its = lost.find(name);
   if (its == lost.end()) return;
   const auto gone = its->second & received->second;
-  record_.held &= ~gone;
-  record_.gone |= gone;
+  note_gone(gone, record_);
   record_.handed[received->first] = {facts.store->id, record_.handed[received->first].slots | gone};
 }
 
@@ -244,7 +250,7 @@ void Membership::settle() {
   }
   record_.settled |= unsettled;
   for (auto& [id, import] : record_.received) import.slots &= ~unsettled;
-  std::erase_if(record_.received, [](const auto& received) { return received.second.slots.none(); });
+  erase_empty(record_.received);
 }
 
 std::optional<std::string> Membership::trouble() const {

@@ -21,8 +21,8 @@ namespace tracker::counter {
 /// 3. No list with a lower version than before is adopted, nor one with the same version and other owners, nor one that
 ///    lacks a counter that may hold tokens.
 /// 4. Tokens that have moved are counted at one counter: at their source until it has durably noted that they are gone, and
-///    nowhere else before that. The copy that stays is never counted again. What was received is not known to be a copy, nor not
-///    to be one, until the source has said so by the same list; until then it is held, and not moved on.
+///    nowhere else before that. The copy that stays is never counted again. Only the source knows
+///    whether what was received is such a copy. Until it has said so by the same list, that is held, and not moved on.
 /// 5. A name belongs to the store that was first seen under it, until it is forgotten. While another counter
 ///    knows this one's name by another store, nothing is counted here. While it knows this one's store by another name, or
 ///    counts in a store that is not its own name's, nothing settles here.
@@ -47,8 +47,8 @@ class Membership {
     store::ExportId id{};
     store::StoreFacts::Id source{};
     domain::SlotSet slots = {};
-    bool is_lost =
-        false;  // the list has given the slots to this counter, and the source is another counter's store
+    /// The list has given the slots to this counter, and the source is the store of another one.
+    bool is_lost = false;
   };
   /// They are about to be imported. Returns why not, if they must not be. Then nothing has changed.
   std::optional<std::string> begin_import(const Import& import);

@@ -82,6 +82,10 @@ domain::SlotSet SlotMarks::slots() const {
   return slots;
 }
 
+domain::SlotSet SlotMarks::stopped() const {
+  return of(Kind::held) | of(Kind::moved);
+}
+
 bool SlotMarks::is_importing(const ExportId& id) const noexcept {
   return std::ranges::any_of(
       marks_, [&](const auto& mark) { return mark.kind == Kind::importing && mark.export_id == id; });
@@ -98,7 +102,7 @@ domain::SlotSet SlotMarks::of(Kind kind) const {
 domain::Readiness SlotMarks::readiness(domain::Readiness::Time now) const {
   std::vector<std::string> words;
   for (const auto& mark : marks_) words.push_back(words_of(mark));
-  if (!(of(Kind::held) | of(Kind::moved)).all()) return domain::Readiness::ready(now, words);
+  if (!stopped().all()) return domain::Readiness::ready(now, words);
   std::string reasons;
   for (const auto& reason : words) reasons += (reasons.empty() ? "" : "; ") + reason;
   return domain::Readiness::not_ready(reasons, now);

@@ -53,6 +53,8 @@ class SlotMarks {
   domain::SlotSet slots() const;
   domain::SlotSet of(SlotMark::Kind kind) const;
 
+  /// The slots in which no hit is counted and no token is minted.
+  domain::SlotSet stopped() const;
   /// Whether an import of this export is under way.
   bool is_importing(const ExportId& id) const noexcept;
 

@@ -4,6 +4,9 @@
 #include <array>
 #include <utility>
 
+#include "counter/lost_slots.h"
+#include "store/store_error.h"
+
 namespace tracker::transfer {
 
 namespace {
@@ -70,6 +73,29 @@ std::optional<DropRequest> parse_drop_request(std::string_view text) {
   });
   if (!is_known || !receipt) return std::nullopt;
   return DropRequest{std::move(*receipt), accept_loss};
+}
+
+std::string lost_owners(const MovableStore& store) {
+  std::string names;
+  if (!store.record) return names;
+  for (const auto& [name, slots] : counter::lost_slots(*store.record)) names += name + "\n";
+  return names;
+}
+
+std::string require_held(const MovableStore& store, const store::ExportId& id) {
+  if (!is_held_for(store, id)) throw store::StoreError("nothing is held for export " + to_hex(id));
+  return "";
+}
+
+std::string end_hold_in_words(const MovableStore& store, const store::ExportId& id) {
+  require_held(store, id);
+  end_hold(store, id);
+  return "the hold for export " + to_hex(id) + " has ended: its slots count again";
+}
+
+std::string drop_in_words(const MovableStore& store, const DropRequest& request) {
+  drop_tokens(store, request.receipt, request.accept_loss);
+  return "what export " + to_hex(request.receipt.id) + " has moved is removed here";
 }
 
 std::string to_string(const Exported& exported) {

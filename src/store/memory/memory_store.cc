@@ -67,15 +67,20 @@ void MemoryStore::find_slots(SlotsReply& reply) {
   reply.on_slots(slots);
 }
 
+std::vector<std::unique_lock<std::mutex>> MemoryStore::lock_all() {
+  std::vector<std::unique_lock<std::mutex>> locks;
+  for (std::size_t i = 0; i < shard_count; ++i) locks.emplace_back(shards_[i].mutex());
+  return locks;
+}
+
 void MemoryStore::set_marks(SlotMarks marks) {
   readiness_.set(marks.readiness(std::chrono::system_clock::now()));
-  std::array<std::unique_lock<std::mutex>, shard_count> locks;
-  for (std::size_t i = 0; i < shard_count; ++i) locks.at(i) = std::unique_lock(shards_[i].mutex());
+  const auto locks = lock_all();
   using Kind = SlotMark::Kind;
   for (const auto& mark : marks.all()) {
     if (mark.kind == Kind::importing) marks_->imports.insert(mark.export_id);
   }
-  marks_->stopped = marks.of(Kind::held) | marks.of(Kind::moved);
+  marks_->stopped = marks.stopped();
   marks_->importing = marks.of(Kind::importing);
   marks_->all = std::move(marks);
 }
@@ -84,10 +89,7 @@ void MemoryStore::set_marks(SlotMarks marks) {
 class MemoryStore::Reader final : public TokenReader {
  public:
   Reader(MemoryStore& store, const domain::SlotSet& slots) : store_(store), slots_(slots) {
-    std::array<std::unique_lock<std::mutex>, shard_count> locks;
-    for (std::size_t i = 0; i < shard_count; ++i) {
-      locks.at(i) = std::unique_lock(store_.shards_[i].mutex());
-    }
+    const auto locks = store_.lock_all();
     for (std::size_t i = 0; i < shard_count; ++i) store_.shards_[i].keep_moment();
   }
   ~Reader() override {

@@ -3,6 +3,8 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
+#include <mutex>
+#include <vector>
 
 #include "store/counter_store.h"
 #include "store/store_contents.h"
@@ -36,6 +38,7 @@ class MemoryStore final : public CounterStore {
   class Contents;
   class Reader;
 
+  std::vector<std::unique_lock<std::mutex>> lock_all();
   void set_marks(SlotMarks marks);
 
   ReadinessSource readiness_{domain::Readiness::ready(std::chrono::system_clock::now())};

@@ -2,7 +2,6 @@
 
 #include <hiredis/hiredis.h>
 
-#include <charconv>
 #include <map>
 #include <optional>
 #include <set>
@@ -101,22 +100,18 @@ class Reader final : public TokenReader {
   /// Nothing: it is not valid.
   static std::optional<StoredToken> token_of(const TokenId& id, const FoundToken& found,
                                              const redisReply& reply) {
-    const auto text = [&](std::size_t i) {
-      return reply.element[i]->type == REDIS_REPLY_STRING ? text_of(*reply.element[i]) : std::string_view();
-    };
-    if (text(0) != "true") return std::nullopt;
+    if (string_of(*reply.element[0]) != "true") return std::nullopt;
     StoredToken token{.id = id};
     std::size_t i = 0;
     for (const auto& path : found.paths) {
-      const auto value = text(++i);
+      const auto value = string_of(*reply.element[++i]);
       if (value.empty()) continue;  // it was removed meanwhile
-      std::int64_t count = 0;
-      const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), count);
-      if (error != std::errc() || end != value.data() + value.size() || count < 0) {
+      const auto count = count_of(value);
+      if (!count) {
         throw StoreError("the count of a path of token " + to_string(id) +
                          " is no number in the Redis of the first tracker; correct or remove it");
       }
-      token.counts.push_back({path, count});
+      token.counts.push_back({path, *count});
     }
     return token;
   }
@@ -154,9 +149,8 @@ class FirstTracker final : public StoreContents {
  private:
   [[noreturn]] static void refuse() {
     throw StoreError(
-        "a Redis of the first tracker is only read: end the first tracker, export without --hold, and import "
-        "with "
-        "--copy");
+        "a Redis of the first tracker is only read: end the first tracker, export without --hold, and "
+        "import with --copy");
   }
 
   const std::shared_ptr<RedisNodes> nodes_;

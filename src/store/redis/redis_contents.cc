@@ -72,10 +72,6 @@ end
 return 1
 )";
 
-std::string_view string_of(const redisReply& reply) {
-  return reply.type == REDIS_REPLY_STRING ? text_of(reply) : std::string_view();
-}
-
 /// What the empty field of a token has. Old versions wrote the time alone, and did not care what it was.
 struct Origin {
   std::uint64_t minted_s = 0;
@@ -111,14 +107,13 @@ std::optional<StoredToken> parse_token(const TokenId& id, const redisReply& fiel
       is_known = true;
       continue;
     }
-    std::int64_t count = 0;
-    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), count);
-    if (error != std::errc() || end != value.data() + value.size() || count < 0) {
+    const auto count = count_of(value);
+    if (!count) {
       throw StoreError(
           "Redis has a field that is no count in " + redis_key(id) +
           ", for a path of this token; only another program can have written it; remove it by HDEL");
     }
-    token.counts.push_back({std::string(path), count});
+    token.counts.push_back({std::string(path), *count});
   }
   if (!is_known) return std::nullopt;
   std::ranges::sort(token.counts, {}, &StoredCount::path);
@@ -420,7 +415,7 @@ class RedisContents final : public StoreContents {
 
   void remove(const SlotSet& slots) override {
     const auto its = marks();
-    const auto whole = slots & (its.of(Mark::held) | its.of(Mark::moved));
+    const auto whole = slots & its.stopped();
     const auto imported = slots & its.of(Mark::importing);
     Tasks tasks(*nodes_, Kind::writes);
     nodes_->scan(

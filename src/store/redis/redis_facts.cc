@@ -44,9 +44,7 @@ void RedisFacts::take(const redisReply& reply) {
   if (reply.type == REDIS_REPLY_ERROR && refusal_.empty()) {
     refusal_ = text_of(reply);
   } else if (reply.type == REDIS_REPLY_ARRAY) {
-    const auto text = [&](std::size_t i) {
-      return reply.element[i]->type == REDIS_REPLY_STRING ? text_of(*reply.element[i]) : std::string_view();
-    };
+    const auto text = [&](std::size_t i) { return string_of(*reply.element[i]); };
     StoreFacts::Id id{};
     if (domain::parse_hex(text(0), id)) id_ = id;
     record_ = text(1);

@@ -11,10 +11,6 @@ constexpr std::string_view letters = "him";  // in the order of SlotMark::Kind
 constexpr std::string_view some_slots = "some";
 constexpr std::size_t mark_size = 2 + 2 * std::tuple_size_v<ExportId>;
 
-domain::SlotSet forbidden(const SlotMarks& marks) {
-  return marks.of(SlotMark::Kind::held) | marks.of(SlotMark::Kind::moved);
-}
-
 }  // namespace
 
 std::string mark_text(const SlotMark& mark) {
@@ -34,11 +30,11 @@ std::optional<SlotMark> parse_mark(std::string_view text) {
 
 std::string marked_text(const SlotMarks& marks) {
   if (marks.empty()) return {};
-  return std::string(forbidden(marks).all() ? all_slots : some_slots);
+  return std::string(marks.stopped().all() ? all_slots : some_slots);
 }
 
 std::string holds_text(const SlotMarks& marks) {
-  return forbidden(marks).none() ? "" : marked_text(marks);
+  return marks.stopped().none() ? "" : marked_text(marks);
 }
 
 }  // namespace tracker::store::redis

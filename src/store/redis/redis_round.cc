@@ -51,6 +51,18 @@ std::string_view text_of(const redisReply& reply) {
   return {reply.str, static_cast<std::size_t>(reply.len)};
 }
 
+std::string_view string_of(const redisReply& reply) {
+  return reply.type == REDIS_REPLY_STRING ? text_of(reply) : std::string_view();
+}
+
+std::optional<std::int64_t> count_of(std::string_view text) {
+  std::int64_t count = 0;
+  const auto* end = text.data() + text.size();
+  const auto [read_to, error] = std::from_chars(text.data(), end, count);
+  if (error != std::errc() || read_to != end || count < 0) return std::nullopt;
+  return count;
+}
+
 const std::string& track_script_sha1() {
   static const std::string sha1 = [] {
     std::array<unsigned char, 20> digest{};

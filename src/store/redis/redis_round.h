@@ -40,6 +40,10 @@ inline void append_command(std::initializer_list<std::string_view> arguments, st
 
 /// Returns the text of a reply such as an error. Valid as long as the reply.
 std::string_view text_of(const redisReply& reply);
+/// The same for a string. Empty: the reply is something else.
+std::string_view string_of(const redisReply& reply);
+/// Reads a count, as HINCRBY and INCR keep it. Nothing: it is none.
+std::optional<std::int64_t> count_of(std::string_view text);
 
 /// A message of hits as calls of the script. Equal hits are merged into one increment, and its result is shared out in
 /// order. Pure: bytes out, replies in, verdicts into the message. Reusable. Belongs to the connection's thread.

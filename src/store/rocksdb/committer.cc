@@ -340,7 +340,7 @@ bool Committer::is_hidden(const Loading& loading, const CounterKey& key) {
 void Committer::set_moves(StoredMoves moves) {
   moves_ = std::move(moves);
   importing_ = moves_.marks.of(SlotMark::Kind::importing);
-  stopped_ = moves_.marks.of(SlotMark::Kind::held) | moves_.marks.of(SlotMark::Kind::moved);
+  stopped_ = moves_.marks.stopped();
   marks_readiness_.set(moves_.marks.readiness(std::chrono::system_clock::now()));
 }
 
