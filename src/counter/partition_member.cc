@@ -423,8 +423,8 @@ void PartitionMember::go_on() {
     for (const auto& mint : waiting_mints_) wanted.set(domain::slot_of(domain::token_id(mint.token)));
     membership_->hold(wanted);
   }
-  tell();
   set_view();
+  tell();  // after it: whoever hears that all is well may send a hit at once
   mint_waiting();
   if (is_writing_) return;
   if (durable_ && *durable_ == membership_->record()) return end_waits(true);
@@ -529,11 +529,14 @@ void PartitionMember::tell() {
   if (refusal_) words.push_back(*refusal_);
   if (!membership_ && !list_) words.emplace_back("no balancer has given a list of counters yet");
   bool counts = false;
+  bool is_settling = false;  // for as long as a record is written: not worth a line in the log
   if (membership_) {
     const auto& record = membership_->record();
     const auto own = Membership::own(*record.list, name_);
     const auto unsettled = own & ~record.settled;
-    counts = countable().any();
+    const auto its_countable = countable();
+    counts = its_countable.any();
+    is_settling = counts && (record.settled & ~its_countable).any();
     if (const auto trouble = membership_->trouble()) words.push_back(*trouble);
     if (own.none()) words.push_back("this counter leaves: it owns no tokens");
     for (const auto& obstacle : membership_->obstacles()) {
@@ -553,6 +556,9 @@ void PartitionMember::tell() {
     }
     logged_ = words;
   }
+  if (is_settling)
+    words.emplace_back(
+        "hits of tokens in some of its slots are refused until it is durable that they are settled");
   if (counts) return fitness_.set(Readiness::ready(now, words));
   std::string reasons;
   for (const auto& line : words) reasons += (reasons.empty() ? "" : "; ") + line;

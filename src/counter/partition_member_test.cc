@@ -293,6 +293,33 @@ TEST_F(PartitionMemberTest, ASlotIsNotCountedInBeforeItIsSettledDurably) {
   EXPECT_EQ(facts().settled, own_.count());
 }
 
+TEST_F(PartitionMemberTest, NothingIsSaidToBeWellBeforeItIsDurable) {
+  start_settled();
+  const auto b_leaves = list_of("a=h:1,b=h:2,leaving", 2);
+  member_->adopt(b_leaves);
+  run();
+  EXPECT_THAT(remarks(), HasSubstr("are refused"));
+  store_.writes_at_once = false;
+  hear("b", b_leaves);
+  EXPECT_FALSE(counts_in(~own_));
+  EXPECT_THAT(remarks(), HasSubstr("refused until it is durable"));
+  store_.end_write();
+  run();
+  EXPECT_TRUE(counts_in(~own_));
+  EXPECT_EQ(remarks(), "{}");
+}
+
+// Whoever hears that a counter is ready may send a hit at once.
+TEST_F(PartitionMemberTest, CountsAlreadyWhenItIsSaidToBeReady) {
+  start();
+  bool counted = false;
+  const auto subscription = member_->readiness().subscribe([&](const domain::Readiness& readiness) {
+    if (readiness.is_ready()) counted = counts_in(own_);
+  });
+  hear("b", list_ab);
+  EXPECT_TRUE(counted);
+}
+
 TEST_F(PartitionMemberTest, ARecordThatIsNotWrittenIsTriedAgain) {
   store_.writes_at_once = false;
   start(list_a);
