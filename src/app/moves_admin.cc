@@ -186,7 +186,7 @@ class Moving {
   transfer::Progress beside_counting() const {
     return [this, begun = Clock::now()](const auto&) mutable {
       std::unique_lock lock(mutex_);
-      if (changed_.wait_for(lock, 3 * (Clock::now() - begun), [this] { return has_ended_; }))
+      if (changed_.wait_for(lock, 7 * (Clock::now() - begun), [this] { return has_ended_; }))
         throw StoreError("the process that serves the store ends; do the same again when it runs");
       begun = Clock::now();
     };

@@ -1,5 +1,7 @@
 #include "doors/admin_door.h"
 
+#include <sys/resource.h>
+
 #include <boost/asio/post.hpp>
 #include <utility>
 
@@ -15,6 +17,7 @@ namespace {
 using Protocol = asio::local::stream_protocol;
 using Acceptor = HttpServer<Protocol>::Acceptor;
 constexpr std::size_t body_bytes_max = 64 * 1024;
+constexpr int niceness = 10;  // counting has the processor first
 
 Acceptor acceptor_of(asio::io_context& context, AdminListener& listener) {
   Acceptor acceptor(context.get_executor());
@@ -66,7 +69,10 @@ AdminDoor::AdminDoor(std::vector<AdminListener> listeners, std::vector<Call> cal
     servers_.push_back(std::make_shared<Server>(acceptor_of(context_, listener), calls_));
     servers_.back()->start();
   }
-  thread_ = runtime::start_thread("admin", [this] { context_.run(); });
+  thread_ = runtime::start_thread("admin", [this] {
+    ::setpriority(PRIO_PROCESS, 0, niceness);  // in Linux, of this thread alone
+    context_.run();
+  });
 }
 
 AdminDoor::~AdminDoor() {

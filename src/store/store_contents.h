@@ -41,7 +41,7 @@ class TokenReader {
  public:
   virtual ~TokenReader() = default;
 
-  /// Returns the next tokens: about 1 MiB of them, and always whole ones. Empty: there are no more. Blocks. Throws
+  /// Returns the next tokens: up to about 1 MiB of them, and always whole ones. Empty: there are no more. Blocks. Throws
   /// StoreError.
   virtual std::vector<StoredToken> next() = 0;
 };

@@ -32,7 +32,8 @@ constexpr std::array<std::string_view, 3> kind_names{"held", "lost", "copy"};
 constexpr std::string_view valid_start = R"({"void":false,)";
 constexpr std::string_view void_start = R"({"void":true ,)";
 constexpr std::uint64_t minted_s_max = (std::uint64_t{1} << 48U) - 1;  // what stores keep
-constexpr std::size_t page_bytes = std::size_t{1} << 20U;
+constexpr std::size_t page_bytes = std::size_t{64} << 10U;
+constexpr std::size_t sync_bytes = std::size_t{1} << 20U;
 constexpr std::size_t buffer_bytes = std::size_t{256} << 10U;
 /// A longer line is no token that tracker has written.
 constexpr std::size_t line_bytes_max = std::size_t{1} << 30U;
@@ -226,7 +227,7 @@ class ExportWriter::Output {
     unsynced_ += buffer_.size();
     buffer_.clear();
     // The fsync of a store on the same disk would wait for all that is unsynced.
-    if (unsynced_ >= page_bytes) sync();
+    if (unsynced_ >= sync_bytes) sync();
   }
   /// Of everything before.
   std::string checksum() {

@@ -81,7 +81,7 @@ class ExportReader {
 
   const ExportHeader& header() const noexcept { return header_; }
 
-  /// Returns the next tokens, about 1 MiB of them. Empty: these were all, and the totals and the checksum are right.
+  /// Returns the next tokens, up to about 1 MiB of them. Empty: these were all, and the totals and the checksum are right.
   std::vector<store::StoredToken> next();
 
   /// The checksum of everything up to the last token that next() returned.

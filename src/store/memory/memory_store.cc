@@ -15,7 +15,7 @@ namespace tracker::store::memory {
 
 namespace {
 
-constexpr std::size_t page_bytes = std::size_t{1} << 20U;
+constexpr std::size_t page_bytes = std::size_t{64} << 10U;
 
 std::size_t bytes_of(const StoredToken& token) {
   std::size_t bytes = sizeof token;

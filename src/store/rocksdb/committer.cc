@@ -33,6 +33,10 @@ std::int64_t now_s() {
       .count();
 }
 
+StoreError no_room() {
+  return StoreError("the store cannot be written: it has no room; make room on its disk");
+}
+
 }  // namespace
 
 Committer::Committer(Database& database, const RocksDbSettings& settings,
@@ -110,7 +114,7 @@ void Committer::run() {
       reopen();
       continue;
     }
-    if (taken_.change) make(*taken_.change);
+    if (taken_.change && taken_.change->change.moves) make(*taken_.change);
     cache_.turn();
     for (const auto* load : taken_.loaded) {
       auto loading = take_loaded(*load);
@@ -120,6 +124,7 @@ void Committer::run() {
     for (const auto& token : taken_.tokens) add(token);
     for (const auto& batch : taken_.batches) count(batch);
     if (taken_.record && may_write(*taken_.record)) record_ = std::move(taken_.record);
+    if (taken_.change && !taken_.change->change.moves) change_ = std::move(taken_.change);
     if (!to_load_.empty()) {
       loader_->load(to_load_);
       to_load_.clear();
@@ -344,7 +349,7 @@ void Committer::set_moves(StoredMoves moves) {
   marks_readiness_.set(moves_.marks.readiness(std::chrono::system_clock::now()));
 }
 
-/// Between two commits, so that nothing in the cache awaits one.
+/// Makes a change of the marks. Between two commits, so that nothing in the cache awaits one.
 void Committer::make(WaitingChange& waiting) {
   auto& [change, made] = waiting;
   try {
@@ -352,18 +357,14 @@ void Committer::make(WaitingChange& waiting) {
     const CommitFacts facts{committed_.number + 1,
                             committed_.tokens + static_cast<std::uint64_t>(change.tokens)};
     write_.begin(facts);
-    if (change.moves) write_.put_moves(*change.moves);
+    write_.put_moves(*change.moves);
     change.fill(write_);
     write_.end();
-    if (database_.lacking() != 0 || !database_.write(write_)) {
-      throw StoreError("the store cannot be written: it has no room; make room on its disk");
-    }
+    if (database_.lacking() != 0 || !database_.write(write_)) throw no_room();
     committed_ = facts;
-    if (change.moves) {
-      set_moves(std::move(*change.moves));
-      cache_.clear();
-      ++changes_made_;
-    }
+    set_moves(std::move(*change.moves));
+    cache_.clear();
+    ++changes_made_;
     made.set_value();
   } catch (const StoreError&) {
     made.set_exception(std::current_exception());
@@ -373,10 +374,12 @@ void Committer::make(WaitingChange& waiting) {
 /// Returns false if nothing was written because there is no room.
 bool Committer::commit() {
   if (database_.lacking() != 0) return false;
-  if (touched_.empty() && !record_) return true;
-  const CommitFacts facts{committed_.number + 1, committed_.tokens + new_tokens_};
+  if (touched_.empty() && !record_ && !change_) return true;
+  CommitFacts facts{committed_.number + 1, committed_.tokens + new_tokens_};
+  if (change_) facts.tokens += static_cast<std::uint64_t>(change_->change.tokens);
   write_.begin(facts);
   if (record_) write_.put_record(record_->record);
+  if (change_) change_->change.fill(write_);
   for (auto* counter : touched_) {
     write_.put(counter->key(), counter->count);
     counter->in_commit = false;
@@ -407,6 +410,7 @@ void Committer::undo() {
   added_.clear();
   if (record_) record_->reply->on_written(domain::Failure::not_done);
   record_.reset();
+  if (change_) std::exchange(change_, std::nullopt)->made.set_exception(std::make_exception_ptr(no_room()));
   for (auto* batch : settled_) {
     for (auto& [hit, verdict] : batch->verdicts) {
       if (verdict.kind == domain::Verdict::Kind::counted) verdict = domain::Verdict::not_counted();
@@ -452,6 +456,7 @@ void Committer::deliver() {
   for (auto* reply : added_) reply->on_added({});
   added_.clear();
   if (record_) std::exchange(record_, std::nullopt)->reply->on_written({});
+  if (change_) std::exchange(change_, std::nullopt)->made.set_value();
   for (auto* batch : settled_) {
     batch->left -= batch->verdicts.size();
     const bool is_last = batch->left == 0;

@@ -28,7 +28,7 @@ namespace tracker::store::rocksdb {
 /// as one commit, and answer. It looks up what is not in the cache in the database, if that needs no disk. Hits on a
 /// counter that must be read from disk wait until the loader has read it. They are counted in the commit after that,
 /// and other hits do not wait for them. While there is no room (no_room.h), the committer refuses all hits. A record
-/// joins a commit, which is then synced. A change for a move of tokens is a commit of its own.
+/// joins a commit, which is then synced. So does a change for a move of tokens; one of the marks is a commit of its own.
 ///
 /// Invariants:
 ///  1. A counter in the cache has the count of the last commit plus the hits counted since then.
@@ -63,7 +63,7 @@ class Committer {
     std::int64_t tokens = 0;                // how many more there are after it
     std::optional<StoredMoves> moves = {};  // in place of those so far
   };
-  /// Makes it. What is judged from then on is judged by it. Blocks: for another thread. Throws StoreError if it is not made.
+  /// Makes it. Only one with `moves` may change tokens that the marks so far let be counted. What is judged from then on is judged by it. Blocks: for another thread. Throws StoreError if it is not made.
   void make(Change change);
 
  private:
@@ -180,6 +180,7 @@ class Committer {
   std::vector<Batch*> settled_;  // with verdicts that are not delivered yet
   std::vector<AddReply*> added_;
   std::optional<WaitingRecord> record_;  // of the next commit
+  std::optional<WaitingChange> change_;  // of the next commit
   std::vector<CachedCounter*> touched_;
   boost::unordered_flat_map<std::string_view, std::unique_ptr<Loading>, domain::SeededHash> loading_;
   std::string loading_key_;

@@ -10,9 +10,9 @@ namespace tracker::store::rocksdb {
 
 namespace {
 
-constexpr std::size_t page_bytes = std::size_t{1} << 20U;
+constexpr std::size_t page_bytes = std::size_t{64} << 10U;
 /// Of the keys of one change. Hits wait as long as a change is written.
-constexpr std::size_t change_bytes = std::size_t{64} << 10U;
+constexpr std::size_t change_bytes = std::size_t{16} << 10U;
 
 std::string_view key_of(const domain::TokenId& id) noexcept {
   return {reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size()};
