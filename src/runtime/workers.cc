@@ -52,6 +52,11 @@ Workers::~Workers() {
   stop();
 }
 
+void interrupt_nobody() noexcept {
+  const sched_param none{};
+  static_cast<void>(sched_setscheduler(0, SCHED_BATCH, &none));
+}
+
 std::vector<boost::asio::io_context*> Workers::contexts() {
   std::vector<boost::asio::io_context*> contexts;
   for (auto& worker : workers_) contexts.push_back(&worker->context);
@@ -62,7 +67,10 @@ void Workers::start() {
   try {
     for (std::size_t i = 0; i < workers_.size(); ++i) {
       auto& worker = *workers_[i];
-      worker.thread = start_thread("worker-" + std::to_string(i), [&worker] { worker.context.run(); });
+      worker.thread = start_thread("worker-" + std::to_string(i), [&worker] {
+        interrupt_nobody();
+        worker.context.run();
+      });
     }
   } catch (...) {
     stop();  // before anything that they use is gone

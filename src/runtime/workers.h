@@ -17,6 +17,10 @@ std::thread start_thread(const std::string& name, std::function<void()> run);
 /// for. A hint, which Linux heeds since 6.12.
 void run_in_short_slices() noexcept;
 
+/// Asks the system not to interrupt other threads when the calling thread has work. So where all processors are busy, more
+/// work has come by its turn, and a turn costs less for each hit. On an idle processor it runs at once nevertheless. A hint.
+void interrupt_nobody() noexcept;
+
 /// The worker threads, with one event loop each. What belongs to a worker is touched only by its thread.
 class Workers {
  public:
@@ -30,7 +34,7 @@ class Workers {
   boost::asio::io_context& context(std::size_t worker) noexcept { return workers_[worker]->context; }
   std::vector<boost::asio::io_context*> contexts();  // of all workers, in order
 
-  /// Starts the threads. They block all signals.
+  /// Starts the threads. They block all signals, and interrupt_nobody().
   void start();
 
   /// Ends the loops, even if work waits in them, and joins the threads. Must not be called from a worker.
