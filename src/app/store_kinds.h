@@ -12,6 +12,7 @@
 
 #include "runtime/descriptor.h"
 #include "settings/setting_table.h"
+#include "store/count_reader.h"
 #include "store/counter_store.h"
 #include "store/store_contents.h"
 
@@ -45,6 +46,8 @@ struct OpenStore {
   /// Returns the contents of the store, to read and move them. Store and kind outlive them. Throws store::StoreError. Null: they
   /// cannot be reached through this store.
   std::function<std::shared_ptr<store::StoreContents>()> contents = {};
+  /// Makes a reader of tokens and counts. Store and kind outlive it. Any thread. Throws store::StoreError.
+  std::function<std::unique_ptr<store::CountReader>()> reader = {};
 };
 
 /// Refuses a store that has counted as that of one of several counters, for a service that owns every token. Throws
