@@ -20,7 +20,8 @@ class MemoryKind final : public StoreKind {
     auto& memory = *store;
     return {.store = std::move(store),
             .note = "store=memory: the counts end with this process",
-            .contents = [&memory] { return memory.contents(); }};
+            .contents = [&memory] { return memory.contents(); },
+            .reader = [&memory] { return memory.reader(); }};
   }
 
   std::shared_ptr<store::StoreContents> open_contents(bool /*makes*/) const override {

@@ -139,18 +139,21 @@ class RocksDbKind final : public StoreKind, public StoreCopies {
     try {
       auto store = std::make_unique<RocksDbStore>(settings(open_settings.purpose));
       auto& rocksdb = *store;
-      return {.store = std::move(store),
-              .note = note_of(rocksdb, durability_),
-              .unready_in_public = "the store on disk cannot be written",
-              .files_max = store::rocksdb::files_open_max,
-              .backup = LiveBackup{
+      return {
+          .store = std::move(store),
+          .note = note_of(rocksdb, durability_),
+          .unready_in_public = "the store on disk cannot be written",
+          .files_max = store::rocksdb::files_open_max,
+          .backup =
+              LiveBackup{
                   .directory = rocksdb.directory(),
                   .to_path = [&rocksdb](const std::string& path) { return to_string(rocksdb.backup(path)); },
                   .to_directory =
                       [&rocksdb](const runtime::Descriptor& directory, const std::string& name) {
                         return to_string(rocksdb.backup_into(directory, name));
                       }},
-              .contents = [contents = std::shared_ptr(rocksdb.contents(loss()))] { return contents; }};
+          .contents = [contents = std::shared_ptr(rocksdb.contents(loss()))] { return contents; },
+          .reader = [&rocksdb] { return rocksdb.reader(); }};
     } catch (const store::StoreError& error) {
       throw StartupError(StartupError::refused_by_the_machine,
                          "--store " + std::string(prefix) + directory_ + ": " + error.what());

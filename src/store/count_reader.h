@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "domain/slot.h"
@@ -45,8 +46,31 @@ class UnsupportedError : public StoreError {
   using StoreError::StoreError;
 };
 
+/// What find() and read() throw of a token whose slot has moved.
+class MovedError : public StoreError {
+ public:
+  MovedError() : StoreError("this token has moved to another store; ask the counter there") {}
+};
+
+/// Keeps the first counts that a query wants of those that are added in any order. Takes memory for about twice the limit.
+class FirstCounts {
+ public:
+  explicit FirstCounts(const CountsQuery& query) : query_(query) {}
+
+  void add(std::string_view path, std::int64_t count);
+  /// Call it once, at last.
+  TokenCounts take(std::uint64_t minted_s);
+
+ private:
+  void cut();
+
+  const CountsQuery query_;
+  std::vector<StoredCount> counts_;
+  bool is_more_ = false;
+};
+
 /// Reads tokens and counts of a store while others count in it, and changes nothing. A reading sees every count that was
-/// answered before it was asked for. It does not see tokens of moved slots, nor those of an import under way.
+/// answered before it was asked for. It sees no tokens of moved slots, nor those of an import under way.
 ///
 /// All calls block, and throw StoreError. One thread at a time, which is no worker's. Several readers may read at once.
 class CountReader {

@@ -82,6 +82,60 @@ std::vector<StoredToken> MemoryShard::read(const domain::SlotSet& slots, const M
   return tokens;
 }
 
+std::vector<TokenSummary> MemoryShard::list(const domain::SlotSet& slots,
+                                            const std::optional<domain::TokenId>& after,
+                                            const Marks& marks) const {
+  const std::lock_guard lock(mutex_);
+  const auto visible = slots & ~marks.all.of(SlotMark::Kind::moved);
+  boost::unordered_flat_map<std::uint32_t, TokenSummary> by_number;
+  for (const auto& [id, token] : tokens_) {
+    if ((!after || id > *after) && visible[domain::slot_of(id)] && !is_hidden(token.number, marks))
+      by_number.emplace(token.number, TokenSummary{.id = id, .minted_s = token.minted_s});
+  }
+  for (const auto& [key, count] : counts_) {
+    const auto token = by_number.find(key.token);
+    if (token == by_number.end()) continue;
+    ++token->second.paths;
+    token->second.total += count;
+  }
+  std::vector<TokenSummary> tokens;
+  for (const auto& [number, token] : by_number) tokens.push_back(token);
+  std::ranges::sort(tokens, {}, &TokenSummary::id);
+  return tokens;
+}
+
+std::optional<TokenSummary> MemoryShard::find(const domain::TokenId& id, const Marks& marks) const {
+  const std::lock_guard lock(mutex_);
+  const auto* token = visible(id, marks);
+  if (token == nullptr) return std::nullopt;
+  TokenSummary summary{.id = id, .minted_s = token->minted_s};
+  for (const auto& [key, count] : counts_) {
+    if (key.token != token->number) continue;
+    ++summary.paths;
+    summary.total += count;
+  }
+  return summary;
+}
+
+std::optional<TokenCounts> MemoryShard::read(const domain::TokenId& id, const CountsQuery& query,
+                                             const Marks& marks) const {
+  const std::lock_guard lock(mutex_);
+  const auto* token = visible(id, marks);
+  if (token == nullptr) return std::nullopt;
+  FirstCounts first(query);
+  for (const auto& [key, count] : counts_) {
+    if (key.token == token->number) first.add({key.path, key.path_bytes}, count);
+  }
+  return first.take(token->minted_s);
+}
+
+/// Null: there is no such token. Throws MovedError.
+const MemoryShard::Token* MemoryShard::visible(const domain::TokenId& id, const Marks& marks) const {
+  if (marks.all.of(SlotMark::Kind::moved)[domain::slot_of(id)]) throw MovedError();
+  const auto token = tokens_.find(id);
+  return token == tokens_.end() || is_hidden(token->second.number, marks) ? nullptr : &token->second;
+}
+
 std::optional<ExportId> MemoryShard::origin_of(const domain::TokenId& id) const {
   const std::lock_guard lock(mutex_);
   const auto token = tokens_.find(id);

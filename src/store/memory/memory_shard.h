@@ -14,6 +14,7 @@
 #include "domain/slot.h"
 #include "domain/token_id.h"
 #include "domain/verdict.h"
+#include "store/count_reader.h"
 #include "store/slot_marks.h"
 #include "store/store_contents.h"
 
@@ -47,6 +48,13 @@ class alignas(64) MemoryShard {
   void forget_moment();
   /// The tokens of these slots as of that moment, in the order of their ids. Leaves out those of imports under way.
   std::vector<StoredToken> read(const domain::SlotSet& slots, const Marks& marks);
+
+  /// As CountReader says.
+  std::vector<TokenSummary> list(const domain::SlotSet& slots, const std::optional<domain::TokenId>& after,
+                                 const Marks& marks) const;
+  std::optional<TokenSummary> find(const domain::TokenId& id, const Marks& marks) const;
+  std::optional<TokenCounts> read(const domain::TokenId& id, const CountsQuery& query,
+                                  const Marks& marks) const;
 
   /// Nothing: there is no such token. Otherwise the export that it came from, or zeros.
   std::optional<ExportId> origin_of(const domain::TokenId& id) const;
@@ -87,6 +95,7 @@ class alignas(64) MemoryShard {
 
   std::int64_t& counter(std::uint32_t token, std::string_view path);
   bool is_hidden(std::uint32_t token, const Marks& marks) const;
+  const Token* visible(const domain::TokenId& id, const Marks& marks) const;
 
   mutable std::mutex mutex_;  // protects everything below
   boost::unordered_flat_map<domain::TokenId, Token, domain::TokenIdHash> tokens_;

@@ -170,6 +170,40 @@ class MemoryStore::Contents final : public StoreContents {
   MemoryStore& store_;
 };
 
+/// One shard after the other: their order is that of the ids.
+class MemoryStore::Counts final : public CountReader {
+ public:
+  explicit Counts(MemoryStore& store) : store_(store) {}
+
+  std::vector<TokenSummary> list(const domain::SlotSet& slots, const std::optional<domain::TokenId>& after,
+                                 std::size_t limit) override {
+    for (auto shard = after ? MemoryShard::index_of(*after) : 0; shard < shard_count; ++shard) {
+      auto tokens = store_.shards_[shard].list(slots, after, *store_.marks_);
+      if (tokens.empty()) continue;
+      if (tokens.size() > limit) tokens.resize(limit);
+      return tokens;
+    }
+    return {};
+  }
+  std::optional<TokenSummary> find(const domain::TokenId& id) override {
+    return shard_of(id).find(id, *store_.marks_);
+  }
+  std::optional<TokenCounts> read(const domain::TokenId& id, const CountsQuery& query) override {
+    return shard_of(id).read(id, query, *store_.marks_);
+  }
+
+ private:
+  const MemoryShard& shard_of(const domain::TokenId& id) const {
+    return store_.shards_[MemoryShard::index_of(id)];
+  }
+
+  MemoryStore& store_;
+};
+
+std::unique_ptr<CountReader> MemoryStore::reader() {
+  return std::make_unique<Counts>(*this);
+}
+
 std::unique_ptr<StoreContents> MemoryStore::contents() {
   return std::make_unique<Contents>(*this);
 }

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <vector>
 
+#include "store/count_reader.h"
 #include "store/counter_store.h"
 #include "store/store_contents.h"
 
@@ -34,8 +35,12 @@ class MemoryStore final : public CounterStore {
   /// The contents, to read and move them. A reading is of one moment as a whole. The store outlives it, and it its readers.
   std::unique_ptr<StoreContents> contents();
 
+  /// The store outlives it. Any thread.
+  std::unique_ptr<CountReader> reader();
+
  private:
   class Contents;
+  class Counts;
   class Reader;
 
   std::vector<std::unique_lock<std::mutex>> lock_all();

@@ -347,6 +347,13 @@ void Committer::set_moves(StoredMoves moves) {
   importing_ = moves_.marks.of(SlotMark::Kind::importing);
   stopped_ = moves_.marks.stopped();
   marks_readiness_.set(moves_.marks.readiness(std::chrono::system_clock::now()));
+  const std::lock_guard lock(moves_mutex_);
+  shown_moves_ = moves_;
+}
+
+StoredMoves Committer::moves() const {
+  const std::lock_guard lock(moves_mutex_);
+  return shown_moves_;
 }
 
 /// Makes a change of the marks. Between two commits, so that nothing in the cache awaits one.

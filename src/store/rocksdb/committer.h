@@ -66,6 +66,9 @@ class Committer {
   /// Makes it. Only one with `moves` may change tokens that the marks so far let be counted. What is judged from then on is judged by it. Blocks: for another thread. Throws StoreError if it is not made.
   void make(Change change);
 
+  /// The moves that were made last. Any thread.
+  StoredMoves moves() const;
+
  private:
   struct WaitingBatch {
     const domain::HitBatch* hits;
@@ -163,6 +166,8 @@ class Committer {
   // Any thread.
   link::Inbox<Waiting> inbox_;
   CpuFollower follower_;
+  mutable std::mutex moves_mutex_;
+  StoredMoves shown_moves_;  // moves_mutex_; the same as moves_
 
   // The thread only.
   bool stopping_ = false;

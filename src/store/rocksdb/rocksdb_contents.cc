@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "domain/token_id.h"
+#include "store/rocksdb/token_entries.h"
 #include "store/store_error.h"
 
 namespace tracker::store::rocksdb {
@@ -13,57 +14,6 @@ namespace {
 constexpr std::size_t page_bytes = std::size_t{64} << 10U;
 /// Of the keys of one change. Hits wait as long as a change is written.
 constexpr std::size_t change_bytes = std::size_t{16} << 10U;
-
-std::string_view key_of(const domain::TokenId& id) noexcept {
-  return {reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size()};
-}
-
-/// Goes through the tokens of some slots, from entry to entry.
-class Tokens {
- public:
-  Tokens(Database& database, const domain::SlotSet& slots) : slots_(slots), entries_(database.entries()) {
-    entries_->seek(key_of(domain::TokenId{}));
-  }
-
-  /// Goes to the next token. Returns false if there is none. Call it first.
-  bool next() {
-    for (; entries_->is_valid(); skip()) {
-      const auto key = entries_->key();
-      if (key.size() < id_.bytes.size()) continue;  // the store's own
-      std::copy_n(key.data(), id_.bytes.size(), reinterpret_cast<char*>(id_.bytes.data()));
-      if (!slots_[domain::slot_of(id_)]) continue;
-      value_ = key.size() == id_.bytes.size() ? TokenValue::of(entries_->number()) : TokenValue{};
-      return true;
-    }
-    return false;
-  }
-  // The token that next() went to.
-  const domain::TokenId& id() const noexcept { return id_; }
-  const TokenValue& value() const noexcept { return value_; }
-
-  /// Calls `entry` with each key of the token and its value, and goes behind them.
-  template <typename Entry>
-  void take(Entry entry) {
-    for (; entries_->is_valid() && entries_->key().starts_with(key_of(id_)); entries_->next()) {
-      entry(entries_->key(), entries_->number());
-    }
-  }
-  /// Goes behind the token.
-  void skip() {
-    if (entries_->key().size() < id_.bytes.size()) return entries_->next();
-    if (const auto following = domain::next_id(id_)) {
-      entries_->seek(key_of(*following));
-    } else {
-      take([](auto, auto) {});
-    }
-  }
-
- private:
-  const domain::SlotSet slots_;
-  const std::unique_ptr<Database::Entries> entries_;
-  domain::TokenId id_{};
-  TokenValue value_;
-};
 
 void put_token(const StoredToken& token, std::uint16_t import, CommitWrite& write) {
   std::string key(key_of(token.id));
@@ -98,7 +48,7 @@ class Reader final : public TokenReader {
 
  private:
   const StoredMoves moves_;
-  Tokens tokens_;
+  TokenEntries tokens_;
 };
 
 }  // namespace
@@ -193,7 +143,7 @@ void RocksDbContents::remove(const domain::SlotSet& slots) {
     removed = 0;
   };
   {
-    Tokens tokens(database_, slots);
+    TokenEntries tokens(database_, slots);
     while (tokens.next()) {
       const auto* mark = moves_.marks.of(domain::slot_of(tokens.id()));
       const bool goes =

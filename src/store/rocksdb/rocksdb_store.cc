@@ -17,6 +17,7 @@
 #include "store/rocksdb/no_room.h"
 #include "store/rocksdb/private_files.h"
 #include "store/rocksdb/rocksdb_contents.h"
+#include "store/rocksdb/rocksdb_count_reader.h"
 #include "store/rocksdb/slot_search.h"
 #include "store/rocksdb/store_watch.h"
 
@@ -161,6 +162,10 @@ const ReadinessSource& RocksDbStore::readiness() const {
 std::unique_ptr<StoreContents> RocksDbStore::contents(std::string loss) {
   return std::make_unique<RocksDbContents>(parts_->database, parts_->committer, parts_->facts.value().value(),
                                            std::move(loss));
+}
+
+std::unique_ptr<CountReader> RocksDbStore::reader() {
+  return std::make_unique<RocksDbCountReader>(parts_->database, parts_->committer);
 }
 
 const std::string& RocksDbStore::directory() const noexcept {

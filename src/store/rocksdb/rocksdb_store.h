@@ -5,6 +5,7 @@
 #include <string>
 
 #include "runtime/descriptor.h"
+#include "store/count_reader.h"
 #include "store/counter_store.h"
 #include "store/rocksdb/rocksdb_settings.h"
 #include "store/rocksdb/store_copy.h"
@@ -35,6 +36,9 @@ class RocksDbStore final : public CounterStore {
   /// The contents, to read and move them. Call it once. The store outlives it. `loss` says in plain words what the store may
   /// lose of what it was given; empty: nothing.
   std::unique_ptr<StoreContents> contents(std::string loss);
+
+  /// The store outlives it. Any thread.
+  std::unique_ptr<CountReader> reader();
 
   /// The absolute path.
   const std::string& directory() const noexcept;

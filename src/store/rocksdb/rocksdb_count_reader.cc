@@ -1,0 +1,79 @@
+#include "store/rocksdb/rocksdb_count_reader.h"
+
+#include <algorithm>
+#include <string>
+
+#include "store/rocksdb/token_entries.h"
+
+namespace tracker::store::rocksdb {
+
+namespace {
+
+/// What a step of list() reads.
+constexpr std::size_t step_bytes = std::size_t{64} << 10U;
+
+domain::SlotSet only_slot_of(const domain::TokenId& id) {
+  return domain::SlotSet{}.set(domain::slot_of(id));
+}
+
+/// Goes to this token. Returns false if there is none that counts. Throws MovedError.
+bool go_to(TokenEntries& tokens, const domain::TokenId& id, const StoredMoves& moves) {
+  if (moves.marks.of(SlotMark::Kind::moved)[domain::slot_of(id)]) throw MovedError();
+  return tokens.next() && tokens.id() == id && !moves.is_under_way(tokens.value().import);
+}
+
+/// Sums up the token at which it is, and goes behind it.
+TokenSummary sum_up(TokenEntries& tokens, std::size_t& bytes) {
+  TokenSummary summary{.id = tokens.id(), .minted_s = tokens.value().minted_s};
+  tokens.take([&](std::string_view key, std::uint64_t number) {
+    bytes += key.size() + sizeof number;
+    if (key.size() == summary.id.bytes.size()) return;
+    ++summary.paths;
+    summary.total += static_cast<std::int64_t>(number);
+  });
+  return summary;
+}
+
+}  // namespace
+
+std::vector<TokenSummary> RocksDbCountReader::list(const domain::SlotSet& slots,
+                                                   const std::optional<domain::TokenId>& after,
+                                                   std::size_t limit) {
+  std::vector<TokenSummary> found;
+  const auto first = after ? domain::next_id(*after) : domain::TokenId{};
+  if (!first) return found;
+  const auto moves = committer_.moves();
+  TokenEntries tokens(database_, slots & ~moves.marks.of(SlotMark::Kind::moved), *first);
+  for (std::size_t bytes = 0; found.size() < limit && bytes < step_bytes && tokens.next();) {
+    if (moves.is_under_way(tokens.value().import)) {
+      tokens.skip();
+    } else {
+      found.push_back(sum_up(tokens, bytes));
+    }
+  }
+  return found;
+}
+
+std::optional<TokenSummary> RocksDbCountReader::find(const domain::TokenId& id) {
+  TokenEntries tokens(database_, only_slot_of(id), id);
+  if (!go_to(tokens, id, committer_.moves())) return std::nullopt;
+  std::size_t bytes = 0;
+  return sum_up(tokens, bytes);
+}
+
+std::optional<TokenCounts> RocksDbCountReader::read(const domain::TokenId& id, const CountsQuery& query) {
+  TokenEntries tokens(database_, only_slot_of(id), id);
+  if (!go_to(tokens, id, committer_.moves())) return std::nullopt;
+  FirstCounts first(query);
+  std::size_t left = query.limit + 2;  // also the path that `after` names
+  const auto behind = std::string(key_of(id)) + std::max(query.prefix, query.after);
+  const auto minted_s = tokens.value().minted_s;
+  tokens.take_from(behind, [&](std::string_view key, std::uint64_t number) {
+    key.remove_prefix(id.bytes.size());
+    if (!key.empty()) first.add(key, static_cast<std::int64_t>(number));
+    return key.starts_with(query.prefix) && --left > 0;
+  });
+  return first.take(minted_s);
+}
+
+}  // namespace tracker::store::rocksdb
