@@ -2,6 +2,8 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <atomic>
 #include <boost/system/system_error.hpp>
 #include <chrono>
 #include <condition_variable>
@@ -10,10 +12,17 @@
 #include <utility>
 
 #include "app/moves_admin.h"
+#include "app/port_settings.h"
+#include "app/service.h"
+#include "app/version.h"
+#include "counter/lost_slots.h"
+#include "counter/membership.h"
+#include "domain/hex.h"
 #include "doors/admin_calls.h"
 #include "runtime/log.h"
 #include "settings/shown_value.h"
 #include "settings/startup_error.h"
+#include "store/store_error.h"
 
 namespace tracker::app {
 
@@ -22,11 +31,16 @@ using settings::StartupError;
 namespace {
 
 using Answer = doors::AdminDoor::Answer;
+using SystemClock = std::chrono::system_clock;
+
+/// When the last backup was made, in the clock's own units; 0: none since the start.
+using LastBackup = std::atomic<SystemClock::rep>;
 
 /// `name` is what its caller calls the backup, and `make` makes it.
-Answer back_up(const std::string& name, const std::function<std::string()>& make) {
+Answer back_up(const std::string& name, LastBackup& last, const std::function<std::string()>& make) {
   try {
     const auto summary = make();
+    last = SystemClock::now().time_since_epoch().count();
     runtime::log_info("backup " + name + ": " + summary);
     return {true, summary};
   } catch (const std::exception& error) {
@@ -35,14 +49,15 @@ Answer back_up(const std::string& name, const std::function<std::string()>& make
   }
 }
 
-Answer back_up_at(const LiveBackup& backup, const std::string& path) {
+Answer back_up_at(const LiveBackup& backup, LastBackup& last, const std::string& path) {
   if (!path.starts_with('/')) return {false, "the body of the request is the absolute path of the backup"};
-  return back_up(path, [&] { return backup.to_path(path); });
+  return back_up(path, last, [&] { return backup.to_path(path); });
 }
 
-Answer back_up_into(const LiveBackup& backup, const std::string& name, const runtime::Descriptor& directory) {
+Answer back_up_into(const LiveBackup& backup, LastBackup& last, const std::string& name,
+                    const runtime::Descriptor& directory) {
   if (!directory.is_open()) return {false, "no directory came with the request"};
-  return back_up(name, [&] { return backup.to_directory(directory, name); });
+  return back_up(name, last, [&] { return backup.to_directory(directory, name); });
 }
 
 /// One call of `forget` after the other, for a thread that may wait, until the door ends.
@@ -136,40 +151,164 @@ void listen_at(const std::string& path, std::vector<doors::AdminListener>& liste
   }
 }
 
-}  // namespace
-
-void add_admin_socket_setting(settings::SettingTable& table, std::string& path) {
-  table.begin_group(settings::SettingTable::Group::process);
-  table.add(
-      {"--admin-socket", "",
-       "Where to listen for tracker export, import and slots forget: a Unix socket that only this user may "
-       "open. A store on disk has one in its directory, too.",
-       "none", "the path of a socket",
-       [&path](std::string_view text) {
-         path = text;
-         return !text.empty() && !text.ends_with('/') && text.find("://") == text.npos;
-       },
-       "PATH"});
+void fill_in_partition(const counter::PartitionMember& member, doors::AdminStatus& status) {
+  status.own_slots = 0;
+  status.settled_slots = 0;
+  const auto record = member.record();
+  if (!record) return;
+  status.list_version = record->list->version();
+  status.own_slots = counter::Membership::own(*record->list, record->name).count();
+  status.settled_slots = record->settled.count();
+  for (const auto& [owner, slots] : counter::lost_slots(*record)) status.lost_slots += slots.count();
+  const auto& table = record->list->table();
+  const auto shares = table.shares();
+  for (const auto& entry : record->list->entries()) {
+    const auto owner = std::ranges::find(table.names(), entry.name) - table.names().begin();
+    status.counters.push_back({.name = entry.name,
+                               .address = to_string(entry.address),
+                               .slots = entry.leaving ? 0 : shares[static_cast<std::size_t>(owner)],
+                               .is_leaving = entry.leaving,
+                               .is_this = entry.name == record->name});
+  }
 }
 
-std::unique_ptr<doors::AdminDoor> open_admin_door(const OpenStore& open_store, const std::string& path,
-                                                  const AdminParts& parts) {
+std::string what_can_be_lost(const OpenStore& open_store) {
+  if (!open_store.contents) return "it cannot be known";
+  try {
+    return open_store.contents()->what_can_be_lost();
+  } catch (const store::StoreError& error) {
+    return std::string("it cannot be known now: ") + error.what();
+  }
+}
+
+std::unique_ptr<doors::AdminApi> readings(const OpenStore& open_store, const AdminParts& parts,
+                                          std::shared_ptr<const LastBackup> last_backup) {
+  doors::AdminApi::Parts api{.make_reader = open_store.reader};
+  if (parts.member != nullptr) {
+    api.own_slots = [&member = *parts.member] {
+      const auto record = member.record();
+      return record ? record->settled : domain::SlotSet{};
+    };
+    api.owner_elsewhere = [&member = *parts.member](const auto& id) { return member.owner_elsewhere(id); };
+  }
+  api.status = [&open_store, parts, last_backup = std::move(last_backup), started = SystemClock::now()] {
+    doors::AdminStatus status{.service = parts.service,
+                              .version = version_text(),
+                              .started = started,
+                              .readiness = parts.readiness->value(),
+                              .store = parts.store,
+                              .can_lose = what_can_be_lost(open_store)};
+    if (const auto facts = open_store.store->facts().value(); facts && facts->masters.empty())
+      domain::append_hex(facts->id, status.store_id);
+    if (const auto last = last_backup->load(); last != 0)
+      status.last_backup = SystemClock::time_point(SystemClock::duration(last));
+    if (parts.member != nullptr) fill_in_partition(*parts.member, status);
+    return status;
+  };
+  return std::make_unique<doors::AdminApi>(std::move(api));
+}
+
+/// Null: the door does not listen over TCP. Throws StartupError.
+std::shared_ptr<doors::AdminKeys> read_keys(const AdminSettings& settings) {
+  if (!settings.address) return nullptr;
+  if (settings.keys_file.empty()) {
+    throw StartupError(StartupError::bad_setting,
+                       "--admin-addr: whoever can connect could change everything; give --admin-keys, too");
+  }
+  if (!settings.insecure && is_off_loopback(*settings.address)) {
+    throw StartupError(StartupError::bad_setting,
+                       "--admin-addr: " + to_string(*settings.address) +
+                           " is not a loopback address, and keys would travel without TLS; put a proxy "
+                           "with TLS before it, or say by --admin-insecure that the network is trusted");
+  }
+  try {
+    return std::make_shared<doors::AdminKeys>(settings.keys_file);
+  } catch (const std::runtime_error& error) {
+    throw StartupError(StartupError::bad_setting,
+                       "--admin-keys: " + settings::shown(settings.keys_file) + ": " + error.what());
+  }
+}
+
+std::function<void()> keys_reread(std::shared_ptr<doors::AdminKeys> keys, const std::string& file) {
+  if (!keys) return nullptr;
+  return [keys = std::move(keys), file] {
+    try {
+      keys->read_again();
+      runtime::log_info("--admin-keys: " + file + " was read again");
+    } catch (const std::runtime_error& error) {
+      runtime::log_warning("--admin-keys: " + file + ": " + error.what() + "; the keys so far stay");
+    }
+  };
+}
+
+}  // namespace
+
+void add_admin_settings(settings::SettingTable& table, AdminSettings& settings) {
+  using settings::SettingTable;
+  table.begin_group(SettingTable::Group::process);
+  table.add({"--admin-socket", "",
+             "Where to listen for tracker export, import, tokens, counts, status and slots forget: a Unix "
+             "socket that only this user may open. A store on disk has one in its directory, too.",
+             "none", "the path of a socket",
+             [&path = settings.socket](std::string_view text) {
+               path = text;
+               return !text.empty() && !text.ends_with('/') && text.find("://") == text.npos;
+             },
+             "PATH"});
+  table.add({"--admin-addr", "", "Where to listen for the same over TCP, from who has a key.",
+             "none: it does not", "host:port, [v6]:port or :port",
+             [&address = settings.address](std::string_view text) {
+               address = runtime::parse_address(text);
+               return address.has_value();
+             },
+             "ADDRESS"});
+  const SettingTable::Condition with_address{"--admin-addr",
+                                             [&settings] { return settings.address.has_value(); }};
+  table.add({"--admin-keys", "",
+             "The keys for it: a name, read or write, and the SHA-256 of a key in each line. Read again on "
+             "SIGHUP.",
+             "none", "the path of a file",
+             [&file = settings.keys_file](std::string_view text) {
+               file = text;
+               return !text.empty();
+             },
+             "FILE", with_address});
+  table.add_switch("--admin-insecure", settings.insecure,
+                   "Allows --admin-addr off loopback, although keys and counts travel without TLS.",
+                   with_address);
+}
+
+OpenAdminDoor open_admin_door(const OpenStore& open_store, const AdminSettings& settings,
+                              const AdminParts& parts) {
+  const auto keys = read_keys(settings);
+  const auto last_backup = std::make_shared<LastBackup>(0);
   std::vector<doors::AdminListener> listeners;
   std::vector<doors::AdminDoor::Call> calls;
   if (open_store.backup) {
     const auto& backup = *open_store.backup;
     listen_in_store(backup.directory, listeners);
-    calls.push_back(
-        {doors::backup_at, [&backup](const std::string& to, const auto&) { return back_up_at(backup, to); }});
-    calls.push_back({doors::backup_into, [&backup](const std::string& name, const auto& directory) {
-                       return back_up_into(backup, name, directory);
+    calls.push_back({doors::backup_at, [&backup, last_backup](const std::string& to, const auto&) {
+                       return back_up_at(backup, *last_backup, to);
                      }});
+    calls.push_back(
+        {doors::backup_into, [&backup, last_backup](const std::string& name, const auto& directory) {
+           return back_up_into(backup, *last_backup, name, directory);
+         }});
   }
-  if (!path.empty()) listen_at(path, listeners);
-  if (listeners.empty()) return nullptr;
+  if (!settings.socket.empty()) listen_at(settings.socket, listeners);
+  if (listeners.empty() && !keys) return {};
   add_move_calls(open_store, parts, calls);
   calls.push_back(forget_call(parts.forget));
-  return std::make_unique<doors::AdminDoor>(std::move(listeners), std::move(calls));
+  std::unique_ptr<doors::AdminApi> api;
+  if (parts.readiness != nullptr) api = readings(open_store, parts, last_backup);
+  if (!keys)
+    return {std::make_unique<doors::AdminDoor>(std::move(listeners), std::move(calls), std::move(api))};
+  auto door = listening("--admin-addr", *settings.address, [&] {
+    return std::make_unique<doors::AdminDoor>(std::move(listeners), std::move(calls), std::move(api),
+                                              doors::AdminDoor::Tcp{*settings.address, keys});
+  });
+  runtime::log_info("listening " + listening_text("admin", door->endpoints()));
+  return {std::move(door), keys_reread(keys, settings.keys_file)};
 }
 
 std::function<void()> draining_last(doors::AdminDoor* door, std::function<void()> drained) {

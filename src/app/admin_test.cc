@@ -30,14 +30,16 @@ class AdminTest : public testing::Test {
 };
 
 TEST_F(AdminTest, AStoreWithoutADirectoryHasADoorOnlyAtItsPath) {
-  EXPECT_EQ(open_admin_door(open_store_), nullptr);
-  EXPECT_NE(open_admin_door(open_store_, path()), nullptr);
+  EXPECT_EQ(open_admin_door(open_store_).door, nullptr);
+  EXPECT_NE(open_admin_door(open_store_, {.socket = path()}).door, nullptr);
 }
 
 TEST_F(AdminTest, ForgetsByTheService) {
-  const auto door = open_admin_door(
-      open_store_, path(),
-      {.forget = [](const std::string& name, const Done& done) { done(name == "b", "it was " + name); }});
+  const auto door =
+      open_admin_door(
+          open_store_, {.socket = path()},
+          {.forget = [](const std::string& name, const Done& done) { done(name == "b", "it was " + name); }})
+          .door;
   const auto known = ask("b");
   EXPECT_TRUE(known.done);
   EXPECT_EQ(known.text, "it was b");
@@ -51,8 +53,9 @@ TEST_F(AdminTest, ForgetsByTheService) {
 TEST_F(AdminTest, AServiceThatDoesNotAnswerDoesNotHoldUpTheEnd) {
   std::promise<Done> called;
   auto door =
-      open_admin_door(open_store_, path(),
-                      {.forget = [&](const std::string&, Done done) { called.set_value(std::move(done)); }});
+      open_admin_door(open_store_, {.socket = path()},
+                      {.forget = [&](const std::string&, Done done) { called.set_value(std::move(done)); }})
+          .door;
   auto asked = std::async(std::launch::async, [&] { return ask("b"); });
   const auto done = called.get_future().get();
   std::promise<void> drained;

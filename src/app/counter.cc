@@ -92,7 +92,7 @@ void add_counter_settings(SettingTable& table, CounterSettings& settings) {
   table.add_count("--hits-max", settings.hits_max, 1, 100'000'000,
                   "The number of hits and mints in flight, of all callers.");
   add_port_settings(table, settings.port);
-  add_admin_socket_setting(table, settings.admin_socket);
+  add_admin_settings(table, settings.admin);
 }
 
 void run_counter(const CounterSettings& settings) {
@@ -121,7 +121,10 @@ void run_counter(const CounterSettings& settings) {
   rpc::CounterDoor door = listening("--counter-addr", settings.service.address, [&] {
     return rpc::CounterDoor(control, workers->contexts(), settings.service.address, counter, server);
   });
-  const auto admin_door = open_admin_door(open_store, settings.admin_socket, own.admin_parts);
+  own.admin_parts.service = "counter";
+  own.admin_parts.store = settings.store.text();
+  own.admin_parts.readiness = &counter.readiness();
+  const auto admin = open_admin_door(open_store, settings.admin, own.admin_parts);
   const store::JointReadiness readiness({&counter.readiness(), &door.envoy_lists()});
   const runtime::StopAtEnd stop_at_end(*workers);
   run_service(control, settings.service, listening_text("counter", door.endpoints()),
@@ -137,9 +140,9 @@ void run_counter(const CounterSettings& settings) {
                .drain =
                    [&](std::function<void()> drained) {
                      door.drain(settings.service.drain.limit,
-                                draining_last(admin_door.get(), std::move(drained)));
+                                draining_last(admin.door.get(), std::move(drained)));
                    },
-               .reread = both(open_store.reread, own.reread)});
+               .reread = both(both(open_store.reread, own.reread), admin.reread)});
   workers->stop();  // before the log says "drained"
   runtime::log_info("drained");
 }

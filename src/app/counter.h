@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <string>
 
+#include "app/admin.h"
 #include "app/list_settings.h"
 #include "app/port_settings.h"
 #include "app/service_settings.h"
@@ -17,8 +18,8 @@ struct CounterSettings {
   ServiceSettings service;
   StoreChoice store;
   ListSettings peers{.flag = "--peers"};
-  std::string name;          // in that list; empty: the listening address
-  std::string admin_socket;  // its path; empty: none but that of a store on disk
+  std::string name;  // in that list; empty: the listening address
+  AdminSettings admin;
   bool insecure = false;
   std::size_t hits_max = 65'536;
   PortSettings port;

@@ -17,6 +17,7 @@
 #include "cli/check.h"
 #include "cli/moves.h"
 #include "cli/slots.h"
+#include "cli/tokens.h"
 #include "rpc/library_logs.h"
 #include "runtime/core_dumps.h"
 #include "runtime/log.h"
@@ -85,6 +86,12 @@ class CommandLine {
         check_, cli::add_check_settings, cli::check);
     add("slots", "Shows which counter owns which tokens, or forgets a counter.", cli::about_slots, false,
         slots_, cli::add_slots_settings, cli::slots);
+    add("tokens", "Lists the tokens of services that run, or shows one.", cli::about_tokens, false, tokens_,
+        cli::add_tokens_settings, cli::tokens);
+    add("counts", "Prints the counts of one token.", cli::about_counts, false, counts_,
+        cli::add_counts_settings, cli::counts);
+    add("status", "Says how services that run are.", cli::about_status, false, status_,
+        cli::add_status_settings, cli::status);
     help_.add_option("COMMAND", help_about_);
     help_.allow_extras();
     version_.allow_extras();
@@ -178,6 +185,9 @@ class CommandLine {
   cli::ImportSettings import_;
   cli::CheckSettings check_;
   cli::SlotsSettings slots_;
+  cli::TokensSettings tokens_;
+  cli::CountsSettings counts_;
+  cli::StatusSettings status_;
 
   CLI::App program_{"", "tracker"};
   settings::Commands commands_;

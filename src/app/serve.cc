@@ -37,7 +37,7 @@ void add_serve_settings(SettingTable& table, ServeSettings& settings) {
                                                                     return settings.counter_addr.has_value();
                                                                   }});
   add_envoy_settings(table, settings.envoy);
-  add_admin_socket_setting(table, settings.admin_socket);
+  add_admin_settings(table, settings.admin);
 }
 
 void serve(const ServeSettings& settings) {
@@ -48,9 +48,11 @@ void serve(const ServeSettings& settings) {
   prepare_service(settings.service, more_addresses);
   const auto workers = make_workers(settings.service.threads);
   const auto open_store = settings.store.open(workers->context(0), settings.envoy.request_deadline);
-  const auto admin_door = open_admin_door(open_store, settings.admin_socket);
   require_whole_store(open_store);
   counter::LocalCounter counter(*open_store.store);
+  const auto admin = open_admin_door(
+      open_store, settings.admin,
+      {.service = "serve", .store = settings.store.text(), .readiness = &counter.readiness()});
   run_envoy(
       *workers, settings.service, settings.envoy,
       {.counter_of = [&](std::size_t) -> counter::Counter& { return counter; },
@@ -69,10 +71,10 @@ void serve(const ServeSettings& settings) {
                                                      counter, server);
          });
        },
-       .admin_door = admin_door.get(),
+       .admin_door = admin.door.get(),
        .on_start = [&] { log_note(open_store); },
        .on_running = open_store.wait_for_first_attempt,
-       .reread = open_store.reread});
+       .reread = both(open_store.reread, admin.reread)});
   runtime::log_info("drained");
 }
 

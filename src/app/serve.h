@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 
+#include "app/admin.h"
 #include "app/port_settings.h"
 #include "app/service_settings.h"
 #include "app/store_choice.h"
@@ -20,7 +21,7 @@ struct ServeSettings {
   StoreChoice store;
   envoy::EnvoySettings envoy;
   PortSettings port;
-  std::string admin_socket;  // empty: none but that of a store on disk
+  AdminSettings admin;
 };
 
 /// Declares the settings; `settings` outlives the table.

@@ -2,10 +2,14 @@
 
 #include <sys/resource.h>
 
+#include <algorithm>
+#include <boost/asio/ip/address.hpp>
 #include <boost/asio/post.hpp>
 #include <utility>
 
+#include "domain/ascii.h"
 #include "doors/http_server.h"
+#include "runtime/log.h"
 #include "runtime/workers.h"
 
 namespace tracker::doors {
@@ -14,91 +18,211 @@ namespace asio = boost::asio;
 
 namespace {
 
-using Protocol = asio::local::stream_protocol;
-using Acceptor = HttpServer<Protocol>::Acceptor;
+using Local = asio::local::stream_protocol;
 constexpr std::size_t body_bytes_max = 64 * 1024;
-constexpr int niceness = 10;  // counting has the processor first
+constexpr int niceness_of_work = 10;  // counting has the processor first
+constexpr std::string_view readings_at = "/v1/";
 
-Acceptor acceptor_of(asio::io_context& context, AdminListener& listener) {
-  Acceptor acceptor(context.get_executor());
-  acceptor.assign(Protocol(), listener.release());
+HttpServer<Local>::Acceptor acceptor_of(asio::io_context& context, AdminListener& listener) {
+  HttpServer<Local>::Acceptor acceptor(context.get_executor());
+  acceptor.assign(Local(), listener.release());
   acceptor.non_blocking(true);
   return acceptor;
 }
 
-Response respond_to(const AdminDoor::Call& call, const Request& request, const runtime::Descriptor& passed) {
-  if (request.method() != http::verb::post) {
-    auto response = respond(http::status::method_not_allowed, "text/plain", "use POST\n");
-    response.set(http::field::allow, "POST");
-    return response;
-  }
-  AdminDoor::Answer answer;
-  try {
-    answer = call.run(request.body(), passed);
-  } catch (const std::exception& error) {
-    answer = {false, error.what()};
-  }
-  return respond(answer.done ? http::status::ok : http::status::internal_server_error, "text/plain",
-                 answer.text + "\n");
+bool is_reading(const Request& request) {
+  return request.target().starts_with(readings_at);
 }
 
-Response respond_to(const std::vector<AdminDoor::Call>& calls, const Request& request,
-                    const runtime::Descriptor& passed) {
-  std::string known;
-  for (const auto& call : calls) {
-    if (request.target() == call.target) return respond_to(call, request, passed);
-    known += " POST " + call.target;
-  }
-  return respond(http::status::not_found, "text/plain", "there is" + known + "\n");
+Response response_of(const AdminApi::Answer& answer) {
+  auto response = respond(static_cast<http::status>(answer.status), answer.type.c_str(), answer.body);
+  if (!answer.next.empty()) response.set(http::field::link, "<" + answer.next + ">; rel=\"next\"");
+  return response;
+}
+
+/// Whether a browser that was told to ask another host may have sent this Host.
+bool is_foreign(std::string_view host, const std::string& own) {
+  if (host.starts_with('[')) return false;  // an IPv6 address
+  host = host.substr(0, host.rfind(':'));
+  boost::system::error_code error;
+  static_cast<void>(asio::ip::make_address(host, error));
+  return error && !domain::equal_in_any_case(host, "localhost") && !domain::equal_in_any_case(host, own);
 }
 
 }  // namespace
 
-class AdminDoor::Server : public HttpServer<Protocol> {
+/// What is answered.
+class AdminDoor::Answers {
  public:
-  Server(Acceptor acceptor, const std::vector<Call>& calls)
-      : HttpServer(std::move(acceptor), body_bytes_max,
-                   [&calls](const Request& request, const runtime::Descriptor& passed) {
-                     return respond_to(calls, request, passed);
-                   }) {}
+  Answers(std::vector<Call> its_calls, std::unique_ptr<AdminApi> its_readings, std::optional<Tcp> its_tcp)
+      : calls(std::move(its_calls)), readings(std::move(its_readings)), tcp(std::move(its_tcp)) {}
+
+  const std::vector<Call> calls;
+  const std::unique_ptr<AdminApi> readings;
+  const std::optional<Tcp> tcp;
+
+  /// Who may do what was asked: anybody at the socket, and over TCP the holder of a key.
+  struct Permission {
+    std::optional<Response> refusal = {};
+    std::string who = "at the socket";
+  };
+  Permission permission(const Request& request) {
+    if (request.find(http::field::origin) != request.end())
+      return {response_of(problem(403, "A request of a page in a browser is refused."))};
+    if (is_foreign(request[http::field::host], tcp->address.host)) {
+      return {response_of(
+          problem(421, "The Host must be the address of this door, or the name in --admin-addr."))};
+    }
+    const auto holder = tcp->keys->find(request[http::field::authorization]);
+    if (!holder) {
+      auto response = response_of(problem(401, "A key is needed, as Authorization: Bearer KEY."));
+      response.set(http::field::www_authenticate, "Bearer");
+      return {std::move(response)};
+    }
+    if (!holder->may_write && !is_reading(request))
+      return {response_of(problem(403, "The key of " + holder->name + " may only read."))};
+    return {std::nullopt, "with the key of " + holder->name};
+  }
+
+  Response answer(const Request& request, const runtime::Descriptor& passed, const std::string& who) {
+    if (is_reading(request)) return read(request);
+    std::string known;
+    for (const auto& call : calls) {
+      if (request.target() == call.target) return run(call, request, passed, who);
+      known += " POST " + call.target;
+    }
+    if (readings) known += " GET /v1/status GET /v1/tokens";
+    return respond(http::status::not_found, "text/plain", "there is" + known + "\n");
+  }
+
+  void log_wrong_key() {
+    wrong_keys_.warning("--admin-addr: a request with no key, or a wrong one, is refused");
+  }
+
+ private:
+  Response read(const Request& request) {
+    if (request.method() != http::verb::get && request.method() != http::verb::head) {
+      auto response = response_of(problem(405, "Use GET."));
+      response.set(http::field::allow, "GET, HEAD");
+      return response;
+    }
+    if (!readings) return response_of(problem(404, "There is nothing to read here."));
+    return response_of(readings->get(request.target(), request[http::field::accept]));
+  }
+
+  static Response run(const Call& call, const Request& request, const runtime::Descriptor& passed,
+                      const std::string& who) {
+    if (request.method() != http::verb::post) {
+      auto response = respond(http::status::method_not_allowed, "text/plain", "use POST\n");
+      response.set(http::field::allow, "POST");
+      return response;
+    }
+    runtime::log_info("admin, " + who + ": " + call.target);
+    AdminDoor::Answer answer;
+    try {
+      answer = call.run(request.body(), passed);
+    } catch (const std::exception& error) {
+      answer = {false, error.what()};
+    }
+    return respond(answer.done ? http::status::ok : http::status::internal_server_error, "text/plain",
+                   answer.text + "\n");
+  }
+
+  runtime::RareLog wrong_keys_;
 };
 
-AdminDoor::AdminDoor(std::vector<AdminListener> listeners, std::vector<Call> calls)
-    : calls_(std::move(calls)), listeners_(std::move(listeners)) {
+class AdminDoor::SocketServer : public HttpServer<Local> {
+ public:
+  SocketServer(Acceptor acceptor, AdminDoor& door)
+      : HttpServer(
+            std::move(acceptor), body_bytes_max,
+            [&door](const Request& request, const runtime::Descriptor& passed) {
+              return door.answers_->answer(request, passed, "at the socket");
+            },
+            [&door](const Request& request) {
+              return is_reading(request) ? &door.readings_.context : &door.calls_.context;
+            }) {}
+};
+
+class AdminDoor::TcpServer : public HttpServer<asio::ip::tcp> {
+ public:
+  TcpServer(Acceptor acceptor, AdminDoor& door)
+      : HttpServer(
+            std::move(acceptor), body_bytes_max,
+            [&door](const Request& request, const runtime::Descriptor& passed) {
+              auto permission = door.answers_->permission(request);
+              if (!permission.refusal) return door.answers_->answer(request, passed, permission.who);
+              if (permission.refusal->result() == http::status::unauthorized) door.answers_->log_wrong_key();
+              return std::move(*permission.refusal);
+            },
+            [&door](const Request& request) -> asio::io_context* {
+              if (door.answers_->permission(request).refusal) return nullptr;
+              return is_reading(request) ? &door.readings_.context : &door.calls_.context;
+            }) {}
+};
+
+AdminDoor::AdminDoor(std::vector<AdminListener> listeners, std::vector<Call> calls,
+                     std::unique_ptr<AdminApi> readings, std::optional<Tcp> tcp)
+    : answers_(std::make_unique<Answers>(std::move(calls), std::move(readings), std::move(tcp))),
+      listeners_(std::move(listeners)) {
   for (auto& listener : listeners_) {
-    servers_.push_back(std::make_shared<Server>(acceptor_of(context_, listener), calls_));
-    servers_.back()->start();
+    socket_servers_.push_back(
+        std::make_shared<SocketServer>(acceptor_of(connections_.context, listener), *this));
   }
-  thread_ = runtime::start_thread("admin", [this] {
+  if (answers_->tcp) {
+    for (auto& acceptor : runtime::listen(connections_.context, answers_->tcp->address))
+      tcp_servers_.push_back(std::make_shared<TcpServer>(std::move(acceptor), *this));
+  }
+  for (const auto& server : socket_servers_) server->start();
+  for (const auto& server : tcp_servers_) server->start();
+  start(connections_, "admin", 0);
+  start(calls_, "admin-calls", niceness_of_work);
+  start(readings_, "admin-readings", niceness_of_work);
+}
+
+void AdminDoor::start(Loop& loop, const std::string& name, int niceness) {
+  loop.thread = runtime::start_thread(name, [&context = loop.context, niceness] {
     ::setpriority(PRIO_PROCESS, 0, niceness);  // in Linux, of this thread alone
-    context_.run();
+    context.run();
   });
 }
 
 AdminDoor::~AdminDoor() {
   end_calls();
-  context_.stop();
-  thread_.join();
+  for (auto* loop : {&connections_, &calls_, &readings_}) loop->context.stop();
+  for (auto* loop : {&connections_, &calls_, &readings_}) loop->thread.join();
   close();
 }
 
 void AdminDoor::drain(std::function<void()> drained) {
   end_calls();
-  asio::post(context_, [this, drained = std::move(drained)] {
-    close();
-    drained();
+  // What is posted now comes after the call that is running, and after its answer.
+  asio::post(calls_.context, [this, drained = std::move(drained)] {
+    asio::post(connections_.context, [this, drained] {
+      close();
+      drained();
+    });
   });
 }
 
+std::vector<runtime::Endpoint> AdminDoor::endpoints() const {
+  std::vector<runtime::Endpoint> endpoints;
+  for (const auto& server : tcp_servers_) endpoints.push_back(server->endpoint());
+  return endpoints;
+}
+
 void AdminDoor::end_calls() {
-  for (const auto& call : calls_) {
+  for (const auto& call : answers_->calls) {
     if (call.on_end) call.on_end();
   }
+  if (answers_->readings) answers_->readings->end();
 }
 
 void AdminDoor::close() {
-  for (const auto& server : servers_) server->stop();
-  servers_.clear();
+  for (const auto& server : socket_servers_) server->stop();
+  for (const auto& server : tcp_servers_) server->stop();
+  socket_servers_.clear();
+  tcp_servers_.clear();
   listeners_.clear();
 }
 

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/bind_executor.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/basic_stream.hpp>
@@ -56,9 +58,16 @@ class HttpServer : public std::enable_shared_from_this<HttpServer<Protocol>> {
   /// one did.
   using Answer = std::function<Response(const Request&, const runtime::Descriptor& passed)>;
 
-  /// `answer` may block only if nothing else needs this thread. A body of more than `body_bytes_max` is refused.
-  HttpServer(Acceptor acceptor, std::size_t body_bytes_max, Answer answer)
-      : acceptor_(std::move(acceptor)), body_bytes_max_(body_bytes_max), answer_(std::move(answer)) {}
+  /// Says on which loop a request is answered. Null: on that of the acceptor.
+  using Where = std::function<boost::asio::io_context*(const Request&)>;
+
+  /// `answer` may block only if nothing else needs the thread on which it is called. A body of more than `body_bytes_max` is
+  /// refused. The loops that `where` names outlive this.
+  HttpServer(Acceptor acceptor, std::size_t body_bytes_max, Answer answer, Where where = nullptr)
+      : acceptor_(std::move(acceptor)),
+        body_bytes_max_(body_bytes_max),
+        answer_(std::move(answer)),
+        where_(std::move(where)) {}
 
   void start() {
     boost::asio::co_spawn(acceptor_.get_executor(), accept(this->shared_from_this()), boost::asio::detached);
@@ -76,6 +85,8 @@ class HttpServer : public std::enable_shared_from_this<HttpServer<Protocol>> {
   static constexpr bool is_local = std::is_same_v<Protocol, boost::asio::local::stream_protocol>;
   static constexpr std::size_t connections_max = 64;
   static constexpr auto deadline = std::chrono::seconds(10);  // to send a request, and to take its answer
+  static constexpr auto pause_of_the_unauthorized = std::chrono::seconds(1);
+  static constexpr std::size_t head_bytes_max = 32 * 1024;  // a cursor may hold a path of 8 KiB
   static constexpr auto accept_pause = std::chrono::milliseconds(100);
   static constexpr auto token = boost::asio::as_tuple(boost::asio::use_awaitable_t<Executor>());
 
@@ -100,7 +111,7 @@ class HttpServer : public std::enable_shared_from_this<HttpServer<Protocol>> {
     boost::beast::flat_buffer buffer;
     for (bool keep_alive = true; keep_alive;) {
       http::request_parser<http::string_body> parser;
-      parser.header_limit(8192);
+      parser.header_limit(head_bytes_max);
       parser.body_limit(body_bytes_max_);
       if constexpr (is_local) {
         // Before the first byte of a request, a connection may be idle: it makes way for others.
@@ -113,9 +124,17 @@ class HttpServer : public std::enable_shared_from_this<HttpServer<Protocol>> {
           read_error && read_error.category() == http::make_error_code(http::error::bad_target).category() &&
           read_error != http::error::end_of_stream && read_error != http::error::partial_message;
       if (read_error && !malformed) break;
-      Response response = malformed ? respond(http::status::bad_request, "text/plain",
-                                              "this is no request, or its body is too large\n")
-                                    : answer_(parser.get(), passed);
+      Response response;
+      if (malformed) {
+        response = respond(http::status::bad_request, "text/plain",
+                           "this is no request, or its body is too large\n");
+      } else {
+        response = co_await answered(parser.get(), passed);
+      }
+      if (response.result() == http::status::unauthorized) {  // whoever guesses must wait
+        Timer pause(acceptor_.get_executor(), pause_of_the_unauthorized);
+        co_await pause.async_wait(token);
+      }
       response.version(11);
       response.keep_alive(!malformed && parser.get().keep_alive());
       keep_alive = response.keep_alive();
@@ -133,6 +152,15 @@ class HttpServer : public std::enable_shared_from_this<HttpServer<Protocol>> {
     streams_.erase(place);
   }
 
+  Awaitable<Response> answered(const Request& request, const runtime::Descriptor& passed) {
+    auto* loop = where_ ? where_(request) : nullptr;
+    if (loop == nullptr) co_return answer_(request, passed);
+    co_await boost::asio::post(boost::asio::bind_executor(loop->get_executor(), token));
+    auto response = answer_(request, passed);
+    co_await boost::asio::post(boost::asio::bind_executor(acceptor_.get_executor(), token));
+    co_return response;
+  }
+
   /// Returns the descriptor that came with the first bytes of a request. The bytes go into `buffer`.
   static runtime::Descriptor receive_passed(Stream& stream, boost::beast::flat_buffer& buffer) {
     if constexpr (is_local) {
@@ -145,6 +173,7 @@ class HttpServer : public std::enable_shared_from_this<HttpServer<Protocol>> {
   Acceptor acceptor_;
   const std::size_t body_bytes_max_;
   const Answer answer_;
+  const Where where_;
   std::list<Stream*> streams_;  // in the order of their last answer, or of connecting
 };
 

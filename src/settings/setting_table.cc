@@ -163,30 +163,50 @@ void SettingTable::add_argument(const std::string& name, std::string& target, co
   arguments_.push_back({name, target, help});
 }
 
+void SettingTable::add_optional_argument(const std::string& name, std::string& target,
+                                         const std::string& help) {
+  command_.add_option(name, target);
+  arguments_.push_back({name, target, help, true});
+}
+
 void SettingTable::add_action(const std::string& action, const std::string& name, std::string& target,
                               const std::string& help) {
-  action_ = std::make_unique<Action>(Action{action, {name, target, help}, {}});
-  command_.add_option("ACTION", action_->given)->expected(0, CLI::detail::expected_max_vector_size);
+  if (actions_.empty())
+    command_.add_option("ACTION", given_action_)->expected(0, CLI::detail::expected_max_vector_size);
+  actions_.push_back({action, {name, target, help}});
 }
 
 void SettingTable::read_action() const {
-  if (!action_ || action_->given.empty()) return;
-  const auto& [action, argument, given] = *action_;
-  const auto usage = "tracker " + command_.get_name() + " " + action + " " + argument.name;
-  if (given.front() != action) {
-    const auto meant = nearest(given.front(), {action});
-    refuse(shown(given.front()) + ": this is not an argument of tracker " + command_.get_name() + "; " +
-           (meant ? "did you mean " + usage + "?" : "there is only " + usage));
+  if (given_action_.empty()) return;
+  const auto& word = given_action_.front();
+  const auto asked = std::ranges::find(actions_, word, &Action::word);
+  const auto full = [this](const Action& action) {
+    return "tracker " + command_.get_name() + " " + action.usage();
+  };
+  if (asked == actions_.end()) {
+    std::vector<std::string> words;
+    std::string all;
+    for (const auto& action : actions_) {
+      words.push_back(action.word);
+      all += (all.empty() ? "" : " and ") + full(action);
+    }
+    const auto meant = nearest(word, words);
+    refuse(shown(word) + ": this is not an argument of tracker " + command_.get_name() + "; " +
+           (meant ? "did you mean " + full(*std::ranges::find(actions_, *meant, &Action::word)) + "?"
+                  : "there is only " + all));
   }
-  if (given.size() < 2 || given[1].empty()) {
-    refuse(action + ": " + argument.name + " is missing; write " + usage);
-  }
-  if (given.size() > 2) refuse(shown(given[2]) + ": there is no argument after " + usage);
-  argument.target = given[1];
+  const auto& argument = asked->argument;
+  const std::size_t wanted = argument.name.empty() ? 1 : 2;
+  if (given_action_.size() < wanted || given_action_[wanted - 1].empty())
+    refuse(word + ": " + argument.name + " is missing; write " + full(*asked));
+  if (given_action_.size() > wanted)
+    refuse(shown(given_action_[wanted]) + ": there is no argument after " + full(*asked));
+  argument.target = given_action_[wanted - 1];
 }
 
 void SettingTable::read_arguments() const {
   for (const auto& argument : arguments_) {
+    if (argument.is_optional) continue;
     if (argument.target.empty()) {
       refuse(argument.name + " is required; see tracker " + command_.get_name() + " --help");
     }
@@ -232,15 +252,14 @@ std::string SettingTable::help() const {
   std::string usage = "Usage: tracker " + command_.get_name();
   std::string about_arguments;
   for (const auto& argument : arguments_) {
-    usage += " " + argument.name;
+    usage += argument.is_optional ? " [" + argument.name + "]" : " " + argument.name;
     about_arguments += "  " + argument.name + "\n" + wrapped(argument.help, help_indent);
   }
   const std::string settings = entries_.empty() ? "\n" : " [SETTING...]\n";
   auto text = usage + settings;
-  if (action_) {
-    const auto words = action_->word + " " + action_->argument.name;
-    text += "       tracker " + command_.get_name() + " " + words + settings;
-    about_arguments += "  " + words + "\n" + wrapped(action_->argument.help, help_indent);
+  for (const auto& action : actions_) {
+    text += "       tracker " + command_.get_name() + " " + action.usage() + settings;
+    about_arguments += "  " + action.usage() + "\n" + wrapped(action.argument.help, help_indent);
   }
   if (!about_arguments.empty()) text += "\nArguments:\n" + about_arguments;
   for (const auto& [group, heading] : headings) {

@@ -70,8 +70,12 @@ class SettingTable {
   /// A directory that must be on the command line, without a flag. Its target is set when the command line is parsed.
   void add_argument(const std::string& name, std::string& target, const std::string& help);
 
-  /// An action that the command line may ask for: the word `action`, and what it is done to, without flags. The target stays
-  /// empty if it does not.
+  /// One more argument without a flag, which may be left out: then the target stays as it is.
+  void add_optional_argument(const std::string& name, std::string& target, const std::string& help);
+
+  /// An action that the command line may ask for: the word `action`, and what it is done to, without flags. Then the target
+  /// is that; with an empty `name` it is the word. It stays empty if the command line does not ask for the action. A command may
+  /// have several, of which one may be asked for.
   void add_action(const std::string& action, const std::string& name, std::string& target,
                   const std::string& help);
 
@@ -98,12 +102,14 @@ class SettingTable {
     std::string name;
     std::string& target;
     std::string help;
+    bool is_optional = false;
   };
 
   struct Action {
     std::string word;
     ArgumentEntry argument;
-    std::vector<std::string> given;  // the word and the argument, as far as they are there
+
+    std::string usage() const { return argument.name.empty() ? word : word + " " + argument.name; }
   };
 
   Entry& add_entry(Setting setting, bool is_switch);
@@ -115,7 +121,8 @@ class SettingTable {
   std::list<Entry> entries_;  // a list, since the command line parser keeps
                               // addresses of the values
   std::vector<ArgumentEntry> arguments_;
-  std::unique_ptr<Action> action_;  // null: there is none
+  std::vector<Action> actions_;
+  std::vector<std::string> given_action_;  // the word and the argument, as far as they are there
 };
 
 }  // namespace tracker::settings

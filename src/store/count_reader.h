@@ -85,6 +85,8 @@ class CountReader {
   /// Nothing: there is no such token.
   virtual std::optional<TokenSummary> find(const domain::TokenId& id) = 0;
 
+  virtual SlotMarks marks() = 0;
+
   /// Returns the first counts that the query wants: at most 1 MiB of them. Nothing: there is no such token.
   virtual std::optional<TokenCounts> read(const domain::TokenId& id, const CountsQuery& query) = 0;
 };

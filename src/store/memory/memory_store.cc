@@ -191,6 +191,10 @@ class MemoryStore::Counts final : public CountReader {
   std::optional<TokenCounts> read(const domain::TokenId& id, const CountsQuery& query) override {
     return shard_of(id).read(id, query, *store_.marks_);
   }
+  SlotMarks marks() override {
+    const std::lock_guard lock(store_.shards_[0].mutex());
+    return store_.marks_->all;
+  }
 
  private:
   const MemoryShard& shard_of(const domain::TokenId& id) const {

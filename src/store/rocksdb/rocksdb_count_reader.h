@@ -16,6 +16,7 @@ class RocksDbCountReader final : public CountReader {
   std::vector<TokenSummary> list(const domain::SlotSet& slots, const std::optional<domain::TokenId>& after,
                                  std::size_t limit) override;
   std::optional<TokenSummary> find(const domain::TokenId& id) override;
+  SlotMarks marks() override { return committer_.moves().marks; }
   std::optional<TokenCounts> read(const domain::TokenId& id, const CountsQuery& query) override;
 
  private:

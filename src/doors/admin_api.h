@@ -1,0 +1,93 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "domain/readiness.h"
+#include "domain/slot.h"
+#include "domain/token_id.h"
+#include "store/count_reader.h"
+
+namespace tracker::doors {
+
+/// What GET /v1/status tells. Sentences are in plain words.
+struct AdminStatus {
+  std::string service = {};  // serve or counter
+  std::string version = {};
+  std::chrono::system_clock::time_point started{};
+  domain::Readiness readiness = domain::Readiness::not_ready("it is not known yet");
+  std::string store = {};          // as --store names it
+  std::string store_id = {};  // 32 hex digits; empty: it is not known
+  std::string can_lose = {};  // empty: nothing
+  std::optional<std::chrono::system_clock::time_point> last_backup = {};  // since the start
+  struct Counter {
+    std::string name;
+    std::string address;
+    std::size_t slots = 0;
+    bool is_leaving = false;
+    bool is_this = false;
+  };
+  std::uint64_t list_version = 0;
+  std::vector<Counter> counters = {};  // empty: this one owns every token
+  std::size_t own_slots = domain::slots;
+  std::size_t settled_slots = domain::slots;
+  std::size_t lost_slots = 0;  // others' by the list; their tokens are still here
+};
+
+/// The requests of the admin door that read: GET below /v1/. docs/openapi.yaml describes them. A store that a reading
+/// could slow down is read in short steps with pauses. One thread at a time, which is no worker's, but for end().
+class AdminApi {
+ public:
+  struct Parts {
+    /// Null: the store cannot be read.
+    std::function<std::unique_ptr<store::CountReader>()> make_reader = nullptr;
+    /// The slots whose tokens are this counter's, so that no token is told by two. Null: all.
+    std::function<domain::SlotSet()> own_slots = nullptr;
+    /// Who owns the token, if that is another counter. Null: nobody else owns any.
+    std::function<std::optional<std::string>(const domain::TokenId&)> owner_elsewhere = nullptr;
+    std::function<AdminStatus()> status = nullptr;
+  };
+  explicit AdminApi(Parts parts) : parts_(std::move(parts)) {}
+
+  struct Answer {
+    unsigned status = 200;
+    std::string type = "application/json";
+    std::string body = {};
+    std::string next = {};  // the target of the next page; empty: there is none
+  };
+  /// Answers a GET. `accept` is the value of the field of the same name.
+  Answer get(std::string_view target, std::string_view accept);
+
+  /// What is being read is given up: it is answered with 503. Any thread.
+  void end();
+
+ private:
+  class Query;
+  Answer tokens(const Query& query, bool as_csv);
+  Answer token(const domain::TokenId& id);
+  Answer counts(const domain::TokenId& id, const Query& query, bool as_csv);
+  Answer status();
+  store::CountReader& reader();
+  domain::SlotSet own_slots() const;
+  void require_own(const domain::TokenId& id) const;
+  void pause(std::chrono::steady_clock::duration step);
+
+  const Parts parts_;
+  std::unique_ptr<store::CountReader> reader_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool has_ended_ = false;  // mutex_
+};
+
+/// An answer that says what is wrong (RFC 9457).
+AdminApi::Answer problem(unsigned status, const std::string& detail);
+
+}  // namespace tracker::doors
