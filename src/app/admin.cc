@@ -307,7 +307,8 @@ OpenAdminDoor open_admin_door(const OpenStore& open_store, const AdminSettings& 
     return std::make_unique<doors::AdminDoor>(std::move(listeners), std::move(calls), std::move(api),
                                               doors::AdminDoor::Tcp{*settings.address, keys});
   });
-  runtime::log_info("listening " + listening_text("admin", door->endpoints()));
+  runtime::log_info("admin door at " + listening_text("address", door->endpoints()) + ", with the keys in " +
+                    settings.keys_file);
   return {std::move(door), keys_reread(keys, settings.keys_file)};
 }
 

@@ -91,8 +91,8 @@ TEST_F(AdminApiTest, ListsTokensPageByPage) {
   int pages = 0;
   for (std::string target = "/v1/tokens?limit=3"; !target.empty(); ++pages) {
     const auto answer = get(target);
-    for (const auto& token : json::parse(answer.body).at("tokens").as_array())
-      totals.push_back(token.at("total").as_int64());
+    const auto body = json::parse(answer.body);
+    for (const auto& token : body.at("tokens").as_array()) totals.push_back(token.at("total").as_int64());
     target = answer.next;
     if (!target.empty()) {
       EXPECT_THAT(target, HasSubstr("limit=3"));

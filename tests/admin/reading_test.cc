@@ -1,0 +1,290 @@
+// Tokens, counts and status of services that run, read by the commands and over the admin door.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <fstream>
+#include <map>
+#include <set>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "domain/hex.h"
+#include "domain/token.h"
+#include "domain/token_id.h"
+#include "support/caller.h"
+#include "support/health.h"
+#include "support/partition.h"
+#include "support/program.h"
+#include "support/steady_load.h"
+#include "support/temporary_directory.h"
+
+namespace tracker::tests {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+// printf %s KEY | sha256sum
+constexpr const char* digest_of_alpha = "8ed3f6ad685b959ead7022518e1af76cd816f8e8ec7ccdda1ed4018e8f2223f8";
+constexpr const char* digest_of_beta = "f44e64e75f3948e9f73f8dfa94721c4ce8cbb4f265c4790c702b2d41cfbf2753";
+
+std::string id_of(const std::string& token) {
+  std::string id;
+  domain::append_hex(domain::token_id(domain::parse_token(token).value()).bytes, id);
+  return id;
+}
+
+std::size_t lines_of(const std::string& text) {
+  return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+}
+
+Outcome run(Arguments arguments, const Arguments& more) {
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return run_to_end(arguments);
+}
+
+/// A `tracker serve` with an admin socket and an admin address with two keys.
+class Served {
+ public:
+  explicit Served(const std::string& store)
+      : program_({"serve", "--envoy-addr", "127.0.0.1:0", "--health-addr", "127.0.0.1:0", "--store",
+                  store == "rocksdb" ? "rocksdb:" + directory_.path().string() + "/data" : store,
+                  "--admin-socket", socket(), "--admin-addr", "127.0.0.1:0", "--admin-keys", keys_file()}) {
+    doors_ = program_.wait_listening();
+  }
+
+  Endpoint envoy() const { return doors_.at("envoy"); }
+  Program& program() { return program_; }
+  std::string socket() const { return directory_.path() / "admin"; }
+  std::string keys_file() const {
+    const std::string file = directory_.path() / "keys";
+    if (!std::ifstream(file))
+      write_keys(file, std::string("ana read ") + digest_of_alpha + "\nbob write " + digest_of_beta + "\n");
+    return file;
+  }
+  static void write_keys(const std::string& file, const std::string& text) { std::ofstream(file) << text; }
+
+  Endpoint admin() {
+    const auto log = program_.standard_error();
+    const std::string before = "admin door at address=127.0.0.1:";
+    const auto at = log.find(before);
+    EXPECT_NE(at, std::string::npos) << log;
+    return {"127.0.0.1", static_cast<std::uint16_t>(std::stoi(log.substr(at + before.size())))};
+  }
+  HttpAnswer ask(const std::string& request_line, const std::string& fields) {
+    RawClient client(admin());
+    client.send(request_line + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n" + fields + "\r\n");
+    return client.read_answer();
+  }
+  void wait_for_log(const std::string& text) {
+    const Deadline deadline;
+    while (program_.standard_error().find(text) == std::string::npos) {
+      ASSERT_FALSE(deadline.passed()) << program_.standard_error();
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+  }
+  Outcome tracker(const Arguments& arguments) { return run(arguments, {"--admin-socket", socket()}); }
+
+ private:
+  const TemporaryDirectory directory_;
+  Program program_;
+  std::map<std::string, Endpoint> doors_;
+};
+
+class ReadingTest : public testing::TestWithParam<const char*> {};
+
+TEST_P(ReadingTest, TheCommandsTellWhatWasCounted) {
+  Served served(GetParam());
+  EXPECT_EQ(served.tracker({"tokens", "--json"}).out, "");
+  Caller caller(served.envoy());
+  std::map<std::string, std::int64_t> totals;
+  std::string token;
+  for (int i = 0; i < 5; ++i) {
+    token = caller.mint();
+    auto& total = totals[id_of(token)];
+    for (int path = 0; path <= i; ++path, ++total) caller.count("/p/" + std::to_string(path), token);
+  }
+  const auto listed = served.tracker({"tokens", "list"});
+  EXPECT_EQ(listed.exit_code, 0);
+  EXPECT_EQ(lines_of(listed.out), 7U) << listed.out;
+  EXPECT_THAT(listed.out, HasSubstr("5 tokens, 15 paths, 15 requests counted"));
+  for (const auto& [id, total] : totals) {
+    const auto shown = served.tracker({"tokens", "show", id, "--json"});
+    EXPECT_THAT(shown.out, HasSubstr("\"total\":" + std::to_string(total) + "}"));
+  }
+  EXPECT_THAT(listed.out, Not(HasSubstr(token)));
+
+  caller.count("/p/1", token);
+  const auto counts = served.tracker({"counts", id_of(token), "--prefix", "/p/1"});
+  EXPECT_EQ(counts.exit_code, 0);
+  EXPECT_EQ(counts.out, "             2  /p/1\n             2  on 1 paths of token " + id_of(token) + "\n");
+  EXPECT_EQ(caller.count("/p/1", token), 3) << "reading counts nothing";
+
+  const auto status = served.tracker({"status"});
+  EXPECT_EQ(status.exit_code, 0);
+  EXPECT_THAT(status.out, HasSubstr("ready since"));
+}
+
+// What was answered is there, whoever counts meanwhile.
+TEST_P(ReadingTest, AReadingSeesWhatWasAnsweredBefore) {
+  Served served(GetParam());
+  Caller caller(served.envoy());
+  std::vector<std::string> tokens;
+  for (int i = 0; i < 8; ++i) tokens.push_back(caller.mint());
+  SteadyLoad load(served.envoy(), tokens, {"/a", "/b"});
+  const auto own = caller.mint();
+  RawClient admin(served.admin());
+  for (std::int64_t count = 1; count <= 50; ++count) {
+    ASSERT_EQ(caller.count("/own", own), count);
+    admin.send("GET /v1/tokens/" + id_of(own) +
+               "/counts HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer alpha\r\n\r\n");
+    const auto answer = admin.read_answer();
+    ASSERT_THAT(answer.body, HasSubstr("{\"path\":\"/own\",\"count\":" + std::to_string(count) + "}"));
+    admin.send("GET /v1/tokens?limit=100 HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer alpha\r\n\r\n");
+    ASSERT_THAT(admin.read_answer().body, HasSubstr("\"paths\":1,\"total\":" + std::to_string(count) + "}"));
+  }
+  load.wait_for_more(SteadyLoad::Kind::counted, 100);
+  load.stop();
+  EXPECT_THAT(load.complaints(), testing::IsEmpty());
+}
+
+INSTANTIATE_TEST_SUITE_P(Stores, ReadingTest, testing::Values("memory", "rocksdb"),
+                         [](const auto& store) { return std::string(store.param); });
+
+TEST(AdminReadingTest, ATokenIsTakenFromAFileOrStandardInputOnly) {
+  Served served("memory");
+  Caller caller(served.envoy());
+  const auto token = caller.mint();
+  caller.count("/p", token);
+  const TemporaryDirectory directory;
+  const std::string file = directory.path() / "token";
+  std::ofstream(file) << token << "\n";
+  EXPECT_THAT(served.tracker({"counts", "--token-file", file, "--json"}).out,
+              testing::Eq("{\"path\":\"/p\",\"count\":1}\n"));
+  const auto refused = served.tracker({"counts", token});
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_THAT(refused.err, HasSubstr("standard input"));
+  EXPECT_THAT(refused.err, Not(HasSubstr(token)));
+  EXPECT_EQ(served.tracker({"counts"}).exit_code, 2);
+  EXPECT_EQ(served.tracker({"counts", std::string(32, '0')}).exit_code, 1);
+  EXPECT_EQ(served.tracker({"tokens", "show", std::string(32, '0')}).exit_code, 1);
+  EXPECT_EQ(served.tracker({"tokens", "show", "x"}).exit_code, 2);
+}
+
+TEST(AdminReadingTest, AServiceThatDoesNotRunIsSaidSo) {
+  const TemporaryDirectory directory;
+  for (const char* command : {"tokens", "status"}) {
+    const auto outcome = run_to_end({command, "--admin-socket", directory.path() / "none"});
+    EXPECT_EQ(outcome.exit_code, 1);
+    EXPECT_THAT(outcome.err, HasSubstr("name the --admin-socket or the --store of one that runs"));
+  }
+}
+
+TEST(AdminReadingTest, OverTcpAKeyIsNeeded) {
+  Served served("memory");
+  const std::string alpha = "Authorization: Bearer alpha\r\n";
+  const std::string beta = "Authorization: Bearer beta\r\n";
+  EXPECT_EQ(served.ask("GET /v1/status", "").status, 401);
+  EXPECT_EQ(served.ask("GET /v1/status", "Authorization: Bearer wrong\r\n").status, 401);
+  EXPECT_EQ(served.ask("GET /v1/status", alpha).status, 200);
+  EXPECT_EQ(served.ask("GET /v1/status", alpha + "Origin: http://localhost\r\n").status, 403);
+  EXPECT_EQ(served.ask("POST /slots/forget", alpha).status, 403);
+  EXPECT_EQ(served.ask("POST /slots/forget", beta).status, 500)
+      << "it is allowed, and there is no such counter";
+  EXPECT_EQ(served.ask("POST /v1/tokens", beta).status, 405);
+  RawClient client(served.admin());
+  client.send("GET /v1/status HTTP/1.1\r\nHost: evil.example\r\n" + alpha + "\r\n");
+  EXPECT_EQ(client.read_answer().status, 421);
+  served.wait_for_log("a wrong one, is refused");
+  served.wait_for_log("with the key of bob: /slots/forget");
+  EXPECT_THAT(served.program().standard_error(), Not(HasSubstr("beta")));
+}
+
+TEST(AdminReadingTest, KeysAreReadAgain) {
+  Served served("memory");
+  const std::string alpha = "Authorization: Bearer alpha\r\n";
+  const std::string beta = "Authorization: Bearer beta\r\n";
+  Served::write_keys(served.keys_file(), "ana read nonsense\n");
+  served.program().send_signal(SIGHUP);
+  served.wait_for_log("the keys so far stay");
+  EXPECT_EQ(served.ask("GET /v1/status", alpha).status, 200);
+  Served::write_keys(served.keys_file(), std::string("eve read ") + digest_of_beta + "\n");
+  served.program().send_signal(SIGHUP);
+  served.wait_for_log("was read again");
+  EXPECT_EQ(served.ask("GET /v1/status", alpha).status, 401);
+  EXPECT_EQ(served.ask("GET /v1/status", beta).status, 200);
+}
+
+TEST(AdminReadingTest, AnAddressNeedsKeysAndLoopback) {
+  const auto refusal_of = [](const Arguments& more) {
+    const auto outcome = run({"serve", "--envoy-addr", "127.0.0.1:0", "--store", "memory"}, more);
+    EXPECT_EQ(outcome.exit_code, 2);
+    return outcome.err;
+  };
+  const TemporaryDirectory directory;
+  const std::string keys = directory.path() / "keys";
+  Served::write_keys(keys, std::string("ana read ") + digest_of_alpha + "\n");
+  EXPECT_THAT(refusal_of({"--admin-addr", "127.0.0.1:0"}), HasSubstr("give --admin-keys"));
+  EXPECT_THAT(refusal_of({"--admin-addr", "0.0.0.0:0", "--admin-keys", keys}), HasSubstr("--admin-insecure"));
+  EXPECT_THAT(refusal_of({"--admin-addr", "127.0.0.1:0", "--admin-keys", "/nowhere"}),
+              HasSubstr("cannot be read"));
+  EXPECT_THAT(refusal_of({"--admin-keys", keys}), HasSubstr("only with --admin-addr"));
+}
+
+// Each counter tells its own tokens alone, and the command has them all.
+TEST(AdminReadingTest, PartitionedCountersAreMerged) {
+  Partition partition(3);
+  const TemporaryDirectory directory;
+  std::string keys = directory.path() / "keys";
+  Served::write_keys(keys, std::string("ana read ") + digest_of_alpha + "\n");
+  std::ofstream(directory.path() / "key") << "alpha\n";
+  std::string admin;
+  std::map<char, std::string> admin_of;
+  for (const char name : {'a', 'b', 'c'}) {
+    auto& counter =
+        partition.start_counter(name, "abc", {"--admin-addr", "127.0.0.1:0", "--admin-keys", keys});
+    const std::string before = "admin door at address=";
+    const auto log = counter.program->standard_error();
+    const auto at = log.find(before);
+    ASSERT_NE(at, std::string::npos) << log;
+    const auto begin = at + before.size();
+    admin_of[name] = log.substr(begin, log.find(',', begin) - begin);
+    admin += (admin.empty() ? "" : ",") + admin_of[name];
+  }
+  auto& envoy = partition.start_envoy("abc");
+  wait_all_ready(envoy.health);
+  Caller caller(envoy.door);
+  std::set<std::string> ids;
+  std::string token;
+  for (int i = 0; i < 60; ++i) {
+    token = caller.mint();
+    ids.insert(id_of(token));
+    caller.count("/p", token);
+  }
+  const Arguments key{"--admin-key-file", directory.path() / "key"};
+  const auto all = run({"tokens", "--admin", admin}, key);
+  EXPECT_THAT(all.out, HasSubstr("60 tokens, 60 paths, 60 requests counted")) << all.err;
+  for (const auto& id : ids) EXPECT_THAT(all.out, HasSubstr(id));
+  EXPECT_THAT(run({"counts", id_of(token), "--admin", admin}, key).out, HasSubstr("1  /p\n"));
+  int owners = 0;
+  for (const auto& [name, address] : admin_of) {
+    const auto one = run({"tokens", "show", id_of(token), "--admin", address}, key);
+    if (one.exit_code == 0) {
+      ++owners;
+    } else {
+      EXPECT_THAT(one.err, HasSubstr("by another counter"));
+    }
+  }
+  EXPECT_EQ(owners, 1);
+  const auto status = run({"status", "--admin", admin}, key);
+  EXPECT_EQ(status.exit_code, 0);
+  EXPECT_THAT(status.out, HasSubstr("(this one)"));
+}
+
+}  // namespace
+}  // namespace tracker::tests
