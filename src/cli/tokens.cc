@@ -396,7 +396,8 @@ bool counts(const CountsSettings& settings) {
       });
   if (!is_known) return no_such_token(id);
   if (!settings.as_json)
-    std::printf("%14" PRId64 "  on %" PRId64 " paths of token %s\n", total, paths, id.c_str());
+    std::printf("%14" PRId64 "  on %" PRId64 " path%s of token %s\n", total, paths, paths == 1 ? "" : "s",
+                id.c_str());
   std::fflush(stdout);
   return true;
 }

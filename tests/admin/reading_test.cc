@@ -122,7 +122,7 @@ TEST_P(ReadingTest, TheCommandsTellWhatWasCounted) {
   caller.count("/p/1", token);
   const auto counts = served.tracker({"counts", id_of(token), "--prefix", "/p/1"});
   EXPECT_EQ(counts.exit_code, 0);
-  EXPECT_EQ(counts.out, "             2  /p/1\n             2  on 1 paths of token " + id_of(token) + "\n");
+  EXPECT_EQ(counts.out, "             2  /p/1\n             2  on 1 path of token " + id_of(token) + "\n");
   EXPECT_EQ(caller.count("/p/1", token), 3) << "reading counts nothing";
 
   const auto status = served.tracker({"status"});
