@@ -123,16 +123,27 @@ class CommandLine {
   void add(const std::string& name, const std::string& summary, const std::string& details, bool is_service,
            Settings& settings, void (*add_settings)(settings::SettingTable&, Settings&), Run run_it) {
     auto& parser = *program_.add_subcommand(name);
-    commands_.push_back(
-        {name, summary, details, is_service, parser, settings::SettingTable(parser), [run_it, &settings] {
-           if constexpr (std::is_void_v<decltype(run_it(settings))>) {
-             run_it(settings);
-             return EXIT_SUCCESS;
-           } else {
-             return run_it(settings) ? EXIT_SUCCESS : EXIT_FAILURE;
-           }
-         }});
+    commands_.push_back({name, summary, details, is_service, log_of(settings), parser,
+                         settings::SettingTable(parser), [run_it, &settings] {
+                           if constexpr (std::is_void_v<decltype(run_it(settings))>) {
+                             run_it(settings);
+                             return EXIT_SUCCESS;
+                           } else {
+                             return run_it(settings) ? EXIT_SUCCESS : EXIT_FAILURE;
+                           }
+                         }});
     add_settings(commands_.back().table, settings);
+  }
+
+  /// Only services have settings of the log.
+  template <typename Settings>
+  static const runtime::LogSettings& log_of(const Settings& settings) {
+    if constexpr (requires { settings.service.log; }) {
+      return settings.service.log;
+    } else {
+      static const runtime::LogSettings by_default;
+      return by_default;
+    }
   }
 
   const settings::Command* chosen() const {
@@ -160,7 +171,7 @@ class CommandLine {
       refuse_argument(commands_, command, flag != unknown.end() ? *flag : unknown.front());
     }
     command.table.read();
-    runtime::open_log(command.name, command.is_service ? app::version_text() : "");
+    runtime::open_log(command.name, command.is_service ? app::version_text() : "", command.log);
     runtime::start_signal_thread(command.is_service ? runtime::Process::service : runtime::Process::command);
     tracker::rpc::log_for_libraries();
     if (!command.is_service) runtime::forbid_core_dumps();  // a service has a setting

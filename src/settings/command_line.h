@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/log.h"
 #include "settings/setting_table.h"
 
 namespace tracker::settings {
@@ -15,6 +16,7 @@ struct Command {
   std::string summary;  // one sentence
   std::string details;  // the end of its help, after the settings
   bool is_service;
+  const runtime::LogSettings& log;  // once its settings have been read
   CLI::App& parser;
   SettingTable table;
   std::function<int()> run;  // returns the exit code
