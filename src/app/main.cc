@@ -22,6 +22,9 @@
 #include "runtime/log.h"
 #include "runtime/signals.h"
 #include "settings/command_line.h"
+#include "settings/completion.h"
+#include "settings/manual.h"
+#include "settings/shown_value.h"
 #include "settings/startup_error.h"
 
 namespace {
@@ -88,6 +91,10 @@ class CommandLine {
     help_.add_option("COMMAND", help_about_);
     help_.allow_extras();
     version_.allow_extras();
+    completion_.add_option("SHELL", shell_);
+    completion_.allow_extras();
+    manual_.add_option("DIR", manual_directory_);
+    manual_.allow_extras();
   }
 
   /// Returns the exit code. Throws StartupError.
@@ -107,12 +114,18 @@ class CommandLine {
     if (!program_.remaining().empty()) refuse_without_command(commands_, program_.remaining());
     if (help_.parsed()) {
       require_no_more(help_);
+      for (const auto* other : {&help_, &version_, &completion_, &manual_}) {
+        if (other->get_name() == help_about_)
+          help_about_.clear();  // the help of the program says all about it
+      }
       return print(help_about_.empty() ? help_of(commands_) : help_of(command_of(commands_, help_about_)));
     }
     if (version_.parsed()) {
       require_no_more(version_);
       return print(app::version_text() + "\n");
     }
+    if (completion_.parsed()) return print_completion();
+    if (manual_.parsed()) return write_manual();
     const auto* command = chosen();
     if (command == nullptr) refuse_without_command(commands_, {});
     return run(*command);
@@ -159,6 +172,25 @@ class CommandLine {
                        "tracker " + parser.get_name() + " takes no more than that");
   }
 
+  int print_completion() const {
+    require_no_more(completion_);
+    if (shell_ != "bash") {
+      throw StartupError(
+          StartupError::bad_setting,
+          settings::shown(shell_) + ": there is no completion for this shell; write tracker completion bash");
+    }
+    return print(settings::bash_completion(commands_));
+  }
+
+  int write_manual() const {
+    require_no_more(manual_);
+    if (manual_directory_.empty()) {
+      throw StartupError(StartupError::bad_setting, "DIR is missing; write tracker manual DIR");
+    }
+    settings::write_manual(commands_, "tracker " TRACKER_VERSION, manual_directory_);
+    return EXIT_SUCCESS;
+  }
+
   static int print(const std::string& text) {
     std::cout << text << std::flush;
     return EXIT_SUCCESS;
@@ -194,7 +226,11 @@ class CommandLine {
   settings::Commands commands_;
   CLI::App& help_ = *program_.add_subcommand("help");
   CLI::App& version_ = *program_.add_subcommand("version");
+  CLI::App& completion_ = *program_.add_subcommand("completion");
+  CLI::App& manual_ = *program_.add_subcommand("manual");
   std::string help_about_;
+  std::string shell_;
+  std::string manual_directory_;
 };
 
 }  // namespace

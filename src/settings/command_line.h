@@ -3,6 +3,7 @@
 #include <functional>
 #include <list>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "runtime/log.h"
@@ -26,6 +27,11 @@ using Commands = std::list<Command>;
 /// The texts of --help: of the program, and of one command. Lines have at most 80 columns.
 std::string help_of(const Commands& commands);
 std::string help_of(const Command& command);
+
+/// The parts of the help of the program: what it is, its commands with a sentence about each, and how one begins.
+std::string about_program();
+std::vector<std::pair<std::string, std::string>> summaries(const Commands& commands);
+std::string first_steps();
 
 /// Throws StartupError if there is no command of that name.
 const Command& command_of(const Commands& commands, const std::string& name);
