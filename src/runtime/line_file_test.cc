@@ -7,12 +7,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
 #include <system_error>
+#include <utility>
 
 #include "support/captured_log.h"
 
@@ -132,6 +134,29 @@ TEST_F(LineFileTest, NobodyWaitsForAPipeWhoseReaderHasStopped) {
   EXPECT_GE(got.size(), queue_bytes / 100 * 100);
   EXPECT_LT(got.size(), 2'000U * 100);
   for (; !got.empty(); got.erase(0, 100)) ASSERT_EQ(got.substr(0, 100), line + "\n") << "not a whole line";
+}
+
+// As standard output and standard error do that are one pipe.
+TEST_F(LineFileTest, LinesOfTwoWritersOfAPipeStayWhole) {
+  ASSERT_EQ(::mkfifo(path().c_str(), 0600), 0);
+  const int reader = ::open(path().c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC);
+  ::fcntl(reader, F_SETPIPE_SZ, 4096);
+  LineFile one(path(), "the file", queue_bytes);
+  LineFile other(path(), "the file", queue_bytes);
+  constexpr std::size_t lines = 500;
+  for (auto [file, c] : {std::pair(&one, 'a'), std::pair(&other, 'b')}) {
+    std::string many;
+    for (std::size_t i = 0; i < lines; ++i) many += std::string(99, c) + "\n";
+    push(*file, many);
+  }
+  std::array<char, 4096> buffer{};
+  std::string got;
+  while (got.size() < 2 * lines * 100) {
+    const auto size = ::read(reader, buffer.data(), buffer.size());
+    if (size > 0) got.append(buffer.data(), static_cast<std::size_t>(size));
+  }
+  ::close(reader);
+  for (; !got.empty(); got.erase(0, 100)) ASSERT_EQ(got.substr(0, 100), std::string(99, got.front()) + "\n");
 }
 
 TEST_F(LineFileTest, ItsEndSaysWhatItCouldNotWrite) {

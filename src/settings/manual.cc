@@ -63,8 +63,9 @@ std::string paragraphs(const std::string& text) {
   for (std::string line; std::getline(lines, line);) {
     if (line.empty()) continue;
     const bool stays = line.starts_with(' ');
-    if (stays && !as_it_is) out += ".PP\n.nf\n";
-    if (!stays) out += as_it_is ? ".fi\n.PP\n" : ".PP\n";
+    if (as_it_is && !stays) out += ".fi\n";
+    if (!out.empty() && !(as_it_is && stays)) out += ".PP\n";
+    if (stays && !as_it_is) out += ".nf\n";
     as_it_is = stays;
     out += line_of(line);
   }

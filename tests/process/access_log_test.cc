@@ -96,18 +96,11 @@ std::vector<Logged> requests_with(const std::string& token) {
   };
 }
 
-std::string quoted(const std::string& text) {
-  std::string out;
-  for (const char c : text) out += (c == '.' ? std::string("\\.") : std::string(1, c));
-  return out;
-}
-
 TEST_F(AccessLogTest, EachAnswerHasALine) {
   Program program = start({"--access-log", path()});
   const Endpoint envoy = program.wait_listening().at("envoy");
   const std::string token = Caller(envoy).mint();
   std::vector<std::string> wanted{"GET /auth 200 - ID"};
-  std::vector<std::size_t> sizes{0};
   for (const auto& [request, columns] : requests_with(token)) {
     RawClient client(envoy);
     ASSERT_TRUE(client.send(request));
@@ -123,7 +116,7 @@ TEST_F(AccessLogTest, EachAnswerHasALine) {
   std::smatch id;
   ASSERT_TRUE(std::regex_search(lines[1], id, std::regex("[0-9a-f]{32}"))) << log;
   for (std::size_t i = 0; i < lines.size(); ++i) {
-    auto columns = quoted(wanted[i]);
+    auto columns = wanted[i];
     if (columns.ends_with("ID")) columns.replace(columns.size() - 2, 2, id[0]);
     const std::regex line("\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z " + columns +
                           " 127\\.0\\.0\\.1:[0-9]+ [0-9]{2,3} [0-9]+");

@@ -128,7 +128,8 @@ TEST(LogFormatTest, NoLevelHidesWhyAServiceWasCutOff) {
   Program program({"serve", "--store", "memory", "--envoy-addr", envoy.to_string(), "--health-addr",
                    "127.0.0.1:0", "--log-level", "error", "--drain-limit", "10ms", "--linger-deadline",
                    "1h"});
-  RawClient idle(wait_for(envoy));
+  Caller(wait_for(envoy)).mint();
+  RawClient idle(envoy);
   EXPECT_TRUE(idle.send("GET / HTTP/1.1\r\n"));
   program.send_signal(SIGTERM);
   EXPECT_EQ(program.wait_exit(), 0);
