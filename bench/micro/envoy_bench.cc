@@ -2,7 +2,9 @@
 #include <string>
 
 #include "domain/token_id.h"
+#include "envoy/access_log.h"
 #include "envoy/answer.h"
+#include "envoy/exchange.h"
 #include "envoy/request_head.h"
 #include "envoy/route.h"
 #include "request_heads.h"
@@ -71,6 +73,26 @@ void request(benchmark::State& state, std::string_view bytes) {
 BENCHMARK_CAPTURE(request, small, small_head);
 BENCHMARK_CAPTURE(request, curl, curl_head);
 BENCHMARK_CAPTURE(request, browser, browser_head);
+
+/// A line of the access log, with its share of handing over a turn of 64 lines.
+void access_line(benchmark::State& state, runtime::LogFormat format) {
+  runtime::LineFile file("/dev/null", "the access log", 64 * 1024 * 1024);
+  envoy::AccessLog log({.path = "/dev/null", .sample = 1, .file = &file, .format = format});
+  const auto id = domain::token_id(domain::parse_token(token_text).value());
+  std::size_t lines = 0;
+  for (auto _ : state) {
+    envoy::Exchange exchange{
+        .answer = envoy::Exchange::Answer::count, .count = 1'000'000, .access = log.begin()};
+    exchange.access->method = "GET";
+    exchange.access->path = target_of_heads;
+    exchange.access->token = id;
+    log.log(exchange, "127.0.0.1:50000", 150);
+    if (++lines % 64 == 0) log.hand_over();
+  }
+  if (!file.flush(std::chrono::seconds(10))) state.SkipWithError("not written");
+}
+BENCHMARK_CAPTURE(access_line, text, runtime::LogFormat::text);
+BENCHMARK_CAPTURE(access_line, json, runtime::LogFormat::json);
 
 void answer_count(benchmark::State& state) {
   const envoy::AnswerWriter answers(1'700'000'000);

@@ -125,7 +125,7 @@ void add_balancer_settings(SettingTable& table, BalancerSettings& settings) {
          settings.by_cluster = text == "redis-cluster";
          return settings.by_cluster || text == "counters";
        },
-       "KIND"});
+       "KIND", std::nullopt, std::vector<std::string>{"counters", "redis-cluster"}});
   const SettingTable::Condition by_cluster{"--slots redis-cluster",
                                            [&settings] { return settings.by_cluster; }};
   settings.redis.add_settings(table, by_cluster, by_cluster, [] { return true; });

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "app/envoy_counters.h"
@@ -36,6 +37,7 @@ void add_envoy_command_settings(SettingTable& table, EnvoyCommandSettings& setti
 void run_envoy_command(const EnvoyCommandSettings& settings) {
   require_different_addresses(settings.service);
   prepare_service(settings.service);
+  auto access_log = open_access_log(settings.envoy);
   auto its = settings.counters;
   if (!its.is_given()) its.text = default_counter;
   const auto list = read_list(its);
@@ -61,7 +63,8 @@ void run_envoy_command(const EnvoyCommandSettings& settings) {
              .admin_door = nullptr,
              .on_start = [] {},
              .on_running = nullptr,
-             .reread = list_reread(its, adopt)});
+             .reread = list_reread(its, adopt),
+             .access_log = std::move(access_log)});
   runtime::log_info("drained");
 }
 

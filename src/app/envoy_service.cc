@@ -1,15 +1,37 @@
 #include "app/envoy_service.h"
 
 #include <boost/asio/post.hpp>
+#include <system_error>
 
 #include "app/admin.h"
 #include "app/descriptor_budget.h"
 #include "app/service.h"
 #include "envoy/envoy.h"
+#include "runtime/line_file.h"
 #include "runtime/listener.h"
 #include "runtime/log.h"
+#include "settings/shown_value.h"
+#include "settings/startup_error.h"
 
 namespace tracker::app {
+
+using tracker::settings::StartupError;
+
+namespace {
+constexpr std::size_t access_log_bytes_max = 8 * 1024 * 1024;  // that wait to be written
+}
+
+std::unique_ptr<runtime::LineFile> open_access_log(const envoy::EnvoySettings& settings) {
+  const auto& path = settings.access_log.path;
+  if (path.empty()) return nullptr;
+  try {
+    return std::make_unique<runtime::LineFile>(path, "--access-log", access_log_bytes_max);
+  } catch (const std::system_error& error) {
+    throw StartupError(StartupError::refused_by_the_machine,
+                       "--access-log: " + tracker::settings::shown(path) + ": " + error.code().message() +
+                           "; name a file that this user may write");
+  }
+}
 
 void run_envoy(runtime::Workers& workers, const ServiceSettings& service, envoy::EnvoySettings settings,
                const EnvoyParts& parts) {
@@ -20,6 +42,8 @@ void run_envoy(runtime::Workers& workers, const ServiceSettings& service, envoy:
                                                reserved_descriptors(service.threads, parts.store_files));
   settings.connections_max = budget.http;
   settings.refused_connections_max = budget.http_refused;
+  settings.access_log.file = parts.access_log.get();
+  settings.access_log.format = service.log.format;
   boost::asio::io_context control(1);
   envoy::Envoy envoy = listening(service.address_flag, service.address, [&] {
     return envoy::Envoy(workers, service.address, settings, parts.counter_of);
@@ -44,13 +68,15 @@ void run_envoy(runtime::Workers& workers, const ServiceSettings& service, envoy:
   const auto announce_end = [&] {
     if (counter_door) counter_door->announce_end();
   };
+  std::function<void()> reopen;
+  if (parts.access_log && settings.access_log.path != "-") reopen = [&] { parts.access_log->reopen(); };
   const runtime::StopAtEnd stop_at_end(workers);
   run_service(control, service, endpoints, start,
               {.readiness = parts.readiness,
                .unready_in_public = parts.unready_in_public,
                .announce_end = announce_end,
                .drain = drain,
-               .reread = parts.reread});
+               .reread = both(parts.reread, reopen)});
 }
 
 }  // namespace tracker::app

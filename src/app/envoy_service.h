@@ -12,6 +12,7 @@
 #include "doors/admin_door.h"
 #include "envoy/envoy_settings.h"
 #include "rpc/counter_door.h"
+#include "runtime/line_file.h"
 #include "runtime/workers.h"
 
 namespace tracker::app {
@@ -31,7 +32,11 @@ struct EnvoyParts {
   std::function<void()> on_start;          // once nothing can go wrong any more
   std::function<void()> on_running;        // once they run, before it accepts; null: there is nothing to do
   std::function<void()> reread = nullptr;  // see ServiceParts
+  std::unique_ptr<runtime::LineFile> access_log = nullptr;  // null: there is none
 };
+
+/// Opens what --access-log names; null if it names nothing. Throws StartupError.
+std::unique_ptr<runtime::LineFile> open_access_log(const envoy::EnvoySettings& settings);
 
 /// Runs the HTTP door over these counters until it is drained, for every command that has one. The workers have stopped
 /// when it returns. Throws StartupError.

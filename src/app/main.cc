@@ -23,6 +23,9 @@
 #include "runtime/log.h"
 #include "runtime/signals.h"
 #include "settings/command_line.h"
+#include "settings/completion.h"
+#include "settings/manual.h"
+#include "settings/shown_value.h"
 #include "settings/startup_error.h"
 
 namespace {
@@ -95,6 +98,10 @@ class CommandLine {
     help_.add_option("COMMAND", help_about_);
     help_.allow_extras();
     version_.allow_extras();
+    completion_.add_option("SHELL", shell_);
+    completion_.allow_extras();
+    manual_.add_option("DIR", manual_directory_);
+    manual_.allow_extras();
   }
 
   /// Returns the exit code. Throws StartupError.
@@ -114,12 +121,18 @@ class CommandLine {
     if (!program_.remaining().empty()) refuse_without_command(commands_, program_.remaining());
     if (help_.parsed()) {
       require_no_more(help_);
+      for (const auto* other : {&help_, &version_, &completion_, &manual_}) {
+        if (other->get_name() == help_about_)
+          help_about_.clear();  // the help of the program says all about it
+      }
       return print(help_about_.empty() ? help_of(commands_) : help_of(command_of(commands_, help_about_)));
     }
     if (version_.parsed()) {
       require_no_more(version_);
       return print(app::version_text() + "\n");
     }
+    if (completion_.parsed()) return print_completion();
+    if (manual_.parsed()) return write_manual();
     const auto* command = chosen();
     if (command == nullptr) refuse_without_command(commands_, {});
     return run(*command);
@@ -130,16 +143,27 @@ class CommandLine {
   void add(const std::string& name, const std::string& summary, const std::string& details, bool is_service,
            Settings& settings, void (*add_settings)(settings::SettingTable&, Settings&), Run run_it) {
     auto& parser = *program_.add_subcommand(name);
-    commands_.push_back(
-        {name, summary, details, is_service, parser, settings::SettingTable(parser), [run_it, &settings] {
-           if constexpr (std::is_void_v<decltype(run_it(settings))>) {
-             run_it(settings);
-             return EXIT_SUCCESS;
-           } else {
-             return run_it(settings) ? EXIT_SUCCESS : EXIT_FAILURE;
-           }
-         }});
+    commands_.push_back({name, summary, details, is_service, log_of(settings), parser,
+                         settings::SettingTable(parser), [run_it, &settings] {
+                           if constexpr (std::is_void_v<decltype(run_it(settings))>) {
+                             run_it(settings);
+                             return EXIT_SUCCESS;
+                           } else {
+                             return run_it(settings) ? EXIT_SUCCESS : EXIT_FAILURE;
+                           }
+                         }});
     add_settings(commands_.back().table, settings);
+  }
+
+  /// Only services have settings of the log.
+  template <typename Settings>
+  static const runtime::LogSettings& log_of(const Settings& settings) {
+    if constexpr (requires { settings.service.log; }) {
+      return settings.service.log;
+    } else {
+      static const runtime::LogSettings by_default;
+      return by_default;
+    }
   }
 
   const settings::Command* chosen() const {
@@ -155,6 +179,25 @@ class CommandLine {
                        "tracker " + parser.get_name() + " takes no more than that");
   }
 
+  int print_completion() const {
+    require_no_more(completion_);
+    if (shell_ != "bash") {
+      throw StartupError(
+          StartupError::bad_setting,
+          settings::shown(shell_) + ": there is no completion for this shell; write tracker completion bash");
+    }
+    return print(settings::bash_completion(commands_));
+  }
+
+  int write_manual() const {
+    require_no_more(manual_);
+    if (manual_directory_.empty()) {
+      throw StartupError(StartupError::bad_setting, "DIR is missing; write tracker manual DIR");
+    }
+    settings::write_manual(commands_, "tracker " TRACKER_VERSION, manual_directory_);
+    return EXIT_SUCCESS;
+  }
+
   static int print(const std::string& text) {
     std::cout << text << std::flush;
     return EXIT_SUCCESS;
@@ -167,7 +210,7 @@ class CommandLine {
       refuse_argument(commands_, command, flag != unknown.end() ? *flag : unknown.front());
     }
     command.table.read();
-    runtime::open_log(command.name, command.is_service ? app::version_text() : "");
+    runtime::open_log(command.name, command.is_service ? app::version_text() : "", command.log);
     runtime::start_signal_thread(command.is_service ? runtime::Process::service : runtime::Process::command);
     tracker::rpc::log_for_libraries();
     if (!command.is_service) runtime::forbid_core_dumps();  // a service has a setting
@@ -193,7 +236,11 @@ class CommandLine {
   settings::Commands commands_;
   CLI::App& help_ = *program_.add_subcommand("help");
   CLI::App& version_ = *program_.add_subcommand("version");
+  CLI::App& completion_ = *program_.add_subcommand("completion");
+  CLI::App& manual_ = *program_.add_subcommand("manual");
   std::string help_about_;
+  std::string shell_;
+  std::string manual_directory_;
 };
 
 }  // namespace

@@ -61,7 +61,7 @@ std::string what_can_be_lost(const Durability& durability) {
 [[noreturn]] void end_process(const std::string& reason) {
   static std::mutex only_one;  // several threads may meet the same trouble
   only_one.lock();
-  runtime::log_warning("ending, since it is not known what is on disk: " + reason);
+  runtime::log_end("ending, since it is not known what is on disk: " + reason);
   runtime::exit_now(EXIT_FAILURE);
 }
 
@@ -118,7 +118,7 @@ class RocksDbKind final : public StoreKind, public StoreCopies {
                  if (durability) durability_ = *durability;
                  return durability.has_value();
                },
-               "WHEN", chosen});
+               "WHEN", chosen, std::vector<std::string>{"commit", "interval:MS", "none"}});
     table.add({"--cache-bytes", "", "What the store may take in memory, whatever it holds.",
                settings::bytes_text(cache_bytes_default),
                "a size from " + settings::bytes_text(cache_bytes_min) + " up, such as 256MiB",

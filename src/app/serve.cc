@@ -46,6 +46,7 @@ void serve(const ServeSettings& settings) {
   std::vector<std::pair<std::string, runtime::Address>> more_addresses;
   if (settings.counter_addr) more_addresses.emplace_back("--counter-addr", *settings.counter_addr);
   prepare_service(settings.service, more_addresses);
+  auto access_log = open_access_log(settings.envoy);
   const auto workers = make_workers(settings.service.threads);
   const auto open_store = settings.store.open(workers->context(0), settings.envoy.request_deadline);
   require_whole_store(open_store);
@@ -74,7 +75,8 @@ void serve(const ServeSettings& settings) {
        .admin_door = admin.door.get(),
        .on_start = [&] { log_note(open_store); },
        .on_running = open_store.wait_for_first_attempt,
-       .reread = both(open_store.reread, admin.reread)});
+       .reread = both(open_store.reread, admin.reread),
+       .access_log = std::move(access_log)});
   runtime::log_info("drained");
 }
 

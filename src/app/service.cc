@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <sstream>
 #include <system_error>
 
 #include "domain/token.h"
@@ -60,6 +61,23 @@ auto with_room_for(std::size_t threads, Make make) {
     throw StartupError(StartupError::refused_by_the_machine,
                        "--threads " + std::to_string(threads) + ": " + error.code().message() + "; lower it");
   }
+}
+
+/// Of `envoy=A envoy=B health=C`: envoy is `A,B`, and health is C.
+runtime::LogFields fields_of(const std::string& doors) {
+  runtime::LogFields fields;
+  std::istringstream words(doors);
+  for (std::string word; words >> word;) {
+    const auto equals = word.find('=');
+    const auto name = word.substr(0, equals);
+    const auto address = word.substr(equals + 1);
+    if (!fields.empty() && fields.back().first == name) {
+      fields.back().second += "," + address;
+    } else {
+      fields.emplace_back(name, address);
+    }
+  }
+  return fields;
 }
 
 /// As /readyz tells it. Where anybody may ask, reason and remarks name nothing.
@@ -142,8 +160,8 @@ void run_service(boost::asio::io_context& control, const ServiceSettings& settin
                               runtime::log_info("SIGHUP: this service reads no files");
                             }});
   start();
-  runtime::log_info("listening " + endpoints +
-                    (health ? " " + listening_text("health", health->endpoints()) : ""));
+  const auto doors = endpoints + (health ? " " + listening_text("health", health->endpoints()) : "");
+  runtime::log_info("listening " + doors, fields_of(doors));
   control.run();
 }
 

@@ -41,6 +41,18 @@ bool is_same(const runtime::Address& one, const runtime::Address& other) {
   }
   return false;
 }
+
+void add_log_settings(SettingTable& table, runtime::LogSettings& settings) {
+  table.add_choice("--log-format",
+                   {{"text", [&settings] { settings.format = runtime::LogFormat::text; }},
+                    {"json", [&settings] { settings.format = runtime::LogFormat::json; }}},
+                   "How log lines are written: as text, or as one JSON object each.");
+  table.add_choice("--log-level",
+                   {{"info", [&settings] { settings.level = runtime::LogLevel::info; }},
+                    {"warning", [&settings] { settings.level = runtime::LogLevel::warning; }},
+                    {"error", [&settings] { settings.level = runtime::LogLevel::error; }}},
+                   "What is logged: everything; no more than warnings; or only why the service ends.");
+}
 }  // namespace
 
 void add_service_settings(SettingTable& table, ServiceSettings& settings, const std::string& address_flag,
@@ -62,13 +74,15 @@ void add_service_settings(SettingTable& table, ServiceSettings& settings, const 
                    "Lets /readyz name hosts and files also on an address off loopback.");
   table.begin_group(Group::process);
   settings.threads = std::min(runtime::usable_cpus(), threads_max);
-  table.add_count(
+  auto& threads = table.add_count(
       "--threads", settings.threads, 1, threads_max,
       "The number of worker threads. The default is the number of CPUs that the process may use, by its "
       "affinity and the quota of its control group.");
+  threads.general_default = "the number of these CPUs";
   table.add_switch(
       "--core-dumps", settings.core_dumps,
       "Lets the process leave a core dump and be traced by its user. Its memory holds tokens and passwords.");
+  add_log_settings(table, settings.log);
   table.begin_group(Group::draining);
   table.add_duration("--drain-delay", settings.drain.delay, 0ms,
                      "How long to go on, not ready, between the signal to end and draining.");
@@ -108,6 +122,21 @@ void add_envoy_settings(SettingTable& table, envoy::EnvoySettings& settings) {
                   "limit. A proxy is one address.");
   table.add_count("--hits-max", settings.hits_max, 1, 100 * million,
                   "The number of requests in flight, of all connections.");
+  table.begin_group(SettingTable::Group::process);
+  table.add(
+      {"--access-log", "",
+       "Where to write a line for each answered request; - is the standard output. SIGHUP opens the file "
+       "anew.",
+       "none: there is no such log", "the path of a file, or -",
+       [&settings](std::string_view text) {
+         settings.access_log.path = text;
+         return !text.empty();
+       },
+       "FILE"});
+  table.add_count(
+      "--access-log-sample", settings.access_log.sample, 1, 1000 * million,
+      "Writes a line for one in so many requests.",
+      SettingTable::Condition{"--access-log", [&settings] { return !settings.access_log.path.empty(); }});
 }
 
 void require_different_addresses(const ServiceSettings& settings,

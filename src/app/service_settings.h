@@ -7,6 +7,7 @@
 #include "envoy/envoy_settings.h"
 #include "runtime/address.h"
 #include "runtime/drain.h"
+#include "runtime/log.h"
 #include "settings/setting_table.h"
 
 namespace tracker::app {
@@ -20,14 +21,16 @@ struct ServiceSettings {
   runtime::DrainSettings drain;
   bool core_dumps = false;
   bool health_details = false;
+  runtime::LogSettings log;
 };
 
-/// Declares the service's own address, health, threads and draining. The targets must outlive the table, here and below.
+/// Declares the service's own address, health, threads, draining and log. The targets must outlive the table, here and
+/// below.
 void add_service_settings(settings::SettingTable& table, ServiceSettings& settings,
                           const std::string& address_flag, const std::string& address_environment,
                           runtime::Address address_default, const std::string& address_help);
 
-/// Declares the limits and deadlines of the HTTP door.
+/// Declares the limits and deadlines of the HTTP door, and its access log.
 void add_envoy_settings(settings::SettingTable& table, envoy::EnvoySettings& settings);
 
 /// Refuses two listeners of this process at one address, because "address in use" would not say which. `counter_addr`

@@ -2,19 +2,17 @@
 
 #include <utility>
 
+#include "settings/setting_values.h"
+
 namespace tracker::app {
 
 using settings::SettingTable;
 
 namespace {
 
-/// `rocksdb:DIR, memory or redis`.
-std::string names(const std::vector<std::unique_ptr<StoreKind>>& kinds) {
-  std::string names;
-  for (std::size_t kind = 0; kind < kinds.size(); ++kind) {
-    if (kind > 0) names += kind + 1 < kinds.size() ? ", " : " or ";
-    names += kinds[kind]->name();
-  }
+std::vector<std::string> names(const std::vector<std::unique_ptr<StoreKind>>& kinds) {
+  std::vector<std::string> names;
+  for (const auto& kind : kinds) names.push_back(kind->name());
   return names;
 }
 
@@ -27,8 +25,7 @@ void StoreChoice::add_settings(SettingTable& table, const std::string& by_defaul
   for (const auto& kind : kinds_)
     help += " " + kind->name() + ": " + kind->help() + (kind == kinds_.back() ? "." : ";");
   table.begin_group(SettingTable::Group::store);
-  table.add({"--store", "", help, by_default, names(kinds_),
-             [this](std::string_view text) { return parse(text); }, "STORE"});
+  table.add(setting(help, by_default));
   for (const auto& kind : kinds_) {
     kind->add_settings(table,
                        {"--store " + kind->name(), [this, its = kind.get()] { return chosen_ == its; }},
@@ -44,8 +41,7 @@ void StoreChoice::add_moving_settings(SettingTable& table, const std::string& he
   kinds_ = store_kinds();
   parse(store_on_disk);
   table.begin_group(SettingTable::Group::store);
-  table.add({"--store", "", help, store_on_disk, names(kinds_),
-             [this](std::string_view text) { return parse(text); }, "STORE", condition});
+  table.add(setting(help, store_on_disk, condition));
   for (const auto& kind : kinds_) {
     kind->add_settings(table,
                        {"--store " + kind->name(),
@@ -60,8 +56,22 @@ void StoreChoice::add_copies_setting(SettingTable& table, const std::string& hel
   std::erase_if(kinds_, [](const auto& kind) { return kind->copies() == nullptr; });
   parse(store_on_disk);
   table.begin_group(SettingTable::Group::store);
-  table.add({"--store", "", help, store_on_disk, names(kinds_) + " (" + others + ")",
-             [this](std::string_view text) { return parse(text); }, "STORE", std::move(condition)});
+  auto store = setting(help, store_on_disk, std::move(condition));
+  store.wanted += " (" + others + ")";
+  table.add(std::move(store));
+}
+
+SettingTable::Setting StoreChoice::setting(const std::string& help, const std::string& by_default,
+                                           std::optional<SettingTable::Condition> condition) {
+  return {.flag = "--store",
+          .environment = "",
+          .help = help,
+          .default_text = by_default,
+          .wanted = settings::alternatives(names(kinds_)),
+          .parse = [this](std::string_view text) { return parse(text); },
+          .value_name = "STORE",
+          .condition = std::move(condition),
+          .words = names(kinds_)};
 }
 
 bool StoreChoice::parse(std::string_view text) {

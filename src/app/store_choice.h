@@ -43,6 +43,9 @@ class StoreChoice {
                  bool is_one_of_several = false) const;
 
  private:
+  settings::SettingTable::Setting setting(
+      const std::string& help, const std::string& by_default,
+      std::optional<settings::SettingTable::Condition> condition = std::nullopt);
   bool parse(std::string_view text);
 
   std::vector<std::unique_ptr<StoreKind>> kinds_;

@@ -136,7 +136,7 @@ class Check {
   template <typename Task>
   void run_all(std::vector<Task> tasks) {
     for (auto& task : tasks) {
-      asio::co_spawn(context_, std::move(task), [](std::exception_ptr error) {
+      asio::co_spawn(context_, std::move(task), [](const std::exception_ptr& error) {
         if (error) std::rethrow_exception(error);
       });
     }

@@ -264,7 +264,7 @@ void add_export_settings(SettingTable& table, ExportSettings& settings) {
                settings.slots = transfer::parse_slots(text);
                return settings.slots.has_value();
              },
-             "SLOTS", exports});
+             "SLOTS", exports, std::vector<std::string>{"lost", "lost:OWNER"}});
   table.add_switch(
       "--hold", settings.hold,
       "Refuses hits and mints in these slots until the move has ended. Slots that a list gave to others are "

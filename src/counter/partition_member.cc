@@ -552,7 +552,7 @@ void PartitionMember::tell() {
   }
   if (words != logged_) {
     for (const auto& line : words) {
-      if (std::ranges::find(logged_, line) == logged_.end()) runtime::log_warning(line);
+      if (std::ranges::find(logged_, line) == logged_.end()) log_.warning(line);
     }
     logged_ = words;
   }

@@ -13,6 +13,7 @@
 
 #include "counter/counter.h"
 #include "counter/membership.h"
+#include "runtime/log.h"
 #include "store/readiness.h"
 
 namespace tracker::counter {
@@ -138,6 +139,7 @@ class PartitionMember final : public Counter {
   std::vector<std::function<void(bool is_durable)>> waits_;  // for a durable record
   std::vector<std::unique_ptr<Counter>> former_peers_;       // a link must not end before its loop
   std::vector<std::string> logged_;                          // what was logged last
+  runtime::RareLog log_;
 
   std::optional<runtime::Subscription> store_to_this_;
   const store::JointReadiness joint_;

@@ -35,7 +35,7 @@ class PartitionedCounter final : public Counter {
 
   /// `counters` are those of the list that do not leave, in its order. They must outlive this.
   PartitionedCounter(CounterListPtr list, const std::vector<Counter*>& counters, LogTrouble log_trouble);
-  ~PartitionedCounter();
+  ~PartitionedCounter() override;
 
   void track(const domain::HitBatch& hits, TrackReply& reply) override;
   void mint(domain::Deadline deadline, MintReply& reply) override;

@@ -9,10 +9,14 @@
 #include <cerrno>
 #include <ctime>
 #include <string>
+#include <system_error>
 #include <utility>
 
+#include "envoy/access_log.h"
 #include "envoy/connection.h"
 #include "envoy/envoy_worker.h"
+#include "envoy/exchange.h"
+#include "runtime/log.h"
 
 namespace tracker::envoy {
 
@@ -81,6 +85,8 @@ bool Acceptance::accept_some(Entrance& entrance, int max) {
     } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
       return true;
     } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+      totals_.accept_log.met(runtime::Clock::now(), "HTTP connections wait, since none can be accepted: " +
+                                                        std::generic_category().message(errno));
       return false;
     }  // otherwise the client has gone already
   }
@@ -177,8 +183,23 @@ bool Acceptance::make_room(const Claim& claim, runtime::Clock::time_point now) {
   return true;
 }
 
+void Acceptance::tell_bound(Refusal refusal) {
+  const auto now = runtime::Clock::now();
+  if (draining_) return;
+  if (refusal == Refusal::too_many_of_this_address) {
+    if (!totals_.address_log.is_new(now)) return;
+    runtime::log_warning("--connections-per-address-max " +
+                         std::to_string(settings_.connections_per_address_max) +
+                         " is reached by an address: more connections from there get 503");
+  } else if (totals_.connections_log.is_new(now)) {
+    runtime::log_warning("--connections-max: all " + std::to_string(settings_.connections_max) +
+                         " connections are taken and none can give way: others get 503");
+  }
+}
+
 /// It is counted as beyond the limit already.
 void Acceptance::refuse(runtime::Descriptor socket, Refusal refusal) {
+  tell_bound(refusal);
   if (worker_.is_drained()) return refuse_and_close(std::move(socket), refusal);  // nobody would wait for it
   worker_.refuse(std::move(socket), refusal);
 }
@@ -186,10 +207,17 @@ void Acceptance::refuse(runtime::Descriptor socket, Refusal refusal) {
 /// Gives the client no time to read its answer, because too many are refused at once, or the service ends.
 void Acceptance::refuse_and_close(runtime::Descriptor socket, Refusal refusal) {
   leave(true);
+  tell_bound(refusal);
   std::string answer;
   answers_.set_time(std::time(nullptr));
   answers_.append_refusal(refusal, Persistence::closes, true, answer);
   ::send(socket.number(), answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (auto* log = worker_.access_log()) {
+    const Exchange exchange{.answer = Exchange::Answer::refusal, .refusal = refusal, .access = log->begin()};
+    if (exchange.access == nullptr) return;
+    log->log(exchange, client_of(socket.number()), answer.size());
+    log->hand_over();
+  }
 }
 
 }  // namespace tracker::envoy

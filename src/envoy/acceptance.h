@@ -12,6 +12,7 @@
 #include "envoy/places.h"
 #include "envoy/refusal.h"
 #include "envoy/worker_deadlines.h"
+#include "runtime/bound_log.h"
 #include "runtime/descriptor.h"
 #include "runtime/listener.h"
 
@@ -27,6 +28,10 @@ struct EnvoyTotals {
   std::atomic<std::size_t> hits_in_flight = 0;  // and mints
   std::shared_ptr<AddressCounts> addresses = std::make_shared<AddressCounts>();
   std::vector<Acceptance*> acceptances;  // all there are, complete before one of them runs
+  runtime::BoundLog accept_log;
+  runtime::BoundLog connections_log;
+  runtime::BoundLog address_log;
+  runtime::BoundLog hits_log;
 };
 
 /// Accepts the connections of one worker, and keeps the bounds on their number. Belongs to the worker's thread, except
@@ -83,6 +88,7 @@ class Acceptance {
   void follow_claim(const Claim& claim, Arrival arrival);
   void wait_for_place(Arrival arrival);
   bool make_room(const Claim& claim, runtime::Clock::time_point now);
+  void tell_bound(Refusal refusal);
   void refuse(runtime::Descriptor socket, Refusal refusal);
   void refuse_and_close(runtime::Descriptor socket, Refusal refusal);
 

@@ -10,8 +10,8 @@
 #include <cstring>
 #include <utility>
 
+#include "domain/target.h"
 #include "envoy/envoy_worker.h"
-#include "envoy/route.h"
 
 namespace tracker::envoy {
 
@@ -161,6 +161,7 @@ void Connection::parse(std::string_view input) {
 void Connection::take(const RequestHead& head) {
   Exchange& exchange = enqueue();
   exchange.with_body = head.method != "HEAD";
+  if (exchange.access != nullptr) exchange.access->method = registered_method(head.method);
   if (head.refusal) return answer_with(exchange, *head.refusal);
   const bool refuses = state_ == State::refusing;
   if (!head.keep_alive || head.has_body || refuses) {
@@ -172,11 +173,20 @@ void Connection::take(const RequestHead& head) {
 
   std::string& path = worker_.path_buffer();
   const Route what = route(head, path);
+  if (exchange.access != nullptr) describe(*exchange.access, head, what, path);
   if (what.kind == Route::Kind::refuse) return answer_with(exchange, what.refusal);
   if (refuses) return answer_with(exchange, Refusal::draining);
   const bool taken = what.kind == Route::Kind::mint ? worker_.turn().mint(exchange)
                                                     : worker_.turn().track(id_of(what.token), path, exchange);
   if (!taken) answer_with(exchange, Refusal::too_many_hits);
+}
+
+/// `path` is what route() made of it, and may be overwritten where the request is refused.
+void Connection::describe(AccessEntry& entry, const RequestHead& head, const Route& what, std::string& path) {
+  if (what.kind == Route::Kind::track) entry.token = id_of(what.token);
+  const bool has_path =
+      what.kind != Route::Kind::refuse || domain::read_target(head.target, path) == domain::Target::path;
+  if (has_path) entry.path = path;
 }
 
 const domain::TokenId& Connection::id_of(const domain::Token& token) {
@@ -190,6 +200,7 @@ const domain::TokenId& Connection::id_of(const domain::Token& token) {
 Exchange& Connection::enqueue() {
   Exchange& exchange = worker_.turn().exchanges().take();
   exchange.connection = this;
+  if (auto* log = worker_.access_log()) exchange.access = log->begin();
   (first_ == nullptr ? first_ : last_->next) = &exchange;
   last_ = &exchange;
   ++waiting_;
@@ -244,6 +255,7 @@ void Connection::format_answers(std::string& out) {
   while (first_ != nullptr && first_->answer != Exchange::Answer::none_yet) {
     Exchange& exchange = *std::exchange(first_, first_->next);
     --waiting_;
+    const auto begin = out.size();
     switch (exchange.answer) {
       case Exchange::Answer::count:
         answers.append_count(exchange.count, exchange.persistence, out);
@@ -255,8 +267,14 @@ void Connection::format_answers(std::string& out) {
         answers.append_refusal(exchange.refusal, exchange.persistence, exchange.with_body, out);
         break;
     }
+    if (exchange.access != nullptr) log_answer(exchange, out.size() - begin);
     worker_.turn().exchanges().give_back(exchange);
   }
+}
+
+void Connection::log_answer(const Exchange& exchange, std::size_t bytes) {
+  if (client_ == nullptr) client_ = std::make_unique<const std::string>(client_of(socket()));
+  worker_.access_log()->log(exchange, *client_, bytes);
 }
 
 /// Starts the deadline of what it waits for now. The deadline of a head has run since its first byte.
@@ -345,6 +363,7 @@ void Connection::abandon_requests() noexcept {
   while (first_ != nullptr) {
     Exchange& exchange = *std::exchange(first_, first_->next);
     exchange.connection = nullptr;
+    if (exchange.access != nullptr) worker_.access_log()->forget(*std::exchange(exchange.access, nullptr));
     if (exchange.answer != Exchange::Answer::none_yet) worker_.turn().exchanges().give_back(exchange);
   }
   waiting_ = 0;

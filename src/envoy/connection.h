@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/intrusive/list.hpp>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -9,6 +10,7 @@
 #include "envoy/exchange.h"
 #include "envoy/places.h"
 #include "envoy/request_head.h"
+#include "envoy/route.h"
 #include "runtime/deadlines.h"
 #include "runtime/ready_set.h"
 
@@ -114,6 +116,8 @@ class Connection final : public ConnectionHook,
   const domain::TokenId& id_of(const domain::Token& token);
   Exchange& enqueue();
   void answer_with(Exchange& exchange, Refusal refusal);
+  void describe(AccessEntry& entry, const RequestHead& head, const Route& what, std::string& path);
+  void log_answer(const Exchange& exchange, std::size_t bytes);
   void format_answers(std::string& out);
   void set_deadline();
   Refusal refusal_of_late_head() const;
@@ -131,7 +135,8 @@ class Connection final : public ConnectionHook,
   std::string unsent_;          // answers that the client has not taken yet
   domain::Token last_token_{};  // of its requests; most clients have only one
   domain::TokenId last_token_id_ = domain::token_id(last_token_);
-  std::uint32_t waiting_ = 0;  // requests in the queue
+  std::unique_ptr<const std::string> client_;  // its address, once the access log has named it
+  std::uint32_t waiting_ = 0;                  // requests in the queue
   std::size_t linger_bytes_left_ = 0;
   std::size_t last_bytes_left_ = 0;  // of what had arrived when the drain began
   State state_ = State::serving;

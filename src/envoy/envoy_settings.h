@@ -3,11 +3,12 @@
 #include <chrono>
 #include <cstddef>
 
+#include "envoy/access_log.h"
 #include "envoy/request_head.h"
 
 namespace tracker::envoy {
 
-/// The limits and deadlines of the HTTP interface.
+/// The limits and deadlines of the HTTP interface, and its log.
 struct EnvoySettings {
   HeadLimits head;
   std::size_t pipeline_max = 128;               // requests of one connection that wait for their answers
@@ -22,6 +23,7 @@ struct EnvoySettings {
   std::chrono::milliseconds write_deadline{10'000};
   std::chrono::milliseconds linger_deadline{1'000};
   std::chrono::milliseconds active_for{250};  // how long an answer protects a place; no setting
+  AccessLogSettings access_log;
 };
 
 }  // namespace tracker::envoy

@@ -17,10 +17,12 @@ EnvoyWorker::EnvoyWorker(boost::asio::io_context& context, std::vector<runtime::
     : context_(context),
       settings_(settings),
       deadlines_(context, settings),
-      turn_(context, counter, settings, totals, deadlines_, [this] { report_if_drained(); }),
+      turn_(context, counter, settings, totals, deadlines_, [this] { end_turn(); }),
       acceptance_(*this, context, std::move(acceptors), settings, totals, deadlines_),
       ready_set_(context, [this] { serve_ready(); }),
-      read_buffer_(settings.head.head_bytes_max + read_window_bytes) {}
+      read_buffer_(settings.head.head_bytes_max + read_window_bytes) {
+  if (settings.access_log.file != nullptr) access_log_.emplace(settings.access_log);
+}
 
 EnvoyWorker::~EnvoyWorker() {
   connections_.clear_and_dispose([](Connection* connection) { delete connection; });
@@ -57,6 +59,11 @@ void EnvoyWorker::serve_ready() {
     told = ready_set_.tell();
     turn_.end();
   }
+}
+
+void EnvoyWorker::end_turn() {
+  if (access_log_) access_log_->hand_over();
+  report_if_drained();
 }
 
 void EnvoyWorker::drain(std::function<void()> on_drained) {

@@ -2,11 +2,13 @@
 
 #include <boost/asio/io_context.hpp>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "counter/counter.h"
 #include "envoy/acceptance.h"
+#include "envoy/access_log.h"
 #include "envoy/connection.h"
 #include "envoy/envoy_settings.h"
 #include "envoy/places.h"
@@ -48,6 +50,8 @@ class EnvoyWorker {
   WorkerDeadlines& deadlines() noexcept { return deadlines_; }
   std::vector<char>& read_buffer() noexcept { return read_buffer_; }
   std::string& path_buffer() noexcept { return path_buffer_; }
+  /// Null: there is none.
+  AccessLog* access_log() noexcept { return access_log_ ? &*access_log_ : nullptr; }
 
   /// The connection has served (invariant 2).
   void ended(Connection& connection);
@@ -65,9 +69,11 @@ class EnvoyWorker {
   enum class State : std::uint8_t { serving, draining, drained };
 
   void serve_ready();
+  void end_turn();
 
   boost::asio::io_context& context_;
   const EnvoySettings& settings_;
+  std::optional<AccessLog> access_log_;
   WorkerDeadlines deadlines_;
   Turn turn_;
   Acceptance acceptance_;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "domain/token.h"
+#include "envoy/access_log.h"
 #include "envoy/answer.h"
 #include "envoy/refusal.h"
 
@@ -25,6 +26,7 @@ struct Exchange {
   bool with_body = true;  // false for HEAD
   std::int64_t count = 0;
   domain::Token token{};
+  AccessEntry* access = nullptr;  // null: the access log leaves it out, or there is none
 };
 
 /// A pool of exchanges, so that a request allocates none. Belongs to one worker.

@@ -80,8 +80,7 @@ Route refuse(Refusal refusal) {
 
 Route route(const RequestHead& head, std::string& path) {
   if (head.method != "GET") {
-    const bool registered =
-        std::binary_search(registered_methods.begin(), registered_methods.end(), head.method);
+    const bool registered = !registered_method(head.method).empty();
     return refuse(registered ? Refusal::method_not_allowed : Refusal::method_unregistered);
   }
   const auto target = domain::read_target(head.target, path);
@@ -94,6 +93,11 @@ Route route(const RequestHead& head, std::string& path) {
   const auto token = domain::parse_authorization(head.authorization);
   if (!token) return refuse(Refusal::malformed_token);
   return {.kind = Route::Kind::track, .token = *token};
+}
+
+std::string_view registered_method(std::string_view method) {
+  const auto* const found = std::lower_bound(registered_methods.begin(), registered_methods.end(), method);
+  return found != registered_methods.end() && *found == method ? *found : std::string_view();
 }
 
 }  // namespace tracker::envoy

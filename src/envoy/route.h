@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "domain/token.h"
 #include "envoy/refusal.h"
@@ -20,5 +21,8 @@ struct Route {
 /// Decides on a request whose head was read without a refusal. `path` is overwritten, and for track it is the
 /// path to count, in normal form. Pure; any thread.
 Route route(const RequestHead& head, std::string& path);
+
+/// The method if IANA has registered it, and otherwise nothing. The view is valid for ever. Pure; any thread.
+std::string_view registered_method(std::string_view method);
 
 }  // namespace tracker::envoy

@@ -3,9 +3,11 @@
 #include <boost/asio/post.hpp>
 #include <cassert>
 #include <ctime>
+#include <string>
 #include <utility>
 
 #include "envoy/acceptance.h"
+#include "runtime/log.h"
 
 namespace tracker::envoy {
 
@@ -50,6 +52,10 @@ bool Turn::mint(Exchange& exchange) {
 bool Turn::enter_flight() {
   if (totals_.hits_in_flight.fetch_add(1) >= settings_.hits_max) {
     --totals_.hits_in_flight;
+    if (totals_.hits_log.is_new(deadlines_.now())) {
+      runtime::log_warning("--hits-max " + std::to_string(settings_.hits_max) +
+                           " is reached: more requests in flight get 503");
+    }
     return false;
   }
   ++in_flight_;

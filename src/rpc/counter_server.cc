@@ -65,6 +65,9 @@ struct CounterServer::Parts {
         hand_over(std::move(socket));
         return accept(acceptor, pause);
       }
+      use.accept_log.met(
+          runtime::Clock::now(),
+          "connections to the counter's port wait, since none can be accepted: " + error.message());
       pause.expires_after(accept_pause);  // no descriptors or memory: other connections must end first
       pause.async_wait([&](boost::system::error_code cancelled) {
         if (!cancelled && acceptor.is_open()) accept(acceptor, pause);

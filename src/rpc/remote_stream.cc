@@ -156,7 +156,7 @@ void RemoteStream::end_mint(link::LinkCore& core, CallId call, const CallStatus&
                             link::TimePoint now) {
   const auto mint = mints_.find(call);
   if (mint == mints_.end()) return;
-  const Mint its = std::move(mint->second);
+  const Mint its = mint->second;
   mints_.erase(mint);
   if (status.not_processed && peer_ends()) {
     // The call crossed the server's GOAWAY, and the server did nothing about it (RFC 9113, section 6.8).

@@ -36,6 +36,7 @@ struct ServerUse {
   std::atomic<std::size_t> batch_bytes = 0;  // of batches at the counter
 
   std::vector<ServerLoop*> loops;  // all of them; does not change while they run
+  runtime::BoundLog accept_log;
   runtime::BoundLog full_log;
   runtime::BoundLog dropped_log;
   const std::shared_ptr<EnvoyLists> envoy_lists = std::make_shared<EnvoyLists>();

@@ -1,8 +1,7 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
-#include <mutex>
-#include <optional>
 #include <string>
 
 #include "runtime/deadlines.h"
@@ -17,18 +16,12 @@ class BoundLog {
     if (is_new(now)) log_warning(line);
   }
 
-  /// Whether met() would log now. For tests.
-  bool is_new(Clock::time_point now) {
-    constexpr auto quiet = std::chrono::minutes(1);
-    const std::lock_guard lock(mutex_);
-    const bool is_new = !last_met_ || now - *last_met_ >= quiet;
-    last_met_ = now;
-    return is_new;
-  }
+  /// Tells that it was met, and returns whether that must be logged.
+  bool is_new(Clock::time_point now) { return now - last_met_.exchange(now) >= quiet; }
 
  private:
-  std::mutex mutex_;
-  std::optional<Clock::time_point> last_met_;  // protected by mutex_
+  static constexpr auto quiet = std::chrono::minutes(1);
+  std::atomic<Clock::time_point> last_met_ = Clock::time_point() - quiet;
 };
 
 }  // namespace tracker::runtime

@@ -6,9 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <cstdio>
 #include <cstdlib>
-#include <ctime>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -16,6 +14,7 @@
 #include "runtime/log_pace.h"
 #include "runtime/log_queue.h"
 #include "runtime/printable.h"
+#include "runtime/utc_time.h"
 
 namespace tracker::runtime {
 
@@ -30,17 +29,11 @@ constexpr auto pause_of_changes = std::chrono::seconds(5);
 /// A bad line is not logged again within this time, unless good news came between.
 constexpr auto same_change = std::chrono::seconds(1);
 
-/// Never destroyed: its thread may block in a write for ever.
-LogQueue& queue() {
-  static auto& the_queue = *new LogQueue(STDERR_FILENO, lines_max);
-  return the_queue;
-}
-std::atomic<bool> is_open = false;
-
 /// The arguments of open_log(). Never destroyed: threads may log as long as the process lives.
 struct Names {
   std::string service = "tracker";
   std::string introduction;
+  LogSettings settings;
   std::once_flag introduced;
 };
 Names& names() {
@@ -48,27 +41,40 @@ Names& names() {
   return the_names;
 }
 
-std::string time_now() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  const std::time_t seconds = std::chrono::duration_cast<std::chrono::seconds>(now).count();
-  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(now).count() % 1000;
-  std::tm utc{};
-  gmtime_r(&seconds, &utc);
-  char text[32];
-  const auto length = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
-  std::snprintf(text + length, sizeof text - length, ".%03dZ", static_cast<int>(ms));
-  return text;
+std::string json_line(std::string_view level, std::string_view line, const LogFields& fields) {
+  std::string json = R"({"time":")" + utc_time(std::chrono::system_clock::now()) + R"(","level":")";
+  json += level;
+  json += R"(","service":)" + json_string(names().service) + R"(,"message":)" + json_string(line);
+  for (const auto& [name, value] : fields) json += "," + json_string(name) + ":" + json_string(value);
+  return json + "}";
 }
 
-void push(std::string_view level, std::string_view line) {
-  queue().push(time_now() + " " + names().service + " " + std::string(level) + " " + printable(line));
+/// What the queue itself has to say, as a line.
+std::string line_of_queue(const std::string& words) {
+  return names().settings.format == LogFormat::json ? json_line("warning", words, {}) : words;
 }
 
-void log(std::string_view level, std::string_view line) {
+/// Never destroyed: its thread may block in a write for ever.
+LogQueue& queue() {
+  static auto& the_queue = *new LogQueue(STDERR_FILENO, lines_max, line_of_queue);
+  return the_queue;
+}
+std::atomic<bool> is_open = false;
+
+void push(std::string_view level, std::string_view line, const LogFields& fields = {}) {
+  if (names().settings.format == LogFormat::json) return queue().push(json_line(level, line, fields));
+  queue().push(utc_time(std::chrono::system_clock::now()) + " " + names().service + " " + std::string(level) +
+               " " + printable(line));
+}
+
+bool shows(LogLevel level) {
+  return level <= names().settings.level;
+}
+
+void introduce() {
   std::call_once(names().introduced, [] {
-    if (!names().introduction.empty()) push("info", names().introduction);
+    if (!names().introduction.empty() && shows(LogLevel::info)) push("info", names().introduction);
   });
-  push(level, line);
 }
 
 std::string left_out(std::size_t count, const std::string& what) {
@@ -77,22 +83,37 @@ std::string left_out(std::size_t count, const std::string& what) {
 
 }  // namespace
 
-void open_log(const std::string& service, const std::string& introduction) {
+void open_log(const std::string& service, const std::string& introduction, const LogSettings& settings) {
   names().service = service;
   names().introduction = introduction;
+  names().settings = settings;
   queue().start();
   is_open = true;
 }
 
 void log_info(std::string_view line) {
-  log("info", line);
+  log_info(line, {});
+}
+
+void log_info(std::string_view line, const LogFields& fields) {
+  if (!shows(LogLevel::info)) return;
+  introduce();
+  push("info", line, fields);
 }
 
 void log_warning(std::string_view line) {
-  log("warning", line);
+  if (!shows(LogLevel::warning)) return;
+  introduce();
+  push("warning", line);
+}
+
+void log_end(std::string_view line) {
+  introduce();
+  push(names().settings.format == LogFormat::json ? "error" : "warning", line);
 }
 
 void log_failure(std::string_view line) {
+  if (is_open && names().settings.format == LogFormat::json) return push("error", line);
   const auto text = "tracker: " + printable(line);
   if (is_open) return queue().push(text);
   pollfd ready{STDERR_FILENO, POLLOUT, 0};

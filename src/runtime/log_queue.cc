@@ -23,6 +23,10 @@ constexpr auto busy_machine_longest = std::chrono::seconds(5);
 }  // namespace
 
 int write_all(int descriptor, std::string_view text) noexcept {
+  return write_from(descriptor, text);
+}
+
+int write_from(int descriptor, std::string_view& text) noexcept {
   while (!text.empty()) {
     const auto written = ::write(descriptor, text.data(), text.size());
     if (written >= 0) {
@@ -38,8 +42,8 @@ int write_all(int descriptor, std::string_view text) noexcept {
 }
 
 struct LogQueue::State {
-  State(int its_descriptor, std::size_t its_lines_max)
-      : descriptor(its_descriptor), lines_max(its_lines_max) {}
+  State(int its_descriptor, std::size_t its_lines_max, ToLine its_to_line)
+      : descriptor(its_descriptor), lines_max(its_lines_max), to_line(std::move(its_to_line)) {}
 
   bool has_more() const { return !lines.empty() || ended; }
   bool is_idle() const {
@@ -56,6 +60,7 @@ struct LogQueue::State {
 
   const int descriptor;
   const std::size_t lines_max;
+  const ToLine to_line;
 
   std::mutex mutex;  // protects everything below; never held during a write or a call
   std::condition_variable changed;
@@ -103,8 +108,8 @@ void LogQueue::State::write_next(std::unique_lock<std::mutex>& lock) {
   const auto lost = std::exchange(dropped, 0);
   std::string text;
   if (lost > 0) {
-    text = std::to_string(lost) + (lost == 1 ? " log line was" : " log lines were") + " dropped, since " +
-           why_dropped;
+    text = to_line(std::to_string(lost) + (lost == 1 ? " log line was" : " log lines were") +
+                   " dropped, since " + why_dropped);
   } else {
     text = std::move(lines.front());
     lines.pop_front();
@@ -122,8 +127,8 @@ void LogQueue::State::write_next(std::unique_lock<std::mutex>& lock) {
   }
 }
 
-LogQueue::LogQueue(int descriptor, std::size_t lines_max)
-    : state_(std::make_shared<State>(descriptor, lines_max)) {}
+LogQueue::LogQueue(int descriptor, std::size_t lines_max, ToLine to_line)
+    : state_(std::make_shared<State>(descriptor, lines_max, std::move(to_line))) {}
 
 LogQueue::~LogQueue() {
   const std::lock_guard lock(state_->mutex);

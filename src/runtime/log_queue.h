@@ -16,8 +16,11 @@ class LogQueue {
  public:
   using Clock = std::chrono::steady_clock;
 
+  /// Makes the line that says what was dropped.
+  using ToLine = std::function<std::string(const std::string& words)>;
+
   /// The queue holds `lines_max` lines. Nothing is written before start().
-  LogQueue(int descriptor, std::size_t lines_max);
+  LogQueue(int descriptor, std::size_t lines_max, ToLine to_line = std::identity());
 
   /// The thread still writes what is queued, and then ends.
   ~LogQueue();
@@ -42,5 +45,8 @@ class LogQueue {
 
 /// Writes all of `text`, however long that takes. Returns 0, or the errno.
 int write_all(int descriptor, std::string_view text) noexcept;
+
+/// The same, and leaves in `text` what was not written.
+int write_from(int descriptor, std::string_view& text) noexcept;
 
 }  // namespace tracker::runtime

@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <string>
 
+#include "runtime/bound_log.h"
 #include "support/captured_log.h"
 
 namespace tracker::runtime {
@@ -58,6 +60,22 @@ TEST(LogTest, WarningsThatSomebodyElseCausesAreRare) {
   RareLog rare;
   for (int i = 1; i <= 1'000; ++i) rare.warning("a message that is wrong");
   EXPECT_EQ(lines(log.text()), 10) << log.text();
+}
+
+TEST(LogTest, ABoundThatIsMetIsLoggedAgainOnlyAfterAQuietMinute) {
+  BoundLog bound;
+  const Clock::time_point start(std::chrono::seconds(1));
+  EXPECT_TRUE(bound.is_new(start)) << "also soon after the machine has started";
+  EXPECT_FALSE(bound.is_new(start + std::chrono::seconds(59)));
+  EXPECT_FALSE(bound.is_new(start + std::chrono::seconds(118)));
+  EXPECT_TRUE(bound.is_new(start + std::chrono::seconds(178)));
+}
+
+// The log of this program is open already, as text.
+TEST(LogTest, WhyTheProcessEndsIsAWarning) {
+  const tests::CapturedLog log;
+  log_end("ending");
+  EXPECT_TRUE(log.text().ends_with(" test warning ending\n")) << log.text();
 }
 
 }  // namespace

@@ -64,4 +64,13 @@ std::string printable(std::string_view text, std::size_t bytes_max) {
   return line;
 }
 
+std::string json_string(std::string_view text) {
+  std::string json = "\"";
+  for (const char c : printable(text)) {  // which leaves nothing else to escape (RFC 8259, section 7)
+    if (c == '"' || c == '\\') json += '\\';
+    json += c;
+  }
+  return json + "\"";
+}
+
 }  // namespace tracker::runtime

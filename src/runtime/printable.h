@@ -12,4 +12,7 @@ namespace tracker::runtime {
 /// missing. Other text stays as it is. Pure.
 std::string printable(std::string_view text, std::size_t bytes_max = 2'000);
 
+/// printable(text) as a string of JSON, with its quotes. Pure.
+std::string json_string(std::string_view text);
+
 }  // namespace tracker::runtime

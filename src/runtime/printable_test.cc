@@ -48,5 +48,10 @@ TEST(PrintableTest, LongTextIsCutBetweenCharacters) {
   EXPECT_LT(printable(std::string(1'000'000, '\n')).size(), 2'100U);
 }
 
+TEST(PrintableTest, AStringOfJsonIsPrintableToo) {
+  EXPECT_EQ(json_string("a"), R"("a")");
+  EXPECT_EQ(json_string("say \"\\\"\n\xFF"), R"("say \"\\\"\\x0a\\xff")");
+}
+
 }  // namespace
 }  // namespace tracker::runtime

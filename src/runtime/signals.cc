@@ -68,7 +68,7 @@ void take_end(int signal) {
       all.cut_off_at = Clock::now() + all.drain_time;
       return all.handlers.drain();
     case SignalPolicy::Action::cut_off:
-      log_warning("a second signal, " + name(signal) + ": ending at once; what is left is cut off");
+      log_end("a second signal, " + name(signal) + ": ending at once; what is left is cut off");
       exit_now(exit_by_signal + signal);
   }
 }
@@ -105,7 +105,7 @@ void take_signals(const sigset_t& set) {
   for (;;) {
     const int signal = wait_for(set);
     if (signal == 0) {
-      log_warning("--drain-limit has passed; what is left is cut off");
+      log_end("--drain-limit has passed; what is left is cut off");
       exit_now(EXIT_SUCCESS);
     }
     signal == SIGHUP ? take_hangup() : take_end(signal);

@@ -19,7 +19,7 @@ constexpr const char* about =
     "tracker hands out tokens. For each HTTP request that carries one, it answers how many times that token "
     "has asked for that path.";
 
-constexpr const char* first_steps =
+constexpr const char* steps =
     "  tracker serve                                        start it\n"
     "  curl localhost:6380/auth                             get a token\n"
     "  curl -H 'Authorization: TOKEN' localhost:6380/any    have a request counted";
@@ -44,7 +44,7 @@ std::string meant_or(const std::optional<std::string>& meant, const std::string&
   if (contains(not_built_yet, name)) {
     refuse(name + ": this command is not built yet; tracker help lists those that are");
   }
-  std::vector<std::string> names{"help", "version"};
+  std::vector<std::string> names{"help", "version", "completion", "manual"};
   for (const auto& command : commands) names.push_back(command.name);
   refuse(shown(name) + ": there is no such command; " +
          meant_or(nearest(name, names), "tracker help lists all commands"));
@@ -74,16 +74,31 @@ std::string with_two_hyphens(const std::string& name) {
 
 }  // namespace
 
+std::string about_program() {
+  return about;
+}
+
+std::string first_steps() {
+  return steps;
+}
+
+std::vector<std::pair<std::string, std::string>> summaries(const Commands& commands) {
+  std::vector<std::pair<std::string, std::string>> all;
+  for (const auto& command : commands) all.emplace_back(command.name, command.summary);
+  all.emplace_back("help [COMMAND]", "Prints this help, or the help of a command. So does --help.");
+  all.emplace_back("version", "Prints the version and the commit. So do -V and --version.");
+  all.emplace_back("completion bash", "Prints a script that completes command lines in bash.");
+  all.emplace_back("manual DIR", "Writes the manual pages into a directory.");
+  return all;
+}
+
 std::string help_of(const Commands& commands) {
   auto text = wrapped(about) + "\nUsage: tracker COMMAND [SETTING...]\n\nCommands:\n";
-  const auto add = [&text](std::string name, const std::string& summary) {
-    name.resize(16, ' ');
-    text += "  " + name + summary + "\n";
-  };
-  for (const auto& command : commands) add(command.name, command.summary);
-  add("help [COMMAND]", "Prints this help, or the help of a command. So does --help.");
-  add("version", "Prints the version and the commit. So do -V and --version.");
-  return text + "\n" + wrapped(first_steps);
+  for (auto [words, summary] : summaries(commands)) {
+    words.resize(16, ' ');
+    text += "  " + words + summary + "\n";
+  }
+  return text + "\n" + wrapped(steps);
 }
 
 std::string help_of(const Command& command) {

@@ -3,8 +3,10 @@
 #include <functional>
 #include <list>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "runtime/log.h"
 #include "settings/setting_table.h"
 
 namespace tracker::settings {
@@ -15,6 +17,7 @@ struct Command {
   std::string summary;  // one sentence
   std::string details;  // the end of its help, after the settings
   bool is_service;
+  const runtime::LogSettings& log;  // once its settings have been read
   CLI::App& parser;
   SettingTable table;
   std::function<int()> run;  // returns the exit code
@@ -24,6 +27,11 @@ using Commands = std::list<Command>;
 /// The texts of --help: of the program, and of one command. Lines have at most 80 columns.
 std::string help_of(const Commands& commands);
 std::string help_of(const Command& command);
+
+/// The parts of the help of the program: what it is, its commands with a sentence about each, and how one begins.
+std::string about_program();
+std::vector<std::pair<std::string, std::string>> summaries(const Commands& commands);
+std::string first_steps();
 
 /// Throws StartupError if there is no command of that name.
 const Command& command_of(const Commands& commands, const std::string& name);

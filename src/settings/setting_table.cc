@@ -64,13 +64,20 @@ void parse(const SettingTable::Setting& setting, const Given& given) {
 }
 
 std::string help_of(const SettingTable::Setting& setting, bool is_switch) {
-  auto facts = setting.environment + "; default: " + setting.default_text;
-  if (setting.condition) facts += "; only with " + setting.condition->only_with;
   return "  " + setting.flag + (is_switch ? "" : " " + setting.value_name) + "\n" +
-         wrapped(setting.help, help_indent) + wrapped("[" + facts + "]", help_indent);
+         wrapped(setting.help, help_indent) +
+         wrapped("[" + facts_of(setting, Readers::on_this_machine) + "]", help_indent);
 }
 
 }  // namespace
+
+std::string facts_of(const SettingTable::Setting& setting, Readers readers) {
+  const bool is_general = readers == Readers::on_any_machine && !setting.general_default.empty();
+  auto facts =
+      setting.environment + "; default: " + (is_general ? setting.general_default : setting.default_text);
+  if (setting.condition) facts += "; only with " + setting.condition->only_with;
+  return facts;
+}
 
 SettingTable::SettingTable(CLI::App& command) : command_(command) {
   command_.allow_extras();  // main() reports them in its own words
@@ -81,12 +88,32 @@ SettingTable::Entry& SettingTable::add_entry(Setting setting, bool is_switch) {
   return entries_.emplace_back(Entry{std::move(setting), group_, is_switch, {}});
 }
 
-void SettingTable::add(Setting setting) {
+SettingTable::Setting& SettingTable::add(Setting setting) {
   auto& entry = add_entry(std::move(setting), false);
   command_.add_option(entry.setting.flag, entry.flag_values)
       ->expected(1)
       ->take_all()
       ->allow_extra_args(false);
+  return entry.setting;
+}
+
+void SettingTable::add_choice(const std::string& flag, std::vector<Choice> choices, const std::string& help) {
+  std::vector<std::string> words;
+  for (const auto& [word, take] : choices) words.push_back(word);
+  add({.flag = flag,
+       .environment = "",
+       .help = help,
+       .default_text = words.front(),
+       .wanted = alternatives(words),
+       .parse =
+           [choices = std::move(choices)](std::string_view text) {
+             const auto chosen = std::ranges::find(choices, text, &Choice::first);
+             if (chosen == choices.end()) return false;
+             chosen->second();
+             return true;
+           },
+       .value_name = "WORD",
+       .words = words});
 }
 
 void SettingTable::add_switch(const std::string& flag, bool& target, const std::string& help,
@@ -145,17 +172,18 @@ void SettingTable::add_bytes(const std::string& flag, std::size_t& target, std::
        "SIZE", std::move(condition)});
 }
 
-void SettingTable::add_count(const std::string& flag, std::size_t& target, std::size_t min, std::size_t max,
-                             const std::string& help, std::optional<Condition> condition) {
-  add({flag, "", help, std::to_string(target),
-       "a whole number from " + std::to_string(min) + " to " + std::to_string(max),
-       [&target, min, max](std::string_view text) {
-         const auto count = parse_count(text);
-         if (!count || *count < min || *count > max) return false;
-         target = *count;
-         return true;
-       },
-       "COUNT", std::move(condition)});
+SettingTable::Setting& SettingTable::add_count(const std::string& flag, std::size_t& target, std::size_t min,
+                                               std::size_t max, const std::string& help,
+                                               std::optional<Condition> condition) {
+  return add({flag, "", help, std::to_string(target),
+              "a whole number from " + std::to_string(min) + " to " + std::to_string(max),
+              [&target, min, max](std::string_view text) {
+                const auto count = parse_count(text);
+                if (!count || *count < min || *count > max) return false;
+                target = *count;
+                return true;
+              },
+              "COUNT", std::move(condition)});
 }
 
 void SettingTable::add_argument(const std::string& name, std::string& target, const std::string& help) {
@@ -248,26 +276,44 @@ std::vector<std::string> SettingTable::variables() const {
   return variables;
 }
 
-std::string SettingTable::help() const {
-  std::string usage = "Usage: tracker " + command_.get_name();
-  std::string about_arguments;
-  for (const auto& argument : arguments_) {
-    usage += argument.is_optional ? " [" + argument.name + "]" : " " + argument.name;
-    about_arguments += "  " + argument.name + "\n" + wrapped(argument.help, help_indent);
-  }
-  const std::string settings = entries_.empty() ? "\n" : " [SETTING...]\n";
-  auto text = usage + settings;
-  for (const auto& action : actions_) {
-    text += "       tracker " + command_.get_name() + " " + action.usage() + settings;
-    about_arguments += "  " + action.usage() + "\n" + wrapped(action.argument.help, help_indent);
-  }
-  if (!about_arguments.empty()) text += "\nArguments:\n" + about_arguments;
+std::vector<std::string> SettingTable::usages() const {
+  const auto command = "tracker " + command_.get_name();
+  std::vector<std::string> usages{command};
+  for (const auto& argument : arguments_)
+    usages.front() += argument.is_optional ? " [" + argument.name + "]" : " " + argument.name;
+  for (const auto& action : actions_) usages.push_back(command + " " + action.usage());
+  return usages;
+}
+
+std::vector<SettingTable::Argument> SettingTable::arguments() const {
+  std::vector<Argument> arguments;
+  for (const auto& argument : arguments_) arguments.push_back({argument.name, argument.help});
+  for (const auto& action : actions_) arguments.push_back({action.usage(), action.argument.help});
+  return arguments;
+}
+
+std::vector<SettingTable::Listed> SettingTable::listed() const {
+  std::vector<Listed> all;
   for (const auto& [group, heading] : headings) {
-    std::string about_settings;
     for (const auto& entry : entries_) {
-      if (entry.group == group) about_settings += help_of(entry.setting, entry.is_switch);
+      if (entry.group == group) all.push_back({heading, entry.setting, entry.is_switch});
     }
-    if (!about_settings.empty()) text += "\n" + std::string(heading) + ":\n" + about_settings;
+  }
+  return all;
+}
+
+std::string SettingTable::help() const {
+  std::string text;
+  for (const auto& usage : usages())
+    text += (text.empty() ? "Usage: " : "       ") + usage + (entries_.empty() ? "\n" : " [SETTING...]\n");
+  if (!arguments().empty()) text += "\nArguments:\n";
+  for (const auto& argument : arguments())
+    text += "  " + argument.words + "\n" + wrapped(argument.help, help_indent);
+  std::string heading;
+  for (const auto& [its_heading, setting, is_switch] : listed()) {
+    if (heading != its_heading) text += "\n" + std::string(its_heading) + ":\n";
+    heading = its_heading;
+    text += help_of(setting, is_switch);
   }
   return text;
 }

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "runtime/address.h"
@@ -49,10 +50,12 @@ class SettingTable {
     std::string default_text;
     std::string wanted;
     std::function<bool(std::string_view text)> parse;
-    std::string value_name = "VALUE";
+    std::string value_name = "VALUE";  // FILE and PATH are completed as such
     std::optional<Condition> condition = std::nullopt;
+    std::vector<std::string> words = {};  // to complete; what follows a colon is a placeholder: `rocksdb:DIR`
+    std::string general_default = {};     // for readers on other machines; empty: default_text
   };
-  void add(Setting setting);
+  Setting& add(Setting setting);
 
   void add_address(const std::string& flag, const std::string& environment, runtime::Address& target,
                    const std::string& help);
@@ -60,8 +63,12 @@ class SettingTable {
                     const std::string& help, std::optional<Condition> condition = std::nullopt);
   void add_bytes(const std::string& flag, std::size_t& target, std::size_t min, std::size_t max,
                  const std::string& help, std::optional<Condition> condition = std::nullopt);
-  void add_count(const std::string& flag, std::size_t& target, std::size_t min, std::size_t max,
-                 const std::string& help, std::optional<Condition> condition = std::nullopt);
+  Setting& add_count(const std::string& flag, std::size_t& target, std::size_t min, std::size_t max,
+                     const std::string& help, std::optional<Condition> condition = std::nullopt);
+
+  /// One of these words; the first is the default. Each has what is done when it is given.
+  using Choice = std::pair<std::string, std::function<void()>>;
+  void add_choice(const std::string& flag, std::vector<Choice> choices, const std::string& help);
 
   /// A flag without a value, off by default.
   void add_switch(const std::string& flag, bool& target, const std::string& help,
@@ -90,6 +97,21 @@ class SettingTable {
 
   /// Usage, arguments and settings, as --help prints them.
   std::string help() const;
+
+  /// The parts of that: each form of the command line, without the settings; what stands there without a flag; and the
+  /// settings under their headings, in order.
+  struct Argument {
+    std::string words;  // `TO`, or `forget NAME`
+    std::string help;
+  };
+  struct Listed {
+    const char* heading;
+    const Setting& setting;
+    bool is_switch;
+  };
+  std::vector<std::string> usages() const;
+  std::vector<Argument> arguments() const;
+  std::vector<Listed> listed() const;
 
  private:
   struct Entry {
@@ -124,5 +146,9 @@ class SettingTable {
   std::vector<Action> actions_;
   std::vector<std::string> given_action_;  // the word and the argument, as far as they are there
 };
+
+/// Variable, default and condition, as help shows them on this machine, or as a manual does.
+enum class Readers { on_this_machine, on_any_machine };
+std::string facts_of(const SettingTable::Setting& setting, Readers readers);
 
 }  // namespace tracker::settings

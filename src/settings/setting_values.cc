@@ -101,4 +101,13 @@ std::string bytes_text(std::size_t bytes) {
   return std::to_string(bytes);
 }
 
+std::string alternatives(const std::vector<std::string>& words) {
+  std::string text;
+  for (std::size_t word = 0; word < words.size(); ++word) {
+    if (word > 0) text += word + 1 < words.size() ? ", " : " or ";
+    text += words[word];
+  }
+  return text;
+}
+
 }  // namespace tracker::settings

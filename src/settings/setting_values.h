@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace tracker::settings {
 
@@ -31,5 +32,8 @@ std::string duration_text(std::chrono::milliseconds duration);
 
 /// As a person would write it: `8KiB`, `1000`.
 std::string bytes_text(std::size_t bytes);
+
+/// `text, json or xml`.
+std::string alternatives(const std::vector<std::string>& words);
 
 }  // namespace tracker::settings

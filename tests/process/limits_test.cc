@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -14,8 +15,11 @@
 #include <string>
 #include <vector>
 
+#include "support/answer_checks.h"
 #include "support/health.h"
 #include "support/program.h"
+#include "support/raw_client.h"
+#include "support/request.h"
 #include "support/temporary_directory.h"
 
 namespace tracker::tests {
@@ -178,6 +182,34 @@ TEST_F(LimitsTest, NoCoreAndNoTracingUnlessAskedFor) {
   }
   const auto program = run({"--core-dumps"});
   EXPECT_EQ(owner(program->pid()), ::getuid());
+}
+
+// So that an operator can tell a tracker without descriptors from one that hangs.
+TEST_F(LimitsTest, ConnectionsThatCannotBeAcceptedAreToldOnceAndServedLater) {
+  Program program(serve());
+  const auto doors = program.wait_listening();
+  rlimit before{};
+  ASSERT_EQ(::prlimit(program.pid(), RLIMIT_NOFILE, nullptr, &before), 0);
+  const rlimit none{3, before.rlim_max};
+  ASSERT_EQ(::prlimit(program.pid(), RLIMIT_NOFILE, &none, nullptr), 0);
+  std::vector<RawClient> clients;
+  for (int i = 0; i < 3; ++i) clients.emplace_back(doors.at("envoy"));
+  clients.emplace_back(doors.at("counter"));
+  const std::vector<std::string> lines{
+      " warning HTTP connections wait, since none can be accepted: Too many open",
+      " warning connections to the counter's port wait, since none can be accepted"};
+  for (const auto& line : lines) {
+    for (const Deadline deadline; program.output().find(line) == std::string::npos;) {
+      ASSERT_FALSE(deadline.passed()) << program.output();
+    }
+  }
+  ASSERT_EQ(::prlimit(program.pid(), RLIMIT_NOFILE, &before, nullptr), 0);
+  for (int i = 0; i < 3; ++i) {
+    clients[static_cast<std::size_t>(i)].send(get_without_token("/auth"));
+    EXPECT_TRUE(is_token(clients[static_cast<std::size_t>(i)].read_answer()));
+  }
+  const auto log = program.output();
+  for (const auto& line : lines) EXPECT_EQ(log.find(line), log.rfind(line)) << log;
 }
 
 std::string reason_at(const std::string& health_address, const Arguments& more) {

@@ -97,6 +97,8 @@ const std::vector<BadSetting>& bad_settings() {
       {"--hits-max", "TRACKER_HITS_MAX", "0x10"},
       {"--drain-delay", "TRACKER_DRAIN_DELAY", "later"},
       {"--drain-limit", "TRACKER_DRAIN_LIMIT", "never"},
+      {"--log-format", "TRACKER_LOG_FORMAT", "xml"},
+      {"--log-level", "TRACKER_LOG_LEVEL", "loud"},
   };
   return settings;
 }
@@ -177,6 +179,10 @@ TEST(StartupTest, WhatIsNoSettingIsRefused) {
       {{"help", "chek"}, {"\"chek\": ", "did you mean check?"}},
       {{"help", "serve", "more"}, {"tracker help"}},
       {{"version", "more"}, {"tracker version"}},
+      {{"completion"}, {"tracker completion bash"}},
+      {{"completion", "csh"}, {"\"csh\"", "tracker completion bash"}},
+      {{"completion", "bash", "more"}, {"tracker completion"}},
+      {{"manual"}, {"DIR is missing", "tracker manual DIR"}},
       {{"--bogus"}, {"--bogus: "}},
       {{"--threads", "2", "serve"}, {"--threads: ", "a command comes first"}},
       {{}, {"a command is missing"}},
@@ -226,6 +232,7 @@ TEST(StartupTest, FlagThatCannotTakeEffectIsRefused) {
       {serve_with({"--linger-deadline", "0", "--linger-bytes-max", "1"}), "--linger-bytes-max",
        "--linger-deadline"},
       {serve_with({"--require-durability"}), "--require-durability", "--store memory"},
+      {serve_with({"--access-log-sample", "10"}), "--access-log-sample", "--access-log"},
       {{"counter", "--counter-addr", "127.0.0.1:0", "--insecure"}, "--insecure", "off loopback"},
       {{"counter", "--durability", "none"}, "--durability", "--store rocksdb:DIR"},
       {{"counter", "--store", "memory", "--redis-addr", "127.0.0.1:1"}, "--redis-addr", "--store redis"},
@@ -435,7 +442,11 @@ TEST(StartupTest, EverySettingCanComeFromTheEnvironment) {
                               {"TRACKER_CONNECTIONS_PER_ADDRESS_MAX", "100"},
                               {"TRACKER_HITS_MAX", "1000"},
                               {"TRACKER_DRAIN_DELAY", "0s"},
-                              {"TRACKER_DRAIN_LIMIT", "5s"}});
+                              {"TRACKER_DRAIN_LIMIT", "5s"},
+                              {"TRACKER_LOG_FORMAT", "text"},
+                              {"TRACKER_LOG_LEVEL", "info"},
+                              {"TRACKER_ACCESS_LOG", "-"},
+                              {"TRACKER_ACCESS_LOG_SAMPLE", "1"}});
   const auto doors = program.wait_listening();
   Caller caller(doors.at("envoy"));
   EXPECT_EQ(caller.count("/p", caller.mint()), 1);
@@ -449,7 +460,8 @@ TEST(StartupTest, ListensOnIpv6) {
   Program program({"serve", "--store", "memory", "--envoy-addr", "[::1]:0", "--health-addr", "[::1]:0"});
   const auto doors = program.wait_listening();
   EXPECT_EQ(doors.at("envoy").host, "::1");
-  Caller(doors.at("envoy")).mint();
+  Caller caller(doors.at("envoy"));
+  caller.mint();
 }
 
 TEST(StartupTest, LocalhostIsBothItsAddresses) {
@@ -524,6 +536,10 @@ constexpr DocumentedSetting documented_settings[] = {
     {"--hits-max", "TRACKER_HITS_MAX", "65,?536"},
     {"--drain-delay", "TRACKER_DRAIN_DELAY", "0 ?m?s"},
     {"--drain-limit", "TRACKER_DRAIN_LIMIT", "10 ?s|10000 ?ms"},
+    {"--log-format", "TRACKER_LOG_FORMAT", "text"},
+    {"--log-level", "TRACKER_LOG_LEVEL", "info"},
+    {"--access-log", "TRACKER_ACCESS_LOG", "none"},
+    {"--access-log-sample", "TRACKER_ACCESS_LOG_SAMPLE", "1"},
 };
 
 // The help about one flag: from its name to the next flag at the beginning of a line.

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/process/args.hpp>
 #include <boost/process/child.hpp>
@@ -184,9 +185,10 @@ std::size_t resident_bytes(pid_t process) {
 std::map<std::string, Endpoint> listening_doors(const std::string& log) {
   constexpr std::string_view mark = "listening ";
   for (std::size_t begin = 0, end = 0; (end = log.find('\n', begin)) != std::string::npos; begin = end + 1) {
-    const std::string line = log.substr(begin, end - begin);
+    std::string line = log.substr(begin, end - begin);
     const auto at = line.find(mark);
     if (at == std::string::npos) continue;
+    line.resize(std::min(line.size(), line.find('"', at)));  // where the line is JSON
     std::map<std::string, Endpoint> doors;
     std::istringstream words(line.substr(at + mark.size()));
     for (std::string word; words >> word;) {

@@ -9,7 +9,6 @@
 namespace tracker::store::redis {
 
 namespace {
-constexpr auto key_report_pause = std::chrono::seconds(1);
 constexpr auto finding_pause = std::chrono::milliseconds(2);  // in which Redis serves others
 }  // namespace
 
@@ -80,7 +79,10 @@ void RedisChannel::on_bytes(std::string_view bytes) {
     }
     make_sense = make_sense && !replies_.broken();
     core.on_heard(id_, now);
-    if (pipeline_.has_trouble()) report_trouble(now);
+    if (pipeline_.has_trouble()) {
+      const auto trouble = pipeline_.take_trouble();
+      shared_.key_log.warning(shared_.name + ": " + trouble.what + ": " + trouble.error);
+    }
     if (greeted_) {
       conclude_replies(core, make_sense, now);
     } else {
@@ -177,14 +179,6 @@ void RedisChannel::conclude_replies(link::LinkCore& core, bool make_sense, link:
   } else if (has_looked) {
     core.on_question_answered(id_, now);
   }
-}
-
-/// Logs trouble with a key, at a limited rate.
-void RedisChannel::report_trouble(link::TimePoint now) {
-  const auto trouble = pipeline_.take_trouble();
-  if (now - shared_.key_reported < key_report_pause) return;
-  shared_.key_reported = now;
-  runtime::log_warning(shared_.name + ": " + trouble.what + ": " + trouble.error);
 }
 
 }  // namespace tracker::store::redis

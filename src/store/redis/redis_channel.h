@@ -30,8 +30,8 @@ struct RedisShared {
   RedisKnowledge knowledge;
   DurabilityWatch durability;
   StoreFactsSource facts{std::nullopt};
-  std::string facts_missing;       // why there were none when that was last logged
-  link::TimePoint key_reported{};  // when trouble with a key was last logged
+  std::string facts_missing;   // why there were none when that was last logged
+  runtime::RareLog key_log{};  // of trouble with a key
 };
 
 /// A connection to Redis: connects its pipeline to a transport, and tells the link what follows from the replies.
@@ -62,7 +62,6 @@ class RedisChannel final : public link::Channel,
   void tell_facts();
   void go_on_changing_stores();
   void go_on_finding();
-  void report_trouble(link::TimePoint now);
 
   RedisShared& shared_;
   link::Link& link_;

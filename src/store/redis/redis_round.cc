@@ -118,7 +118,7 @@ void RedisRound::begin(link::Gather& message, bool apart, bool holds) {
     for (std::uint32_t hit = 0; hit < size; ++hit) hits_.push_back({batch, hit});
   }
   std::sort(hits_.begin(), hits_.end(), [this](const Hit& a, const Hit& b) {
-    if (const auto ids = id(a) <=> id(b); ids != 0) return ids < 0;
+    if (id(a) != id(b)) return id(a) < id(b);
     if (const int paths = path(a).compare(path(b)); paths != 0) return paths < 0;
     return std::tie(a.batch, a.hit) < std::tie(b.batch, b.hit);
   });

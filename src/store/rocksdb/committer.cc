@@ -26,7 +26,6 @@ constexpr auto gather_longest = std::chrono::milliseconds(1);
 /// At most this many are kept for reuse. One may hold a path of 8 KiB.
 constexpr std::size_t free_loadings_max = 1024;
 /// A counter that cannot be read is reported at most this often.
-constexpr auto report_pause = std::chrono::seconds(1);
 
 std::int64_t now_s() {
   return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
@@ -198,10 +197,8 @@ void Committer::count(const WaitingBatch& waiting) {
 
 void Committer::report(const Loading& loading) {
   const auto& failed = loading.counter.kind == Reading::Kind::failed ? loading.counter : loading.token;
-  if (failed.kind != Reading::Kind::failed || failed.damaged || Clock::now() < reported_ + report_pause)
-    return;
-  reported_ = Clock::now();
-  runtime::log_warning("a counter cannot be read, its hits are refused: " + failed.error);
+  if (failed.kind != Reading::Kind::failed || failed.damaged) return;
+  reading_log_.warning("a counter cannot be read, its hits are refused: " + failed.error);
 }
 
 void Committer::count(Batch& batch, std::uint32_t hit, CachedCounter& counter) {
@@ -239,7 +236,7 @@ bool Committer::may_write(const WaitingRecord& record) {
       return true;
     }
   } catch (const StoreError& error) {
-    runtime::log_warning(std::string("the record of the store is not written: ") + error.what());
+    record_log_.warning(std::string("the record of the store is not written: ") + error.what());
   }
   record.reply->on_written(domain::Failure::not_done);
   return false;

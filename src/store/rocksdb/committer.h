@@ -194,8 +194,9 @@ class Committer {
   CommitWrite write_;
   Clock::time_point gather_until_;
   Clock::time_point reopen_at_;
-  Clock::time_point reported_;
   runtime::ChangeLog changes_;
+  runtime::RareLog reading_log_;
+  runtime::RareLog record_log_;
 
   std::unique_ptr<IntervalSync> interval_sync_;  // null: no interval
   std::unique_ptr<Loader> loader_;

@@ -360,7 +360,7 @@ std::optional<std::vector<domain::TokenId>> Database::tokens_from(const domain::
     std::copy_n(entry->key().data(), id.bytes.size(), reinterpret_cast<char*>(id.bytes.data()));
   }
   if (const auto status = entry->status(); !status.ok()) {
-    if (!note_damage(status)) runtime::log_warning("the tokens cannot be read: " + status.ToString());
+    if (!note_damage(status)) tokens_log_.warning("the tokens cannot be read: " + status.ToString());
     return std::nullopt;
   }
   return tokens;

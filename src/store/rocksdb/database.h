@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "domain/token_id.h"
+#include "runtime/log.h"
 #include "store/rocksdb/damaged_tables.h"
 #include "store/rocksdb/rocksdb_settings.h"
 #include "store/rocksdb/run_mark.h"
@@ -158,6 +159,7 @@ class Database {
   RunMark mark_;  // written by the thread that opens it, and later by the one that makes a log, one at a time
   std::atomic<int> lacking_at_open_ = 0;  // of the last attempt to open it again
   DamagedTables damaged_tables_;
+  runtime::RareLog tokens_log_;
   std::atomic<bool> marks_end_ = true;
 
   mutable std::shared_mutex in_use_;  // held exclusively to open and close
