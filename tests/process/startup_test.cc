@@ -69,7 +69,6 @@ const std::vector<BadSetting>& bad_settings() {
       {"--health-addr", "HEALTH_ADDR", "nonsense"},
       {"--health-addr", "HEALTH_ADDR", "127.0.0.1:http"},
       {"--admin-addr", "TRACKER_ADMIN_ADDR", "none"},
-    {"--admin-keys", "TRACKER_ADMIN_KEYS", "none"},
     {"--store", "TRACKER_STORE", "bogus"},
       {"--store", "TRACKER_STORE", "memory:x"},
       {"--store", "TRACKER_STORE", "rocksdb:~/counts"},
