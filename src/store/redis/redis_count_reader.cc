@@ -79,11 +79,11 @@ class Reader final : public CountReader {
           "a proxy does not pass on SCAN, so the tokens behind it cannot be listed; name each Redis behind "
           "it by --redis-addr, one after the other, without --redis-proxy");
     }
-    if (!goes_on(slots, after)) pass_ = find_ids(slots, after);
+    if (!goes_on(slots, after)) begin_pass(slots, after);
     while (true) {
       if (pass_.done == pass_.ids.size()) {
         if (!pass_.is_more) return {};
-        pass_ = find_ids(slots, pass_.ids.back());
+        begin_pass(slots, pass_.ids.back());
       }
       auto tokens = next_of_pass(std::max<std::size_t>(limit, 1));
       if (tokens.empty()) continue;  // they are gone
@@ -126,6 +126,11 @@ class Reader final : public CountReader {
            Clock::now() - pass_.begun < pass_age_max;
   }
 
+  void begin_pass(const SlotSet& slots, const std::optional<TokenId>& after) {
+    pass_ = {};  // its memory is needed
+    pass_ = find_ids(slots, after);
+  }
+
   /// A token gets another key while an export reads held slots, and the pass may then miss it. A second pass sees it by its new
   /// key.
   Pass find_ids(const SlotSet& slots, const std::optional<TokenId>& after) {
@@ -141,11 +146,10 @@ class Reader final : public CountReader {
         const auto slot = domain::slot_of(its->id);
         if (visible[slot] && (!its->is_held || held[slot])) lowest.add(its->id);
       };
-      nodes_->scan(
-          all_tokens, [&] { lowest.clear(); }, visit);
-      if (held.any())
-        nodes_->scan(
-            all_tokens, [] {}, visit);
+      const auto forget = [&] { lowest.clear(); };
+      nodes_->scan(all_tokens, forget, visit);
+      const auto add_to_them = [] {};
+      if (held.any()) nodes_->scan(all_tokens, add_to_them, visit);
       if (read_marks(*nodes_) != marks) continue;
       pass.ids = lowest.take();
       pass.ids.shrink_to_fit();

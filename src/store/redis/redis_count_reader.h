@@ -17,7 +17,7 @@ inline constexpr std::size_t ids_of_a_list = 250'000;
 /// connection is lost. Throws StoreError.
 ///
 /// A list that goes on within a minute, and from where it ended, knows the ids already. Tokens that were minted meanwhile may then
-/// be missed; no count is.
+/// be missed; no count is. A page of one token's counts takes one pass over all its paths.
 std::unique_ptr<CountReader> redis_count_reader(const RedisSettings& settings,
                                                 std::size_t ids_max = ids_of_a_list);
 
