@@ -10,8 +10,8 @@
 
 namespace tracker::store::redis {
 
-/// How many ids one pass over all keys keeps for a list: 4 MB of them, and twice as many while it goes on.
-inline constexpr std::size_t ids_of_a_list = 250'000;
+/// How many ids one pass over all keys keeps for a list: 3 MB of them, and three times as many while it ends.
+inline constexpr std::size_t ids_of_a_list = 200'000;
 
 /// A reader of one Redis, or of all that is behind a proxy, where it lists nothing. Connects at once, and again after a
 /// connection is lost. Throws StoreError.
