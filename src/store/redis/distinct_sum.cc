@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <tuple>
 
 namespace tracker::store::redis {
 
@@ -34,7 +35,8 @@ bool DistinctSum::end() {
     total_ = sum_seen_;
     return false;
   }
-  std::ranges::sort(its_fields_);
+  const auto order = [](const Field& field) { return std::tie(field.hash, field.other_hash, field.count); };
+  std::ranges::sort(its_fields_, {}, order);
   for (std::size_t i = 0; i < its_fields_.size(); ++i) {
     const auto& its = its_fields_[i];
     const bool comes_again = i + 1 < its_fields_.size() && its_fields_[i + 1].hash == its.hash &&

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -35,7 +34,6 @@ class DistinctSum {
     std::uint64_t hash;
     std::uint64_t other_hash;
     std::int64_t count;
-    auto operator<=>(const Field&) const = default;
   };
 
   const domain::SeededHash hash_;
