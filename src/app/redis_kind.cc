@@ -9,6 +9,7 @@
 #include "store/redis/cluster_store.h"
 #include "store/redis/first_tracker.h"
 #include "store/redis/redis_contents.h"
+#include "store/redis/redis_count_reader.h"
 #include "store/redis/redis_store.h"
 #include "store/store_error.h"
 
@@ -44,6 +45,16 @@ std::shared_ptr<store::StoreContents> contents_or_startup_error(
   }
 }
 
+/// For a store that is open. Throws StoreError.
+std::unique_ptr<store::CountReader> reader_or_store_error(
+    const std::function<std::unique_ptr<store::CountReader>()>& open) {
+  try {
+    return open();
+  } catch (const StartupError& error) {  // the password file may be gone by now
+    throw store::StoreError(error.what());
+  }
+}
+
 class RedisKind final : public StoreKind {
  public:
   explicit RedisKind(std::shared_ptr<SharedSettings> shared) : shared_(std::move(shared)) {}
@@ -67,8 +78,8 @@ class RedisKind final : public StoreKind {
   void add_proxy_settings(SettingTable& table, const SettingTable::Condition& chosen) {
     table.add_switch(
         "--redis-proxy", proxy_,
-        "A proxy such as nutcracker stands before several Redis, at that address. It is sent PING "
-        "and calls of scripts alone; what a crash loses cannot be asked.",
+        "A proxy such as nutcracker stands before several Redis, at that address. It is sent PING, "
+        "calls of scripts, and HGET, HLEN and HSCAN alone; what a crash loses cannot be asked.",
         chosen);
     const SettingTable::Condition with_proxy{"--redis-proxy", [this] { return proxy_; }};
     table.add({"--store-name", "",
@@ -113,6 +124,10 @@ class RedisKind final : public StoreKind {
           return store::redis::redis_contents(
               this->settings(settings));  // the password may be another one by now
         }};
+    open.reader = [this, settings] {
+      return reader_or_store_error(
+          [&] { return store::redis::redis_count_reader(this->settings(settings)); });
+    };
     open.reread = shared_->login.reread([&redis](const auto& password) { redis.set_password(password); });
     return open;
   }
@@ -192,6 +207,11 @@ class RedisClusterKind final : public StoreKind {
                    .contents = [this, settings]() -> std::shared_ptr<store::StoreContents> {
                      return store::redis::cluster_contents(this->settings(settings), shared_->login.nodes());
                    }};
+    open.reader = [this, settings] {
+      return reader_or_store_error([&] {
+        return store::redis::cluster_count_reader(this->settings(settings), shared_->login.nodes());
+      });
+    };
     open.reread = shared_->login.reread([&cluster](const auto& password) { cluster.set_password(password); });
     return open;
   }

@@ -11,6 +11,7 @@ void LowestIds::add(const domain::TokenId& id) {
     left_out_ = true;
     return;
   }
+  if (ids_.empty()) ids_.reserve(2 * max_);
   ids_.push_back(id);
   if (ids_.size() >= 2 * max_) keep_lowest();
 }

@@ -19,13 +19,14 @@ timeval timeval_of(std::chrono::milliseconds time) {
   return {.tv_sec = time.count() / 1'000, .tv_usec = time.count() % 1'000 * 1'000};
 }
 
-/// In words, what tokens that move need beside what counting needs.
+/// In words, what reading and moving tokens needs beside what counting needs.
 std::string explain_denied(std::string_view error, const RedisSettings& settings) {
   const std::string& user = settings.redis.user;
   return "it says " + printable(error) +
-         ": its ACL is too narrow for tokens that move; this adds what is missing: ACL SETUSER " +
+         ": its ACL is too narrow to read and move tokens; this adds what is missing: ACL SETUSER " +
          (user.empty() ? "default" : user) +
-         " ~tracker:* +hgetall +hlen +hdel +rename +unlink +hexists +hsetnx +hset +hget +hmget +del +eval "
+         " ~tracker:* +hgetall +hscan +hlen +hdel +rename +unlink +hexists +hsetnx +hset +hget +hmget +del "
+         "+eval "
          "+scan +select "
          "+config|get +info" +
          (settings.replicas > 0 ? " +wait" : "") + "; and, for a cluster, +cluster|nodes +asking";

@@ -3,7 +3,6 @@
 #include <hiredis/hiredis.h>
 
 #include <algorithm>
-#include <charconv>
 #include <deque>
 #include <optional>
 #include <string>
@@ -18,6 +17,7 @@
 #include "store/redis/redis_marks.h"
 #include "store/redis/redis_nodes.h"
 #include "store/redis/redis_round.h"
+#include "store/redis/stored_marks.h"
 #include "store/store_error.h"
 
 namespace tracker::store::redis {
@@ -72,21 +72,6 @@ end
 return 1
 )";
 
-/// What the empty field of a token has. Old versions wrote the time alone, and did not care what it was.
-struct Origin {
-  std::uint64_t minted_s = 0;
-  std::optional<ExportId> export_id = {};  // of an imported token
-};
-
-Origin parse_origin(std::string_view text) {
-  Origin origin;
-  const auto end = std::min(text.find(' '), text.size());
-  std::from_chars(text.data(), text.data() + end, origin.minted_s);
-  ExportId id{};
-  if (end < text.size() && domain::parse_hex(text.substr(end + 1), id)) origin.export_id = id;
-  return origin;
-}
-
 std::string origin_text(const StoredToken& token, const ExportId& export_id) {
   auto text = std::to_string(token.minted_s) + ' ';
   domain::append_hex(export_id, text);
@@ -128,43 +113,6 @@ std::optional<StoredToken> parse_token(const TokenId& id, const redisReply& fiel
 
 RedisTask task_of(const TokenId& id) {
   return {domain::slot_of(id), redis_key(id)};
-}
-
-RedisTask mark_task(std::size_t slot) {
-  return {static_cast<Slot>(slot), mark_key(static_cast<Slot>(slot))};
-}
-
-/// Of a Redis by itself.
-std::string stored_marks(RedisNodes& nodes) {
-  const auto reply = nodes.clients().front()->call({"HGET", facts_key, marks_field});
-  return std::string(string_of(*reply));
-}
-
-SlotMarks parse_stored(std::string_view text) {
-  if (auto its = SlotMarks::parse(text)) return std::move(*its);
-  throw StoreError("the field " + std::string(marks_field) + " of " + std::string(facts_key) +
-                   " has no marks that tracker knows; a newer version may have written it");
-}
-
-SlotMarks read_marks(RedisNodes& nodes) {
-  if (!nodes.is_cluster()) return parse_stored(stored_marks(nodes));
-  std::vector<RedisTask> tasks;
-  for (std::size_t i = 0; i < domain::slots; ++i) {
-    auto& task = tasks.emplace_back(mark_task(i));
-    task.add({"HGET", task.key, marked_field});
-  }
-  nodes.run(tasks, Kind::reads);
-  SlotMarks all;
-  for (std::size_t i = 0; i < domain::slots; ++i) {
-    const auto& reply = *tasks[i].replies.front();
-    if (reply.type == REDIS_REPLY_NIL) continue;
-    auto mark = parse_mark(string_of(reply));
-    if (!mark)
-      throw StoreError(tasks[i].key + " has no mark that tracker knows; a newer version may have written it");
-    mark->slots.set(i);
-    all.set(*mark);
-  }
-  return all;
 }
 
 /// Does tasks in portions.

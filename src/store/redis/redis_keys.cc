@@ -1,6 +1,7 @@
 #include "store/redis/redis_keys.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstdint>
 #include <vector>
 
@@ -62,6 +63,15 @@ std::optional<KeyOfToken> parse_key(std::string_view key) {
   if (!domain::parse_hex(digits, id.bytes)) return std::nullopt;
   if (to_string(id) != digits) return std::nullopt;  // its digits are lower case
   return KeyOfToken{id, is_held};
+}
+
+Origin parse_origin(std::string_view text) {
+  Origin origin;
+  const auto end = std::min(text.find(' '), text.size());
+  std::from_chars(text.data(), text.data() + end, origin.minted_s);
+  ExportId id{};
+  if (end < text.size() && domain::parse_hex(text.substr(end + 1), id)) origin.export_id = id;
+  return origin;
 }
 
 bool is_probe(const domain::TokenId& id) {

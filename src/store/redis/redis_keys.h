@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,6 +29,13 @@ struct KeyOfToken {
 };
 /// Returns nothing for any other key.
 std::optional<KeyOfToken> parse_key(std::string_view key);
+
+/// What the empty field of a token has. Old versions wrote the time alone, and did not care what it was.
+struct Origin {
+  std::uint64_t minted_s = 0;
+  std::optional<ExportId> export_id = {};  // of an imported token
+};
+Origin parse_origin(std::string_view text);
 
 /// Whether no token has this id, because it is one of those with which a store probes. Where DEL is denied, their keys stay.
 bool is_probe(const domain::TokenId& id);

@@ -25,6 +25,9 @@ constexpr int passes_max = 5;
 constexpr auto pass_pause = 200ms;
 constexpr std::string_view keys_of_a_scan = "1000";  // less than a millisecond of Redis
 constexpr auto scan_pause = 1ms;                     // in which Redis serves others
+constexpr std::size_t fields_of_a_scan_first = 100;
+constexpr std::size_t fields_of_a_scan_max = 1'000;  // less than a millisecond of Redis
+constexpr std::size_t bytes_of_a_scan = 64 * 1024;   // about
 
 void append_wait(const RedisSettings& settings, std::string& out) {
   append_command(
@@ -35,6 +38,17 @@ void append_wait(const RedisSettings& settings, std::string& out) {
 
 void RedisTask::add(std::span<const std::string_view> command) {
   append_command(command, commands.emplace_back());
+}
+
+std::string visit_fields(const redisReply& reply, const VisitField& visit) {
+  if (reply.type != REDIS_REPLY_ARRAY || reply.elements != 2 ||
+      reply.element[0]->type != REDIS_REPLY_STRING || reply.element[1]->type != REDIS_REPLY_ARRAY) {
+    throw StoreError("Redis replies what makes no sense to HSCAN");
+  }
+  const auto& fields = *reply.element[1];
+  for (std::size_t i = 0; i + 1 < fields.elements; i += 2)
+    visit(string_of(*fields.element[i]), string_of(*fields.element[i + 1]));
+  return std::string(text_of(*reply.element[0]));
 }
 
 RedisNodes::RedisNodes(const RedisSettings& redis) : settings_(redis) {
@@ -172,6 +186,7 @@ void RedisNodes::start(RedisClient& client, std::span<RedisTask* const> tasks, K
 void RedisNodes::finish(RedisClient& client, std::span<RedisTask* const> tasks, Kind kind,
                         std::vector<RedisTask*>& again) {
   for (auto* task : tasks) {
+    task->answered_by = {&client, client.connections()};
     task->replies.clear();
     for (std::size_t i = 0; i < task->commands.size(); ++i) {
       if (task->ask) client.take();
@@ -296,6 +311,43 @@ void RedisNodes::scan(std::string_view pattern, const std::function<void()>& beg
     }
   }
   throw StoreError(trouble);
+}
+
+RedisNodes::Pass RedisNodes::scan_hash_once(domain::Slot slot, const std::string& key,
+                                            std::string_view pattern, const VisitField& visit) {
+  std::optional<RedisTask::Connection> connection;
+  std::string cursor = "0";
+  auto number = fields_of_a_scan_first;
+  while (true) {
+    RedisTask task(slot, key);
+    task.add({"HSCAN", key, cursor, "MATCH", pattern, "COUNT", std::to_string(number)});
+    task.add({"HLEN", key});
+    run({&task, 1}, Kind::reads);
+    if (connection && task.answered_by != *connection) return Pass::interrupted;
+    connection = task.answered_by;
+    if (task.replies[1]->integer == 0) return Pass::gone;
+    std::size_t bytes = 0;
+    cursor = visit_fields(*task.replies[0], [&](std::string_view field, std::string_view value) {
+      visit(field, value);
+      bytes += field.size() + value.size();
+    });
+    if (cursor == "0") return Pass::whole;
+    if (bytes > bytes_of_a_scan) number = number / 2 + 1;
+    if (bytes < bytes_of_a_scan / 2) number = std::min(2 * number, fields_of_a_scan_max);
+    std::this_thread::sleep_for(scan_pause);
+  }
+}
+
+/// A hash that got another key, or was removed, seems to have no more fields.
+bool RedisNodes::scan_hash(domain::Slot slot, const std::string& key, std::string_view pattern,
+                           const std::function<void()>& begin, const VisitField& visit) {
+  for (int pass = 0; pass < passes_max; ++pass) {
+    begin();
+    const auto its = scan_hash_once(slot, key, pattern, visit);
+    if (its != Pass::interrupted) return its == Pass::whole;
+  }
+  throw StoreError("the connection to the Redis that has " + key +
+                   " ends again and again; run this again when it is well");
 }
 
 }  // namespace tracker::store::redis

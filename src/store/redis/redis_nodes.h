@@ -34,7 +34,19 @@ struct RedisTask {
   std::vector<std::string> commands;         // in RESP
   std::vector<RedisReplyPtr> replies = {};   // one for each command, once it is done
   std::optional<runtime::Address> ask = {};  // whom to ask on the word of the slot's owner
+  /// The connection over which the replies came.
+  struct Connection {
+    const RedisClient* client = nullptr;
+    std::uint64_t number = 0;  // among those of the client
+    bool operator==(const Connection&) const = default;
+  };
+  Connection answered_by = {};
 };
+
+using VisitField = std::function<void(std::string_view field, std::string_view value)>;
+
+/// Visits the fields in a reply to HSCAN. Returns the cursor of the next one; 0 if this was the last.
+std::string visit_fields(const redisReply& reply, const VisitField& visit);
 
 /// One Redis, or all masters of a Redis Cluster, for calls that block. All throw StoreError. Not synchronised.
 class RedisNodes {
@@ -54,6 +66,12 @@ class RedisNodes {
   /// masters change meanwhile, or slots move, it begins anew: then it calls `begin` again.
   void scan(std::string_view pattern, const std::function<void()>& begin,
             const std::function<void(std::string_view key)>& visit);
+
+  /// Goes through the fields of a hash that match, and misses none that is there all the time. A field may come several
+  /// times. Where the connection ends meanwhile, or the slot moves, it begins anew: then it calls `begin` again. Returns false
+  /// if the hash is not there.
+  bool scan_hash(domain::Slot slot, const std::string& key, std::string_view pattern,
+                 const std::function<void()>& begin, const VisitField& visit);
 
   /// The Redis, or each master.
   std::vector<RedisClient*> clients();
@@ -77,6 +95,9 @@ class RedisNodes {
               std::vector<RedisTask*>& again);
   bool is_elsewhere(RedisTask& task, const RedisClient& client) const;
   void scan_once(std::string_view pattern, const std::function<void(std::string_view key)>& visit);
+  enum class Pass : std::uint8_t { whole, gone, interrupted };
+  Pass scan_hash_once(domain::Slot slot, const std::string& key, std::string_view pattern,
+                      const VisitField& visit);
 
   const RedisSettings settings_;
   const std::vector<runtime::Address> begin_with_;

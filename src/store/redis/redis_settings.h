@@ -13,8 +13,8 @@ struct RedisSettings {
   /// A Redis that has not replied for this long counts as hung: what was sent is perhaps counted, and a new connection
   /// is made.
   std::chrono::milliseconds reply_deadline{2'000};
-  /// A proxy stands before several Redis. It is sent nothing but PING and calls of the script, each with the key of one
-  /// token.
+  /// A proxy stands before several Redis. It is sent nothing but PING, calls of the script, and what reads counts, each with
+  /// the key of one token.
   bool proxy = false;
   /// What the operator calls all that is behind the proxy: one name means one store. Empty: it is not known which store
   /// that is.
