@@ -51,6 +51,13 @@ class LineFileTest : public testing::Test {
     EXPECT_TRUE(lines.empty());
   }
 
+  /// A line of 100 bytes.
+  static std::string line_of(char c) {
+    std::string line(100, c);
+    line.back() = '\n';
+    return line;
+  }
+
   fs::path directory_;
 };
 
@@ -115,8 +122,7 @@ TEST_F(LineFileTest, NobodyWaitsForAPipeWhoseReaderHasStopped) {
   ::fcntl(reader, F_SETPIPE_SZ, 4096);
   const tests::CapturedLog log;
   LineFile file(path(), "the file", queue_bytes);
-  const std::string line(99, 'x');
-  for (int i = 0; i < 2'000; ++i) push(file, line + "\n");  // three times what pipe and queue hold
+  for (int i = 0; i < 2'000; ++i) push(file, line_of('x'));  // three times what pipe and queue hold
   EXPECT_FALSE(file.flush(1ms));
   EXPECT_NE(log.text().find(" of the file w"), std::string::npos) << log.text();
   EXPECT_NE(log.text().find("dropped, since it takes them too slowly\n"), std::string::npos) << log.text();
@@ -133,7 +139,7 @@ TEST_F(LineFileTest, NobodyWaitsForAPipeWhoseReaderHasStopped) {
   ::close(reader);
   EXPECT_GE(got.size(), queue_bytes / 100 * 100);
   EXPECT_LT(got.size(), 2'000U * 100);
-  for (; !got.empty(); got.erase(0, 100)) ASSERT_EQ(got.substr(0, 100), line + "\n") << "not a whole line";
+  for (; !got.empty(); got.erase(0, 100)) ASSERT_EQ(got.substr(0, 100), line_of('x')) << "not a whole line";
 }
 
 // As standard output and standard error do that are one pipe.
@@ -146,7 +152,7 @@ TEST_F(LineFileTest, LinesOfTwoWritersOfAPipeStayWhole) {
   constexpr std::size_t lines = 500;
   for (auto [file, c] : {std::pair(&one, 'a'), std::pair(&other, 'b')}) {
     std::string many;
-    for (std::size_t i = 0; i < lines; ++i) many += std::string(99, c) + "\n";
+    for (std::size_t i = 0; i < lines; ++i) many += line_of(c);
     push(*file, many);
   }
   std::array<char, 4096> buffer{};
@@ -156,7 +162,7 @@ TEST_F(LineFileTest, LinesOfTwoWritersOfAPipeStayWhole) {
     if (size > 0) got.append(buffer.data(), static_cast<std::size_t>(size));
   }
   ::close(reader);
-  for (; !got.empty(); got.erase(0, 100)) ASSERT_EQ(got.substr(0, 100), std::string(99, got.front()) + "\n");
+  for (; !got.empty(); got.erase(0, 100)) ASSERT_EQ(got.substr(0, 100), line_of(got.front()));
 }
 
 TEST_F(LineFileTest, ItsEndSaysWhatItCouldNotWrite) {
@@ -166,7 +172,7 @@ TEST_F(LineFileTest, ItsEndSaysWhatItCouldNotWrite) {
   const tests::CapturedLog log;
   {
     LineFile file(path(), "the file", queue_bytes);
-    for (int i = 0; i < 100; ++i) push(file, std::string(99, 'x') + "\n");
+    for (int i = 0; i < 100; ++i) push(file, line_of('x'));
   }
   EXPECT_NE(log.text().find(" lines of the file were dropped, since it takes them too slowly\n"),
             std::string::npos)
