@@ -44,13 +44,6 @@ struct Place {
   std::size_t fields = 0;
 };
 
-class MovedError final : public StoreError {
- public:
-  explicit MovedError(const TokenId& id)
-      : StoreError("token " + to_string(id) +
-                   " has moved to another store, by tracker export; ask the counter that has it now") {}
-};
-
 /// A pattern of Redis for everything that begins like this.
 std::string pattern_of(std::string_view prefix) {
   std::string pattern;
@@ -109,6 +102,8 @@ class Reader final : public CountReader {
       return TokenCounts{.minted_s = place.minted_s, .counts = lowest.counts(), .is_more = lowest.left_out()};
     });
   }
+
+  SlotMarks marks() override { return proxy_ ? SlotMarks{} : read_marks(*nodes_); }
 
  private:
   /// The ids that a pass over all keys has found, and how far they are listed.
@@ -329,7 +324,7 @@ class Reader final : public CountReader {
     for (int attempt = 0; attempt < attempts_max; ++attempt) {
       const auto place = places_of({&id, 1}).front();
       if (place.kind == Place::Kind::nowhere) return std::nullopt;
-      if (place.kind == Place::Kind::moved) throw MovedError(id);
+      if (place.kind == Place::Kind::moved) throw MovedError();
       if (auto its = read(place)) return its;
     }
     throw StoreError("token " + to_string(id) + " is being moved; ask again when that has ended");
