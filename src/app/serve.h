@@ -4,6 +4,7 @@
 #include <string>
 
 #include "app/port_settings.h"
+#include "app/self_service.h"
 #include "app/service_settings.h"
 #include "app/store_choice.h"
 #include "envoy/envoy_settings.h"
@@ -20,6 +21,7 @@ struct ServeSettings {
   StoreChoice store;
   envoy::EnvoySettings envoy;
   PortSettings port;
+  SelfSettings self;
   std::string admin_socket;  // empty: none but that of a store on disk
 };
 

@@ -110,10 +110,9 @@ void add_envoy_settings(SettingTable& table, envoy::EnvoySettings& settings) {
                   "The number of requests in flight, of all connections.");
 }
 
-void require_different_addresses(const ServiceSettings& settings,
-                                 const std::optional<runtime::Address>& counter_addr) {
+void require_different_addresses(const ServiceSettings& settings, const std::vector<FlagAndAddress>& others) {
   std::vector<Door> doors{{settings.address_flag, settings.address}};
-  if (counter_addr) doors.push_back({"--counter-addr", *counter_addr});
+  for (const auto& [flag, address] : others) doors.push_back({flag, address});
   if (const auto health = health_address(settings)) {
     const auto name = settings.health_addr
                           ? std::string("--health-addr")

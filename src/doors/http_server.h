@@ -1,10 +1,12 @@
 #pragma once
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/async_result.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/basic_stream.hpp>
@@ -19,6 +21,7 @@
 #include <memory>
 #include <string>
 #include <type_traits>
+#include <utility>
 
 #include "doors/passed_descriptor.h"
 #include "runtime/descriptor.h"
@@ -60,6 +63,16 @@ class HttpServer : public std::enable_shared_from_this<HttpServer<Protocol>> {
   HttpServer(Acceptor acceptor, std::size_t body_bytes_max, Answer answer)
       : acceptor_(std::move(acceptor)), body_bytes_max_(body_bytes_max), answer_(std::move(answer)) {}
 
+  /// Answers a well-formed request, now or later: calls `done` once, from any thread.
+  using AnswerLater = std::function<void(const Request&, std::function<void(Response)> done)>;
+
+  /// Requests have no body. What is no request gets `malformed`.
+  HttpServer(Acceptor acceptor, AnswerLater answer, Response malformed)
+      : acceptor_(std::move(acceptor)),
+        body_bytes_max_(0),
+        answer_later_(std::move(answer)),
+        malformed_(std::move(malformed)) {}
+
   void start() {
     boost::asio::co_spawn(acceptor_.get_executor(), accept(this->shared_from_this()), boost::asio::detached);
   }
@@ -76,6 +89,7 @@ class HttpServer : public std::enable_shared_from_this<HttpServer<Protocol>> {
   static constexpr bool is_local = std::is_same_v<Protocol, boost::asio::local::stream_protocol>;
   static constexpr std::size_t connections_max = 64;
   static constexpr auto deadline = std::chrono::seconds(10);  // to send a request, and to take its answer
+  static constexpr std::size_t head_bytes_max = 32 * 1024;    // a cursor may hold a path of 8 KiB
   static constexpr auto accept_pause = std::chrono::milliseconds(100);
   static constexpr auto token = boost::asio::as_tuple(boost::asio::use_awaitable_t<Executor>());
 
@@ -100,7 +114,7 @@ class HttpServer : public std::enable_shared_from_this<HttpServer<Protocol>> {
     boost::beast::flat_buffer buffer;
     for (bool keep_alive = true; keep_alive;) {
       http::request_parser<http::string_body> parser;
-      parser.header_limit(8192);
+      parser.header_limit(head_bytes_max);
       parser.body_limit(body_bytes_max_);
       if constexpr (is_local) {
         // Before the first byte of a request, a connection may be idle: it makes way for others.
@@ -113,11 +127,11 @@ class HttpServer : public std::enable_shared_from_this<HttpServer<Protocol>> {
           read_error && read_error.category() == http::make_error_code(http::error::bad_target).category() &&
           read_error != http::error::end_of_stream && read_error != http::error::partial_message;
       if (read_error && !malformed) break;
-      Response response = malformed ? respond(http::status::bad_request, "text/plain",
-                                              "this is no request, or its body is too large\n")
-                                    : answer_(parser.get(), passed);
+      Response response = malformed_;
+      if (!malformed) response = co_await response_to(parser.get(), passed);
+      const bool closes = malformed || !response.keep_alive();
       response.version(11);
-      response.keep_alive(!malformed && parser.get().keep_alive());
+      response.keep_alive(!closes && parser.get().keep_alive());
       keep_alive = response.keep_alive();
       const bool is_head = parser.get().method() == http::verb::head;
       http::response_serializer<http::string_body> serializer(response);
@@ -133,6 +147,21 @@ class HttpServer : public std::enable_shared_from_this<HttpServer<Protocol>> {
     streams_.erase(place);
   }
 
+  Awaitable<Response> response_to(const Request& request, const runtime::Descriptor& passed) {
+    if (answer_) co_return answer_(request, passed);
+    boost::asio::use_awaitable_t<Executor> waits;
+    co_return co_await boost::asio::async_initiate<decltype(waits), void(Response)>(
+        [this, &request](auto handler) {
+          const auto resume = std::make_shared<decltype(handler)>(std::move(handler));
+          answer_later_(request, [executor = acceptor_.get_executor(), resume](Response response) {
+            boost::asio::post(executor, [resume, response = std::move(response)]() mutable {
+              std::move (*resume)(std::move(response));
+            });
+          });
+        },
+        waits);
+  }
+
   /// Returns the descriptor that came with the first bytes of a request. The bytes go into `buffer`.
   static runtime::Descriptor receive_passed(Stream& stream, boost::beast::flat_buffer& buffer) {
     if constexpr (is_local) {
@@ -145,6 +174,9 @@ class HttpServer : public std::enable_shared_from_this<HttpServer<Protocol>> {
   Acceptor acceptor_;
   const std::size_t body_bytes_max_;
   const Answer answer_;
+  const AnswerLater answer_later_;  // where answer_ is null
+  const Response malformed_ =
+      respond(http::status::bad_request, "text/plain", "this is no request, or its body is too large\n");
   std::list<Stream*> streams_;  // in the order of their last answer, or of connecting
 };
 

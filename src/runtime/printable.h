@@ -12,4 +12,7 @@ namespace tracker::runtime {
 /// missing. Other text stays as it is. Pure.
 std::string printable(std::string_view text, std::size_t bytes_max = 2'000);
 
+/// `text` with U+FFFD in place of each byte that is not UTF-8. Pure.
+std::string as_utf8(std::string_view text);
+
 }  // namespace tracker::runtime
