@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/json.hpp>
 #include <ctime>
 #include <optional>
@@ -141,6 +142,16 @@ void allow(const std::vector<std::string>& origins, const std::string& origin, b
 
 }  // namespace
 
+/// A request that waits for its counts, and is answered once: with them, or at its deadline.
+struct SelfDoor::Waiting {
+  void answer(Response response) {
+    if (const auto its_send = std::exchange(send, nullptr)) its_send(std::move(response));
+  }
+
+  boost::asio::steady_timer timer;
+  Done send;
+};
+
 class SelfDoor::Server : public HttpServer<boost::asio::ip::tcp> {
  public:
   using HttpServer::HttpServer;
@@ -178,9 +189,15 @@ void SelfDoor::answer(const Request& request, Done done) {
   if (auto response = refusal_of(domain::token_id(asked.token))) return send(std::move(*response));
   ++in_flight_;
   const auto deadline = std::chrono::steady_clock::now() + settings_.request_deadline;
-  auto on_read = [this, send = std::move(send)](counter::ReadOutcome outcome) {
-    boost::asio::post(loop_, [this, send, outcome = std::move(outcome)] {
-      send(response_to(outcome));
+  auto waiting =
+      std::make_shared<Waiting>(Waiting{boost::asio::steady_timer(loop_, deadline), std::move(send)});
+  waiting->timer.async_wait([waiting](boost::system::error_code cancelled) {
+    if (!cancelled) waiting->answer(busy("The counts did not come in time; try again."));
+  });
+  auto on_read = [this, waiting = std::move(waiting)](counter::ReadOutcome outcome) mutable {
+    boost::asio::post(loop_, [this, waiting = std::move(waiting), outcome = std::move(outcome)] {
+      waiting->timer.cancel();
+      waiting->answer(response_to(outcome));
       --in_flight_;
       end_drain();
     });

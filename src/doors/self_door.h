@@ -42,11 +42,12 @@ class SelfDoor {
   /// Where it listens: all addresses of a name.
   std::vector<runtime::Endpoint> endpoints() const;
 
-  /// Accepts no more, and calls `drained` in the loop's thread when every request that was received is answered. Any thread.
+  /// Accepts no more, and calls `drained` in the loop's thread when every read has its outcome. Any thread.
   void drain(std::function<void()> drained);
 
  private:
   class Server;
+  struct Waiting;
   using Done = std::function<void(Response)>;
 
   void answer(const Request& request, Done done);
@@ -59,7 +60,7 @@ class SelfDoor {
   const SelfDoorSettings settings_;
   TokenRates rates_;
   runtime::RareLog log_;
-  std::size_t in_flight_ = 0;
+  std::size_t in_flight_ = 0;                     // reads that have no outcome yet
   std::function<void()> drained_;                 // null: it does not drain
   std::vector<std::shared_ptr<Server>> servers_;  // one for each address, shared with its open connections
 };
