@@ -499,6 +499,9 @@ struct DocumentedSetting {
 constexpr DocumentedSetting documented_settings[] = {
     {"--envoy-addr", "ENVOY_ADDR", "127\\.0\\.0\\.1:6380"},
     {"--health-addr", "HEALTH_ADDR", "10"},
+    {"--self-addr", "SELF_ADDR", "none"},
+    {"--self-origins", "TRACKER_SELF_ORIGINS", "none"},
+    {"--self-rate", "TRACKER_SELF_RATE", "10"},
     {"--store", "TRACKER_STORE", "memory|rocksdb:\\./tracker-data"},
     {"--redis-addr", "REDIS_ADDR", "127\\.0\\.0\\.1:6379"},
     {"--redis-password-file", "TRACKER_REDIS_PASSWORD_FILE", "none"},
