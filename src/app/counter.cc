@@ -56,7 +56,7 @@ struct OwnCounter {
 };
 
 void make_member(const CounterSettings& settings, boost::asio::io_context& control,
-                 store::CounterStore& store, OwnCounter& own) {
+                 const OpenStore& open_store, OwnCounter& own) {
   const auto list = read_list(settings.peers);
   const auto name = settings.name.empty() ? to_string(settings.service.address) : settings.name;
   if (list && list->find(name) == nullptr) {
@@ -66,7 +66,8 @@ void make_member(const CounterSettings& settings, boost::asio::io_context& contr
   }
   own.peers.emplace(control);
   auto make_peer = [&own](const auto& entry) { return own.peers->make(entry); };
-  auto member = std::make_unique<counter::PartitionMember>(control, store, name, list, std::move(make_peer));
+  auto member = std::make_unique<counter::PartitionMember>(control, *open_store.store, name, list,
+                                                           std::move(make_peer), make_read_queue(open_store));
   const auto adopt = [&member = *member](const counter::CounterListPtr& changed) { member.adopt(changed); };
   own.reread = list_reread(settings.peers, adopt);
   if (!list) own.watch.emplace(control, settings.peers.balancers, adopt);
@@ -109,10 +110,10 @@ void run_counter(const CounterSettings& settings) {
       connections, descriptors, reserved_descriptors(settings.service.threads, open_store.files_max));
   OwnCounter own;
   if (settings.peers.is_given()) {
-    make_member(settings, control, *open_store.store, own);
+    make_member(settings, control, open_store, own);
   } else {
     require_whole_store(open_store);
-    own.counter = std::make_unique<counter::LocalCounter>(*open_store.store);
+    own.counter = std::make_unique<counter::LocalCounter>(*open_store.store, make_read_queue(open_store));
   }
   counter::Counter& counter = *own.counter;
   auto server = server_settings(settings.port, connections);

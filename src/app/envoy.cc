@@ -7,6 +7,7 @@
 
 #include "app/envoy_counters.h"
 #include "app/envoy_service.h"
+#include "app/self_service.h"
 #include "app/service.h"
 #include "app/table_watch.h"
 #include "runtime/log.h"
@@ -32,11 +33,14 @@ void add_envoy_command_settings(SettingTable& table, EnvoyCommandSettings& setti
              without(table, "--counters-file")});
   add_list_settings(table, settings.counters);
   add_envoy_settings(table, settings.envoy);
+  add_self_settings(table, settings.self);
 }
 
 void run_envoy_command(const EnvoyCommandSettings& settings) {
-  require_different_addresses(settings.service);
-  prepare_service(settings.service);
+  std::vector<FlagAndAddress> more_addresses;
+  if (settings.self.address) more_addresses.emplace_back("--self-addr", *settings.self.address);
+  require_different_addresses(settings.service, more_addresses);
+  prepare_service(settings.service, more_addresses);
   auto access_log = open_access_log(settings.envoy);
   auto its = settings.counters;
   if (!its.is_given()) its.text = default_counter;
@@ -50,8 +54,16 @@ void run_envoy_command(const EnvoyCommandSettings& settings) {
     sources.push_back(&counters.back()->readiness());
   }
   const store::JointReadiness joint(std::move(sources));
+  EnvoyCounters* counters_of_self = nullptr;
+  const auto self =
+      make_self_service(settings.self, settings.envoy.request_deadline, [&](boost::asio::io_context& loop) {
+        auto its_counters = std::make_unique<EnvoyCounters>(loop, list, log);
+        counters_of_self = its_counters.get();
+        return its_counters;
+      });
   const auto adopt = [&](const counter::CounterListPtr& changed) {
     for (const auto& counter : counters) counter->adopt(changed);
+    if (counters_of_self != nullptr) counters_of_self->adopt(changed);
   };
   std::optional<TableWatch> watch;
   if (!list) watch.emplace(workers->context(0), its.balancers, adopt);
@@ -61,6 +73,7 @@ void run_envoy_command(const EnvoyCommandSettings& settings) {
              .unready_in_public = "a counter is not reachable, or not ready",
              .open_counter_door = nullptr,
              .admin_door = nullptr,
+             .self = self.get(),
              .on_start = [] {},
              .on_running = nullptr,
              .reread = list_reread(its, adopt),

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "app/list_settings.h"
+#include "app/self_service.h"
 #include "app/service_settings.h"
 #include "envoy/envoy_settings.h"
 #include "settings/setting_table.h"
@@ -12,6 +13,7 @@ struct EnvoyCommandSettings {
   ServiceSettings service;
   ListSettings counters{.flag = "--counter-addr"};
   envoy::EnvoySettings envoy;
+  SelfSettings self;
 };
 
 /// Declares the settings; `settings` outlives the table.

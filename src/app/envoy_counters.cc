@@ -48,6 +48,15 @@ void EnvoyCounters::mint(domain::Deadline deadline, counter::MintReply& reply) {
   now_->mint(deadline, reply);
 }
 
+void EnvoyCounters::read(const domain::Token& token, const store::CountsQuery& query,
+                         domain::Deadline deadline, counter::OnRead on_read) {
+  if (!now_) {
+    return on_read(
+        counter::ReadFailure{counter::ReadFailure::Kind::unavailable, "no counter has been reached yet"});
+  }
+  now_->read(token, query, deadline, std::move(on_read));
+}
+
 void EnvoyCounters::adopt(CounterListPtr list) {
   boost::asio::post(worker_, [this, list = std::move(list)] {
     if (list_ && *list == *list_) return;

@@ -41,6 +41,8 @@ class EnvoyCounters final : public counter::Counter {
   // The worker's thread only.
   void track(const domain::HitBatch& hits, counter::TrackReply& reply) override;
   void mint(domain::Deadline deadline, counter::MintReply& reply) override;
+  void read(const domain::Token& token, const store::CountsQuery& query, domain::Deadline deadline,
+            counter::OnRead on_read) override;
 
   const counter::ReadinessSource& readiness() const override { return readiness_; }
 

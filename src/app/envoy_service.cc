@@ -38,8 +38,9 @@ void run_envoy(runtime::Workers& workers, const ServiceSettings& service, envoy:
   ConnectionBudget budget = parts.counter_connections;
   budget.http = settings.connections_max;
   budget.http_refused = settings.refused_connections_max;
-  const auto few_descriptors = fit_connections(budget, raise_descriptor_limit(),
-                                               reserved_descriptors(service.threads, parts.store_files));
+  const auto other_files = parts.store_files + (parts.self ? parts.self->descriptors_max() : 0);
+  const auto few_descriptors =
+      fit_connections(budget, raise_descriptor_limit(), reserved_descriptors(service.threads, other_files));
   settings.connections_max = budget.http;
   settings.refused_connections_max = budget.http_refused;
   settings.access_log.file = parts.access_log.get();
@@ -54,17 +55,23 @@ void run_envoy(runtime::Workers& workers, const ServiceSettings& service, envoy:
     if (few_descriptors) runtime::log_warning(*few_descriptors);
     parts.on_start();
     if (parts.on_running) parts.on_running();
+    if (parts.self) parts.self->start();
     envoy.start();
   };
   const auto drain = [&](const std::function<void()>& all_drained) {
-    envoy.drain([&, drained = draining_last(parts.admin_door, all_drained)] {
+    const auto when_self_is_drained = [&, drained = draining_last(parts.admin_door, all_drained)] {
       if (!counter_door) return drained();
       boost::asio::post(control, [&, drained] { counter_door->drain(service.drain.limit, drained); });
+    };
+    envoy.drain([&, when_self_is_drained] {
+      if (!parts.self) return when_self_is_drained();
+      parts.self->drain(when_self_is_drained);
     });
   };
   const std::string endpoints =
       listening_text("envoy", envoy.endpoints()) +
-      (counter_door ? " " + listening_text("counter", counter_door->endpoints()) : "");
+      (counter_door ? " " + listening_text("counter", counter_door->endpoints()) : "") +
+      (parts.self ? " " + parts.self->listening_text() : "");
   const auto announce_end = [&] {
     if (counter_door) counter_door->announce_end();
   };

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "app/descriptor_budget.h"
+#include "app/self_service.h"
 #include "app/service_settings.h"
 #include "counter/counter.h"
 #include "doors/admin_door.h"
@@ -29,6 +30,7 @@ struct EnvoyParts {
                                                   const ConnectionBudget& budget)>
       open_counter_door;
   doors::AdminDoor* admin_door = nullptr;  // null: there is none
+  SelfService* self = nullptr;             // the same
   std::function<void()> on_start;          // once nothing can go wrong any more
   std::function<void()> on_running;        // once they run, before it accepts; null: there is nothing to do
   std::function<void()> reread = nullptr;  // see ServiceParts

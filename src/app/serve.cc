@@ -7,6 +7,7 @@
 
 #include "app/admin.h"
 #include "app/envoy_service.h"
+#include "app/self_service.h"
 #include "app/service.h"
 #include "counter/local_counter.h"
 #include "rpc/counter_door.h"
@@ -37,20 +38,26 @@ void add_serve_settings(SettingTable& table, ServeSettings& settings) {
                                                                     return settings.counter_addr.has_value();
                                                                   }});
   add_envoy_settings(table, settings.envoy);
+  add_self_settings(table, settings.self);
   add_admin_settings(table, settings.admin);
 }
 
 void serve(const ServeSettings& settings) {
-  require_different_addresses(settings.service, settings.counter_addr);
-  if (settings.counter_addr) require_loopback("--counter-addr", *settings.counter_addr, settings.insecure);
-  std::vector<std::pair<std::string, runtime::Address>> more_addresses;
+  std::vector<FlagAndAddress> more_addresses;
   if (settings.counter_addr) more_addresses.emplace_back("--counter-addr", *settings.counter_addr);
+  if (settings.self.address) more_addresses.emplace_back("--self-addr", *settings.self.address);
+  require_different_addresses(settings.service, more_addresses);
+  if (settings.counter_addr) require_loopback("--counter-addr", *settings.counter_addr, settings.insecure);
   prepare_service(settings.service, more_addresses);
   auto access_log = open_access_log(settings.envoy);
   const auto workers = make_workers(settings.service.threads);
   const auto open_store = settings.store.open(workers->context(0), settings.envoy.request_deadline);
   require_whole_store(open_store);
-  counter::LocalCounter counter(*open_store.store);
+  counter::LocalCounter counter(*open_store.store, make_read_queue(open_store));
+  const auto self = make_self_service(
+      settings.self, settings.envoy.request_deadline, [&](boost::asio::io_context& /*loop*/) {
+        return std::make_unique<counter::LocalCounter>(*open_store.store, make_read_queue(open_store));
+      });
   const auto admin = open_admin_door(
       open_store, settings.admin,
       {.service = "serve", .store = settings.store.text(), .readiness = &counter.readiness()});
@@ -73,6 +80,7 @@ void serve(const ServeSettings& settings) {
          });
        },
        .admin_door = admin.door.get(),
+       .self = self.get(),
        .on_start = [&] { log_note(open_store); },
        .on_running = open_store.wait_for_first_attempt,
        .reread = both(open_store.reread, admin.reread),

@@ -5,6 +5,7 @@
 
 #include "app/admin.h"
 #include "app/port_settings.h"
+#include "app/self_service.h"
 #include "app/service_settings.h"
 #include "app/store_choice.h"
 #include "envoy/envoy_settings.h"
@@ -21,6 +22,7 @@ struct ServeSettings {
   StoreChoice store;
   envoy::EnvoySettings envoy;
   PortSettings port;
+  SelfSettings self;
   AdminSettings admin;
 };
 

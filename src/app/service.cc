@@ -102,8 +102,7 @@ domain::Readiness for_readyz(const domain::Readiness& readiness, bool tells_deta
 
 }  // namespace
 
-void prepare_service(const ServiceSettings& settings,
-                     const std::vector<std::pair<std::string, runtime::Address>>& others) {
+void prepare_service(const ServiceSettings& settings, const std::vector<FlagAndAddress>& others) {
   if (!settings.core_dumps) runtime::forbid_core_dumps();
   require_descriptors(settings.threads);
   require_random_numbers();

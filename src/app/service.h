@@ -38,8 +38,7 @@ std::string listening_text(const std::string& door, const std::vector<runtime::E
 /// Call it before anything is made. Forbids core dumps. Throws StartupError if the system gives no random numbers or
 /// too few open files, or if another program listens on one of the service's addresses or of the `others` (with their
 /// flags).
-void prepare_service(const ServiceSettings& settings,
-                     const std::vector<std::pair<std::string, runtime::Address>>& others = {});
+void prepare_service(const ServiceSettings& settings, const std::vector<FlagAndAddress>& others = {});
 
 /// Makes the workers of --threads. Throws StartupError if the machine refuses them.
 std::unique_ptr<runtime::Workers> make_workers(std::size_t threads);

@@ -139,10 +139,9 @@ void add_envoy_settings(SettingTable& table, envoy::EnvoySettings& settings) {
       SettingTable::Condition{"--access-log", [&settings] { return !settings.access_log.path.empty(); }});
 }
 
-void require_different_addresses(const ServiceSettings& settings,
-                                 const std::optional<runtime::Address>& counter_addr) {
+void require_different_addresses(const ServiceSettings& settings, const std::vector<FlagAndAddress>& others) {
   std::vector<Door> doors{{settings.address_flag, settings.address}};
-  if (counter_addr) doors.push_back({"--counter-addr", *counter_addr});
+  for (const auto& [flag, address] : others) doors.push_back({flag, address});
   if (const auto health = health_address(settings)) {
     const auto name = settings.health_addr
                           ? std::string("--health-addr")

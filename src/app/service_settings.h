@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "envoy/envoy_settings.h"
 #include "runtime/address.h"
@@ -33,10 +35,13 @@ void add_service_settings(settings::SettingTable& table, ServiceSettings& settin
 /// Declares the limits and deadlines of the HTTP door, and its access log.
 void add_envoy_settings(settings::SettingTable& table, envoy::EnvoySettings& settings);
 
-/// Refuses two listeners of this process at one address, because "address in use" would not say which. `counter_addr`
-/// is the address of the gRPC listener beside HTTP, if there is one. Throws StartupError.
+/// A flag, and the address that it gives.
+using FlagAndAddress = std::pair<std::string, runtime::Address>;
+
+/// Refuses two listeners of this process at one address, because "address in use" would not say which. `others` are those
+/// beside the service's own address and the health address. Throws StartupError.
 void require_different_addresses(const ServiceSettings& settings,
-                                 const std::optional<runtime::Address>& counter_addr = std::nullopt);
+                                 const std::vector<FlagAndAddress>& others = {});
 
 /// The health address: as it was set, or the service's own address with its port + 10. Returns nothing if it was not
 /// set and the port is 0. Throws StartupError if there is no such port.

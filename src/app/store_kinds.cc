@@ -24,6 +24,11 @@ void require_whole_store(const OpenStore& open_store) {
       "start tracker counter with the same --peers and --name as before");
 }
 
+std::unique_ptr<counter::ReadQueue> make_read_queue(const OpenStore& open_store) {
+  if (!open_store.reader) return nullptr;
+  return std::make_unique<counter::ReadQueue>(open_store.reader);
+}
+
 void log_note(const OpenStore& open_store) {
   if (!open_store.note.empty()) runtime::log_info(open_store.note);
 }

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "counter/read_queue.h"
 #include "runtime/descriptor.h"
 #include "settings/setting_table.h"
 #include "store/count_reader.h"
@@ -53,6 +54,9 @@ struct OpenStore {
 /// Refuses a store that has counted as that of one of several counters, for a service that owns every token. Throws
 /// StartupError. A store that is not known yet is judged later, by counter::LocalCounter.
 void require_whole_store(const OpenStore& open_store);
+
+/// Reads the store for callers that must not wait. It must outlive the queue. Null: it cannot be read.
+std::unique_ptr<counter::ReadQueue> make_read_queue(const OpenStore& open_store);
 
 /// Logs what is to be said of it at the start.
 void log_note(const OpenStore& open_store);

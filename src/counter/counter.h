@@ -1,11 +1,15 @@
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
+#include <variant>
 
 #include "counter/counter_facts.h"
 #include "domain/failure.h"
 #include "domain/token.h"
+#include "store/count_reader.h"
 #include "store/counter_store.h"
 
 namespace tracker::counter {
@@ -23,6 +27,20 @@ class MintReply {
   ~MintReply() = default;
 };
 
+/// Why the counts of a token were not read.
+struct ReadFailure {
+  enum class Kind : std::uint8_t {
+    unknown_token,
+    busy,         // too many others wait to read
+    unavailable,  // not now
+    unsupported,  // never: the store, or how it is reached, cannot be read
+  };
+  Kind kind;
+  std::string why = {};  // for whoever runs the service
+};
+using ReadOutcome = std::variant<store::TokenCounts, ReadFailure>;
+using OnRead = std::function<void(ReadOutcome outcome)>;
+
 /// A counter service as its callers see it, in this process or in another. Any thread may call any function at any
 /// time. Calls return without waiting.
 class Counter {
@@ -37,6 +55,11 @@ class Counter {
 
   /// Makes a fresh token, known to every counter of the service. `reply` must stay valid until it is called.
   virtual void mint(domain::Deadline deadline, MintReply& reply) = 0;
+
+  /// Reads counts of a token, and counts nothing. It sees every count that was answered before. `on_read` is called once, on
+  /// any thread, perhaps before read() has returned. It is not called if the counter ends first.
+  virtual void read(const domain::Token& token, const store::CountsQuery& query, domain::Deadline deadline,
+                    OnRead on_read);
 
   /// What the counter says of itself. It is told before a hit is counted to which it applies.
   virtual const CounterFactsSource& facts() const;

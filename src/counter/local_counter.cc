@@ -44,16 +44,22 @@ const CounterFactsSource& Counter::facts() const {
   return nothing;
 }
 
+void Counter::read(const domain::Token& /*token*/, const store::CountsQuery& /*query*/,
+                   domain::Deadline /*deadline*/, OnRead on_read) {
+  on_read(ReadFailure{ReadFailure::Kind::unsupported, "this store cannot be read"});
+}
+
 void mint_token(store::CounterStore& store, const domain::Token& token, domain::Deadline deadline,
                 MintReply& reply, std::shared_ptr<const void> held) {
   store.add_token(domain::token_id(token), deadline,
                   *std::make_unique<Minting>(token, reply, std::move(held)).release());
 }
 
-LocalCounter::LocalCounter(store::CounterStore& store)
+LocalCounter::LocalCounter(store::CounterStore& store, std::unique_ptr<ReadQueue> reads)
     : store_(store),
       store_to_this_(store.facts().subscribe([this](const auto& facts) { on_store(facts); })),
-      joint_({&store.readiness(), &fitness_}) {}
+      joint_({&store.readiness(), &fitness_}),
+      reads_(std::move(reads)) {}
 
 void LocalCounter::on_store(const std::optional<store::StoreFacts>& facts) {
   CounterFacts its;
@@ -74,6 +80,13 @@ void LocalCounter::track(const domain::HitBatch& hits, TrackReply& reply) {
 void LocalCounter::mint(domain::Deadline deadline, MintReply& reply) {
   if (!fits_) return reply.on_minted(domain::Failure::not_done);
   mint_token(store_, domain::random_token(), deadline, reply);
+}
+
+void LocalCounter::read(const domain::Token& token, const store::CountsQuery& query,
+                        domain::Deadline deadline, OnRead on_read) {
+  if (!reads_) return Counter::read(token, query, deadline, std::move(on_read));
+  if (!fits_) return on_read(ReadFailure{ReadFailure::Kind::unavailable, std::string(counted_partitioned)});
+  reads_->read(domain::token_id(token), query, deadline, std::move(on_read));
 }
 
 }  // namespace tracker::counter

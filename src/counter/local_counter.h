@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "counter/counter.h"
+#include "counter/read_queue.h"
 
 namespace tracker::counter {
 
@@ -16,11 +17,13 @@ void mint_token(store::CounterStore& store, const domain::Token& token, domain::
 /// one of several counters, is not counted in.
 class LocalCounter final : public Counter {
  public:
-  /// `store` outlives the counter.
-  explicit LocalCounter(store::CounterStore& store);
+  /// `store` outlives the counter. `reads` reads it; null: it cannot be read.
+  explicit LocalCounter(store::CounterStore& store, std::unique_ptr<ReadQueue> reads = nullptr);
 
   void track(const domain::HitBatch& hits, TrackReply& reply) override;
   void mint(domain::Deadline deadline, MintReply& reply) override;
+  void read(const domain::Token& token, const store::CountsQuery& query, domain::Deadline deadline,
+            OnRead on_read) override;
   const CounterFactsSource& facts() const override { return facts_; }
   const ReadinessSource& readiness() const override { return joint_.readiness(); }
 
@@ -33,6 +36,7 @@ class LocalCounter final : public Counter {
   ReadinessSource fitness_{domain::Readiness::ready()};
   const runtime::Subscription store_to_this_;
   const store::JointReadiness joint_;
+  const std::unique_ptr<ReadQueue> reads_;
 };
 
 }  // namespace tracker::counter

@@ -106,7 +106,8 @@ class OnSlots final : public store::SlotsReply {
 }  // namespace
 
 PartitionMember::PartitionMember(boost::asio::io_context& control, store::CounterStore& store,
-                                 std::string name, CounterListPtr list, MakePeer make_peer)
+                                 std::string name, CounterListPtr list, MakePeer make_peer,
+                                 std::unique_ptr<ReadQueue> reads)
     : control_(control),
       store_(store),
       name_(std::move(name)),
@@ -116,7 +117,8 @@ PartitionMember::PartitionMember(boost::asio::io_context& control, store::Counte
       fitness_(Readiness::not_ready("the store is not known yet", std::chrono::system_clock::now())),
       list_(std::move(list)),
       again_(control),
-      joint_({&store.readiness(), &fitness_}) {
+      joint_({&store.readiness(), &fitness_}),
+      reads_(std::move(reads)) {
   store_to_this_.emplace(store.facts().subscribe([this](const auto& facts) {
     std::weak_ptr<const View> former;
     {  // Nothing is counted in another store by what was settled in this one.
@@ -174,6 +176,28 @@ void PartitionMember::divide(const domain::HitBatch& hits, TrackReply& reply, co
   if (own->is_settled()) return;
   auto& sent = *own.release();
   store_.track(sent.hits(), sent);
+}
+
+// Reading.
+
+/// Returns why this counter does not answer for a token now, if so.
+std::optional<ReadFailure> PartitionMember::why_not_read(const domain::TokenId& id) const {
+  if (view()->countable[domain::slot_of(id)]) return std::nullopt;
+  const auto owner = owner_elsewhere(id);
+  return ReadFailure{ReadFailure::Kind::unavailable, owner ? "the token is counted by " + *owner
+                                                           : "the slot of the token is not settled here"};
+}
+
+void PartitionMember::read(const domain::Token& token, const store::CountsQuery& query,
+                           domain::Deadline deadline, OnRead on_read) {
+  const auto id = domain::token_id(token);
+  if (!reads_) return Counter::read(token, query, deadline, std::move(on_read));
+  if (const auto failure = why_not_read(id)) return on_read(*failure);
+  // The slot may have left meanwhile, with its tokens.
+  reads_->read(id, query, deadline, [this, id, on_read = std::move(on_read)](ReadOutcome outcome) {
+    if (auto failure = why_not_read(id)) outcome = std::move(*failure);
+    on_read(std::move(outcome));
+  });
 }
 
 // Minting.

@@ -13,6 +13,7 @@
 
 #include "counter/counter.h"
 #include "counter/membership.h"
+#include "counter/read_queue.h"
 #include "runtime/log.h"
 #include "store/readiness.h"
 
@@ -33,12 +34,16 @@ class PartitionMember final : public Counter {
 
   /// `list` has this `name`. Null: the list that the store has kept counts, or else nothing is counted until one is
   /// adopted. `control` runs the decisions, and has stopped before this is destroyed.
+  /// `reads` reads the store; null: it cannot be read.
   PartitionMember(boost::asio::io_context& control, store::CounterStore& store, std::string name,
-                  CounterListPtr list, MakePeer make_peer);
+                  CounterListPtr list, MakePeer make_peer, std::unique_ptr<ReadQueue> reads = nullptr);
   ~PartitionMember() override;
 
   void track(const domain::HitBatch& hits, TrackReply& reply) override;
   void mint(domain::Deadline deadline, MintReply& reply) override;
+  /// Reads tokens of the settled slots alone. `on_read` may be called on any thread.
+  void read(const domain::Token& token, const store::CountsQuery& query, domain::Deadline deadline,
+            OnRead on_read) override;
   const CounterFactsSource& facts() const override { return facts_; }
   std::optional<std::string> owner_elsewhere(const domain::TokenId& id) const override;
   const ReadinessSource& readiness() const override { return joint_.readiness(); }
@@ -78,6 +83,7 @@ class PartitionMember final : public Counter {
   // Any thread.
   ViewPtr view() const;
   void divide(const domain::HitBatch& hits, TrackReply& reply, const ViewPtr& view);
+  std::optional<ReadFailure> why_not_read(const domain::TokenId& id) const;
 
   // The control loop only.
   void on_store(const std::optional<store::StoreFacts>& facts);
@@ -143,6 +149,7 @@ class PartitionMember final : public Counter {
 
   std::optional<runtime::Subscription> store_to_this_;
   const store::JointReadiness joint_;
+  const std::unique_ptr<ReadQueue> reads_;
 };
 
 }  // namespace tracker::counter

@@ -123,6 +123,27 @@ struct FakePeer final : Counter {
   bool is_retired = false;
 };
 
+/// A reader to which every token is known, without counts.
+class FakeReader final : public store::CountReader {
+ public:
+  store::SlotMarks marks() override { return {}; }
+  explicit FakeReader(const std::function<void()>& meanwhile) : meanwhile_(meanwhile) {}
+  std::vector<store::TokenSummary> list(const domain::SlotSet& /*slots*/,
+                                        const std::optional<domain::TokenId>& /*after*/,
+                                        std::size_t /*limit*/) override {
+    return {};
+  }
+  std::optional<store::TokenSummary> find(const domain::TokenId& /*id*/) override { return std::nullopt; }
+  std::optional<store::TokenCounts> read(const domain::TokenId& /*id*/,
+                                         const store::CountsQuery& /*query*/) override {
+    if (meanwhile_) meanwhile_();
+    return store::TokenCounts{};
+  }
+
+ private:
+  const std::function<void()>& meanwhile_;
+};
+
 struct Minted final : MintReply {
   void on_minted(domain::Result<domain::Token> minted) override { outcome = minted; }
   std::optional<domain::Result<domain::Token>> outcome;
@@ -147,12 +168,15 @@ class PartitionMemberTest : public testing::Test {
 
   void start(const CounterListPtr& list = list_ab) {
     member_ = std::make_unique<PartitionMember>(
-        control_, store_, "a", list, [this](const CounterList::Entry& entry) {
+        control_, store_, "a", list,
+        [this](const CounterList::Entry& entry) {
           auto peer = std::make_unique<FakePeer>();
           peers_[entry.name] = peer.get();
           made_.push_back(entry.name + " at " + to_string(entry.address));
           return peer;
-        });
+        },
+        std::make_unique<ReadQueue>([this] { return std::make_unique<FakeReader>(while_reading_); },
+                                    nullptr));
     run();
   }
   /// Runs what is to be done now.
@@ -207,6 +231,16 @@ class PartitionMemberTest : public testing::Test {
     member_->track(hits, tracked);
     return tracked.all.at(0) != Verdict::not_counted();
   }
+  /// Reads a token in these slots. Returns why it was not read, or nothing if it was.
+  std::optional<ReadFailure> why_not_read(const domain::SlotSet& slots) {
+    auto token = domain::random_token();
+    while (!slots[domain::slot_of(domain::token_id(token))]) token = domain::random_token();
+    std::promise<ReadOutcome> read;
+    member_->read(token, {.limit = 1}, soon(), [&](ReadOutcome outcome) { read.set_value(outcome); });
+    const auto outcome = read.get_future().get();
+    const auto* failure = std::get_if<ReadFailure>(&outcome);
+    return failure == nullptr ? std::nullopt : std::optional(*failure);
+  }
   CounterFacts facts() const { return member_->facts().value().value(); }
   std::string why_not() const {
     const auto readiness = member_->readiness().value();
@@ -219,6 +253,7 @@ class PartitionMemberTest : public testing::Test {
   FakeStore store_;
   std::map<std::string, FakePeer*> peers_;
   std::vector<std::string> made_;
+  std::function<void()> while_reading_;
   std::unique_ptr<PartitionMember> member_;
 };
 
@@ -257,6 +292,24 @@ TEST_F(PartitionMemberTest, RefusesTheHitsOfOthersInABatch) {
                                                            {2, Verdict::not_counted()},
                                                            {3, Verdict::counted(2)},
                                                            {4, Verdict::unknown_token()}}));
+}
+
+TEST_F(PartitionMemberTest, ReadsTokensOfSettledSlotsAlone) {
+  start();
+  ASSERT_TRUE(why_not_read(own_));
+  EXPECT_EQ(why_not_read(own_)->kind, ReadFailure::Kind::unavailable);
+  hear("b", list_ab);
+  EXPECT_FALSE(why_not_read(own_));
+  ASSERT_TRUE(why_not_read(~own_));
+  EXPECT_EQ(why_not_read(~own_)->kind, ReadFailure::Kind::unavailable);
+  EXPECT_EQ(why_not_read(~own_)->why, "the token is counted by counter b at h:2");
+}
+
+TEST_F(PartitionMemberTest, DoesNotAnswerForASlotThatLeftWhileItWasRead) {
+  start_settled();
+  while_reading_ = [this] { store_.says.set(store_facts('t')); };
+  ASSERT_TRUE(why_not_read(own_));
+  EXPECT_EQ(why_not_read(own_)->kind, ReadFailure::Kind::unavailable);
 }
 
 TEST_F(PartitionMemberTest, SaysWhoOwnsAToken) {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "domain/slot.h"
+#include "domain/token_id.h"
 
 namespace tracker::counter {
 
@@ -333,6 +334,24 @@ std::size_t PartitionedCounter::next_to_mint() {
     if (members_[last_to_mint_].is_ready) break;
   }
   return last_to_mint_;
+}
+
+// Reading.
+
+void PartitionedCounter::read(const domain::Token& token, const store::CountsQuery& query,
+                              domain::Deadline deadline, OnRead on_read) {
+  if (misfit_) return on_read(ReadFailure{ReadFailure::Kind::unavailable, *misfit_});
+  const auto member = route(domain::slot_of(domain::token_id(token)));
+  ++reads_;
+  members_[member].counter->read(
+      token, query, deadline, [this, member, on_read = std::move(on_read)](ReadOutcome outcome) {
+        --reads_;
+        auto* failure = std::get_if<ReadFailure>(&outcome);
+        const bool is_unknown = failure != nullptr && failure->kind == ReadFailure::Kind::unknown_token;
+        if (is_unknown && members_.size() > 1 && !believes_unknown(member))
+          *failure = {ReadFailure::Kind::unavailable, "another counter may know the token"};
+        on_read(std::move(outcome));
+      });
 }
 
 }  // namespace tracker::counter

@@ -39,12 +39,15 @@ class PartitionedCounter final : public Counter {
 
   void track(const domain::HitBatch& hits, TrackReply& reply) override;
   void mint(domain::Deadline deadline, MintReply& reply) override;
+  /// Asks the counter that would count the token's hits.
+  void read(const domain::Token& token, const store::CountsQuery& query, domain::Deadline deadline,
+            OnRead on_read) override;
 
   /// Follows the counters no longer. What is under way is still answered.
   void retire() noexcept override { subscriptions_.clear(); }
 
   /// Whether nothing is under way. Only of one that was retired.
-  bool is_idle() const noexcept { return free_.size() == parts_.size() && mintings_ == 0; }
+  bool is_idle() const noexcept { return free_.size() == parts_.size() && mintings_ == 0 && reads_ == 0; }
 
   /// Ready as long as one counter can count. Remarks name the others.
   const ReadinessSource& readiness() const override { return readiness_; }
@@ -101,6 +104,7 @@ class PartitionedCounter final : public Counter {
   std::vector<Part*> filled_;   // empty between uses
   std::size_t last_to_mint_ = 0;
   std::size_t mintings_ = 0;  // under way
+  std::size_t reads_ = 0;     // under way
 
   ReadinessSource readiness_;
   std::vector<runtime::Subscription> subscriptions_;

@@ -42,6 +42,10 @@ struct FakeCounter final : Counter {
     ++mints;
     reply.on_minted(minted);
   }
+  void read(const domain::Token& /*token*/, const store::CountsQuery& /*query*/,
+            domain::Deadline /*deadline*/, OnRead on_read) override {
+    reads.push_back(std::move(on_read));
+  }
   const CounterFactsSource& facts() const override { return says; }
   const ReadinessSource& readiness() const override { return ready; }
 
@@ -59,6 +63,7 @@ struct FakeCounter final : Counter {
   std::vector<Batch> batches;
   std::vector<std::string> paths;  // of all hits
   std::optional<Verdict> at_once;
+  std::vector<OnRead> reads;
   int mints = 0;
   domain::Result<domain::Token> minted = domain::random_token();
   CounterFactsSource says{std::nullopt};
@@ -129,6 +134,14 @@ class PartitionedCounterTest : public testing::Test {
       const auto id = domain::token_id(domain::random_token());
       const auto order = table.order(domain::slot_of(id));
       if (table.names()[order[0]] == owner && (next.empty() || table.names()[order[1]] == next)) return id;
+    }
+  }
+  static domain::Token own_token_of(const std::string& owner, const std::string& next = "") {
+    const auto& table = list_abc->table();
+    while (true) {
+      const auto token = domain::random_token();
+      const auto order = table.order(domain::slot_of(domain::token_id(token)));
+      if (table.names()[order[0]] == owner && (next.empty() || table.names()[order[1]] == next)) return token;
     }
   }
   static domain::HitBatch hits_of(const std::vector<std::string>& owners, const std::string& next = "") {
@@ -257,6 +270,70 @@ TEST_F(PartitionedCounterTest, AReplyMayTrackMore) {
     whole_->track(batches[0], tracked[0]);
     for (const auto& its : tracked) EXPECT_EQ(its.all, all_of(4, Verdict::counted(1)));
   }
+}
+
+// Reading.
+
+using ReadKind = ReadFailure::Kind;
+
+struct ReadOutcomes {
+  OnRead on_read() {
+    return [this](ReadOutcome outcome) { all.push_back(std::move(outcome)); };
+  }
+  ReadKind last_failure() const { return std::get<ReadFailure>(all.back()).kind; }
+  std::vector<ReadOutcome> all;
+};
+
+TEST_F(PartitionedCounterTest, AReadIsOfTheOwnerAndUnderWayUntilItsOutcome) {
+  ReadOutcomes outcomes;
+  whole_->read(own_token_of("b"), {}, {}, outcomes.on_read());
+  ASSERT_THAT(b_.reads, SizeIs(1));
+  EXPECT_TRUE(a_.reads.empty() && c_.reads.empty());
+  whole_->retire();
+  EXPECT_FALSE(whole_->is_idle());
+  const store::TokenCounts counts{.counts = {{"/a", 1}}};
+  b_.reads[0](counts);
+  EXPECT_TRUE(whole_->is_idle());
+  EXPECT_EQ(std::get<store::TokenCounts>(outcomes.all.at(0)), counts);
+}
+
+TEST_F(PartitionedCounterTest, AReadOfACounterThatIsAwayGoesToOneThatSharesItsStore) {
+  ReadOutcomes outcomes;
+  go_away(a_);
+  whole_->read(own_token_of("a", "c"), {}, {}, outcomes.on_read());
+  EXPECT_THAT(a_.reads, SizeIs(1)) << "nobody else has the token";
+  share();
+  whole_->read(own_token_of("a", "c"), {}, {}, outcomes.on_read());
+  EXPECT_THAT(c_.reads, SizeIs(1));
+  own_everything(c_, 's', "another run");
+  whole_->read(own_token_of("a", "c"), {}, {}, outcomes.on_read());
+  EXPECT_THAT(c_.reads, SizeIs(1));
+}
+
+TEST_F(PartitionedCounterTest, ATokenIsUnknownOnlyToACounterThatWouldKnowIt) {
+  ReadOutcomes outcomes;
+  const auto answer_unknown = [&] {
+    whole_->read(own_token_of("b"), {}, {}, outcomes.on_read());
+    b_.reads.back()(ReadFailure{ReadKind::unknown_token});
+    return outcomes.last_failure();
+  };
+  EXPECT_EQ(answer_unknown(), ReadKind::unknown_token);
+  auto facts = *b_.says.value();
+  facts.adopted = std::make_shared<const CounterList>(CounterList::parse("a=h:1,b=h:2", 2));
+  b_.says.set(facts);
+  EXPECT_EQ(answer_unknown(), ReadKind::unavailable);
+  share();
+  EXPECT_EQ(answer_unknown(), ReadKind::unknown_token);
+  own_everything(c_, 's', "another run");
+  EXPECT_EQ(answer_unknown(), ReadKind::unavailable);
+}
+
+TEST_F(PartitionedCounterTest, CountersThatDoNotFitTogetherAreNotRead) {
+  own_everything(b_, 's', "run");
+  ReadOutcomes outcomes;
+  whole_->read(own_token_of("a"), {}, {}, outcomes.on_read());
+  EXPECT_EQ(outcomes.last_failure(), ReadKind::unavailable);
+  EXPECT_TRUE(a_.reads.empty());
 }
 
 // Who fits together.

@@ -1,17 +1,16 @@
 #include "doors/admin_api.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
-#include <charconv>
 #include <ctime>
-#include <map>
+#include <stdexcept>
 #include <utility>
 
 #include "domain/hex.h"
+#include "doors/counts_page.h"
+#include "doors/page_query.h"
 
 namespace tracker::doors {
 
@@ -22,8 +21,7 @@ using Clock = std::chrono::steady_clock;
 namespace {
 
 constexpr std::size_t tokens_of_a_page = 100;
-constexpr std::size_t counts_of_a_page = 1'000;
-constexpr std::size_t limit_max = 10'000;
+constexpr char kind_of_tokens = 2;
 constexpr int pauses_per_step = 7;
 
 /// What is answered instead of what was asked for.
@@ -80,33 +78,6 @@ json::value minted_of(std::uint64_t minted_s) {
   return json::string(text_of(static_cast<std::time_t>(minted_s)));
 }
 
-/// Base64 with the alphabet for URLs and without padding (RFC 4648, section 5).
-std::string encoded(std::string_view bytes) {
-  std::string text(4 * ((bytes.size() + 2) / 3) + 1, '\0');
-  const auto size =
-      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
-                      reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
-  text.resize(static_cast<std::size_t>(size));
-  while (text.ends_with('=')) text.pop_back();
-  std::ranges::replace(text, '+', '-');
-  std::ranges::replace(text, '/', '_');
-  return text;
-}
-
-std::optional<std::string> decoded(std::string text) {
-  std::ranges::replace(text, '-', '+');
-  std::ranges::replace(text, '_', '/');
-  const auto padding = (4 - text.size() % 4) % 4;
-  text.append(padding, '=');
-  std::string bytes(3 * (text.size() / 4), '\0');
-  const auto size =
-      EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
-                      reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
-  if (size < 0 || static_cast<std::size_t>(size) < padding) return std::nullopt;
-  bytes.resize(static_cast<std::size_t>(size) - padding);
-  return bytes;
-}
-
 /// A field of a line of CSV (RFC 4180).
 void append_csv(std::string_view field, std::string& out) {
   if (field.find_first_of(",\"\r\n") == field.npos) {
@@ -119,22 +90,6 @@ void append_csv(std::string_view field, std::string& out) {
 }
 
 /// Percent-encoding (RFC 3986, section 2.1).
-std::string unescaped(std::string_view text) {
-  std::string bytes;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    std::uint8_t byte[1];
-    if (text[i] == '%') {
-      if (!domain::parse_hex(text.substr(i + 1, 2), byte))
-        refuse(400, "The query has a percent sign without two hex digits after it.");
-      bytes += static_cast<char>(byte[0]);
-      i += 2;
-    } else {
-      bytes += text[i];
-    }
-  }
-  return bytes;
-}
-
 std::string escaped(std::string_view bytes) {
   std::string text;
   for (const char c : bytes) {
@@ -151,6 +106,18 @@ std::string escaped(std::string_view bytes) {
   return text;
 }
 
+/// The target of the next page.
+std::string next_target(std::string_view path, const PageQuery& query, const std::string& cursor) {
+  std::string target(path);
+  char separator = '?';
+  for (const auto& [name, value] : query.all()) {
+    if (name == "cursor") continue;
+    target += separator + name + '=' + escaped(value);
+    separator = '&';
+  }
+  return target + separator + "cursor=" + cursor;
+}
+
 }  // namespace
 
 Answer problem(unsigned status, const std::string& detail) {
@@ -160,65 +127,6 @@ Answer problem(unsigned status, const std::string& detail) {
               json::object{{"title", title_of(status)}, {"status", status}, {"detail", detail}})};
 }
 
-/// The parameters behind the question mark.
-class AdminApi::Query {
- public:
-  Query(std::string_view text, std::initializer_list<std::string_view> known) {
-    while (!text.empty()) {
-      const auto end = std::min(text.find('&'), text.size());
-      const auto one = text.substr(0, end);
-      text.remove_prefix(std::min(end + 1, text.size()));
-      if (one.empty()) continue;
-      const auto equals = std::min(one.find('='), one.size());
-      const std::string name(one.substr(0, equals));
-      if (std::ranges::find(known, name) == known.end())
-        refuse(400, "There is no parameter " + name + " here.");
-      if (!values_.emplace(name, unescaped(one.substr(std::min(equals + 1, one.size())))).second)
-        refuse(400, "The parameter " + name + " is there twice.");
-    }
-  }
-
-  std::string value(const std::string& name) const {
-    const auto found = values_.find(name);
-    return found == values_.end() ? "" : found->second;
-  }
-
-  std::size_t limit(std::size_t otherwise) const {
-    const auto text = value("limit");
-    if (text.empty()) return otherwise;
-    std::size_t limit = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), limit);
-    if (error != std::errc{} || end != text.data() + text.size() || limit == 0 || limit > limit_max)
-      refuse(400, "The parameter limit must be a whole number from 1 to " + std::to_string(limit_max) + ".");
-    return limit;
-  }
-
-  /// What a cursor of this kind holds. Empty: there is none.
-  std::string cursor(char kind) const {
-    const auto text = value("cursor");
-    if (text.empty()) return "";
-    const auto position = decoded(text);
-    if (!position || position->empty() || position->front() != kind)
-      refuse(400, "The parameter cursor must be as an earlier answer gave it.");
-    return position->substr(1);
-  }
-
-  /// The target of the next page.
-  std::string next(std::string_view path, const std::string& cursor) const {
-    std::string target(path);
-    char separator = '?';
-    for (const auto& [name, value] : values_) {
-      if (name == "cursor") continue;
-      target += separator + name + '=' + escaped(value);
-      separator = '&';
-    }
-    return target + separator + "cursor=" + cursor;
-  }
-
- private:
-  std::map<std::string, std::string> values_;
-};
-
 Answer AdminApi::get(std::string_view target, std::string_view accept) {
   const auto question = std::min(target.find('?'), target.size());
   auto path = target.substr(0, question);
@@ -227,8 +135,8 @@ Answer AdminApi::get(std::string_view target, std::string_view accept) {
   constexpr std::string_view one_token = "/v1/tokens/";
   constexpr std::string_view its_counts = "/counts";
   try {
-    if (path == "/v1/status") return Query(query, {}), status();
-    if (path == "/v1/tokens") return tokens(Query(query, {"limit", "cursor"}), as_csv);
+    if (path == "/v1/status") return PageQuery(query, {}), status();
+    if (path == "/v1/tokens") return tokens(PageQuery(query, {"limit", "cursor"}), as_csv);
     if (path.starts_with(one_token)) {
       path.remove_prefix(one_token.size());
       const bool wants_counts = path.ends_with(its_counts);
@@ -236,14 +144,16 @@ Answer AdminApi::get(std::string_view target, std::string_view accept) {
       domain::TokenId id{};
       if (!domain::parse_hex(path, id.bytes))
         refuse(404, "A token's id has 32 hex digits. It is not the token itself.");
-      if (wants_counts) return counts(id, Query(query, {"prefix", "limit", "cursor"}), as_csv);
-      return Query(query, {}), token(id);
+      if (wants_counts) return counts(id, query, as_csv);
+      return PageQuery(query, {}), token(id);
     }
     refuse(404,
            "There are /v1/status, /v1/tokens, /v1/tokens/ID and /v1/tokens/ID/counts, where ID is a token's "
            "id.");
   } catch (const Refused& refused) {
     return refused.answer;
+  } catch (const std::invalid_argument& error) {
+    return problem(400, error.what());
   } catch (const store::UnsupportedError& error) {
     return problem(501, error.what());
   } catch (const store::StoreError& error) {
@@ -251,10 +161,10 @@ Answer AdminApi::get(std::string_view target, std::string_view accept) {
   }
 }
 
-Answer AdminApi::tokens(const Query& query, bool as_csv) {
+Answer AdminApi::tokens(const PageQuery& query, bool as_csv) {
   const auto limit = query.limit(tokens_of_a_page);
   std::optional<domain::TokenId> after;
-  if (const auto position = query.cursor('t'); !position.empty()) {
+  if (const auto position = query.place(kind_of_tokens); !position.empty()) {
     if (position.size() != after.emplace().bytes.size())
       refuse(400, "The parameter cursor must be as an earlier answer gave it.");
     std::copy(position.begin(), position.end(), after->bytes.begin());
@@ -274,10 +184,11 @@ Answer AdminApi::tokens(const Query& query, bool as_csv) {
 
   Answer answer;
   std::string cursor;
-  if (is_more)
+  if (is_more) {
     cursor =
-        encoded("t" + std::string(reinterpret_cast<const char*>(after->bytes.data()), after->bytes.size()));
-  if (is_more) answer.next = query.next("/v1/tokens", cursor);
+        cursor_at(kind_of_tokens, {reinterpret_cast<const char*>(after->bytes.data()), after->bytes.size()});
+    answer.next = next_target("/v1/tokens", query, cursor);
+  }
   if (as_csv) {
     answer.type = "text/csv";
     answer.body = "id,minted,paths,total\r\n";
@@ -311,17 +222,15 @@ Answer AdminApi::token(const domain::TokenId& id) {
                                                {"total", token->total}})};
 }
 
-Answer AdminApi::counts(const domain::TokenId& id, const Query& query, bool as_csv) {
+Answer AdminApi::counts(const domain::TokenId& id, std::string_view query, bool as_csv) {
   require_own(id);
-  const auto found = reader().read(
-      id,
-      {.prefix = query.value("prefix"), .after = query.cursor('p'), .limit = query.limit(counts_of_a_page)});
+  const auto found = reader().read(id, parse_counts_query(query));
   if (!found) refuse(404, "There is no such token.");
   Answer answer;
-  std::string cursor;
   if (found->is_more) {
-    cursor = encoded("p" + found->counts.back().path);
-    answer.next = query.next("/v1/tokens/" + text_of(id) + "/counts", cursor);
+    answer.next =
+        next_target("/v1/tokens/" + text_of(id) + "/counts", PageQuery(query, {"prefix", "limit", "cursor"}),
+                    cursor_behind(found->counts.back().path));
   }
   if (as_csv) {
     answer.type = "text/csv";
@@ -332,13 +241,7 @@ Answer AdminApi::counts(const domain::TokenId& id, const Query& query, bool as_c
     }
     return answer;
   }
-  json::array counts;
-  for (const auto& [path, count] : found->counts)
-    counts.push_back(json::object{{"path", path}, {"count", count}});
-  json::object body{
-      {"id", text_of(id)}, {"minted", minted_of(found->minted_s)}, {"counts", std::move(counts)}};
-  if (found->is_more) body["next"] = cursor;
-  answer.body = json::serialize(body);
+  answer.body = counts_json(*found, {{"id", text_of(id)}, {"minted", minted_of(found->minted_s)}});
   return answer;
 }
 

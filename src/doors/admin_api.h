@@ -14,6 +14,7 @@
 #include "domain/readiness.h"
 #include "domain/slot.h"
 #include "domain/token_id.h"
+#include "doors/page_query.h"
 #include "store/count_reader.h"
 
 namespace tracker::doors {
@@ -24,7 +25,7 @@ struct AdminStatus {
   std::string version = {};
   std::chrono::system_clock::time_point started{};
   domain::Readiness readiness = domain::Readiness::not_ready("it is not known yet");
-  std::string store = {};          // as --store names it
+  std::string store = {};     // as --store names it
   std::string store_id = {};  // 32 hex digits; empty: it is not known
   std::string can_lose = {};  // empty: nothing
   std::optional<std::chrono::system_clock::time_point> last_backup = {};  // since the start
@@ -70,10 +71,9 @@ class AdminApi {
   void end();
 
  private:
-  class Query;
-  Answer tokens(const Query& query, bool as_csv);
+  Answer tokens(const PageQuery& query, bool as_csv);
   Answer token(const domain::TokenId& id);
-  Answer counts(const domain::TokenId& id, const Query& query, bool as_csv);
+  Answer counts(const domain::TokenId& id, std::string_view query, bool as_csv);
   Answer status();
   store::CountReader& reader();
   domain::SlotSet own_slots() const;

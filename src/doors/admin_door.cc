@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <utility>
 
 #include "domain/ascii.h"
@@ -20,6 +22,7 @@ namespace {
 
 using Local = asio::local::stream_protocol;
 constexpr std::size_t body_bytes_max = 64 * 1024;
+constexpr auto pause_of_the_unauthorized = std::chrono::seconds(1);
 constexpr int niceness_of_work = 10;  // counting has the processor first
 constexpr std::string_view readings_at = "/v1/";
 
@@ -131,34 +134,44 @@ class AdminDoor::Answers {
   runtime::RareLog wrong_keys_;
 };
 
+/// On the thread for readings or that for calls.
+template <typename Request, typename Done>
+void AdminDoor::answer(const Request& request, const runtime::Descriptor& passed, const std::string& who,
+                       Done done) {
+  auto& loop = is_reading(request) ? readings_ : calls_;
+  asio::post(loop.context, [this, &request, &passed, who, done = std::move(done)] {
+    done(answers_->answer(request, passed, who));
+  });
+}
+
+/// Whoever guesses keys must wait.
+template <typename Request, typename Done>
+void AdminDoor::answer_if_permitted(const Request& request, const runtime::Descriptor& passed, Done done) {
+  auto permission = answers_->permission(request);
+  if (!permission.refusal) return answer(request, passed, permission.who, std::move(done));
+  if (permission.refusal->result() != http::status::unauthorized) return done(std::move(*permission.refusal));
+  answers_->log_wrong_key();
+  const auto pause = std::make_shared<asio::steady_timer>(connections_.context, pause_of_the_unauthorized);
+  pause->async_wait([pause, done = std::move(done),
+                     refusal = std::move(*permission.refusal)](auto /*error*/) { done(refusal); });
+}
+
 class AdminDoor::SocketServer : public HttpServer<Local> {
  public:
   SocketServer(Acceptor acceptor, AdminDoor& door)
-      : HttpServer(
-            std::move(acceptor), body_bytes_max,
-            [&door](const Request& request, const runtime::Descriptor& passed) {
-              return door.answers_->answer(request, passed, "at the socket");
-            },
-            [&door](const Request& request) {
-              return is_reading(request) ? &door.readings_.context : &door.calls_.context;
-            }) {}
+      : HttpServer(std::move(acceptor), body_bytes_max,
+                   [&door](const Request& request, const runtime::Descriptor& passed, Done done) {
+                     door.answer(request, passed, "at the socket", std::move(done));
+                   }) {}
 };
 
 class AdminDoor::TcpServer : public HttpServer<asio::ip::tcp> {
  public:
   TcpServer(Acceptor acceptor, AdminDoor& door)
-      : HttpServer(
-            std::move(acceptor), body_bytes_max,
-            [&door](const Request& request, const runtime::Descriptor& passed) {
-              auto permission = door.answers_->permission(request);
-              if (!permission.refusal) return door.answers_->answer(request, passed, permission.who);
-              if (permission.refusal->result() == http::status::unauthorized) door.answers_->log_wrong_key();
-              return std::move(*permission.refusal);
-            },
-            [&door](const Request& request) -> asio::io_context* {
-              if (door.answers_->permission(request).refusal) return nullptr;
-              return is_reading(request) ? &door.readings_.context : &door.calls_.context;
-            }) {}
+      : HttpServer(std::move(acceptor), body_bytes_max,
+                   [&door](const Request& request, const runtime::Descriptor& passed, Done done) {
+                     door.answer_if_permitted(request, passed, std::move(done));
+                   }) {}
 };
 
 AdminDoor::AdminDoor(std::vector<AdminListener> listeners, std::vector<Call> calls,

@@ -68,6 +68,10 @@ class AdminDoor {
     std::thread thread = {};
   };
   void start(Loop& loop, const std::string& name, int niceness);
+  template <typename Request, typename Done>
+  void answer(const Request& request, const runtime::Descriptor& passed, const std::string& who, Done done);
+  template <typename Request, typename Done>
+  void answer_if_permitted(const Request& request, const runtime::Descriptor& passed, Done done);
   void end_calls();
   void close();
 

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/bind_executor.hpp>
+#include <boost/asio/async_result.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
@@ -21,6 +21,7 @@
 #include <memory>
 #include <string>
 #include <type_traits>
+#include <utility>
 
 #include "doors/passed_descriptor.h"
 #include "runtime/descriptor.h"
@@ -58,16 +59,21 @@ class HttpServer : public std::enable_shared_from_this<HttpServer<Protocol>> {
   /// one did.
   using Answer = std::function<Response(const Request&, const runtime::Descriptor& passed)>;
 
-  /// Says on which loop a request is answered. Null: on that of the acceptor.
-  using Where = std::function<boost::asio::io_context*(const Request&)>;
+  /// `answer` may block only if nothing else needs this thread. A body of more than `body_bytes_max` is refused.
+  HttpServer(Acceptor acceptor, std::size_t body_bytes_max, Answer answer)
+      : acceptor_(std::move(acceptor)), body_bytes_max_(body_bytes_max), answer_(std::move(answer)) {}
 
-  /// `answer` may block only if nothing else needs the thread on which it is called. A body of more than `body_bytes_max` is
-  /// refused. The loops that `where` names outlive this.
-  HttpServer(Acceptor acceptor, std::size_t body_bytes_max, Answer answer, Where where = nullptr)
+  /// Answers later: calls `done` once, from any thread. Until then request and descriptor stay as they are.
+  using Done = std::function<void(Response)>;
+  using AnswerLater = std::function<void(const Request&, const runtime::Descriptor& passed, Done done)>;
+
+  /// What is no request gets `malformed`.
+  HttpServer(Acceptor acceptor, std::size_t body_bytes_max, AnswerLater answer,
+             Response malformed = no_request())
       : acceptor_(std::move(acceptor)),
         body_bytes_max_(body_bytes_max),
-        answer_(std::move(answer)),
-        where_(std::move(where)) {}
+        answer_later_(std::move(answer)),
+        malformed_(std::move(malformed)) {}
 
   void start() {
     boost::asio::co_spawn(acceptor_.get_executor(), accept(this->shared_from_this()), boost::asio::detached);
@@ -82,11 +88,14 @@ class HttpServer : public std::enable_shared_from_this<HttpServer<Protocol>> {
   typename Protocol::endpoint endpoint() const { return acceptor_.local_endpoint(); }
 
  private:
+  static Response no_request() {
+    return respond(http::status::bad_request, "text/plain", "this is no request, or its body is too large\n");
+  }
+
   static constexpr bool is_local = std::is_same_v<Protocol, boost::asio::local::stream_protocol>;
   static constexpr std::size_t connections_max = 64;
   static constexpr auto deadline = std::chrono::seconds(10);  // to send a request, and to take its answer
-  static constexpr auto pause_of_the_unauthorized = std::chrono::seconds(1);
-  static constexpr std::size_t head_bytes_max = 32 * 1024;  // a cursor may hold a path of 8 KiB
+  static constexpr std::size_t head_bytes_max = 32 * 1024;    // a cursor may hold a path of 8 KiB
   static constexpr auto accept_pause = std::chrono::milliseconds(100);
   static constexpr auto token = boost::asio::as_tuple(boost::asio::use_awaitable_t<Executor>());
 
@@ -124,19 +133,11 @@ class HttpServer : public std::enable_shared_from_this<HttpServer<Protocol>> {
           read_error && read_error.category() == http::make_error_code(http::error::bad_target).category() &&
           read_error != http::error::end_of_stream && read_error != http::error::partial_message;
       if (read_error && !malformed) break;
-      Response response;
-      if (malformed) {
-        response = respond(http::status::bad_request, "text/plain",
-                           "this is no request, or its body is too large\n");
-      } else {
-        response = co_await answered(parser.get(), passed);
-      }
-      if (response.result() == http::status::unauthorized) {  // whoever guesses must wait
-        Timer pause(acceptor_.get_executor(), pause_of_the_unauthorized);
-        co_await pause.async_wait(token);
-      }
+      Response response = malformed_;
+      if (!malformed) response = co_await response_to(parser.get(), passed);
+      const bool closes = malformed || !response.keep_alive();
       response.version(11);
-      response.keep_alive(!malformed && parser.get().keep_alive());
+      response.keep_alive(!closes && parser.get().keep_alive());
       keep_alive = response.keep_alive();
       const bool is_head = parser.get().method() == http::verb::head;
       http::response_serializer<http::string_body> serializer(response);
@@ -152,13 +153,19 @@ class HttpServer : public std::enable_shared_from_this<HttpServer<Protocol>> {
     streams_.erase(place);
   }
 
-  Awaitable<Response> answered(const Request& request, const runtime::Descriptor& passed) {
-    auto* loop = where_ ? where_(request) : nullptr;
-    if (loop == nullptr) co_return answer_(request, passed);
-    co_await boost::asio::post(boost::asio::bind_executor(loop->get_executor(), token));
-    auto response = answer_(request, passed);
-    co_await boost::asio::post(boost::asio::bind_executor(acceptor_.get_executor(), token));
-    co_return response;
+  Awaitable<Response> response_to(const Request& request, const runtime::Descriptor& passed) {
+    if (answer_) co_return answer_(request, passed);
+    boost::asio::use_awaitable_t<Executor> waits;
+    co_return co_await boost::asio::async_initiate<decltype(waits), void(Response)>(
+        [this, &request, &passed](auto handler) {
+          const auto resume = std::make_shared<decltype(handler)>(std::move(handler));
+          answer_later_(request, passed, [executor = acceptor_.get_executor(), resume](Response response) {
+            boost::asio::post(executor, [resume, response = std::move(response)]() mutable {
+              std::move (*resume)(std::move(response));
+            });
+          });
+        },
+        waits);
   }
 
   /// Returns the descriptor that came with the first bytes of a request. The bytes go into `buffer`.
@@ -173,7 +180,8 @@ class HttpServer : public std::enable_shared_from_this<HttpServer<Protocol>> {
   Acceptor acceptor_;
   const std::size_t body_bytes_max_;
   const Answer answer_;
-  const Where where_;
+  const AnswerLater answer_later_;  // where answer_ is null
+  const Response malformed_ = no_request();
   std::list<Stream*> streams_;  // in the order of their last answer, or of connecting
 };
 

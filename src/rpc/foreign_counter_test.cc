@@ -55,6 +55,17 @@ class ForeignCounter final : public v1::Counting::Service {
     return grpc::Status::OK;
   }
 
+  grpc::Status ReadOwnCounts(grpc::ServerContext* /*context*/, const v1::ReadOwnCountsRequest* request,
+                             v1::ReadOwnCountsResponse* response) override {
+    if (request->limit() == 1) return {grpc::StatusCode::NOT_FOUND, ""};
+    if (request->limit() == 2) return {grpc::StatusCode::UNIMPLEMENTED, "not here"};
+    auto& its = *response->add_counts();
+    its.set_path(request->prefix() + request->after() + request->token());
+    its.set_count(request->limit());
+    response->set_is_more(true);
+    return grpc::Status::OK;
+  }
+
   int port_ = 0;
   std::atomic<std::int64_t> count_ = 0;
   std::atomic<int> mints_ = 0;
@@ -112,6 +123,29 @@ TEST_F(ForeignCounterTest, CountsAndMints) {
       [&] { return counts.counts.size() == hits && outcomes.minted_tokens + outcomes.refused == 300; }));
   for (std::size_t i = 0; i < hits; ++i) ASSERT_EQ(counts.counts[i], static_cast<std::int64_t>(i + 1));
   EXPECT_EQ(outcomes.minted_tokens, 200);
+}
+
+TEST_F(ForeignCounterTest, ReadsCounts) {
+  ASSERT_TRUE(runs_until([this] { return counter.readiness().value().is_ready(); }));
+  std::vector<counter::ReadOutcome> outcomes;
+  for (const std::size_t limit : {1U, 2U, 3U}) {
+    counter.read({.bytes = {'t'}}, {.prefix = "/a", .after = "/b", .limit = limit},
+                 runtime::Clock::now() + 20s, [&](auto outcome) { outcomes.push_back(std::move(outcome)); });
+    ASSERT_TRUE(runs_until([&] { return outcomes.size() == limit; }));
+  }
+  using Kind = counter::ReadFailure::Kind;
+  EXPECT_EQ(std::get<counter::ReadFailure>(outcomes[0]).kind, Kind::unknown_token);
+  EXPECT_EQ(std::get<counter::ReadFailure>(outcomes[1]).kind, Kind::unsupported);
+  EXPECT_EQ(std::get<counter::ReadFailure>(outcomes[1]).why, "the counter does not read counts: not here");
+  EXPECT_EQ(std::get<store::TokenCounts>(outcomes[2]),
+            (store::TokenCounts{.counts = {{"/a/bt" + std::string(15, '\0'), 3}}, .is_more = true}));
+}
+
+TEST_F(ForeignCounterTest, ACounterThatIsNotConnectedIsUnavailable) {
+  std::vector<counter::ReadOutcome> outcomes;
+  counter.read({}, {.limit = 3}, runtime::Clock::now(), [&](auto outcome) { outcomes.push_back(outcome); });
+  ASSERT_TRUE(runs_until([&] { return outcomes.size() == 1; }));
+  EXPECT_EQ(std::get<counter::ReadFailure>(outcomes[0]).kind, counter::ReadFailure::Kind::unavailable);
 }
 
 // Sends more than the windows hold, in one message and in total.

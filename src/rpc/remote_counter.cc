@@ -45,6 +45,11 @@ void RemoteCounter::mint(domain::Deadline deadline, counter::MintReply& reply) {
   link_.request(std::make_unique<MintCommand>(deadline, reply));
 }
 
+void RemoteCounter::read(const domain::Token& token, const store::CountsQuery& query,
+                         domain::Deadline deadline, counter::OnRead on_read) {
+  link_.request(std::make_unique<ReadCommand>(deadline, OwnCountsRequest{token, query}, std::move(on_read)));
+}
+
 const counter::ReadinessSource& RemoteCounter::readiness() const {
   return link_.readiness();
 }

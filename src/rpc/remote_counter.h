@@ -42,6 +42,9 @@ class RemoteCounter final : public counter::Counter {
 
   void track(const domain::HitBatch& hits, counter::TrackReply& reply) override;
   void mint(domain::Deadline deadline, counter::MintReply& reply) override;
+  /// `on_read` is called in the worker's thread.
+  void read(const domain::Token& token, const store::CountsQuery& query, domain::Deadline deadline,
+            counter::OnRead on_read) override;
   /// The tokens are partitioned by another list from now on. The counter hears it with the next message. Worker's thread
   /// only.
   void set_list(counter::CounterListPtr list) { list_ = std::move(list); }

@@ -27,6 +27,21 @@ domain::Result<domain::Token> outcome(StatusCode code, bool not_processed,
 
 }  // namespace
 
+void MintCommand::on_end(const Status& status, bool not_processed) {
+  reply_.on_minted(outcome(status.code, not_processed, token_));
+}
+
+void ReadCommand::on_end(const Status& status, bool /*not_processed*/) {
+  if (status.code != StatusCode::ok) return on_read_(failure_of(status));
+  if (counts_) return on_read_(std::move(*counts_));
+  on_read_(
+      counter::ReadFailure{counter::ReadFailure::Kind::unavailable, "the counter's answer makes no sense"});
+}
+
+void ReadCommand::on_failed(domain::Failure /*failure*/) {
+  on_read_(counter::ReadFailure{counter::ReadFailure::Kind::unavailable, "the counter did not answer"});
+}
+
 RemoteStream::RemoteStream(link::Link& link, link::LinkCore::ConnectionId id,
                            std::unique_ptr<link::Transport> transport, RemoteStreamSettings settings)
     : GrpcConnection(End::client, std::move(transport), limits, settings.calls_max),
@@ -85,12 +100,12 @@ void RemoteStream::set_deadlines(link::TimePoint now) {
 }
 
 bool RemoteStream::send(link::Command& command, link::TimePoint now) {
-  auto& mint = static_cast<MintCommand&>(command);
-  const auto left = std::chrono::milliseconds(milliseconds_left(mint.deadline(), now));
-  const auto call = begin_call(settings_.authority, "/tracker.v1.Counting/Mint", left);
+  auto& its = static_cast<CallCommand&>(command);
+  const auto left = std::chrono::milliseconds(milliseconds_left(its.deadline(), now));
+  const auto call = begin_call(settings_.authority, its.method(), left);
   if (!call) return false;
-  mints_[*call].command = &mint;
-  new_message();  // a MintRequest is empty
+  commands_[*call] = &its;
+  its.append_request(new_message());
   send_message(*call, true);
   unflushed_ = true;
   return true;
@@ -113,8 +128,8 @@ void RemoteStream::on_message(CallId call, std::string_view message) {
     return link_.on(
         [&](link::LinkCore& core) { take_response(core, message, std::chrono::steady_clock::now()); });
   }
-  const auto mint = mints_.find(call);
-  if (mint != mints_.end()) mint->second.token = read_minted(message);
+  const auto command = commands_.find(call);
+  if (command != commands_.end()) command->second->on_response(message);
 }
 
 void RemoteStream::take_response(link::LinkCore& core, std::string_view message, link::TimePoint now) {
@@ -146,24 +161,24 @@ bool RemoteStream::take_verdicts(std::string_view verdicts) {
 void RemoteStream::on_call_end(CallId call, const CallStatus& status) {
   link_.on([&](link::LinkCore& core) {
     const auto now = std::chrono::steady_clock::now();
-    if (call != track_) return end_mint(core, call, status, now);
+    if (call != track_) return end_command(core, call, status, now);
     core.on_lost(id_, Loss::cut,
                  status.status.message.empty() ? "it ended the stream" : status.status.message, now);
   });
 }
 
-void RemoteStream::end_mint(link::LinkCore& core, CallId call, const CallStatus& status,
-                            link::TimePoint now) {
-  const auto mint = mints_.find(call);
-  if (mint == mints_.end()) return;
-  const Mint its = mint->second;
-  mints_.erase(mint);
+void RemoteStream::end_command(link::LinkCore& core, CallId call, const CallStatus& status,
+                               link::TimePoint now) {
+  const auto found = commands_.find(call);
+  if (found == commands_.end()) return;
+  auto* its = found->second;
+  commands_.erase(found);
   if (status.not_processed && peer_ends()) {
     // The call crossed the server's GOAWAY, and the server did nothing about it (RFC 9113, section 6.8).
-    core.on_command_not_done(id_, *its.command, now);
+    core.on_command_not_done(id_, *its, now);
   } else {
-    const std::unique_ptr<MintCommand> command(its.command);
-    command->reply.on_minted(outcome(status.status.code, status.not_processed, its.token));
+    const std::unique_ptr<CallCommand> command(its);
+    command->on_end(status.status, status.not_processed);
   }
   core.on_heard(id_, now);
 }

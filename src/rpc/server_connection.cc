@@ -7,6 +7,7 @@
 #include "rpc/batch_message.h"
 #include "rpc/health_calls.h"
 #include "rpc/mint_call.h"
+#include "rpc/own_counts_call.h"
 #include "rpc/public_calls.h"
 #include "rpc/reflection_call.h"
 #include "rpc/route_lookup_call.h"
@@ -54,6 +55,8 @@ std::size_t ServerConnection::on_call(CallId id, std::string_view method,
   if (client_ == Client::envoy) {
     if (method == "/tracker.v1.Counting/Track") call = std::make_unique<TrackCall>(*this, id);
     if (method == "/tracker.v1.Counting/Mint") call = std::make_unique<MintCall>(*this, id, time);
+    if (method == "/tracker.v1.Counting/ReadOwnCounts")
+      call = std::make_unique<OwnCountsCall>(*this, id, time);
   } else if (loop_.interface() == PublicInterface::counting &&
              method == "/manager_rpc.CounterService/UpdateCounter") {
     call = std::make_unique<UpdateCounterCall>(*this, id, time);

@@ -73,4 +73,15 @@ std::string json_string(std::string_view text) {
   return json + "\"";
 }
 
+std::string as_utf8(std::string_view text) {
+  constexpr std::string_view replacement = "\xEF\xBF\xBD";
+  std::string utf8;
+  while (!text.empty()) {
+    const auto character = first_character(text);
+    utf8 += character ? text.substr(0, character->bytes) : replacement;
+    text.remove_prefix(character ? character->bytes : 1);
+  }
+  return utf8;
+}
+
 }  // namespace tracker::runtime

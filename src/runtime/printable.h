@@ -15,4 +15,7 @@ std::string printable(std::string_view text, std::size_t bytes_max = 2'000);
 /// printable(text) as a string of JSON, with its quotes. Pure.
 std::string json_string(std::string_view text);
 
+/// `text` with U+FFFD in place of each byte that is not UTF-8. Pure.
+std::string as_utf8(std::string_view text);
+
 }  // namespace tracker::runtime

@@ -41,6 +41,12 @@ TEST(PrintableTest, ItsOwnResultStaysAsItIs) {
   EXPECT_EQ(printable(once), once);
 }
 
+TEST(PrintableTest, Utf8StaysAndEachOtherByteIsReplaced) {
+  const std::string text("a\n\xE2\x82\xAC\0", 6);
+  EXPECT_EQ(as_utf8(text), text);
+  EXPECT_EQ(as_utf8("\xFF/\xE2(\xC3"), "\xEF\xBF\xBD/\xEF\xBF\xBD(\xEF\xBF\xBD");
+}
+
 TEST(PrintableTest, LongTextIsCutBetweenCharacters) {
   EXPECT_EQ(printable("abcdef", 4), "abcd... (2 bytes more)");
   EXPECT_EQ(printable("abcd", 4), "abcd");

@@ -86,6 +86,12 @@ class CountReader {
   virtual std::optional<TokenSummary> find(const domain::TokenId& id) = 0;
 
   virtual SlotMarks marks() = 0;
+  /// The mark of one slot. Nothing: it has none.
+  virtual std::optional<SlotMark::Kind> mark_of(domain::Slot slot) {
+    const auto all = marks();
+    const auto* mark = all.of(slot);
+    return mark == nullptr ? std::nullopt : std::optional(mark->kind);
+  }
 
   /// Returns the first counts that the query wants: at most 1 MiB of them. Nothing: there is no such token.
   virtual std::optional<TokenCounts> read(const domain::TokenId& id, const CountsQuery& query) = 0;

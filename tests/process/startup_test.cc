@@ -69,7 +69,7 @@ const std::vector<BadSetting>& bad_settings() {
       {"--health-addr", "HEALTH_ADDR", "nonsense"},
       {"--health-addr", "HEALTH_ADDR", "127.0.0.1:http"},
       {"--admin-addr", "TRACKER_ADMIN_ADDR", "none"},
-    {"--store", "TRACKER_STORE", "bogus"},
+      {"--store", "TRACKER_STORE", "bogus"},
       {"--store", "TRACKER_STORE", "memory:x"},
       {"--store", "TRACKER_STORE", "rocksdb:~/counts"},
       {"--store", "TRACKER_STORE", "rocksdb:~"},
@@ -512,6 +512,9 @@ struct DocumentedSetting {
 constexpr DocumentedSetting documented_settings[] = {
     {"--envoy-addr", "ENVOY_ADDR", "127\\.0\\.0\\.1:6380"},
     {"--health-addr", "HEALTH_ADDR", "10"},
+    {"--self-addr", "SELF_ADDR", "none"},
+    {"--self-origins", "TRACKER_SELF_ORIGINS", "none"},
+    {"--self-rate", "TRACKER_SELF_RATE", "10"},
     {"--store", "TRACKER_STORE", "memory|rocksdb:\\./tracker-data"},
     {"--redis-addr", "REDIS_ADDR", "127\\.0\\.0\\.1:6379"},
     {"--redis-password-file", "TRACKER_REDIS_PASSWORD_FILE", "none"},

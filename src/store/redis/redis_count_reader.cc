@@ -105,6 +105,14 @@ class Reader final : public CountReader {
 
   SlotMarks marks() override { return proxy_ ? SlotMarks{} : read_marks(*nodes_); }
 
+  std::optional<Mark> mark_of(domain::Slot slot) override {
+    if (!nodes_->is_cluster()) return CountReader::mark_of(slot);
+    std::vector<RedisTask> tasks;
+    add_look(tasks, slot, mark_key(slot), marked_field);
+    nodes_->run(tasks, Kind::reads);
+    return stored_kind(tasks.front());
+  }
+
  private:
   /// The ids that a pass over all keys has found, and how far they are listed.
   struct Pass {
