@@ -55,7 +55,7 @@ class SettingTable {
     std::vector<std::string> words = {};  // to complete; what follows a colon is a placeholder: `rocksdb:DIR`
     std::string general_default = {};     // for readers on other machines; empty: default_text
   };
-  Setting& add(Setting setting);
+  Setting& add(Setting setting);  // returns it where it is kept
 
   void add_address(const std::string& flag, const std::string& environment, runtime::Address& target,
                    const std::string& help);
