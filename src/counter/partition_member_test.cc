@@ -134,6 +134,7 @@ class FakeReader final : public store::CountReader {
     return {};
   }
   std::optional<store::TokenSummary> find(const domain::TokenId& /*id*/) override { return std::nullopt; }
+  store::SlotMarks marks() override { return {}; }
   std::optional<store::TokenCounts> read(const domain::TokenId& /*id*/,
                                          const store::CountsQuery& /*query*/) override {
     if (meanwhile_) meanwhile_();
@@ -175,8 +176,7 @@ class PartitionMemberTest : public testing::Test {
           made_.push_back(entry.name + " at " + to_string(entry.address));
           return peer;
         },
-        std::make_unique<ReadQueue>([this] { return std::make_unique<FakeReader>(while_reading_); },
-                                    nullptr));
+        std::make_unique<ReadQueue>([this] { return std::make_unique<FakeReader>(while_reading_); }));
     run();
   }
   /// Runs what is to be done now.

@@ -91,9 +91,10 @@ class Service:
         self.log = open(f"{directory}/log", "w+", encoding="utf-8")
         self.process = subprocess.Popen(
             [tracker, "serve", "--envoy-addr", "127.0.0.1:0", "--health-addr", "127.0.0.1:0", "--store", "memory",
-             "--admin-addr", "127.0.0.1:0", "--admin-keys", f"{directory}/keys"],
+             "--admin-addr", "127.0.0.1:0", "--admin-keys", f"{directory}/keys", "--self-addr", "127.0.0.1:0"],
             stderr=self.log)
         self.counted = self.port(r"listening envoy=127\.0\.0\.1:(\d+)")
+        self.own = self.port(r" self=127\.0\.0\.1:(\d+)")
         self.admin = self.port(r"admin door at address=127\.0\.0\.1:(\d+)")
 
     def port(self, pattern):
@@ -145,6 +146,14 @@ def main():
         count("/" + "x" * 9000, bearer)
         count("/a", bearer | {"Expect": "a miracle"})
         count("/a", bearer | {"X": "x" * 20000})
+
+        own = "/v1/self/counts"
+        next_cursor = json.loads(ask(service.own, own + "?limit=1", bearer)[1])["next"]
+        ask(service.own, f"{own}?prefix=/&cursor={next_cursor}", bearer)
+        ask(service.own, own + "?limit=0", bearer)
+        ask(service.own, own, {})
+        while ask(service.own, own, bearer)[0].status != 429:
+            pass
 
         key = {"Authorization": "Bearer alpha"}
         token_id = hashlib.sha256(bytes.fromhex(token.replace("-", ""))).hexdigest()[:32]

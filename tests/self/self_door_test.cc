@@ -19,6 +19,7 @@
 #include "support/caller.h"
 #include "support/health.h"
 #include "support/partition.h"
+#include "support/redis_server.h"
 #include "support/steady_load.h"
 #include "support/temporary_directory.h"
 
@@ -243,6 +244,24 @@ TEST(SelfDoorOfAnEnvoyTest, TokensOfACounterThatIsAwayAreUnavailableAndNoOthers)
   partition.start_counter('b', "abc");
   for (const auto& token : by_status[503])
     EXPECT_EQ(SelfReader(door, token).page().counts, (PathCounts{{"/p", 1}}));
+}
+
+TEST(SelfDoorOfAnEnvoyTest, CountersOfOneRedisReadForEachOther) {
+  RedisServer redis;
+  Partition partition(2);
+  for (const char name : {'a', 'b'}) partition.start_counter_on(name, redis.address(), {"--store", "redis"});
+  auto& envoy = partition.start_envoy("ab", {"--self-addr", "127.0.0.1:0", "--self-rate", "1000000"});
+  wait_all_ready(envoy.health);
+  Caller caller(envoy.door);
+  std::vector<SelfReader> readers;
+  for (int i = 0; i < 20; ++i) {
+    const auto token = caller.mint();
+    caller.count("/p", token);
+    readers.emplace_back(self_door_of(*envoy.program), token);
+  }
+  for (const auto& reader : readers) EXPECT_EQ(reader.page().counts, (PathCounts{{"/p", 1}}));
+  partition.kill_counter('a');
+  for (const auto& reader : readers) EXPECT_EQ(reader.page().counts, (PathCounts{{"/p", 1}}));
 }
 
 TEST(SelfDoorOfAnEnvoyTest, ACounterThatHangsIsAnsweredForInTime) {

@@ -17,6 +17,7 @@
 #include "support/fleet.h"
 #include "support/health.h"
 #include "support/partition.h"
+#include "support/redis_server.h"
 #include "support/temporary_directory.h"
 
 namespace tracker::tests {
@@ -68,6 +69,38 @@ class EnvoyAndCounter final : public Topology {
   Program envoy_;
 };
 
+// Counters that own every token each, over one Redis.
+class SharedRedis final : public Topology {
+ public:
+  SharedRedis() {
+    for (const char name : {'a', 'b'})
+      partition_.start_counter_on(name, redis_.address(), {"--store", "redis"});
+    wait_all_ready(
+        partition_.start_envoy_with(joined({"--counter-addr", partition_.list("ab")}, with_self_door))
+            .health);
+  }
+  Program& front() override { return *partition_.envoy().program; }
+
+ private:
+  RedisServer redis_;
+  Partition partition_{2};
+};
+
+class ServeRedis final : public Topology {
+ public:
+  ServeRedis()
+      : program_(joined({"serve", "--envoy-addr", "127.0.0.1:0", "--health-addr", "127.0.0.1:0", "--store",
+                         "redis", "--redis-addr", redis_.address()},
+                        with_self_door)) {
+    wait_all_ready(program_.wait_listening().at("health"));
+  }
+  Program& front() override { return program_; }
+
+ private:
+  RedisServer redis_;
+  Program program_;
+};
+
 class Partitioned final : public Topology {
  public:
   explicit Partitioned(Partition::ListAt list_at) {
@@ -110,6 +143,8 @@ INSTANTIATE_TEST_SUITE_P(
         TopologyKind{"serve_rocksdb", [] { return std::make_unique<Serve>("rocksdb"); }},
         TopologyKind{"envoy_memory", [] { return std::make_unique<EnvoyAndCounter>("memory"); }},
         TopologyKind{"envoy_rocksdb", [] { return std::make_unique<EnvoyAndCounter>("rocksdb"); }},
+        TopologyKind{"serve_redis", [] { return std::make_unique<ServeRedis>(); }},
+        TopologyKind{"shared_redis", [] { return std::make_unique<SharedRedis>(); }},
         TopologyKind{"partition", [] { return std::make_unique<Partitioned>(Partition::ListAt::everyone); }},
         TopologyKind{"balancer", [] { return std::make_unique<Partitioned>(Partition::ListAt::balancer); }}),
     [](const auto& its) { return its.param.name; });
