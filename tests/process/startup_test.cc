@@ -512,6 +512,8 @@ struct DocumentedSetting {
 constexpr DocumentedSetting documented_settings[] = {
     {"--envoy-addr", "ENVOY_ADDR", "127\\.0\\.0\\.1:6380"},
     {"--health-addr", "HEALTH_ADDR", "10"},
+    {"--admin-addr", "TRACKER_ADMIN_ADDR", "none"},
+    {"--admin-keys", "TRACKER_ADMIN_KEYS", "none"},
     {"--self-addr", "SELF_ADDR", "none"},
     {"--self-origins", "TRACKER_SELF_ORIGINS", "none"},
     {"--self-rate", "TRACKER_SELF_RATE", "10"},
