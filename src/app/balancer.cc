@@ -94,6 +94,9 @@ class ClusterFollower {
   /// Any thread.
   void set_password(const std::string& password) { cluster_.set_password(password); }
 
+  /// What its links measure. Any thread.
+  void report(metrics::Page& page) const { cluster_.report_links(page); }
+
  private:
   void tell(const ClusterSlots& slots) {
     if (slots.owners.empty()) return balancer_.adopt(list_);  // nobody is preferred yet
@@ -156,25 +159,31 @@ void run_balancer(const BalancerSettings& settings) {
     return rpc::CounterDoor(control, workers->contexts(), settings.service.address, balancer, server);
   });
   const runtime::StopAtEnd stop_at_end(*workers);
-  run_service(control, settings.service, listening_text("balancer", door.endpoints()),
-              [&] {
-                if (few_descriptors) runtime::log_warning(*few_descriptors);
-                start_workers(*workers);
-              },
-              {.readiness = balancer.readiness(),
-               .unready_in_public = "its list of counters is outdated",
-               .announce_end = [&] { door.announce_end(); },
-               .drain =
-                   [&](std::function<void()> drained) {
-                     door.drain(settings.service.drain.limit, std::move(drained));
-                   },
-               .reread = both(
-                   list_reread(settings.counters,
-                               [&](const CounterListPtr& changed) {
-                                 if (follower) return follower->use(changed);
-                                 balancer.adopt(changed);
-                               }),
-                   settings.redis.reread([&](const auto& password) { follower->set_password(password); }))});
+  run_service(
+      control, settings.service, listening_text("balancer", door.endpoints()),
+      [&] {
+        if (few_descriptors) runtime::log_warning(*few_descriptors);
+        start_workers(*workers);
+      },
+      {.readiness = balancer.readiness(),
+       .unready_in_public = "its list of counters is outdated",
+       .announce_end = [&] { door.announce_end(); },
+       .drain =
+           [&](std::function<void()> drained) {
+             door.drain(settings.service.drain.limit, std::move(drained));
+           },
+       .reread = both(list_reread(settings.counters,
+                                  [&](const CounterListPtr& changed) {
+                                    if (follower) return follower->use(changed);
+                                    balancer.adopt(changed);
+                                  }),
+                      settings.redis.reread([&](const auto& password) { follower->set_password(password); })),
+       .report =
+           [&](metrics::Page& page) {
+             door.report(page);
+             remotes.report(page);
+             if (follower) follower->report(page);
+           }});
   workers->stop();  // before the log says "drained"
   runtime::log_info("drained");
 }

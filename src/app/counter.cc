@@ -139,7 +139,14 @@ void run_counter(const CounterSettings& settings) {
                      door.drain(settings.service.drain.limit,
                                 draining_last(admin_door.get(), std::move(drained)));
                    },
-               .reread = both(open_store.reread, own.reread)});
+               .reread = both(open_store.reread, own.reread),
+               .report =
+                   [&](metrics::Page& page) {
+                     door.report(page);
+                     open_store.store->report(page);
+                     if (own.peers) own.peers->report(page);
+                     if (own.watch) own.watch->report(page);
+                   }});
   workers->stop();  // before the log says "drained"
   runtime::log_info("drained");
 }

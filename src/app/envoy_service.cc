@@ -50,7 +50,12 @@ void run_envoy(runtime::Workers& workers, const ServiceSettings& service, envoy:
                .unready_in_public = parts.unready_in_public,
                .announce_end = announce_end,
                .drain = drain,
-               .reread = parts.reread});
+               .reread = parts.reread,
+               .report = [&](metrics::Page& page) {
+                 envoy.report(page, parts.behind);
+                 if (counter_door) counter_door->report(page);
+                 parts.report_behind(page);
+               }});
 }
 
 }  // namespace tracker::app

@@ -11,6 +11,8 @@
 #include "counter/counter.h"
 #include "doors/admin_door.h"
 #include "envoy/envoy_settings.h"
+#include "metrics/batches.h"
+#include "metrics/page.h"
 #include "rpc/counter_door.h"
 #include "runtime/workers.h"
 
@@ -20,9 +22,11 @@ namespace tracker::app {
 struct EnvoyParts {
   std::function<counter::Counter&(std::size_t worker)> counter_of;
   const counter::ReadinessSource& readiness;
-  std::string unready_in_public = {};      // see ServiceParts
-  std::size_t store_files = 0;             // that it may have open
-  ConnectionBudget counter_connections{};  // that a gRPC door beside it would like to have
+  std::string unready_in_public = {};                      // see ServiceParts
+  std::size_t store_files = 0;                             // that it may have open
+  metrics::Batches::Behind behind;                         // that gives the verdicts
+  std::function<void(metrics::Page& page)> report_behind;  // what that measures; see ServiceParts
+  ConnectionBudget counter_connections{};                  // that a gRPC door beside it would like to have
   /// Opens that door, with so many connections; null, or an answer of null: there is none.
   std::function<std::unique_ptr<rpc::CounterDoor>(boost::asio::io_context& control,
                                                   const ConnectionBudget& budget)>

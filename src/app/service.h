@@ -11,6 +11,7 @@
 
 #include "app/service_settings.h"
 #include "counter/counter.h"
+#include "metrics/page.h"
 #include "runtime/address.h"
 #include "runtime/listener.h"
 #include "runtime/workers.h"
@@ -27,6 +28,8 @@ struct ServiceParts {
   std::function<void(std::function<void()> drained)> drain;
   /// Reads its files again, on SIGHUP. Null if it reads none.
   std::function<void()> reread = nullptr;
+  /// Adds what it measures to a page of metrics. On the thread that answers scrapes.
+  std::function<void(metrics::Page& page)> report;
 };
 
 /// Returns what does both; null if both are null.

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/bind_executor.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/basic_stream.hpp>
@@ -56,9 +58,19 @@ class HttpServer : public std::enable_shared_from_this<HttpServer<Protocol>> {
   /// one did.
   using Answer = std::function<Response(const Request&, const runtime::Descriptor& passed)>;
 
+  /// Answers that take longer, from the thread of another loop.
+  struct Slow {
+    boost::asio::io_context* loop = nullptr;
+    std::function<bool(const Request&)> takes = nullptr;  // on the server's thread
+    std::function<Response(const Request&)> answer = nullptr;
+  };
+
   /// `answer` may block only if nothing else needs this thread. A body of more than `body_bytes_max` is refused.
-  HttpServer(Acceptor acceptor, std::size_t body_bytes_max, Answer answer)
-      : acceptor_(std::move(acceptor)), body_bytes_max_(body_bytes_max), answer_(std::move(answer)) {}
+  HttpServer(Acceptor acceptor, std::size_t body_bytes_max, Answer answer, Slow slow = {})
+      : acceptor_(std::move(acceptor)),
+        body_bytes_max_(body_bytes_max),
+        answer_(std::move(answer)),
+        slow_(std::move(slow)) {}
 
   void start() {
     boost::asio::co_spawn(acceptor_.get_executor(), accept(this->shared_from_this()), boost::asio::detached);
@@ -113,9 +125,13 @@ class HttpServer : public std::enable_shared_from_this<HttpServer<Protocol>> {
           read_error && read_error.category() == http::make_error_code(http::error::bad_target).category() &&
           read_error != http::error::end_of_stream && read_error != http::error::partial_message;
       if (read_error && !malformed) break;
-      Response response = malformed ? respond(http::status::bad_request, "text/plain",
-                                              "this is no request, or its body is too large\n")
-                                    : answer_(parser.get(), passed);
+      Response response;
+      if (malformed) {
+        response = respond(http::status::bad_request, "text/plain",
+                           "this is no request, or its body is too large\n");
+      } else {
+        response = co_await answer_to(parser.get(), passed);
+      }
       response.version(11);
       response.keep_alive(!malformed && parser.get().keep_alive());
       keep_alive = response.keep_alive();
@@ -133,6 +149,15 @@ class HttpServer : public std::enable_shared_from_this<HttpServer<Protocol>> {
     streams_.erase(place);
   }
 
+  Awaitable<Response> answer_to(const Request& request, const runtime::Descriptor& passed) {
+    if (slow_.loop == nullptr || !slow_.takes(request)) co_return answer_(request, passed);
+    const auto here = acceptor_.get_executor();
+    co_await boost::asio::post(boost::asio::bind_executor(slow_.loop->get_executor(), token));
+    Response response = slow_.answer(request);
+    co_await boost::asio::post(boost::asio::bind_executor(here, token));
+    co_return response;
+  }
+
   /// Returns the descriptor that came with the first bytes of a request. The bytes go into `buffer`.
   static runtime::Descriptor receive_passed(Stream& stream, boost::beast::flat_buffer& buffer) {
     if constexpr (is_local) {
@@ -145,6 +170,7 @@ class HttpServer : public std::enable_shared_from_this<HttpServer<Protocol>> {
   Acceptor acceptor_;
   const std::size_t body_bytes_max_;
   const Answer answer_;
+  const Slow slow_;
   std::list<Stream*> streams_;  // in the order of their last answer, or of connecting
 };
 

@@ -77,6 +77,7 @@ bool Acceptance::accept_some(Entrance& entrance, int max) {
                                          reinterpret_cast<sockaddr*>(&address), &size,
                                          SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (socket.number() >= 0) {
+      worker_.metrics().accepted.add();
       arrive(std::move(socket), address);
     } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
       return true;
@@ -186,6 +187,7 @@ void Acceptance::refuse(runtime::Descriptor socket, Refusal refusal) {
 /// Gives the client no time to read its answer, because too many are refused at once, or the service ends.
 void Acceptance::refuse_and_close(runtime::Descriptor socket, Refusal refusal) {
   leave(true);
+  worker_.metrics().refusals(refusal).add();
   std::string answer;
   answers_.set_time(std::time(nullptr));
   answers_.append_refusal(refusal, Persistence::closes, true, answer);

@@ -8,6 +8,7 @@
 #include "counter/counter.h"
 #include "envoy/acceptance.h"
 #include "envoy/connection.h"
+#include "envoy/envoy_metrics.h"
 #include "envoy/envoy_settings.h"
 #include "envoy/places.h"
 #include "envoy/refusal.h"
@@ -46,6 +47,7 @@ class EnvoyWorker {
   const Acceptance& acceptance() const noexcept { return acceptance_; }
   Turn& turn() noexcept { return turn_; }
   WorkerDeadlines& deadlines() noexcept { return deadlines_; }
+  EnvoyMetrics& metrics() noexcept { return metrics_; }
   std::vector<char>& read_buffer() noexcept { return read_buffer_; }
   std::string& path_buffer() noexcept { return path_buffer_; }
 
@@ -61,6 +63,9 @@ class EnvoyWorker {
   bool is_drained() const noexcept { return state_ == State::drained; }
   void report_if_drained();
 
+  /// Any thread.
+  const EnvoyMetrics& metrics() const noexcept { return metrics_; }
+
  private:
   enum class State : std::uint8_t { serving, draining, drained };
 
@@ -68,6 +73,7 @@ class EnvoyWorker {
 
   boost::asio::io_context& context_;
   const EnvoySettings& settings_;
+  EnvoyMetrics metrics_;
   WorkerDeadlines deadlines_;
   Turn turn_;
   Acceptance acceptance_;

@@ -7,6 +7,7 @@
 #include "domain/token.h"
 #include "envoy/answer.h"
 #include "envoy/refusal.h"
+#include "runtime/deadlines.h"
 
 namespace tracker::envoy {
 
@@ -24,6 +25,7 @@ struct Exchange {
   Persistence persistence = Persistence::stays;
   bool with_body = true;  // false for HEAD
   std::int64_t count = 0;
+  runtime::Clock::time_point begun{};  // when its head was read
   domain::Token token{};
 };
 

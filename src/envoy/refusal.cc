@@ -60,10 +60,47 @@ constexpr std::array<RefusalText, refusal_count> texts = {{
      "Too many connections from this address are open; this one is closed."},
 }};
 
+/// In the order of Refusal.
+constexpr std::array<std::string_view, refusal_count> names = {"http_version",
+                                                               "tls",
+                                                               "malformed",
+                                                               "control_character",
+                                                               "line_too_long",
+                                                               "head_too_large",
+                                                               "too_many_fields",
+                                                               "host",
+                                                               "field",
+                                                               "transfer_encoding",
+                                                               "content_length",
+                                                               "method_unregistered",
+                                                               "method_not_allowed",
+                                                               "percent_encoding",
+                                                               "target_byte",
+                                                               "fragment",
+                                                               "target_form",
+                                                               "path_too_long",
+                                                               "expectation",
+                                                               "two_authorizations",
+                                                               "no_token",
+                                                               "malformed_token",
+                                                               "unknown_token",
+                                                               "too_many_hits",
+                                                               "not_counted",
+                                                               "draining",
+                                                               "perhaps_counted",
+                                                               "perhaps_minted",
+                                                               "head_too_slow",
+                                                               "too_many_connections",
+                                                               "too_many_of_this_address"};
+
 }  // namespace
 
 const RefusalText& text_of(Refusal refusal) noexcept {
   return texts[static_cast<std::size_t>(refusal)];
+}
+
+std::string_view name_of(Refusal refusal) noexcept {
+  return names[static_cast<std::size_t>(refusal)];
 }
 
 }  // namespace tracker::envoy

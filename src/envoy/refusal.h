@@ -54,4 +54,7 @@ struct RefusalText {
 
 const RefusalText& text_of(Refusal refusal) noexcept;
 
+/// Its name in metrics, the same as in the code.
+std::string_view name_of(Refusal refusal) noexcept;
+
 }  // namespace tracker::envoy

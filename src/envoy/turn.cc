@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "envoy/acceptance.h"
+#include "envoy/envoy_metrics.h"
 
 namespace tracker::envoy {
 
@@ -14,12 +15,14 @@ constexpr std::size_t batch_bytes_max = 1024 * 1024;
 }
 
 Turn::Turn(boost::asio::io_context& context, counter::Counter& counter, const EnvoySettings& settings,
-           EnvoyTotals& totals, WorkerDeadlines& deadlines, std::function<void()> on_end)
+           EnvoyTotals& totals, WorkerDeadlines& deadlines, EnvoyMetrics& metrics,
+           std::function<void()> on_end)
     : context_(context),
       counter_(counter),
       settings_(settings),
       totals_(totals),
       deadlines_(deadlines),
+      metrics_(metrics),
       on_end_(std::move(on_end)),
       answers_(std::time(nullptr)) {}
 
@@ -35,7 +38,10 @@ bool Turn::track(const domain::TokenId& id, std::string_view path, Exchange& exc
     assert(filling_->settled() && filling_->hits().size() == 0);
   }
   filling_->push(id, path, exchange);
-  if (filling_->hits().bytes() >= batch_bytes_max) hand_on();
+  if (filling_->hits().bytes() >= batch_bytes_max) {
+    deadlines_.renew_clock();
+    hand_on();
+  }
   return true;
 }
 
@@ -71,12 +77,17 @@ void Turn::leave_flight(std::size_t hits) {
 void Turn::hand_on() {
   if (filling_ == nullptr) return;
   TurnBatch& batch = *std::exchange(filling_, nullptr);
-  batch.hits().set_deadline(deadlines_.now() + settings_.request_deadline);
+  const auto now = deadlines_.now();
+  batch.begin(now);
+  batch.hits().set_deadline(now + settings_.request_deadline);
+  metrics_.batches.hits.observe(batch.hits().size());
   counter_.track(batch.hits(), batch);
   if (!batch.settled()) deadlines_.arm(WorkerDeadlines::Kind::answer, batch);
 }
 
 void Turn::take_back(TurnBatch& batch) {
+  deadlines_.renew_clock();  // the verdicts may have come while the batch was handed on
+  metrics_.batches.durations.observe(deadlines_.now() - batch.begun());
   batch.disarm();
   batch.clear();
   free_batches_.push_back(&batch);
@@ -135,6 +146,7 @@ void Turn::end() {
     connection.write_answers();
     if (ready.empty() || write_buffer_.size() >= batch_bytes_max) send_all();
   }
+  metrics_.observe_requests();
   deadlines_.release_clock();
   end_scheduled_ = false;
   if (filling_ != nullptr || !ready_.empty()) schedule_end();  // for connections that went on reading
