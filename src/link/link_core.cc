@@ -132,7 +132,6 @@ LinkCore::ConnectionId LinkCore::on_connected(TimePoint now) {
   connecting_ = false;
   current_ = std::make_unique<Connection>();
   current_->id = ++last_id_;
-  if (metrics_ != nullptr && last_id_ > 1) metrics_->reconnects.add();
   current_->since = now;
   current_->heard = now;
   wake_by(now + settings_.greeting_deadline);
@@ -163,6 +162,7 @@ std::chrono::milliseconds LinkCore::pause_after(const Connection& connection, Ti
 
 void LinkCore::on_greeted(ConnectionId id, const domain::Readiness& readiness, TimePoint now) {
   if (!is_current(id) || current_->state != State::greeting) return;
+  if (metrics_ != nullptr && std::exchange(greeted_, true)) metrics_->reconnects.add();
   current_->state = State::ready;
   current_->heard = now;
   current_->next_question = now + settings_.question_pause;
@@ -255,6 +255,7 @@ void LinkCore::on_lost(ConnectionId id, Loss loss, const std::string& words, Tim
   }
   const auto why_not = loss == Loss::unfit ? words : "is not reachable: " + words;
   if (current_->state == State::greeting) {
+    if (metrics_ != nullptr) metrics_->failed_attempts.add();
     fail_attempt(why_not, now);
   } else {
     const auto pause = pause_after(*current_, now);

@@ -283,6 +283,7 @@ class LinkCore {
   std::vector<ConnectionPtr> draining_;
   ConnectionId last_id_ = 0;
   runtime::Backoff backoff_;
+  bool greeted_ = false;  // the peer has answered a greeting since the start
   bool retired_ = false;
   bool at_once_ = true;  // the next open connection that ends is replaced without a pause
 

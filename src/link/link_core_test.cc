@@ -725,9 +725,13 @@ TEST_F(LinkCoreTest, CountsWhetherThePeerIsReadyUntilItIsNotAskedAnyMore) {
   done_when_woken();
   core_.on_not_connected("nobody is there", now_);
   EXPECT_EQ(metrics_.failed_attempts.value(), 1);
+  done_when_woken();
+  ASSERT_EQ(core_.on_connected(now_), 2);
+  core_.on_lost(2, LinkCore::Loss::cut, "it is gone again", now_);
+  EXPECT_EQ(metrics_.failed_attempts.value(), 2);
   EXPECT_EQ(metrics_.reconnects.value(), 0);
   done_when_woken();
-  connect_again(2);
+  connect_again(3);
   EXPECT_EQ(metrics_.reconnects.value(), 1);
   EXPECT_EQ(metrics_.ready.value(), 1);
   core_.retire(now_);
