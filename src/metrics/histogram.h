@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <bit>
 #include <chrono>
 #include <cstdint>
 
@@ -18,8 +19,10 @@ class Histogram {
   static constexpr std::size_t size = bounds.size() + 1;
 
   void observe(std::uint64_t value, std::uint64_t times = 1) noexcept {
-    const auto bucket = std::lower_bound(bounds.begin(), bounds.end(), value) - bounds.begin();
-    buckets_[static_cast<std::size_t>(bucket)].add(times);
+    std::size_t bucket = first_buckets[static_cast<std::size_t>(std::bit_width(value))];
+    while (bucket < bounds.size() && value > bounds[bucket])
+      ++bucket;  // twice at most, with the bounds below
+    buckets_[bucket].add(times);
     const double more = static_cast<double>(value) * static_cast<double>(times);
     sum_.store(sum() + more, std::memory_order_relaxed);
   }
@@ -35,6 +38,17 @@ class Histogram {
   double sum() const noexcept { return sum_.load(std::memory_order_relaxed); }
 
  private:
+  /// By the bit width of a value: the bucket of the least value with that width.
+  static constexpr auto first_buckets = [] {
+    std::array<std::uint8_t, 65> buckets{};
+    for (std::size_t width = 1; width < buckets.size(); ++width) {
+      const auto least = std::uint64_t{1} << (width - 1);
+      const auto bucket = std::lower_bound(bounds.begin(), bounds.end(), least) - bounds.begin();
+      buckets[width] = static_cast<std::uint8_t>(bucket);
+    }
+    return buckets;
+  }();
+
   std::array<Tally, size> buckets_;
   std::atomic<double> sum_ = 0;
 };

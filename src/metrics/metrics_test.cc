@@ -58,6 +58,21 @@ TEST(Histogram, PutsAValueIntoTheFirstBucketThatIsLargeEnough) {
   EXPECT_EQ(sizes.sum(), 1 + 2 + 30 + 65'536 + 65'537);
 }
 
+TEST(Histogram, FindsTheBucketOfEveryValue) {
+  for (std::size_t i = 0; i < duration_bounds.size(); ++i) {
+    for (const std::uint64_t value : {duration_bounds[i] - 1, duration_bounds[i], duration_bounds[i] + 1}) {
+      Histogram<duration_bounds> durations;
+      durations.observe(value);
+      EXPECT_EQ(durations.buckets()[value > duration_bounds[i] ? i + 1 : i], 1) << value;
+    }
+  }
+  Histogram<duration_bounds> extremes;
+  extremes.observe(0);
+  extremes.observe(UINT64_MAX);
+  EXPECT_EQ(extremes.buckets().front(), 1);
+  EXPECT_EQ(extremes.buckets().back(), 1);
+}
+
 TEST(Histogram, TakesAClockThatWentBackForNoTime) {
   Durations durations;
   durations.observe(-1s);
