@@ -135,7 +135,9 @@ void Turn::schedule_end() {
 void Turn::end() {
   assert(writes_.empty() && write_buffer_.empty());
   end_scheduled_ = true;  // verdicts that come at once must not end the turn a second time
-  deadlines_.hold_clock();
+  // A single hit was read a moment ago. Many took a while.
+  const bool has_one_hit = filling_ != nullptr && filling_->hits().size() == 1;
+  if (!deadlines_.holds_clock() || !has_one_hit) deadlines_.hold_clock();
   answers_.set_time(std::time(nullptr));
   hand_on();
   decltype(ready_) ready;

@@ -36,6 +36,7 @@ class WorkerDeadlines {
 
   /// Reads the clock once for everything until release_clock(), because a turn arms many deadlines.
   void hold_clock() { held_ = runtime::Clock::now(); }
+  bool holds_clock() const noexcept { return held_.has_value(); }
   /// Reads it again if it is held.
   void renew_clock() {
     if (held_) hold_clock();
