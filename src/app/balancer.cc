@@ -158,32 +158,32 @@ void run_balancer(const BalancerSettings& settings) {
   rpc::CounterDoor door = listening("--balancer-addr", settings.service.address, [&] {
     return rpc::CounterDoor(control, workers->contexts(), settings.service.address, balancer, server);
   });
+  const auto report = [&](metrics::Page& page) {
+    door.report(page);
+    remotes.report(page);
+    if (follower) follower->report(page);
+  };
   const runtime::StopAtEnd stop_at_end(*workers);
-  run_service(
-      control, settings.service, listening_text("balancer", door.endpoints()),
-      [&] {
-        if (few_descriptors) runtime::log_warning(*few_descriptors);
-        start_workers(*workers);
-      },
-      {.readiness = balancer.readiness(),
-       .unready_in_public = "its list of counters is outdated",
-       .announce_end = [&] { door.announce_end(); },
-       .drain =
-           [&](std::function<void()> drained) {
-             door.drain(settings.service.drain.limit, std::move(drained));
-           },
-       .reread = both(list_reread(settings.counters,
-                                  [&](const CounterListPtr& changed) {
-                                    if (follower) return follower->use(changed);
-                                    balancer.adopt(changed);
-                                  }),
-                      settings.redis.reread([&](const auto& password) { follower->set_password(password); })),
-       .report =
-           [&](metrics::Page& page) {
-             door.report(page);
-             remotes.report(page);
-             if (follower) follower->report(page);
-           }});
+  run_service(control, settings.service, listening_text("balancer", door.endpoints()),
+              [&] {
+                if (few_descriptors) runtime::log_warning(*few_descriptors);
+                start_workers(*workers);
+              },
+              {.readiness = balancer.readiness(),
+               .unready_in_public = "its list of counters is outdated",
+               .announce_end = [&] { door.announce_end(); },
+               .drain =
+                   [&](std::function<void()> drained) {
+                     door.drain(settings.service.drain.limit, std::move(drained));
+                   },
+               .report = report,
+               .reread = both(
+                   list_reread(settings.counters,
+                               [&](const CounterListPtr& changed) {
+                                 if (follower) return follower->use(changed);
+                                 balancer.adopt(changed);
+                               }),
+                   settings.redis.reread([&](const auto& password) { follower->set_password(password); }))});
   workers->stop();  // before the log says "drained"
   runtime::log_info("drained");
 }

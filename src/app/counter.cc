@@ -123,6 +123,12 @@ void run_counter(const CounterSettings& settings) {
   });
   const auto admin_door = open_admin_door(open_store, settings.admin_socket, own.admin_parts);
   const store::JointReadiness readiness({&counter.readiness(), &door.envoy_lists()});
+  const auto report = [&](metrics::Page& page) {
+    door.report(page);
+    open_store.store->report(page);
+    if (own.peers) own.peers->report(page);
+    if (own.watch) own.watch->report(page);
+  };
   const runtime::StopAtEnd stop_at_end(*workers);
   run_service(control, settings.service, listening_text("counter", door.endpoints()),
               [&] {
@@ -139,14 +145,8 @@ void run_counter(const CounterSettings& settings) {
                      door.drain(settings.service.drain.limit,
                                 draining_last(admin_door.get(), std::move(drained)));
                    },
-               .reread = both(open_store.reread, own.reread),
-               .report =
-                   [&](metrics::Page& page) {
-                     door.report(page);
-                     open_store.store->report(page);
-                     if (own.peers) own.peers->report(page);
-                     if (own.watch) own.watch->report(page);
-                   }});
+               .report = report,
+               .reread = both(open_store.reread, own.reread)});
   workers->stop();  // before the log says "drained"
   runtime::log_info("drained");
 }

@@ -57,17 +57,17 @@ void run_envoy_command(const EnvoyCommandSettings& settings) {
             {.counter_of = [&](std::size_t worker) -> counter::Counter& { return *counters[worker]; },
              .readiness = joint.readiness(),
              .unready_in_public = "a counter is not reachable, or not ready",
+             .open_counter_door = nullptr,
+             .admin_door = nullptr,
+             .on_start = [] {},
+             .on_running = nullptr,
+             .reread = list_reread(its, adopt),
              .behind = metrics::Batches::Behind::counters,
              .report_behind =
                  [&](metrics::Page& page) {
                    for (const auto& counter : counters) counter->report(page);
                    if (watch) watch->report(page);
-                 },
-             .open_counter_door = nullptr,
-             .admin_door = nullptr,
-             .on_start = [] {},
-             .on_running = nullptr,
-             .reread = list_reread(its, adopt)});
+                 }});
   runtime::log_info("drained");
 }
 

@@ -44,18 +44,19 @@ void run_envoy(runtime::Workers& workers, const ServiceSettings& service, envoy:
   const auto announce_end = [&] {
     if (counter_door) counter_door->announce_end();
   };
+  const auto report = [&](metrics::Page& page) {
+    envoy.report(page, parts.behind);
+    if (counter_door) counter_door->report(page);
+    parts.report_behind(page);
+  };
   const runtime::StopAtEnd stop_at_end(workers);
   run_service(control, service, endpoints, start,
               {.readiness = parts.readiness,
                .unready_in_public = parts.unready_in_public,
                .announce_end = announce_end,
                .drain = drain,
-               .reread = parts.reread,
-               .report = [&](metrics::Page& page) {
-                 envoy.report(page, parts.behind);
-                 if (counter_door) counter_door->report(page);
-                 parts.report_behind(page);
-               }});
+               .report = report,
+               .reread = parts.reread});
 }
 
 }  // namespace tracker::app

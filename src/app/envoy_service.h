@@ -22,11 +22,9 @@ namespace tracker::app {
 struct EnvoyParts {
   std::function<counter::Counter&(std::size_t worker)> counter_of;
   const counter::ReadinessSource& readiness;
-  std::string unready_in_public = {};                      // see ServiceParts
-  std::size_t store_files = 0;                             // that it may have open
-  metrics::Batches::Behind behind;                         // that gives the verdicts
-  std::function<void(metrics::Page& page)> report_behind;  // what that measures; see ServiceParts
-  ConnectionBudget counter_connections{};                  // that a gRPC door beside it would like to have
+  std::string unready_in_public = {};      // see ServiceParts
+  std::size_t store_files = 0;             // that it may have open
+  ConnectionBudget counter_connections{};  // that a gRPC door beside it would like to have
   /// Opens that door, with so many connections; null, or an answer of null: there is none.
   std::function<std::unique_ptr<rpc::CounterDoor>(boost::asio::io_context& control,
                                                   const ConnectionBudget& budget)>
@@ -35,6 +33,9 @@ struct EnvoyParts {
   std::function<void()> on_start;          // once nothing can go wrong any more
   std::function<void()> on_running;        // once they run, before it accepts; null: there is nothing to do
   std::function<void()> reread = nullptr;  // see ServiceParts
+  metrics::Batches::Behind behind;         // who gives the verdicts
+  /// What they measure. See ServiceParts.
+  std::function<void(metrics::Page& page)> report_behind;
 };
 
 /// Runs the HTTP door over these counters until it is drained, for every command that has one. The workers have stopped

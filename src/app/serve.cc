@@ -57,8 +57,6 @@ void serve(const ServeSettings& settings) {
        .readiness = counter.readiness(),
        .unready_in_public = open_store.unready_in_public,
        .store_files = open_store.files_max,
-       .behind = metrics::Batches::Behind::store,
-       .report_behind = [&](metrics::Page& page) { open_store.store->report(page); },
        .counter_connections = settings.counter_addr ? wanted_connections(settings.port) : ConnectionBudget{},
        .open_counter_door = [&](boost::asio::io_context& control,
                                 const ConnectionBudget& budget) -> std::unique_ptr<rpc::CounterDoor> {
@@ -74,7 +72,9 @@ void serve(const ServeSettings& settings) {
        .admin_door = admin_door.get(),
        .on_start = [&] { log_note(open_store); },
        .on_running = open_store.wait_for_first_attempt,
-       .reread = open_store.reread});
+       .reread = open_store.reread,
+       .behind = metrics::Batches::Behind::store,
+       .report_behind = [&](metrics::Page& page) { open_store.store->report(page); }});
   runtime::log_info("drained");
 }
 

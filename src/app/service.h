@@ -26,10 +26,10 @@ struct ServiceParts {
   std::function<void()> announce_end;  // null: there is nobody to tell
   /// Stops accepting, answers what was received and then calls `drained`, from any thread.
   std::function<void(std::function<void()> drained)> drain;
+  /// Adds what it measures to a page of metrics. Called on the thread that answers scrapes.
+  std::function<void(metrics::Page& page)> report;
   /// Reads its files again, on SIGHUP. Null if it reads none.
   std::function<void()> reread = nullptr;
-  /// Adds what it measures to a page of metrics. On the thread that answers scrapes.
-  std::function<void(metrics::Page& page)> report;
 };
 
 /// Returns what does both; null if both are null.

@@ -55,7 +55,7 @@ Committer::Committer(Database& database, const RocksDbSettings& settings,
                                          });
                                        })),
       thread_(runtime::start_thread("committer", [this] {
-        set_committed(committed_);
+        tokens_.set(static_cast<std::int64_t>(committed_.tokens));
         set_moves(database_.moves_at_open());
         run();
       })) {}
