@@ -94,6 +94,9 @@ class ClusterFollower {
   /// Any thread.
   void set_password(const std::string& password) { cluster_.set_password(password); }
 
+  /// What its links measure. Any thread.
+  void report(metrics::Page& page) const { cluster_.report_links(page); }
+
  private:
   void tell(const ClusterSlots& slots) {
     if (slots.owners.empty()) return balancer_.adopt(list_);  // nobody is preferred yet
@@ -155,6 +158,11 @@ void run_balancer(const BalancerSettings& settings) {
   rpc::CounterDoor door = listening("--balancer-addr", settings.service.address, [&] {
     return rpc::CounterDoor(control, workers->contexts(), settings.service.address, balancer, server);
   });
+  const auto report = [&](metrics::Page& page) {
+    door.report(page);
+    remotes.report(page);
+    if (follower) follower->report(page);
+  };
   const runtime::StopAtEnd stop_at_end(*workers);
   run_service(control, settings.service, listening_text("balancer", door.endpoints()),
               [&] {
@@ -168,6 +176,7 @@ void run_balancer(const BalancerSettings& settings) {
                    [&](std::function<void()> drained) {
                      door.drain(settings.service.drain.limit, std::move(drained));
                    },
+               .report = report,
                .reread = both(
                    list_reread(settings.counters,
                                [&](const CounterListPtr& changed) {

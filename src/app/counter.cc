@@ -127,6 +127,12 @@ void run_counter(const CounterSettings& settings) {
   own.admin_parts.readiness = &counter.readiness();
   const auto admin = open_admin_door(open_store, settings.admin, own.admin_parts);
   const store::JointReadiness readiness({&counter.readiness(), &door.envoy_lists()});
+  const auto report = [&](metrics::Page& page) {
+    door.report(page);
+    open_store.store->report(page);
+    if (own.peers) own.peers->report(page);
+    if (own.watch) own.watch->report(page);
+  };
   const runtime::StopAtEnd stop_at_end(*workers);
   run_service(control, settings.service, listening_text("counter", door.endpoints()),
               [&] {
@@ -143,6 +149,7 @@ void run_counter(const CounterSettings& settings) {
                      door.drain(settings.service.drain.limit,
                                 draining_last(admin.door.get(), std::move(drained)));
                    },
+               .report = report,
                .reread = both(both(open_store.reread, own.reread), admin.reread)});
   workers->stop();  // before the log says "drained"
   runtime::log_info("drained");

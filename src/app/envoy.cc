@@ -77,7 +77,13 @@ void run_envoy_command(const EnvoyCommandSettings& settings) {
              .on_start = [] {},
              .on_running = nullptr,
              .reread = list_reread(its, adopt),
-             .access_log = std::move(access_log)});
+             .access_log = std::move(access_log),
+             .behind = metrics::Batches::Behind::counters,
+             .report_behind =
+                 [&](metrics::Page& page) {
+                   for (const auto& counter : counters) counter->report(page);
+                   if (watch) watch->report(page);
+                 }});
   runtime::log_info("drained");
 }
 

@@ -108,9 +108,19 @@ counter::Counter& EnvoyCounters::remote(const CounterList::Entry& entry, const C
                                             .version = TRACKER_VERSION,
                                             .name = entry.name,
                                             .list = list->entries().size() > 1 ? list : nullptr,
-                                            .changes = &log_.changes(entry.name)});
+                                            .changes = &log_.changes(entry.name),
+                                            .metrics = &metrics_});
   }
   return *its.counter;
+}
+
+void EnvoyCounters::report(metrics::Page& page) const {
+  metrics_.report(page, "counter");
+  page.histogram("tracker_stream_duration_seconds",
+                 "Time from sending a message of hits to a counter until its last verdict.", {},
+                 metrics_.round_trips);
+  page.histogram("tracker_stream_message_hits", "Hits in one message to a counter.", {},
+                 metrics_.message_hits);
 }
 
 }  // namespace tracker::app

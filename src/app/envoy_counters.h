@@ -50,6 +50,9 @@ class EnvoyCounters final : public counter::Counter {
   /// thread.
   void adopt(counter::CounterListPtr list);
 
+  /// What its links measure. Any thread.
+  void report(metrics::Page& page) const;
+
  private:
   struct Remote {
     runtime::Address address;
@@ -63,6 +66,7 @@ class EnvoyCounters final : public counter::Counter {
 
   boost::asio::io_context& worker_;
   EnvoyCountersLog& log_;
+  link::LinkMetrics metrics_;
   counter::ReadinessSource readiness_;
   std::map<std::string, Remote> remotes_;                    // by name
   std::vector<std::unique_ptr<rpc::RemoteCounter>> former_;  // that the list does not have any more

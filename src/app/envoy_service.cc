@@ -77,12 +77,18 @@ void run_envoy(runtime::Workers& workers, const ServiceSettings& service, envoy:
   };
   std::function<void()> reopen;
   if (parts.access_log && settings.access_log.path != "-") reopen = [&] { parts.access_log->reopen(); };
+  const auto report = [&](metrics::Page& page) {
+    envoy.report(page, parts.behind);
+    if (counter_door) counter_door->report(page);
+    parts.report_behind(page);
+  };
   const runtime::StopAtEnd stop_at_end(workers);
   run_service(control, service, endpoints, start,
               {.readiness = parts.readiness,
                .unready_in_public = parts.unready_in_public,
                .announce_end = announce_end,
                .drain = drain,
+               .report = report,
                .reread = both(parts.reread, reopen)});
 }
 

@@ -12,6 +12,8 @@
 #include "counter/counter.h"
 #include "doors/admin_door.h"
 #include "envoy/envoy_settings.h"
+#include "metrics/batches.h"
+#include "metrics/page.h"
 #include "rpc/counter_door.h"
 #include "runtime/line_file.h"
 #include "runtime/workers.h"
@@ -35,6 +37,9 @@ struct EnvoyParts {
   std::function<void()> on_running;        // once they run, before it accepts; null: there is nothing to do
   std::function<void()> reread = nullptr;  // see ServiceParts
   std::unique_ptr<runtime::LineFile> access_log = nullptr;  // null: there is none
+  metrics::Batches::Behind behind;                          // who gives the verdicts
+  /// What they measure. See ServiceParts.
+  std::function<void(metrics::Page& page)> report_behind;
 };
 
 /// Opens what --access-log names; null if it names nothing. Throws StartupError.

@@ -20,12 +20,17 @@ class RemoteMaker {
         loop_, rpc::RemoteCounterSettings{.address = entry.address,
                                           .version = TRACKER_VERSION,
                                           .name = entry.name,
-                                          .changes = &changes_.emplace_back()});
+                                          .changes = &changes_.emplace_back(),
+                                          .metrics = &metrics_});
   }
+
+  /// What their links measure. Any thread.
+  void report(metrics::Page& page) const { metrics_.report(page, "peer"); }
 
  private:
   boost::asio::io_context& loop_;
   std::list<runtime::ChangeLog> changes_;
+  link::LinkMetrics metrics_;
 };
 
 }  // namespace tracker::app

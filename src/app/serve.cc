@@ -84,7 +84,9 @@ void serve(const ServeSettings& settings) {
        .on_start = [&] { log_note(open_store); },
        .on_running = open_store.wait_for_first_attempt,
        .reread = both(open_store.reread, admin.reread),
-       .access_log = std::move(access_log)});
+       .access_log = std::move(access_log),
+       .behind = metrics::Batches::Behind::store,
+       .report_behind = [&](metrics::Page& page) { open_store.store->report(page); }});
   runtime::log_info("drained");
 }
 

@@ -11,8 +11,10 @@
 #include <sstream>
 #include <system_error>
 
+#include "app/version.h"
 #include "domain/token.h"
 #include "doors/health_door.h"
+#include "metrics/process.h"
 #include "runtime/core_dumps.h"
 #include "runtime/listener.h"
 #include "runtime/log.h"
@@ -80,6 +82,16 @@ runtime::LogFields fields_of(const std::string& doors) {
   return fields;
 }
 
+/// What every service measures.
+void report_program(metrics::Page& page) {
+  page.gauge("tracker_build_info", "What this program was built from; always 1.",
+             {{"version", TRACKER_VERSION}, {"commit", commit}}, 1);
+  page.counter("tracker_log_lines_dropped_total",
+               "Lines of the log that were dropped because standard error was not read.", {},
+               static_cast<double>(runtime::log_lines_dropped()));
+  metrics::report_process(page);
+}
+
 /// As /readyz tells it. Where anybody may ask, reason and remarks name nothing.
 domain::Readiness for_readyz(const domain::Readiness& readiness, bool tells_details,
                              const std::string& in_public) {
@@ -131,8 +143,11 @@ void run_service(boost::asio::io_context& control, const ServiceSettings& settin
       return for_readyz(readiness, tells_details, parts.unready_in_public);
     };
     health = listening("--health-addr", *address, [&] {
-      return std::make_unique<doors::HealthDoor>(control, *address, TRACKER_VERSION,
-                                                 told(parts.readiness.value()));
+      return std::make_unique<doors::HealthDoor>(
+          control, *address, TRACKER_VERSION, told(parts.readiness.value()), [&parts](metrics::Page& page) {
+            report_program(page);
+            parts.report(page);
+          });
     });
     readiness_to_health.emplace(parts.readiness.subscribe([&, told](const domain::Readiness& readiness) {
       boost::asio::post(control, [&, readiness = told(readiness)] {

@@ -11,6 +11,7 @@
 
 #include "app/service_settings.h"
 #include "counter/counter.h"
+#include "metrics/page.h"
 #include "runtime/address.h"
 #include "runtime/listener.h"
 #include "runtime/workers.h"
@@ -25,6 +26,8 @@ struct ServiceParts {
   std::function<void()> announce_end;  // null: there is nobody to tell
   /// Stops accepting, answers what was received and then calls `drained`, from any thread.
   std::function<void(std::function<void()> drained)> drain;
+  /// Adds what it measures to a page of metrics. Called on the thread that answers scrapes.
+  std::function<void(metrics::Page& page)> report;
   /// Reads its files again, on SIGHUP. Null if it reads none.
   std::function<void()> reread = nullptr;
 };

@@ -63,7 +63,7 @@ void add_service_settings(SettingTable& table, ServiceSettings& settings, const 
   settings.address_flag = address_flag;
   settings.address = std::move(address_default);
   table.add_address(address_flag, address_environment, settings.address, address_help);
-  table.add({"--health-addr", "HEALTH_ADDR", "Where to answer /healthz, /readyz and /version.",
+  table.add({"--health-addr", "HEALTH_ADDR", "Where to answer /healthz, /readyz, /version and /metrics.",
              address_flag + " with its port + 10; none for port 0", "host:port, [v6]:port or :port",
              [&settings](std::string_view text) {
                settings.health_addr = runtime::parse_address(text);

@@ -18,7 +18,8 @@ TableWatch::TableWatch(boost::asio::io_context& loop, const std::vector<runtime:
         std::make_unique<rpc::RemoteCounter>(loop, rpc::RemoteCounterSettings{.address = address,
                                                                               .version = TRACKER_VERSION,
                                                                               .role = "balancer",
-                                                                              .changes = &balancer.changes});
+                                                                              .changes = &balancer.changes,
+                                                                              .metrics = &metrics_});
     balancer.subscription = std::make_unique<runtime::Subscription>(balancer.stream->facts().subscribe(
         [this, name = balancer.name](const std::optional<counter::CounterFacts>& facts) {
           if (facts) on_facts(name, *facts);

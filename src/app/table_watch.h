@@ -22,6 +22,9 @@ class TableWatch {
   TableWatch(boost::asio::io_context& loop, const std::vector<runtime::Address>& balancers,
              std::function<void(counter::CounterListPtr list)> adopt);
 
+  /// What its links measure. Any thread.
+  void report(metrics::Page& page) const { metrics_.report(page, "balancer"); }
+
  private:
   struct Balancer {
     std::string name;
@@ -35,6 +38,7 @@ class TableWatch {
   const std::function<void(counter::CounterListPtr list)> adopt_;
   counter::CounterListPtr list_;  // that counts; null: none was heard yet
   runtime::RareLog log_;
+  link::LinkMetrics metrics_;
   std::vector<std::unique_ptr<Balancer>> balancers_;
 };
 

@@ -81,6 +81,7 @@ bool Acceptance::accept_some(Entrance& entrance, int max) {
                                          reinterpret_cast<sockaddr*>(&address), &size,
                                          SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (socket.number() >= 0) {
+      worker_.metrics().accepted.add();
       arrive(std::move(socket), address);
     } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
       return true;
@@ -208,6 +209,7 @@ void Acceptance::refuse(runtime::Descriptor socket, Refusal refusal) {
 void Acceptance::refuse_and_close(runtime::Descriptor socket, Refusal refusal) {
   leave(true);
   tell_bound(refusal);
+  worker_.metrics().refusals(refusal).add();
   std::string answer;
   answers_.set_time(std::time(nullptr));
   answers_.append_refusal(refusal, Persistence::closes, true, answer);

@@ -201,6 +201,7 @@ Exchange& Connection::enqueue() {
   Exchange& exchange = worker_.turn().exchanges().take();
   exchange.connection = this;
   if (auto* log = worker_.access_log()) exchange.access = log->begin();
+  exchange.begun = worker_.deadlines().now();
   (first_ == nullptr ? first_ : last_->next) = &exchange;
   last_ = &exchange;
   ++waiting_;
@@ -252,18 +253,24 @@ void Connection::on_sent(std::string_view bytes, ssize_t sent) {
 /// Appends the answers that are next in order.
 void Connection::format_answers(std::string& out) {
   const AnswerWriter& answers = worker_.turn().answers();
+  EnvoyMetrics& metrics = worker_.metrics();
+  const auto now = worker_.deadlines().now();
   while (first_ != nullptr && first_->answer != Exchange::Answer::none_yet) {
     Exchange& exchange = *std::exchange(first_, first_->next);
     --waiting_;
     const auto begin = out.size();
+    metrics.answered(exchange.begun, now);
     switch (exchange.answer) {
       case Exchange::Answer::count:
+        metrics.counts.add();
         answers.append_count(exchange.count, exchange.persistence, out);
         break;
       case Exchange::Answer::token:
+        metrics.tokens.add();
         answers.append_token(exchange.token, exchange.persistence, out);
         break;
       default:
+        metrics.refusals(exchange.refusal).add();
         answers.append_refusal(exchange.refusal, exchange.persistence, exchange.with_body, out);
         break;
     }

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <boost/asio/post.hpp>
+#include <utility>
 
 #include "envoy/envoy_worker.h"
 
@@ -37,6 +38,20 @@ void Envoy::drain(std::function<void()> on_drained) {
     boost::asio::post(workers_.context(i),
                       [worker = envoy_workers_[i].get(), one_drained] { worker->drain(one_drained); });
   }
+}
+
+void Envoy::report(metrics::Page& page, metrics::Batches::Behind behind) const {
+  for (const auto& worker : envoy_workers_) std::as_const(*worker).metrics().report(page, behind);
+  const auto gauge = [&page](const char* name, const char* help, std::size_t value) {
+    page.gauge(name, help, {}, static_cast<double>(value));
+  };
+  gauge("tracker_http_connections", "Open HTTP connections that are served.", totals_->connections);
+  gauge("tracker_http_connections_limit", "The most that are served at once.", settings_.connections_max);
+  gauge("tracker_http_connections_beyond_limit",
+        "Open HTTP connections that wait for a place, or are refused one.", totals_->beyond_limit);
+  gauge("tracker_http_hits_in_flight", "Hits and mints of HTTP requests that wait for their verdicts.",
+        totals_->hits_in_flight);
+  gauge("tracker_http_hits_in_flight_limit", "The most that may wait at once.", settings_.hits_max);
 }
 
 }  // namespace tracker::envoy

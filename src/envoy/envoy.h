@@ -6,6 +6,8 @@
 
 #include "counter/counter.h"
 #include "envoy/envoy_settings.h"
+#include "metrics/batches.h"
+#include "metrics/page.h"
 #include "runtime/address.h"
 #include "runtime/listener.h"
 #include "runtime/workers.h"
@@ -35,6 +37,9 @@ class Envoy {
 
   /// Stops accepting, answers what was received, and then calls `on_drained` on a worker's thread.
   void drain(std::function<void()> on_drained);
+
+  /// Adds what the workers have counted since the start. Any thread.
+  void report(metrics::Page& page, metrics::Batches::Behind behind) const;
 
  private:
   const EnvoySettings settings_;

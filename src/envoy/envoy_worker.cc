@@ -17,7 +17,7 @@ EnvoyWorker::EnvoyWorker(boost::asio::io_context& context, std::vector<runtime::
     : context_(context),
       settings_(settings),
       deadlines_(context, settings),
-      turn_(context, counter, settings, totals, deadlines_, [this] { end_turn(); }),
+      turn_(context, counter, settings, totals, deadlines_, metrics_, [this] { end_turn(); }),
       acceptance_(*this, context, std::move(acceptors), settings, totals, deadlines_),
       ready_set_(context, [this] { serve_ready(); }),
       read_buffer_(settings.head.head_bytes_max + read_window_bytes) {

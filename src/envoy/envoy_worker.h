@@ -10,6 +10,7 @@
 #include "envoy/acceptance.h"
 #include "envoy/access_log.h"
 #include "envoy/connection.h"
+#include "envoy/envoy_metrics.h"
 #include "envoy/envoy_settings.h"
 #include "envoy/places.h"
 #include "envoy/refusal.h"
@@ -48,6 +49,7 @@ class EnvoyWorker {
   const Acceptance& acceptance() const noexcept { return acceptance_; }
   Turn& turn() noexcept { return turn_; }
   WorkerDeadlines& deadlines() noexcept { return deadlines_; }
+  EnvoyMetrics& metrics() noexcept { return metrics_; }
   std::vector<char>& read_buffer() noexcept { return read_buffer_; }
   std::string& path_buffer() noexcept { return path_buffer_; }
   /// Null: there is none.
@@ -65,6 +67,9 @@ class EnvoyWorker {
   bool is_drained() const noexcept { return state_ == State::drained; }
   void report_if_drained();
 
+  /// Any thread.
+  const EnvoyMetrics& metrics() const noexcept { return metrics_; }
+
  private:
   enum class State : std::uint8_t { serving, draining, drained };
 
@@ -74,6 +79,7 @@ class EnvoyWorker {
   boost::asio::io_context& context_;
   const EnvoySettings& settings_;
   std::optional<AccessLog> access_log_;
+  EnvoyMetrics metrics_;
   WorkerDeadlines deadlines_;
   Turn turn_;
   Acceptance acceptance_;

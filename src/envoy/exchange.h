@@ -8,6 +8,7 @@
 #include "envoy/access_log.h"
 #include "envoy/answer.h"
 #include "envoy/refusal.h"
+#include "runtime/deadlines.h"
 
 namespace tracker::envoy {
 
@@ -25,6 +26,7 @@ struct Exchange {
   Persistence persistence = Persistence::stays;
   bool with_body = true;  // false for HEAD
   std::int64_t count = 0;
+  runtime::Clock::time_point begun{};  // when its head was read
   domain::Token token{};
   AccessEntry* access = nullptr;  // null: the access log leaves it out, or there is none
 };

@@ -54,7 +54,7 @@ struct RefusalText {
 
 const RefusalText& text_of(Refusal refusal) noexcept;
 
-/// As logs name it: `no_token`.
+/// As logs and metrics name it: `no_token`.
 std::string_view name_of(Refusal refusal) noexcept;
 
 }  // namespace tracker::envoy

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "envoy/acceptance.h"
+#include "envoy/envoy_metrics.h"
 #include "runtime/log.h"
 
 namespace tracker::envoy {
@@ -16,12 +17,14 @@ constexpr std::size_t batch_bytes_max = 1024 * 1024;
 }
 
 Turn::Turn(boost::asio::io_context& context, counter::Counter& counter, const EnvoySettings& settings,
-           EnvoyTotals& totals, WorkerDeadlines& deadlines, std::function<void()> on_end)
+           EnvoyTotals& totals, WorkerDeadlines& deadlines, EnvoyMetrics& metrics,
+           std::function<void()> on_end)
     : context_(context),
       counter_(counter),
       settings_(settings),
       totals_(totals),
       deadlines_(deadlines),
+      metrics_(metrics),
       on_end_(std::move(on_end)),
       answers_(std::time(nullptr)) {}
 
@@ -37,7 +40,10 @@ bool Turn::track(const domain::TokenId& id, std::string_view path, Exchange& exc
     assert(filling_->settled() && filling_->hits().size() == 0);
   }
   filling_->push(id, path, exchange);
-  if (filling_->hits().bytes() >= batch_bytes_max) hand_on();
+  if (filling_->hits().bytes() >= batch_bytes_max) {
+    deadlines_.renew_clock();
+    hand_on();
+  }
   return true;
 }
 
@@ -77,12 +83,17 @@ void Turn::leave_flight(std::size_t hits) {
 void Turn::hand_on() {
   if (filling_ == nullptr) return;
   TurnBatch& batch = *std::exchange(filling_, nullptr);
-  batch.hits().set_deadline(deadlines_.now() + settings_.request_deadline);
+  const auto now = deadlines_.now();
+  batch.begin(now);
+  batch.hits().set_deadline(now + settings_.request_deadline);
+  metrics_.batches.hits.observe(batch.hits().size());
   counter_.track(batch.hits(), batch);
   if (!batch.settled()) deadlines_.arm(WorkerDeadlines::Kind::answer, batch);
 }
 
 void Turn::take_back(TurnBatch& batch) {
+  deadlines_.renew_clock();  // the verdicts may have come while the batch was handed on
+  metrics_.batches.durations.observe(deadlines_.now() - batch.begun());
   batch.disarm();
   batch.clear();
   free_batches_.push_back(&batch);
@@ -130,7 +141,9 @@ void Turn::schedule_end() {
 void Turn::end() {
   assert(writes_.empty() && write_buffer_.empty());
   end_scheduled_ = true;  // verdicts that come at once must not end the turn a second time
-  deadlines_.hold_clock();
+  // A single hit was read a moment ago. Many took a while.
+  const bool has_one_hit = filling_ != nullptr && filling_->hits().size() == 1;
+  if (!deadlines_.holds_clock() || !has_one_hit) deadlines_.hold_clock();
   answers_.set_time(std::time(nullptr));
   hand_on();
   decltype(ready_) ready;
@@ -141,6 +154,7 @@ void Turn::end() {
     connection.write_answers();
     if (ready.empty() || write_buffer_.size() >= batch_bytes_max) send_all();
   }
+  metrics_.observe_requests();
   deadlines_.release_clock();
   end_scheduled_ = false;
   if (filling_ != nullptr || !ready_.empty()) schedule_end();  // for connections that went on reading

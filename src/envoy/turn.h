@@ -18,6 +18,7 @@
 
 namespace tracker::envoy {
 
+class EnvoyMetrics;
 struct EnvoyTotals;
 
 /// What a worker gathers before its event loop would wait again. At the end of the turn, its hits are handed on in one
@@ -35,10 +36,14 @@ class Turn {
  public:
   /// `on_end` is called last at the end of each turn. All arguments must outlive the turn.
   Turn(boost::asio::io_context& context, counter::Counter& counter, const EnvoySettings& settings,
-       EnvoyTotals& totals, WorkerDeadlines& deadlines, std::function<void()> on_end);
+       EnvoyTotals& totals, WorkerDeadlines& deadlines, EnvoyMetrics& metrics, std::function<void()> on_end);
 
-  /// Tells that everything that is ready is about to be read. It is part of one turn, which the caller ends.
-  void begin() noexcept { end_scheduled_ = true; }
+  /// Tells that everything that is ready is about to be read. It is part of one turn, which the caller ends. All of it
+  /// begins at one time.
+  void begin() {
+    end_scheduled_ = true;
+    deadlines_.hold_clock();
+  }
   void end();
 
   /// Hits and mints without a verdict.
@@ -88,6 +93,7 @@ class Turn {
   const EnvoySettings& settings_;
   EnvoyTotals& totals_;
   WorkerDeadlines& deadlines_;
+  EnvoyMetrics& metrics_;
   const std::function<void()> on_end_;
 
   ExchangePool exchanges_;

@@ -29,6 +29,10 @@ class TurnBatch final : public counter::TrackReply, public runtime::Expiring {
     ++unsettled_;
   }
 
+  /// It is handed on now.
+  void begin(runtime::Clock::time_point now) noexcept { begun_ = now; }
+  runtime::Clock::time_point begun() const noexcept { return begun_; }
+
   domain::HitBatch& hits() noexcept { return hits_; }
   bool settled() const noexcept { return unsettled_ == 0; }
 
@@ -45,6 +49,7 @@ class TurnBatch final : public counter::TrackReply, public runtime::Expiring {
   domain::HitBatch hits_;
   std::vector<Exchange*> exchanges_;  // of each hit; null once it is answered
   std::size_t unsettled_ = 0;         // hits without a verdict
+  runtime::Clock::time_point begun_;
 };
 
 /// A token on its way to a client. Deletes itself when it has been answered.

@@ -36,6 +36,11 @@ class WorkerDeadlines {
 
   /// Reads the clock once for everything until release_clock(), because a turn arms many deadlines.
   void hold_clock() { held_ = runtime::Clock::now(); }
+  bool holds_clock() const noexcept { return held_.has_value(); }
+  /// Reads it again if it is held.
+  void renew_clock() {
+    if (held_) hold_clock();
+  }
   void release_clock() noexcept { held_.reset(); }
 
   /// As runtime::DeadlineQueue::find(), in the queue of this kind.

@@ -15,7 +15,7 @@ Link::Link(boost::asio::io_context& loop, Peer peer)
       peer_(std::move(peer)),
       readiness_(domain::Readiness::not_ready(peer_.name + " is not reachable yet",
                                               std::chrono::system_clock::now())),
-      core_(peer_.settings),
+      core_(peer_.settings, std::random_device{}(), peer_.metrics),
       connector_(loop, peer_.address),
       timer_(loop, [this](TimePoint /*now*/) {
         go_on();

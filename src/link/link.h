@@ -51,6 +51,7 @@ struct Peer {
   runtime::Address address;
   LinkSettings settings;
   runtime::ChangeLog* changes = nullptr;  // outlives the link; null: nothing is logged
+  LinkMetrics* metrics = nullptr;         // the same
   /// Makes a channel on a connected transport.
   std::function<std::shared_ptr<Channel>(LinkCore::ConnectionId, std::unique_ptr<Transport>)> make_channel;
 };

@@ -26,8 +26,10 @@ void fail(Commands& commands, domain::Failure failure) {
 
 }  // namespace
 
-LinkCore::LinkCore(const LinkSettings& settings, unsigned seed)
-    : settings_(settings), backoff_(settings.retry_first, settings.retry_longest, seed) {}
+LinkCore::LinkCore(const LinkSettings& settings, unsigned seed, LinkMetrics* metrics)
+    : settings_(settings), metrics_(metrics), backoff_(settings.retry_first, settings.retry_longest, seed) {
+  if (metrics_ != nullptr) metrics_->links.add(1);
+}
 
 /// Replies and commands are told nothing more.
 LinkCore::~LinkCore() {
@@ -90,6 +92,7 @@ void LinkCore::request(std::unique_ptr<Command> command) {
 }
 
 void LinkCore::retire(TimePoint now) {
+  if (metrics_ != nullptr && !retired_) metrics_->links.add(-1);
   retired_ = true;
   connect_at_.reset();
   become_unready("is not asked any more");
@@ -98,13 +101,18 @@ void LinkCore::retire(TimePoint now) {
 
 // Readiness.
 
+void LinkCore::set_ready(bool ready) {
+  if (metrics_ != nullptr && ready != ready_) metrics_->ready.add(ready ? 1 : -1);
+  ready_ = ready;
+}
+
 void LinkCore::become_ready() {
-  ready_ = true;
+  set_ready(true);
   reports_.push_back({Report::Kind::ready, "is reachable"});
 }
 
 void LinkCore::become_unready(std::string words) {
-  ready_ = false;
+  set_ready(false);
   reports_.push_back({Report::Kind::not_ready, std::move(words)});
   undelivered_ = true;
   refused_.insert(refused_.end(), waiting_.begin(), waiting_.end());
@@ -134,6 +142,7 @@ LinkCore::ConnectionId LinkCore::on_connected(TimePoint now) {
 
 void LinkCore::on_not_connected(const std::string& why, TimePoint now) {
   connecting_ = false;
+  if (metrics_ != nullptr) metrics_->failed_attempts.add();
   fail_attempt("is not reachable: " + why, now);
 }
 
@@ -153,6 +162,7 @@ std::chrono::milliseconds LinkCore::pause_after(const Connection& connection, Ti
 
 void LinkCore::on_greeted(ConnectionId id, const domain::Readiness& readiness, TimePoint now) {
   if (!is_current(id) || current_->state != State::greeting) return;
+  if (metrics_ != nullptr && std::exchange(greeted_, true)) metrics_->reconnects.add();
   current_->state = State::ready;
   current_->heard = now;
   current_->next_question = now + settings_.question_pause;
@@ -245,6 +255,7 @@ void LinkCore::on_lost(ConnectionId id, Loss loss, const std::string& words, Tim
   }
   const auto why_not = loss == Loss::unfit ? words : "is not reachable: " + words;
   if (current_->state == State::greeting) {
+    if (metrics_ != nullptr) metrics_->failed_attempts.add();
     fail_attempt(why_not, now);
   } else {
     const auto pause = pause_after(*current_, now);
@@ -280,7 +291,7 @@ void LinkCore::deliver() {
     return connection->is_idle();
   });
   for (const auto& connection : std::exchange(given_up_, {})) {
-    deliver_settled(*connection);
+    deliver_settled(*connection, true);
     fail(connection->commands, domain::Failure::perhaps_done);
   }
   // A reply that is refused may make a new request.
@@ -294,10 +305,11 @@ void LinkCore::deliver() {
   fail(refused, domain::Failure::not_done);
 }
 
-void LinkCore::deliver_settled(Connection& connection) {
+void LinkCore::deliver_settled(Connection& connection, bool is_lost) {
   std::erase_if(connection.messages, [&](Message& message) {
     if (!message.hits->deliver()) return false;
     connection.bytes -= message.hits->bytes();
+    if (metrics_ != nullptr && !is_lost) metrics_->round_trips.observe(connection.heard - message.sent);
     message.hits->clear();
     free_gathers_.push_back(std::move(message.hits));
     return true;
@@ -360,6 +372,7 @@ LinkCore::Action LinkCore::send_hits(TimePoint now) {
     return {.kind = undelivered_ ? Kind::deliver : Kind::wait};
   }
   for (const auto& [hits, reply] : waiting_) wake_by(hits->deadline() - settings_.refusal_margin);
+  if (metrics_ != nullptr) metrics_->message_hits.observe(message->size());
   current_->bytes += message->bytes();
   current_->messages.push_back({std::move(message), now});
   wake_by(answer_due(*current_));

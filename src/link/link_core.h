@@ -14,6 +14,7 @@
 #include "domain/readiness.h"
 #include "domain/track_reply.h"
 #include "link/gather.h"
+#include "link/link_metrics.h"
 #include "runtime/backoff.h"
 
 namespace tracker::link {
@@ -142,7 +143,9 @@ class LinkCore {
     std::string words;
   };
 
-  explicit LinkCore(const LinkSettings& settings, unsigned seed = std::random_device{}());
+  /// `metrics` outlives it; null: nothing is counted.
+  explicit LinkCore(const LinkSettings& settings, unsigned seed = std::random_device{}(),
+                    LinkMetrics* metrics = nullptr);
   ~LinkCore();
   LinkCore(const LinkCore&) = delete;
   LinkCore& operator=(const LinkCore&) = delete;
@@ -252,7 +255,7 @@ class LinkCore {
   std::chrono::milliseconds pause_after(const Connection& connection, TimePoint now);
   void drain(TimePoint now);
   void give_up(ConnectionPtr connection);
-  void deliver_settled(Connection& connection);
+  void deliver_settled(Connection& connection, bool is_lost = false);
 
   // Sending.
   Action send(TimePoint now);
@@ -263,8 +266,10 @@ class LinkCore {
   // Readiness.
   void become_ready();
   void become_unready(std::string words);
+  void set_ready(bool ready);
 
   const LinkSettings settings_;
+  LinkMetrics* const metrics_;
 
   // What waits.
   bool ready_ = false;
@@ -278,6 +283,7 @@ class LinkCore {
   std::vector<ConnectionPtr> draining_;
   ConnectionId last_id_ = 0;
   runtime::Backoff backoff_;
+  bool greeted_ = false;  // the peer has answered a greeting since the start
   bool retired_ = false;
   bool at_once_ = true;  // the next open connection that ends is replaced without a pause
 

@@ -22,7 +22,7 @@ class LinkCoreTest : public testing::Test {
  protected:
   using Said = std::vector<std::string>;
 
-  explicit LinkCoreTest(const LinkSettings& settings = {}) : core_(settings, 1) {}
+  explicit LinkCoreTest(const LinkSettings& settings = {}) : core_(settings, 1, &metrics_) {}
 
   /// Performs what is to be done now. Returns what was done and told since the last call.
   Said done() {
@@ -120,6 +120,7 @@ class LinkCoreTest : public testing::Test {
     EXPECT_GT(id, 5U) << "the first pauses are short";
   }
 
+  LinkMetrics metrics_;
   LinkCore core_;
   TimePoint now_{1h};
   std::vector<Command*> commands_;
@@ -710,6 +711,51 @@ TEST_F(ProgressTest, NothingIsOwedByAPeerThatHasAnsweredAll) {
   done();
   core_.on_question_answered(1, now_ + 10'000ms);  // the next one is not due before that
   EXPECT_EQ(done_after(5'000ms), (Said{}));
+}
+
+// Metrics.
+
+TEST_F(LinkCoreTest, CountsWhetherThePeerIsReadyUntilItIsNotAskedAnyMore) {
+  EXPECT_EQ(metrics_.links.value(), 1);
+  EXPECT_EQ(metrics_.ready.value(), 0);
+  get_ready();
+  EXPECT_EQ(metrics_.ready.value(), 1);
+  core_.on_lost(1, LinkCore::Loss::failed, "it is tired", now_);
+  EXPECT_EQ(metrics_.ready.value(), 0);
+  done_when_woken();
+  core_.on_not_connected("nobody is there", now_);
+  EXPECT_EQ(metrics_.failed_attempts.value(), 1);
+  done_when_woken();
+  ASSERT_EQ(core_.on_connected(now_), 2);
+  core_.on_lost(2, LinkCore::Loss::cut, "it is gone again", now_);
+  EXPECT_EQ(metrics_.failed_attempts.value(), 2);
+  EXPECT_EQ(metrics_.reconnects.value(), 0);
+  done_when_woken();
+  connect_again(3);
+  EXPECT_EQ(metrics_.reconnects.value(), 1);
+  EXPECT_EQ(metrics_.ready.value(), 1);
+  core_.retire(now_);
+  core_.retire(now_);
+  EXPECT_EQ(metrics_.links.value(), 0);
+  EXPECT_EQ(metrics_.ready.value(), 0);
+}
+
+TEST_F(LinkCoreTest, MeasuresAMessageUntilItsLastVerdict) {
+  get_ready();
+  track("a", 3);
+  done();
+  now_ += 20ms;
+  answer();
+  done();
+  EXPECT_EQ(metrics_.message_hits.sum(), 3);
+  EXPECT_EQ(metrics_.round_trips.sum(), 20e6) << "in nanoseconds";
+  track("b", 1);
+  done();
+  core_.on_heard(1, now_);
+  core_.on_lost(1, LinkCore::Loss::cut, "it is cut", now_);
+  done();
+  EXPECT_EQ(metrics_.message_hits.sum(), 4);
+  EXPECT_EQ(metrics_.round_trips.sum(), 20e6) << "one that was never answered has no duration";
 }
 
 }  // namespace

@@ -30,6 +30,9 @@ class CounterDoor {
   /// As CounterServer::envoy_lists().
   const counter::ReadinessSource& envoy_lists() const noexcept { return server_->envoy_lists(); }
 
+  /// As CounterServer::report().
+  void report(metrics::Page& page) const { server_->report(page); }
+
   /// Health says that the end is near. Calls are still answered.
   void announce_end() { server_->announce_end(); }
 

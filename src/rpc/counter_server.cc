@@ -43,8 +43,9 @@ void keep_alive(runtime::Acceptor& acceptor) {
 
 struct CounterServer::Parts {
   Parts(const std::vector<boost::asio::io_context*>& contexts, const runtime::Address& address,
-        counter::Counter& counter, const CounterServerSettings& settings)
-      : flight(std::make_shared<Flight>(settings.hits_max)),
+        counter::Counter& counter, const CounterServerSettings& its_settings)
+      : settings(its_settings),
+        flight(std::make_shared<Flight>(settings.hits_max)),
         acceptors(runtime::listen(*contexts.front(), address)) {
     const auto public_caller = std::make_shared<Flight::Caller>(flight);
     for (auto* context : contexts)
@@ -106,6 +107,7 @@ struct CounterServer::Parts {
     for (const auto& loop : loops) loop->announce_end(why);
   }
 
+  const CounterServerSettings settings;
   const std::shared_ptr<Flight> flight;
   ServerUse use;
   std::vector<std::unique_ptr<ServerLoop>> loops;
@@ -137,6 +139,32 @@ const counter::ReadinessSource& CounterServer::envoy_lists() const noexcept {
 
 void CounterServer::announce_end() {
   for (const auto& loop : parts_->loops) loop->announce_not_serving();
+}
+
+void CounterServer::report(metrics::Page& page) const {
+  const bool counts = parts_->settings.interface == PublicInterface::counting;
+  for (const auto& loop : parts_->loops) {
+    const auto& metrics = std::as_const(*loop).metrics();
+    metrics.report_port(page);
+    if (counts) metrics.report_counting(page);
+  }
+  const auto gauge = [&page](const char* name, const char* help, const metrics::Labels& labels,
+                             std::size_t value) {
+    page.gauge(name, help, labels, static_cast<double>(value));
+  };
+  const auto connections = [&](const char* client, std::size_t open, std::size_t limit) {
+    gauge("tracker_grpc_connections", "Open connections to the counter's port.", {{"client", client}}, open);
+    gauge("tracker_grpc_connections_limit", "The most that may be open.", {{"client", client}}, limit);
+  };
+  const auto& use = parts_->use;
+  const auto& settings = parts_->settings;
+  connections("envoy", use.envoy_connections, settings.envoy_connections_max);
+  connections("public", use.public_connections, settings.connections_max);
+  connections("unknown", use.unknown_connections, settings.unknown_connections_max());
+  if (!counts) return;
+  gauge("tracker_grpc_hits_in_flight", "Hits and mints that came by gRPC and wait for their verdicts.", {},
+        parts_->flight->hits());
+  gauge("tracker_grpc_hits_in_flight_limit", "The most that may wait at once.", {}, settings.hits_max);
 }
 
 void CounterServer::drain(std::chrono::milliseconds limit) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "counter/counter.h"
+#include "metrics/page.h"
 #include "runtime/address.h"
 #include "runtime/listener.h"
 
@@ -70,6 +71,9 @@ class CounterServer {
 
   /// Health says NOT_SERVING from now on. Calls are still answered. Any thread.
   void announce_end();
+
+  /// Adds what it has counted since the start. Any thread.
+  void report(metrics::Page& page) const;
 
   /// Refuses new calls, answers those under way for at most `limit`, and then closes. Blocks. The loops must be
   /// running.

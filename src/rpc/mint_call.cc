@@ -58,6 +58,7 @@ void MintCall::on_request(std::string_view /*request*/) {
            return connection.finish(call, {not_done ? StatusCode::unavailable : StatusCode::unknown});
          }
          append_minted(*minted, connection.new_message());
+         connection.loop().metrics().tokens.add();
          connection.send_message(call);
          connection.finish(call, {});
        });

@@ -74,6 +74,7 @@ void UpdateCounterCall::on_request(std::string_view bytes) {
 void answer_update(ServerConnection& connection, GrpcConnection::CallId call, const domain::Verdict& verdict,
                    const std::optional<std::string>& owner) {
   using Kind = domain::Verdict::Kind;
+  connection.loop().metrics().public_hits[static_cast<std::size_t>(verdict.kind)].add();
   manager_rpc::UpdateCounterResponse response;
   switch (verdict.kind) {
     case Kind::counted:
@@ -104,6 +105,7 @@ void NewTokenCall::on_request(std::string_view bytes) {
          if (!minted) return connection.finish(call, status_of(minted.error()));
          manager_rpc::NewTokenResponse response;
          response.set_token(domain::to_string(*minted));
+         connection.loop().metrics().tokens.add();
          respond(connection, call, response);
        });
 }

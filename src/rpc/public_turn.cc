@@ -9,6 +9,7 @@
 
 #include "rpc/public_calls.h"
 #include "rpc/server_connection.h"
+#include "rpc/server_metrics.h"
 
 namespace tracker::rpc {
 
@@ -35,7 +36,8 @@ class PublicTurn::Batch final : public counter::TrackReply {
   Batch(PublicTurn& turn, boost::asio::io_context& loop, std::shared_ptr<Flight::Caller> caller)
       : turn_(turn), loop_(loop), caller_(std::move(caller)) {}
 
-  std::chrono::milliseconds time{};  // of the hits
+  std::chrono::milliseconds time{};               // of the hits
+  std::chrono::steady_clock::time_point begun{};  // when the first one came
   domain::HitBatch hits;
 
   void push(ServerConnection& connection, http2::StreamId call, const domain::TokenId& id,
@@ -58,6 +60,7 @@ class PublicTurn::Batch final : public counter::TrackReply {
   }
   void send(counter::Counter& counter) {
     unsettled_ = hits.size();
+    turn_.metrics_.batches.hits.observe(hits.size());
     counter.track(hits, *this);
   }
 
@@ -91,8 +94,8 @@ class PublicTurn::Batch final : public counter::TrackReply {
 };
 
 PublicTurn::PublicTurn(boost::asio::io_context& loop, counter::Counter& counter,
-                       std::shared_ptr<Flight::Caller> caller)
-    : loop_(loop), counter_(counter), caller_(std::move(caller)) {}
+                       std::shared_ptr<Flight::Caller> caller, ServerMetrics& metrics)
+    : loop_(loop), counter_(counter), metrics_(metrics), caller_(std::move(caller)) {}
 
 PublicTurn::~PublicTurn() = default;
 
@@ -113,7 +116,8 @@ PublicTurn::Batch& PublicTurn::batch_for(std::chrono::milliseconds time) {
   free_.pop_back();
   Batch& batch = *open_.back();
   batch.time = time;
-  batch.hits.set_deadline(std::chrono::steady_clock::now() + time);
+  batch.begun = std::chrono::steady_clock::now();
+  batch.hits.set_deadline(batch.begun + time);
   return batch;
 }
 
@@ -123,6 +127,7 @@ void PublicTurn::send() {
 }
 
 void PublicTurn::take_back(std::unique_ptr<Batch> batch) {
+  metrics_.batches.durations.observe(std::chrono::steady_clock::now() - batch->begun);
   if (free_.size() >= free_batches_max || batch->hits.bytes() > free_batch_bytes_max) return;
   batch->clear();
   free_.push_back(std::move(batch));

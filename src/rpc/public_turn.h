@@ -15,13 +15,14 @@
 namespace tracker::rpc {
 
 class ServerConnection;
+struct ServerMetrics;
 
 /// The hits of the public calls that came in one turn of an event loop. They go to the counter in one batch for each
 /// deadline. Loop thread only.
 class PublicTurn {
  public:
-  PublicTurn(boost::asio::io_context& loop, counter::Counter& counter,
-             std::shared_ptr<Flight::Caller> caller);
+  PublicTurn(boost::asio::io_context& loop, counter::Counter& counter, std::shared_ptr<Flight::Caller> caller,
+             ServerMetrics& metrics);
   ~PublicTurn();
 
   /// Has a hit of a call counted within `time`. The call is answered and finished when its verdict comes. Returns false
@@ -41,6 +42,7 @@ class PublicTurn {
 
   boost::asio::io_context& loop_;
   counter::Counter& counter_;
+  ServerMetrics& metrics_;
   const std::shared_ptr<Flight::Caller> caller_;  // for all public calls of the server together
   std::vector<std::unique_ptr<Batch>> open_;      // of this turn
   std::vector<std::unique_ptr<Batch>> free_;      // reused

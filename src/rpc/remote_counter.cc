@@ -17,6 +17,7 @@ link::Peer peer(const RemoteCounterSettings& settings, link::Link& link, counter
           .address = settings.address,
           .settings = {},  // one message at a time; an answer is due by the deadlines of its hits
           .changes = settings.changes,
+          .metrics = settings.metrics,
           .make_channel = [&link, &facts, &list, authority, settings](
                               auto id, std::unique_ptr<link::Transport> transport) {
             return std::make_shared<RemoteStream>(

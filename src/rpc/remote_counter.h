@@ -21,6 +21,8 @@ struct RemoteCounterSettings {
   counter::CounterListPtr list = nullptr;
   /// Of this counter, shared by all its users, who must end before. Null: nothing is logged.
   runtime::ChangeLog* changes = nullptr;
+  /// Of the counters that are asked from the same loop. Outlives this one. Null: nothing is counted.
+  link::LinkMetrics* metrics = nullptr;
   /// After this many calls, another connection takes its place. HTTP/2 allows no more (RFC 9113, section 5.1.1).
   std::uint32_t calls_per_connection = 1U << 30U;
 };

@@ -108,6 +108,7 @@ void ServerConnection::on_cancel(CallId id) {
 }
 
 void ServerConnection::finish(CallId id, const Status& status) {
+  if (client_ != Client::envoy) loop_.metrics().count_call(status.code);
   GrpcConnection::finish(id, status);
   on_cancel(id);
 }

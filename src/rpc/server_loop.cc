@@ -38,7 +38,7 @@ ServerLoop::ServerLoop(boost::asio::io_context& loop, counter::Counter& counter,
       counter_(counter),
       settings_(settings),
       use_(use),
-      turn_(loop, counter, std::move(public_caller)),
+      turn_(loop, counter, std::move(public_caller), metrics_),
       look_timer_(loop) {
   boost::asio::post(loop_, [this] { look_now_and_then(); });
 }
@@ -71,6 +71,7 @@ void ServerLoop::take(runtime::Socket socket) {
   const auto connection =
       std::make_shared<ServerConnection>(*this, std::make_unique<link::TcpTransport>(std::move(socket)));
   connections_.insert(connection);
+  metrics_.accepted.add();
   ++use_.unknown_connections;
   ++unknown_connections_;
   connection->begin();
@@ -237,6 +238,7 @@ void ServerLoop::look_at(ServerConnection& connection, runtime::Clock::time_poin
 
 void ServerLoop::drop(ServerConnection& connection, const std::string& reason) {
   use_.dropped_log.met(runtime::Clock::now(), "a connection to the counter's port is dropped: " + reason);
+  metrics_.dropped.add();
   connection.lose(reason);
 }
 

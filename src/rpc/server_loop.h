@@ -18,6 +18,7 @@
 #include "rpc/flight.h"
 #include "rpc/public_turn.h"
 #include "rpc/server_connection.h"
+#include "rpc/server_metrics.h"
 #include "runtime/bound_log.h"
 #include "runtime/listener.h"
 #include "runtime/log.h"
@@ -100,6 +101,10 @@ class ServerLoop {
   /// A batch of an envoy goes to the counter. Returns false if the batches at the counter have too many bytes.
   bool enter_batch(std::size_t bytes);
   void leave_batch(std::size_t bytes) noexcept { use_.batch_bytes -= bytes; }
+  ServerMetrics& metrics() noexcept { return metrics_; }
+
+  /// Any thread.
+  const ServerMetrics& metrics() const noexcept { return metrics_; }
 
  private:
   void look_now_and_then();
@@ -115,6 +120,7 @@ class ServerLoop {
   counter::Counter& counter_;
   const CounterServerSettings settings_;
   ServerUse& use_;
+  ServerMetrics metrics_;
   PublicTurn turn_;
   std::unordered_set<std::shared_ptr<ServerConnection>> connections_;
   domain::Readiness readiness_ = domain::Readiness::ready();

@@ -31,6 +31,7 @@ class TrackCall::Batch final : public counter::TrackReply {
   std::uint64_t number = 0;
   std::size_t message_size = 0;  // hits in the message
   std::size_t unsettled = 0;
+  std::chrono::steady_clock::time_point begun;
   std::size_t bytes = 0;                    // that have entered the loop
   boost::asio::io_context* loop = nullptr;  // the connection's
   std::shared_ptr<Flight::Caller> caller;
@@ -150,7 +151,8 @@ void TrackCall::begin(std::unique_ptr<Batch> batch, std::size_t message_size, st
   batch->caller = connection_.caller();
   batch->connection = connection_.self();
   const auto left = std::min(std::chrono::milliseconds(deadline_ms), loop.request_deadline());
-  batch->hits.set_deadline(std::chrono::steady_clock::now() + left);
+  batch->begun = std::chrono::steady_clock::now();
+  batch->hits.set_deadline(batch->begun + left);
   ++in_flight_;
   track(connection_, *batch.release());  // answer() takes ownership again with the last verdict
 }
@@ -168,6 +170,7 @@ void TrackCall::track(ServerConnection& connection, Batch& batch) {
   const std::size_t counted = batch.caller->enter(countable);
   if (counted < size) answer(batch, batch.keep(counted));
   if (counted == 0) return;  // it has been answered, and may be gone
+  connection.loop().metrics().batches.hits.observe(counted);
   connection.loop().counter().track(batch.hits, batch);
 }
 
@@ -179,8 +182,13 @@ void TrackCall::answer(Batch& batch, std::span<const domain::HitVerdict> verdict
     append_verdicts(batch.number, verdicts, batch.message_size, connection->new_message());
     connection->send_message(id);
   }
+  auto& metrics = connection->loop().metrics();
+  for (const auto& [hit, verdict] : verdicts)
+    metrics.envoy_hits[static_cast<std::size_t>(verdict.kind)].add();
   batch.unsettled -= verdicts.size();
   if (batch.unsettled == 0) {
+    if (!batch.hits.empty())
+      metrics.batches.durations.observe(std::chrono::steady_clock::now() - batch.begun);
     std::unique_ptr<Batch> settled(&batch);
     settled->connection.reset();
     connection->loop().leave_batch(settled->bytes);

@@ -120,6 +120,10 @@ void log_failure(std::string_view line) {
   if (::poll(&ready, 1, static_cast<int>(flush_longest.count())) > 0) write_all(STDERR_FILENO, text + "\n");
 }
 
+std::size_t log_lines_dropped() {
+  return queue().dropped();
+}
+
 void flush_log() noexcept {
   if (is_open) queue().flush(flush_longest);
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -55,6 +56,9 @@ void flush_log() noexcept;
 
 /// Flushes the log and ends the process at once, without running destructors.
 [[noreturn]] void exit_now(int exit_code) noexcept;
+
+/// How many lines were dropped since the start. Any thread.
+std::size_t log_lines_dropped();
 
 /// Logs something that is good or bad: one line when it changes, however often it is reported and by however many.
 /// Several who report the same trouble a moment apart, step by step, make one line. If it changes too often (10 times at

@@ -67,6 +67,7 @@ struct LogQueue::State {
   std::deque<std::string> lines;
   std::multimap<Clock::time_point, std::function<void()>> calls;
   std::size_t dropped = 0;
+  std::size_t dropped_ever = 0;
   std::string why_dropped;
   bool busy = false;  // writing a line, or running a call
   bool ended = false;
@@ -119,6 +120,7 @@ void LogQueue::State::write_next(std::unique_lock<std::mutex>& lock) {
   const int error = write_all(descriptor, text);
   lock.lock();
   if (error == 0) return;
+  ++dropped_ever;  // this line, or the next one; the others have been counted
   drop(std::max<std::size_t>(lost, 1),
        "standard error could not be written: " + std::generic_category().message(error));
   if (lost > 0) {  // the next line could not be written either
@@ -145,9 +147,15 @@ void LogQueue::push(std::string line) {
   if (state_->lines.size() >= state_->lines_max) {
     state_->lines.pop_front();
     state_->drop(1, "standard error was not read");
+    ++state_->dropped_ever;
   }
   state_->lines.push_back(std::move(line));
   state_->changed.notify_all();
+}
+
+std::size_t LogQueue::dropped() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->dropped_ever;
 }
 
 void LogQueue::call_at(Clock::time_point when, std::function<void()> call) {

@@ -38,6 +38,9 @@ class LogQueue {
   /// nothing, and than 5 s while it does: what call_at() was given is called now. Answers whether all is written.
   bool flush(std::chrono::milliseconds at_most);
 
+  /// How many lines were dropped since the start.
+  std::size_t dropped() const;
+
  private:
   struct State;
   std::shared_ptr<State> state_;  // shared with the thread, which may outlive this

@@ -79,6 +79,7 @@ TEST_F(LogQueueTest, NobodyWaitsForAReaderThatHasStopped) {
   if (taken) line = pipe_.read_line();
   EXPECT_EQ(line,
             std::string(taken ? "96" : "97") + " log lines were dropped, since standard error was not read");
+  EXPECT_EQ(queue.dropped(), taken ? 96U : 97U);
   for (int i = 97; i <= 100; ++i) EXPECT_EQ(pipe_.read_line(), "line " + std::to_string(i));
   EXPECT_TRUE(queue.flush(patience));
 }
@@ -110,6 +111,7 @@ TEST_F(LogQueueTest, ADescriptorThatTakesNothingStopsNothing) {
   queue.start();
   for (int i = 0; i < 10; ++i) queue.push("lost");
   EXPECT_TRUE(queue.flush(patience));
+  EXPECT_EQ(queue.dropped(), 10U);
 
   const int full = ::open("/dev/full", O_WRONLY | O_CLOEXEC);
   LogQueue full_queue(full, 100);

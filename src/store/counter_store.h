@@ -7,6 +7,7 @@
 #include "domain/slot.h"
 #include "domain/token_id.h"
 #include "domain/track_reply.h"
+#include "metrics/page.h"
 #include "store/readiness.h"
 #include "store/store_facts.h"
 
@@ -80,6 +81,9 @@ class CounterStore {
 
   /// Whether hits can be counted. Any thread.
   virtual const ReadinessSource& readiness() const = 0;
+
+  /// Adds what the store measures of itself. May wait for a disk, but holds up no hits. Any thread but the workers'.
+  virtual void report(metrics::Page& /*page*/) const {}
 };
 
 }  // namespace tracker::store

@@ -42,7 +42,9 @@ void serve(const std::string& fault, const app::ServeSettings& settings) {
                   .open_counter_door = nullptr,
                   .admin_door = nullptr,
                   .on_start = [&] { tracker::runtime::log_info("planted: " + fault); },
-                  .on_running = nullptr});
+                  .on_running = nullptr,
+                  .behind = tracker::metrics::Batches::Behind::store,
+                  .report_behind = [&](tracker::metrics::Page& page) { store->report(page); }});
 }
 
 }  // namespace

@@ -49,6 +49,11 @@ domain::SlotSet MemoryShard::slots() const {
   return slots_;
 }
 
+MemoryShard::Size MemoryShard::size() const {
+  const std::lock_guard lock(mutex_);
+  return {tokens_.size(), counts_.size()};
+}
+
 void MemoryShard::keep_moment() {
   moment_.emplace(Moment{next_token_});
 }

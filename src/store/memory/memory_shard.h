@@ -42,6 +42,11 @@ class alignas(64) MemoryShard {
   /// Returns false if its slot takes no tokens.
   bool add_token(const domain::TokenId& id, std::uint32_t now_s, const Marks& marks);
   domain::SlotSet slots() const;
+  struct Size {
+    std::size_t tokens;
+    std::size_t counters;
+  };
+  Size size() const;
 
   /// Keeps, from now on, what counting changes, until read() or forget_moment(). The shard is locked by the caller.
   void keep_moment();

@@ -10,6 +10,7 @@
 #include "domain/token.h"
 #include "store/memory/memory_shard.h"
 #include "store/store_error.h"
+#include "store/store_metrics.h"
 
 namespace tracker::store::memory {
 
@@ -65,6 +66,18 @@ void MemoryStore::find_slots(SlotsReply& reply) {
   domain::SlotSet slots;
   for (std::size_t i = 0; i < shard_count; ++i) slots |= shards_[i].slots();
   reply.on_slots(slots);
+}
+
+void MemoryStore::report(metrics::Page& page) const {
+  MemoryShard::Size all{};
+  for (std::size_t i = 0; i < shard_count; ++i) {
+    const auto its = shards_[i].size();
+    all.tokens += its.tokens;
+    all.counters += its.counters;
+  }
+  report_tokens(page, all.tokens);
+  page.gauge("tracker_store_counters", "Counters in the store: pairs of token and path.", {},
+             static_cast<double>(all.counters));
 }
 
 std::vector<std::unique_lock<std::mutex>> MemoryStore::lock_all() {

@@ -31,6 +31,7 @@ class MemoryStore final : public CounterStore {
   void write_record(std::string record, domain::Deadline deadline, WriteReply& reply) override;
   void find_slots(SlotsReply& reply) override;
   const ReadinessSource& readiness() const override { return readiness_; }
+  void report(metrics::Page& page) const override;
 
   /// The contents, to read and move them. A reading is of one moment as a whole. The store outlives it, and it its readers.
   std::unique_ptr<StoreContents> contents();

@@ -17,6 +17,7 @@
 #include "runtime/log.h"
 #include "store/redis/cluster_listener.h"
 #include "store/redis/redis_channel.h"
+#include "store/store_metrics.h"
 
 namespace tracker::store::redis {
 
@@ -76,6 +77,7 @@ class ClusterStore::Parts final : private ClusterListener {
   void track(const domain::HitBatch& hits, TrackReply& reply) { divide(hits, reply, nullptr); }
   void add(const domain::TokenId& id, domain::Deadline deadline, AddReply& reply);
   void set_password(const std::string& password);
+  const link::LinkMetrics& metrics() const { return metrics_; }  // any thread
 
  private:
   struct Node;
@@ -112,6 +114,7 @@ class ClusterStore::Parts final : private ClusterListener {
 
   boost::asio::io_context& loop_;
   RedisSettings settings_;
+  link::LinkMetrics metrics_;  // of the links to all nodes
   ClusterMap map_;
   std::map<std::string, std::unique_ptr<Node>> nodes_;  // by their addresses
   std::vector<std::unique_ptr<Node>> former_;           // a link must not end before its loop
@@ -143,6 +146,7 @@ struct ClusterStore::Parts::Node {
                            .address = its_address,
                            .settings = link_settings(parts.settings_),
                            .changes = &changes,
+                           .metrics = &parts.metrics_,
                            .make_channel = [this](auto id, std::unique_ptr<link::Transport> transport) {
                              return std::make_shared<RedisChannel>(shared, link, id, std::move(transport));
                            }}) {
@@ -560,6 +564,16 @@ void ClusterStore::find_slots(SlotsReply& reply) {
 
 const ReadinessSource& ClusterStore::readiness() const {
   return parts_->readiness();
+}
+
+void ClusterStore::report_links(metrics::Page& page) const {
+  parts_->metrics().report(page, "redis");
+}
+
+void ClusterStore::report(metrics::Page& page) const {
+  report_links(page);
+  const auto& metrics = parts_->metrics();
+  report_commits(page, "redis", metrics.round_trips, metrics.message_hits);
 }
 
 const runtime::Observable<ClusterSlots>& ClusterStore::slots() const {

@@ -52,6 +52,10 @@ class ClusterStore final : public CounterStore {
   void find_slots(SlotsReply& reply) override;
   /// Ready while any master counts. Remarks name the others.
   const ReadinessSource& readiness() const override;
+  void report(metrics::Page& page) const override;
+
+  /// Adds what the links to the nodes measure, which is a part of that. Any thread.
+  void report_links(metrics::Page& page) const;
 
   /// Which master has which slot. Changes in the loop's thread.
   const runtime::Observable<ClusterSlots>& slots() const;

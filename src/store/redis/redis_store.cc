@@ -6,6 +6,7 @@
 #include "link/link.h"
 #include "runtime/log.h"
 #include "store/redis/redis_channel.h"
+#include "store/store_metrics.h"
 
 namespace tracker::store::redis {
 
@@ -33,6 +34,7 @@ struct RedisStore::Parts {
                         .address = settings.redis.address,
                         .settings = link_settings(settings),
                         .changes = &changes,
+                        .metrics = &metrics,
                         .make_channel = [this](auto id, std::unique_ptr<link::Transport> transport) {
                           return std::make_shared<RedisChannel>(shared, link, id, std::move(transport));
                         }}) {}
@@ -41,6 +43,7 @@ struct RedisStore::Parts {
   const bool is_behind_proxy;
   RedisShared shared;
   runtime::ChangeLog changes;
+  link::LinkMetrics metrics;
   link::Link link;
 };
 
@@ -73,6 +76,12 @@ void RedisStore::find_slots(SlotsReply& reply) {
 
 const ReadinessSource& RedisStore::readiness() const {
   return parts_->link.readiness();
+}
+
+void RedisStore::report(metrics::Page& page) const {
+  const auto& metrics = parts_->metrics;
+  metrics.report(page, "redis");
+  report_commits(page, "redis", metrics.round_trips, metrics.message_hits);
 }
 
 void RedisStore::set_password(const std::string& password) {

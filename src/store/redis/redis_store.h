@@ -30,6 +30,7 @@ class RedisStore final : public CounterStore {
   void write_record(std::string record, domain::Deadline deadline, WriteReply& reply) override;
   void find_slots(SlotsReply& reply) override;
   const ReadinessSource& readiness() const override;
+  void report(metrics::Page& page) const override;
 
   /// Connections made from now on log in with this password. Any thread.
   void set_password(const std::string& password);

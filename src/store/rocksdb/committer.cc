@@ -7,6 +7,7 @@
 
 #include "runtime/workers.h"
 #include "store/rocksdb/no_room.h"
+#include "store/store_metrics.h"
 
 namespace tracker::store::rocksdb {
 
@@ -57,6 +58,7 @@ Committer::Committer(Database& database, const RocksDbSettings& settings,
                                          });
                                        })),
       thread_(runtime::start_thread("committer", [this] {
+        tokens_.set(static_cast<std::int64_t>(committed_.tokens));
         set_moves(database_.moves_at_open());
         run();
       })) {}
@@ -92,6 +94,11 @@ void Committer::make(Change change) {
     made = waiting.change.emplace(WaitingChange{std::move(change)}).made.get_future();
   });
   made.get();
+}
+
+void Committer::report(metrics::Page& page) const {
+  report_commits(page, "rocksdb", commit_durations_, commit_hits_);
+  report_tokens(page, static_cast<std::uint64_t>(tokens_.value()));
 }
 
 void Committer::set_lacking(int error) {
@@ -203,6 +210,7 @@ void Committer::report(const Loading& loading) {
 
 void Committer::count(Batch& batch, std::uint32_t hit, CachedCounter& counter) {
   touch(counter);
+  ++counted_;
   settle(batch, hit, domain::Verdict::counted(++counter.count));
 }
 
@@ -365,7 +373,7 @@ void Committer::make(WaitingChange& waiting) {
     change.fill(write_);
     write_.end();
     if (database_.lacking() != 0 || !database_.write(write_)) throw no_room();
-    committed_ = facts;
+    set_committed(facts);
     set_moves(std::move(*change.moves));
     cache_.clear();
     ++changes_made_;
@@ -373,6 +381,11 @@ void Committer::make(WaitingChange& waiting) {
   } catch (const StoreError&) {
     made.set_exception(std::current_exception());
   }
+}
+
+void Committer::set_committed(const CommitFacts& facts) {
+  committed_ = facts;
+  tokens_.set(static_cast<std::int64_t>(facts.tokens));
 }
 
 /// Returns false if nothing was written because there is no room.
@@ -392,11 +405,13 @@ bool Committer::commit() {
   write_.end();
   const auto begin = Clock::now();
   if (!database_.write(write_)) return false;
+  const auto end = Clock::now();
   if (settings_.durability.kind == Durability::Kind::commit) {
-    const auto end = Clock::now();
     gather_until_ = end + std::min<Clock::duration>(2 * (end - begin), gather_longest);
   }
-  committed_ = facts;
+  commit_durations_.observe(end - begin);
+  commit_hits_.observe(std::exchange(counted_, 0));
+  set_committed(facts);
   new_tokens_ = 0;
   if (interval_sync_) interval_sync_->written();
   return true;
@@ -409,6 +424,7 @@ void Committer::undo() {
   changes_.bad("not ready: " + readiness_.value().why_not() + "; hits are refused until it can be");
   touched_.clear();
   cache_.clear();
+  counted_ = 0;
   new_tokens_ = 0;
   for (auto* reply : added_) reply->on_added(domain::Failure::not_done);
   added_.clear();

@@ -13,6 +13,9 @@
 
 #include "domain/seeded_hash.h"
 #include "link/inbox.h"
+#include "metrics/histogram.h"
+#include "metrics/page.h"
+#include "metrics/tally.h"
 #include "runtime/log.h"
 #include "store/counter_store.h"
 #include "store/rocksdb/counter_cache.h"
@@ -54,6 +57,7 @@ class Committer {
   void add_token(const domain::TokenId& id, domain::Deadline deadline, AddReply& reply);
   void write_record(std::string record, domain::Deadline deadline, WriteReply& reply);
   const ReadinessSource& readiness() const noexcept { return readiness_; }
+  void report(metrics::Page& page) const;
   /// Says what is refused because of moves.
   const ReadinessSource& marks_readiness() const noexcept { return marks_readiness_; }
 
@@ -145,6 +149,7 @@ class Committer {
   void judge(const Loading& loading);
   void recycle(std::unique_ptr<Loading> loading);
   bool commit();
+  void set_committed(const CommitFacts& facts);
   void deliver();
   void touch(CachedCounter& counter);
   void report(const Loading& loading);
@@ -169,6 +174,11 @@ class Committer {
   mutable std::mutex moves_mutex_;
   StoredMoves shown_moves_;  // moves_mutex_; the same as moves_
 
+  // The thread writes, any thread reads.
+  metrics::Durations commit_durations_;
+  metrics::Sizes commit_hits_;
+  metrics::Level tokens_;  // as of the last commit
+
   // The thread only.
   bool stopping_ = false;
   int lacking_ = 0;  // an errno that no_room.h knows; 0: nothing is lacking
@@ -179,6 +189,7 @@ class Committer {
   CounterCache cache_;
   CommitFacts committed_;         // of the last commit
   std::uint64_t new_tokens_ = 0;  // since the last commit
+  std::uint64_t counted_ = 0;     // hits, since the last commit
   Waiting taken_;
   std::vector<std::unique_ptr<Batch>> batches_;  // all of them
   std::vector<Batch*> free_batches_;

@@ -165,6 +165,19 @@ void sync_logs(const std::string& directory) {
   }
 }
 
+/// Of all logs. Nothing: the directory cannot be read.
+std::optional<std::uintmax_t> log_bytes(const std::string& directory) {
+  std::error_code error;
+  std::uintmax_t bytes = 0;
+  for (fs::directory_iterator entry(directory, error), end; !error && entry != end; entry.increment(error)) {
+    if (entry->path().extension() != ".log") continue;
+    std::error_code gone;  // RocksDB removes logs
+    const auto its = entry->file_size(gone);
+    if (!gone) bytes += its;
+  }
+  return error ? std::nullopt : std::optional(bytes);
+}
+
 }  // namespace
 
 void CommitWrite::begin(const CommitFacts& facts) {
@@ -463,6 +476,27 @@ bool Database::try_reopen() {
   } catch (const StoreError& error) {
     settings_.on_fatal(error.what());
     return false;
+  }
+}
+
+void Database::report(metrics::Page& page) const {
+  const std::shared_lock lock(in_use_, std::try_to_lock);
+  if (!lock || db_ == nullptr) return;
+  const auto add = [&](const std::string& property, const char* name, const char* help) {
+    std::uint64_t value = 0;
+    if (db_->GetIntProperty(property, &value)) page.gauge(name, help, {}, static_cast<double>(value));
+  };
+  using Properties = ::rocksdb::DB::Properties;
+  add(Properties::kEstimateLiveDataSize, "tracker_store_size_bytes",
+      "Size of the data in the store, as RocksDB estimates it.");
+  add(Properties::kLiveSstFilesSize, "tracker_store_tables_size_bytes", "Size of RocksDB's tables on disk.");
+  add(Properties::kEstimatePendingCompactionBytes, "tracker_store_compaction_pending_bytes",
+      "Bytes that RocksDB's compaction still has to write, as it estimates.");
+  add(Properties::kNumRunningCompactions, "tracker_store_compactions_running",
+      "Compactions of RocksDB that run now.");
+  if (const auto bytes = log_bytes(directory_)) {
+    page.gauge("tracker_store_log_size_bytes", "Size of RocksDB's logs on disk.", {},
+               static_cast<double>(*bytes));
   }
 }
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "domain/token_id.h"
+#include "metrics/page.h"
 #include "runtime/log.h"
 #include "store/rocksdb/damaged_tables.h"
 #include "store/rocksdb/rocksdb_settings.h"
@@ -134,6 +135,9 @@ class Database {
 
   /// Tells that the files are no longer at their path, so that closing writes no mark there.
   void leave_end_unmarked() noexcept { marks_end_ = false; }
+
+  /// Adds its size and what its compaction has to do. Adds nothing while it is being opened again.
+  void report(metrics::Page& page) const;
 
   /// The tables in which reads have found damage.
   DamagedTables& damaged_tables() noexcept { return damaged_tables_; }

@@ -159,6 +159,11 @@ const ReadinessSource& RocksDbStore::readiness() const {
   return parts_->readiness->readiness();
 }
 
+void RocksDbStore::report(metrics::Page& page) const {
+  parts_->committer.report(page);
+  parts_->database.report(page);
+}
+
 std::unique_ptr<StoreContents> RocksDbStore::contents(std::string loss) {
   return std::make_unique<RocksDbContents>(parts_->database, parts_->committer, parts_->facts.value().value(),
                                            std::move(loss));

@@ -32,6 +32,7 @@ class RocksDbStore final : public CounterStore {
   void write_record(std::string record, domain::Deadline deadline, WriteReply& reply) override;
   void find_slots(SlotsReply& reply) override;
   const ReadinessSource& readiness() const override;
+  void report(metrics::Page& page) const override;
 
   /// The contents, to read and move them. Call it once. The store outlives it. `loss` says in plain words what the store may
   /// lose of what it was given; empty: nothing.
