@@ -70,8 +70,9 @@ void make_member(const CounterSettings& settings, boost::asio::io_context& contr
   const auto adopt = [&member = *member](const counter::CounterListPtr& changed) { member.adopt(changed); };
   own.reread = list_reread(settings.peers, adopt);
   if (!list) own.watch.emplace(control, settings.peers.balancers, adopt);
-  own.admin_parts = {.member = member.get(), .forget = [&member = *member](const auto& forgotten, auto done) {
-                       member.forget(forgotten, std::move(done));
+  own.admin_parts = {.member = member.get(),
+                     .forget = [&member = *member](const auto& forgotten, const auto& emptied, auto done) {
+                       member.forget(forgotten, emptied, std::move(done));
                      }};
   own.counter = std::move(member);
 }
