@@ -109,15 +109,34 @@ void RedisCluster::begin_move(std::uint16_t slot, std::size_t from, std::size_t 
   expect_ok(node(from).command({"CLUSTER", "SETSLOT", its, "MIGRATING", id(to)}));
 }
 
-void RedisCluster::move_keys(std::uint16_t slot, std::size_t from, std::size_t to) {
+void RedisCluster::move_keys(std::uint16_t slot, std::size_t from, std::size_t to, std::int64_t left) {
   const auto& target = node(to).endpoint();
+  const auto its = std::to_string(slot);
   while (true) {
-    const auto keys = node(from).command({"CLUSTER", "GETKEYSINSLOT", std::to_string(slot), "10"});
-    if (keys.elements.empty()) return;
+    const auto over = node(from).command({"CLUSTER", "COUNTKEYSINSLOT", its}).integer - left;
+    if (over <= 0) return;
+    const auto keys = node(from).command(
+        {"CLUSTER", "GETKEYSINSLOT", its, std::to_string(std::min<std::int64_t>(over, 10))});
     Arguments command{"MIGRATE", target.host, std::to_string(target.port), "", "0", "5000", "KEYS"};
     for (const auto& key : keys.elements) command.push_back(key.text);
     expect_ok(node(from).command(command));
   }
+}
+
+std::string RedisCluster::manage(const std::string& command, std::size_t asked, const Arguments& more) const {
+  Arguments arguments{"--cluster", command, node(asked).address()};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  Program redis_cli(arguments, {}, REDIS_CLI);
+  const auto exit_code = redis_cli.wait_exit(std::chrono::minutes(5));
+  if (exit_code != 0)
+    throw std::runtime_error("redis-cli --cluster " + command + " fails: " + redis_cli.output());
+  return redis_cli.output();
+}
+
+void RedisCluster::reshard(std::size_t from, std::size_t to, std::size_t slots) const {
+  manage("reshard", from,
+         {"--cluster-from", id(from), "--cluster-to", id(to), "--cluster-slots", std::to_string(slots),
+          "--cluster-yes"});
 }
 
 void RedisCluster::end_move(std::uint16_t slot, std::size_t from, std::size_t to) {
