@@ -40,6 +40,10 @@ Answers answers_of(const std::vector<Observation>& observations) {
   return answers;
 }
 
+std::string key_of(const std::string& token) {
+  return store::redis::redis_key(domain::token_id(domain::parse_token(token).value()));
+}
+
 // One request for each token.
 std::vector<Observation> ask_each(const Endpoint& envoy, const std::vector<std::string>& tokens) {
   std::vector<Observation> observations;
@@ -58,11 +62,10 @@ std::vector<std::string> make_tokens(const RedisServer& redis, std::size_t numbe
   std::vector<std::string> tokens;
   while (tokens.size() < number) {
     const auto token = domain::random_token();
-    const auto id = domain::token_id(token);
-    if (!is_wanted(domain::slot_of(id))) continue;
-    const auto reply = redis.command({"HSETNX", store::redis::redis_key(id), "", "0"});
-    if (reply.is_error) throw std::runtime_error("Redis says " + reply.text);
+    if (!is_wanted(domain::slot_of(domain::token_id(token)))) continue;
     tokens.push_back(domain::to_string(token));
+    const auto reply = redis.command({"HSETNX", key_of(tokens.back()), "", "0"});
+    if (reply.is_error) throw std::runtime_error("Redis says " + reply.text);
   }
   return tokens;
 }
@@ -145,7 +148,9 @@ Resharding::Failover Resharding::fail_over(std::uint16_t slot, Dies dies) {
     SteadyLoad load(envoy, tokens, {path});
     load.wait_for_more(Kind::counted, some_answers);
     cluster.begin_move(slot, from, to);
-    cluster.move_keys(slot, from, to, static_cast<std::int64_t>(tokens.size() / 2));
+    std::vector<std::string> half;
+    for (std::size_t i = 0; i < tokens.size() / 2; ++i) half.push_back(key_of(tokens[i]));
+    cluster.migrate(half, from, to);
     load.wait_for_more(Kind::counted, some_answers);
     cluster.node(dying).kill();
     // The one that takes the slot believes until it is fixed that the dead one has it.

@@ -109,17 +109,20 @@ void RedisCluster::begin_move(std::uint16_t slot, std::size_t from, std::size_t 
   expect_ok(node(from).command({"CLUSTER", "SETSLOT", its, "MIGRATING", id(to)}));
 }
 
-void RedisCluster::move_keys(std::uint16_t slot, std::size_t from, std::size_t to, std::int64_t left) {
+void RedisCluster::migrate(const std::vector<std::string>& keys, std::size_t from, std::size_t to) {
   const auto& target = node(to).endpoint();
-  const auto its = std::to_string(slot);
+  Arguments command{"MIGRATE", target.host, std::to_string(target.port), "", "0", "5000", "KEYS"};
+  command.insert(command.end(), keys.begin(), keys.end());
+  expect_ok(node(from).command(command));
+}
+
+void RedisCluster::move_keys(std::uint16_t slot, std::size_t from, std::size_t to) {
   while (true) {
-    const auto over = node(from).command({"CLUSTER", "COUNTKEYSINSLOT", its}).integer - left;
-    if (over <= 0) return;
-    const auto keys = node(from).command(
-        {"CLUSTER", "GETKEYSINSLOT", its, std::to_string(std::min<std::int64_t>(over, 10))});
-    Arguments command{"MIGRATE", target.host, std::to_string(target.port), "", "0", "5000", "KEYS"};
-    for (const auto& key : keys.elements) command.push_back(key.text);
-    expect_ok(node(from).command(command));
+    const auto some = node(from).command({"CLUSTER", "GETKEYSINSLOT", std::to_string(slot), "10"});
+    if (some.elements.empty()) return;
+    std::vector<std::string> keys;
+    for (const auto& key : some.elements) keys.push_back(key.text);
+    migrate(keys, from, to);
   }
 }
 

@@ -36,8 +36,8 @@ class RedisCluster {
 
   // Moves slots from one master to another, as redis-cli does.
   void begin_move(std::uint16_t slot, std::size_t from, std::size_t to);
-  // Until at most `left` keys of the slot are left.
-  void move_keys(std::uint16_t slot, std::size_t from, std::size_t to, std::int64_t left = 0);
+  void migrate(const std::vector<std::string>& keys, std::size_t from, std::size_t to);
+  void move_keys(std::uint16_t slot, std::size_t from, std::size_t to);
   void end_move(std::uint16_t slot, std::size_t from, std::size_t to);
   void move(std::uint16_t slot, std::size_t from, std::size_t to) {
     begin_move(slot, from, to);
