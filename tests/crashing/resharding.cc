@@ -166,7 +166,7 @@ Resharding::Failover Resharding::fail_over(std::uint16_t slot, Dies dies) {
   const auto of_each = ask_each(envoy, tokens);
   failover.until_fixed = answers_of(of_each);
   all.insert(all.end(), of_each.begin(), of_each.end());
-  failover.fixed_by = cluster.manage("fix", 0, {"--cluster-yes"});
+  cluster.manage("fix", 0, {"--cluster-yes"});
   {
     SteadyLoad load(envoy, tokens, {path});
     load.wait_for_more(Kind::counted, some_answers);

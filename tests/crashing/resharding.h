@@ -49,7 +49,6 @@ class Resharding {
     Answers after;           // `redis-cli --cluster fix`
     std::size_t counts_lost = 0;  // that were answered, and are not stored, or were given out again
     std::size_t tokens_lost = 0;
-    std::string fixed_by;  // what redis-cli said
 
     std::string to_string() const;
   };

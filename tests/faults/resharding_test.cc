@@ -31,7 +31,8 @@ TEST(ReshardingTest, AMasterThatGivesASlotFailsInTheMiddle) {
   std::cout << failover.to_string() << '\n';
   EXPECT_EQ(failover.until_fixed.unknown, failover.tokens / 2);
   EXPECT_EQ(failover.until_fixed.counted, failover.tokens / 2);
-  EXPECT_EQ(failover.after.unknown + failover.after.refused + failover.after.perhaps, 0U);
+  EXPECT_EQ(failover.after.unknown, 0U);
+  EXPECT_GT(failover.after.counted, 0U);
   EXPECT_EQ(failover.tokens_lost, 0U);
   EXPECT_EQ(failover.counts_lost, 0U);
 }
@@ -43,7 +44,8 @@ TEST(ReshardingTest, AMasterThatTakesASlotFailsInTheMiddle) {
   std::cout << failover.to_string() << '\n';
   EXPECT_EQ(failover.until_fixed.refused, failover.tokens / 2);
   EXPECT_EQ(failover.until_fixed.counted, failover.tokens / 2);
-  EXPECT_EQ(failover.after.unknown + failover.after.refused + failover.after.perhaps, 0U);
+  EXPECT_EQ(failover.after.unknown, 0U);
+  EXPECT_GT(failover.after.counted, 0U);
   EXPECT_EQ(failover.tokens_lost, 0U);
   EXPECT_EQ(failover.counts_lost, 0U);
 }

@@ -14,6 +14,7 @@
 #include "domain/slot.h"
 #include "domain/token_id.h"
 #include "domain/verdict.h"
+#include "store/memory/shard_mutex.h"
 #include "store/slot_marks.h"
 #include "store/store_contents.h"
 
@@ -54,7 +55,7 @@ class alignas(64) MemoryShard {
   /// Removes the tokens of these slots, as StoreContents::remove() says.
   void remove(const domain::SlotSet& slots, const Marks& marks);
 
-  std::mutex& mutex() const noexcept { return mutex_; }
+  ShardMutex& mutex() const noexcept { return mutex_; }
 
  private:
   struct Token {
@@ -88,7 +89,7 @@ class alignas(64) MemoryShard {
   std::int64_t& counter(std::uint32_t token, std::string_view path);
   bool is_hidden(std::uint32_t token, const Marks& marks) const;
 
-  mutable std::mutex mutex_;  // protects everything below
+  mutable ShardMutex mutex_;  // protects everything below
   boost::unordered_flat_map<domain::TokenId, Token, domain::TokenIdHash> tokens_;
   Counts counts_;
   std::pmr::monotonic_buffer_resource paths_;

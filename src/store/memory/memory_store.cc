@@ -67,8 +67,8 @@ void MemoryStore::find_slots(SlotsReply& reply) {
   reply.on_slots(slots);
 }
 
-std::vector<std::unique_lock<std::mutex>> MemoryStore::lock_all() {
-  std::vector<std::unique_lock<std::mutex>> locks;
+std::vector<std::unique_lock<ShardMutex>> MemoryStore::lock_all() {
+  std::vector<std::unique_lock<ShardMutex>> locks;
   for (std::size_t i = 0; i < shard_count; ++i) locks.emplace_back(shards_[i].mutex());
   return locks;
 }

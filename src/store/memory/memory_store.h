@@ -12,6 +12,7 @@
 namespace tracker::store::memory {
 
 class MemoryShard;
+class ShardMutex;
 struct Marks;
 
 /// Counts in memory. The counts end with the process. The counters are divided into shards by token id, so that workers
@@ -38,7 +39,7 @@ class MemoryStore final : public CounterStore {
   class Contents;
   class Reader;
 
-  std::vector<std::unique_lock<std::mutex>> lock_all();
+  std::vector<std::unique_lock<ShardMutex>> lock_all();
   void set_marks(SlotMarks marks);
 
   ReadinessSource readiness_{domain::Readiness::ready(std::chrono::system_clock::now())};
