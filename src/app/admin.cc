@@ -48,9 +48,7 @@ Answer back_up_into(const LiveBackup& backup, const std::string& name, const run
 /// One call of `forget` after the other, for a thread that may wait, until the door ends.
 class Forgetting {
  public:
-  /// `empty` removes from the store what is of no use without the counter. It returns the slots.
-  Forgetting(Forget forget, std::function<domain::SlotSet(const std::string& name)> empty)
-      : forget_(std::move(forget)), empty_(std::move(empty)) {}
+  explicit Forgetting(Forget forget) : forget_(std::move(forget)) {}
 
   Answer run(const std::string& name) {
     if (!forget_) {
@@ -60,7 +58,7 @@ class Forgetting {
     }
     if (name.empty()) return {false, "the body of the request is the name of the counter to forget"};
     const auto answer = std::make_shared<std::optional<Answer>>();  // it may come when nobody waits any more
-    forget_(name, empty_(name), [state = state_, answer](bool done, const std::string& words) {
+    forget_(name, [state = state_, answer](bool done, const std::string& words) {
       const std::lock_guard lock(state->mutex);
       *answer = Answer{done, words};
       state->changed.notify_all();
@@ -87,15 +85,11 @@ class Forgetting {
   };
 
   const Forget forget_;
-  const std::function<domain::SlotSet(const std::string& name)> empty_;
   const std::shared_ptr<State> state_ = std::make_shared<State>();
 };
 
-doors::AdminDoor::Call forget_call(const OpenStore& open_store, const AdminParts& parts) {
-  const auto forgetting = std::make_shared<Forgetting>(
-      parts.forget, [&open_store, member = parts.member](const std::string& name) {
-        return member == nullptr ? domain::SlotSet{} : empty_for_forgetting(open_store, *member, name);
-      });
+doors::AdminDoor::Call forget_call(Forget forget) {
+  const auto forgetting = std::make_shared<Forgetting>(std::move(forget));
   return {doors::slots_forget,
           [forgetting](const std::string& name, const auto&) { return forgetting->run(name); },
           [forgetting] { forgetting->end(); }};
@@ -174,7 +168,7 @@ std::unique_ptr<doors::AdminDoor> open_admin_door(const OpenStore& open_store, c
   if (!path.empty()) listen_at(path, listeners);
   if (listeners.empty()) return nullptr;
   add_move_calls(open_store, parts, calls);
-  calls.push_back(forget_call(open_store, parts));
+  calls.push_back(forget_call(parts.forget));
   return std::make_unique<doors::AdminDoor>(std::move(listeners), std::move(calls));
 }
 

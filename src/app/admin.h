@@ -14,8 +14,8 @@ namespace tracker::app {
 void add_admin_socket_setting(settings::SettingTable& table, std::string& path);
 
 /// Forgets another counter, as counter::PartitionMember::forget() does.
-using Forget = std::function<void(const std::string& name, const domain::SlotSet& emptied,
-                                  std::function<void(bool done, const std::string& words)>)>;
+using Forget =
+    std::function<void(const std::string& name, std::function<void(bool done, const std::string& words)>)>;
 
 /// What the admin door reaches beside the store.
 struct AdminParts {

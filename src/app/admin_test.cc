@@ -35,10 +35,9 @@ TEST_F(AdminTest, AStoreWithoutADirectoryHasADoorOnlyAtItsPath) {
 }
 
 TEST_F(AdminTest, ForgetsByTheService) {
-  const auto door = open_admin_door(open_store_, path(),
-                                    {.forget = [](const std::string& name, const auto&, const Done& done) {
-                                      done(name == "b", "it was " + name);
-                                    }});
+  const auto door = open_admin_door(
+      open_store_, path(),
+      {.forget = [](const std::string& name, const Done& done) { done(name == "b", "it was " + name); }});
   const auto known = ask("b");
   EXPECT_TRUE(known.done);
   EXPECT_EQ(known.text, "it was b");
@@ -51,9 +50,9 @@ TEST_F(AdminTest, ForgetsByTheService) {
 // A call whose service does not answer ends with the door. Its answer may come later.
 TEST_F(AdminTest, AServiceThatDoesNotAnswerDoesNotHoldUpTheEnd) {
   std::promise<Done> called;
-  auto door = open_admin_door(
-      open_store_, path(),
-      {.forget = [&](const std::string&, const auto&, Done done) { called.set_value(std::move(done)); }});
+  auto door =
+      open_admin_door(open_store_, path(),
+                      {.forget = [&](const std::string&, Done done) { called.set_value(std::move(done)); }});
   auto asked = std::async(std::launch::async, [&] { return ask("b"); });
   const auto done = called.get_future().get();
   std::promise<void> drained;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "app/admin.h"
+#include "app/moves_admin.h"
 #include "app/remote_maker.h"
 #include "app/service.h"
 #include "app/table_watch.h"
@@ -56,7 +57,7 @@ struct OwnCounter {
 };
 
 void make_member(const CounterSettings& settings, boost::asio::io_context& control,
-                 store::CounterStore& store, OwnCounter& own) {
+                 const OpenStore& open_store, OwnCounter& own) {
   const auto list = read_list(settings.peers);
   const auto name = settings.name.empty() ? to_string(settings.service.address) : settings.name;
   if (list && list->find(name) == nullptr) {
@@ -66,14 +67,15 @@ void make_member(const CounterSettings& settings, boost::asio::io_context& contr
   }
   own.peers.emplace(control);
   auto make_peer = [&own](const auto& entry) { return own.peers->make(entry); };
-  auto member = std::make_unique<counter::PartitionMember>(control, store, name, list, std::move(make_peer));
+  auto member = std::make_unique<counter::PartitionMember>(control, *open_store.store, name, list,
+                                                           std::move(make_peer));
   const auto adopt = [&member = *member](const counter::CounterListPtr& changed) { member.adopt(changed); };
   own.reread = list_reread(settings.peers, adopt);
   if (!list) own.watch.emplace(control, settings.peers.balancers, adopt);
-  own.admin_parts = {.member = member.get(),
-                     .forget = [&member = *member](const auto& forgotten, const auto& emptied, auto done) {
-                       member.forget(forgotten, emptied, std::move(done));
-                     }};
+  const auto forget = [&member = *member, &open_store](const auto& forgotten, auto done) {
+    member.forget(forgotten, empty_for_forgetting(open_store, member, forgotten), std::move(done));
+  };
+  own.admin_parts = {.member = member.get(), .forget = forget};
   own.counter = std::move(member);
 }
 
@@ -110,7 +112,7 @@ void run_counter(const CounterSettings& settings) {
       connections, descriptors, reserved_descriptors(settings.service.threads, open_store.files_max));
   OwnCounter own;
   if (settings.peers.is_given()) {
-    make_member(settings, control, *open_store.store, own);
+    make_member(settings, control, open_store, own);
   } else {
     require_whole_store(open_store);
     own.counter = std::make_unique<counter::LocalCounter>(*open_store.store);
