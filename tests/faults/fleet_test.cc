@@ -1,5 +1,5 @@
-// Three envoys in front of one counter, of three, or of two on a Redis Cluster: the exercise that first described tracker, tokens that are valid on
-// all envoys at once, and `tracker check`, which does the same for people.
+// Three envoys in front of one counter, of three, or of two on a Redis Cluster: the exercise that first described tracker,
+// tokens that are valid on all envoys at once, and `tracker check`, which does the same for people.
 
 #include <gtest/gtest.h>
 #include <signal.h>

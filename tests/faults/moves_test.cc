@@ -345,6 +345,7 @@ TEST_F(GrowingTest, WhatIsLostWithItsOnlyHolderCanBeGivenUp) {
   wait_all_ready(envoy.health);
   for (const auto& token : tokens) EXPECT_EQ(caller.count("/p", token), 2);
   partition_.kill_counter('b');
+  tracker({"export", path("kept"), "--store", partition_.counter_flags('b').back()});
   partition_.lose_store('b');
 
   write_list("a");
@@ -369,6 +370,15 @@ TEST_F(GrowingTest, WhatIsLostWithItsOnlyHolderCanBeGivenUp) {
   for (const auto& token : mint(envoy.door, 60)) EXPECT_EQ(caller.count("/p", token), 1);
   EXPECT_THAT(tracker({"export", path("left"), "--admin-socket", socket('a')}),
               HasSubstr("tokens=" + std::to_string(tokens.size() - lost + 60)));
+
+  tracker({"import", path("kept"), "--copy", "--admin-socket", socket('a')});
+  std::size_t found = 0;
+  for (const auto& token : tokens) {
+    const auto count = caller.count("/p", token);
+    if (count == 3) ++found;
+    EXPECT_TRUE(count == 3 || count == 4) << count;
+  }
+  EXPECT_EQ(found, lost) << "they go on where they were in the copy of b";
 }
 
 // The commands of a page, as they stand there. Its ports are other ones here.
