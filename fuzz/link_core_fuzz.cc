@@ -71,6 +71,7 @@ struct Request final : link::Command {
 struct Message {
   link::Gather* gather;
   std::vector<Batch*> batches;
+  link::TimePoint sent;
 };
 
 struct Connection {
@@ -112,6 +113,7 @@ class Run {
     link::LinkSettings its;
     if (choices_.next(2) == 1) its.window_bytes = 200;
     if (choices_.next(2) == 1) its.progress = 1'000ms;
+    if (choices_.next(2) == 1) its.overtaking = 50ms;
     its.asks_while_busy = choices_.next(2) == 1;
     if (choices_.next(2) == 1) its.cut_patience = 0ms;
     its.message_bytes_max = 300;
@@ -286,9 +288,12 @@ class Run {
   void write(link::Gather& gather, Connection& connection) {
     std::size_t in_flight = 0;
     for (const auto& message : connection.messages) in_flight += message.gather->bytes();
-    require(connection.messages.empty() || in_flight < std::max<std::size_t>(settings_.window_bytes, 1),
+    const bool overtakes = settings_.overtaking && !connection.messages.empty() &&
+                           now_ >= connection.messages.back().sent + *settings_.overtaking;
+    require(connection.messages.empty() || overtakes ||
+                in_flight < std::max<std::size_t>(settings_.window_bytes, 1),
             "the window is kept");
-    Message message{&gather, {}};
+    Message message{&gather, {}, now_};
     std::size_t bytes = 0;
     for (std::uint32_t i = 0; i < gather.batches(); ++i) {
       auto& batch = *replies_.at(&gather.batch(i));

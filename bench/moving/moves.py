@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import itertools
 import json
 import os
 import socket
@@ -117,10 +118,11 @@ def main():
 
         def tokens_of(name):
             with open(path(name), "rb") as file:
-                lines = file.read().splitlines()[1:-1]
-            return [(value["token"], value["minted"], sorted(value["counts"].items())) for value in map(json.loads, lines)]
+                for value in map(json.loads, file):
+                    if "token" in value:
+                        yield value["token"], value["minted"], sorted(value["counts"].items())
 
-        same = tokens_of("made") == tokens_of("from-last")
+        same = all(one == other for one, other in itertools.zip_longest(tokens_of("made"), tokens_of("from-last")))
         print("every token and count is as it was at the beginning" if same else "TOKENS OR COUNTS DIFFER")
         sys.exit(0 if same else 1)
 

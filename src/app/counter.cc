@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "app/admin.h"
+#include "app/moves_admin.h"
 #include "app/remote_maker.h"
 #include "app/service.h"
 #include "app/table_watch.h"
@@ -71,9 +72,10 @@ void make_member(const CounterSettings& settings, boost::asio::io_context& contr
   const auto adopt = [&member = *member](const counter::CounterListPtr& changed) { member.adopt(changed); };
   own.reread = list_reread(settings.peers, adopt);
   if (!list) own.watch.emplace(control, settings.peers.balancers, adopt);
-  own.admin_parts = {.member = member.get(), .forget = [&member = *member](const auto& forgotten, auto done) {
-                       member.forget(forgotten, std::move(done));
-                     }};
+  const auto forget = [&member = *member, &open_store](const auto& forgotten, auto done) {
+    member.forget(forgotten, empty_for_forgetting(open_store, member, forgotten), std::move(done));
+  };
+  own.admin_parts = {.member = member.get(), .forget = forget};
   own.counter = std::move(member);
 }
 

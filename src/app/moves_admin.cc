@@ -7,6 +7,7 @@
 #include <mutex>
 #include <utility>
 
+#include "counter/lost_slots.h"
 #include "domain/hex.h"
 #include "doors/admin_calls.h"
 #include "runtime/log.h"
@@ -200,6 +201,16 @@ class Moving {
 };
 
 }  // namespace
+
+domain::SlotSet empty_for_forgetting(const OpenStore& open_store, const counter::PartitionMember& member,
+                                     const std::string& name) {
+  const auto record = member.record();
+  if (!record || !open_store.contents) return {};
+  if (!record->names.contains(name) && !record->bound.contains(name)) return {};
+  const auto slots = counter::given_up_slots(*record, name);
+  if (slots.any()) transfer::empty_slots(*open_store.contents(), slots);
+  return slots;
+}
 
 void add_move_calls(const OpenStore& open_store, const AdminParts& parts,
                     std::vector<doors::AdminDoor::Call>& calls) {

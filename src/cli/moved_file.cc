@@ -17,10 +17,12 @@
 namespace tracker::cli {
 
 using std::chrono::steady_clock;
+using namespace std::chrono_literals;
 
 namespace {
 
 constexpr std::string_view standard = "-";
+constexpr const char* clear_line = "\r\033[K";
 
 /// Copies the standard input into a file without a name.
 runtime::Descriptor spooled() {
@@ -43,41 +45,52 @@ runtime::Descriptor spooled() {
 
 }  // namespace
 
-FileProgress::FileProgress(int descriptor, off_t bytes) : descriptor_(descriptor), bytes_(bytes) {
-  if (::isatty(2) == 1) thread_ = std::thread([this] { run(); });
-}
+FileProgress::FileProgress(int descriptor, off_t bytes, std::FILE* out, std::chrono::milliseconds pause)
+    : descriptor_(descriptor),
+      bytes_(bytes),
+      out_(out),
+      is_terminal_(::isatty(::fileno(out)) == 1),
+      pause_(pause > 0ms    ? pause
+             : is_terminal_ ? 1s
+                            : 10s),
+      begin_(steady_clock::now()),
+      thread_([this] { run(); }) {}
 
 FileProgress::~FileProgress() {
-  if (!thread_.joinable()) return;
   {
     const std::lock_guard lock(mutex_);
     has_ended_ = true;
   }
   changed_.notify_one();
   thread_.join();
-  std::fprintf(stderr, "\r\033[K");
+  if (is_terminal_) std::fputs(clear_line, out_);
 }
 
 void FileProgress::run() {
   std::unique_lock lock(mutex_);
-  while (!changed_.wait_for(lock, std::chrono::seconds(1), [this] { return has_ended_; })) say();
+  while (!changed_.wait_for(lock, pause_, [this] { return has_ended_; })) {
+    const auto line = is_terminal_ ? clear_line + words() : words() + "\n";
+    std::fputs(line.c_str(), out_);
+    std::fflush(out_);
+  }
 }
 
-void FileProgress::say() {
+std::string FileProgress::words() {
   const auto at = ::lseek(descriptor_, 0, SEEK_CUR);
   const auto now = steady_clock::now();
-  if (bytes_ == 0) {
-    std::fprintf(stderr, "\r\033[K%lld MiB written", static_cast<long long>(at >> 20U));
-    return;
-  }
+  const auto seconds = [](auto time) {
+    return std::to_string(std::chrono::round<std::chrono::seconds>(time).count()) + " s";
+  };
+  if (at < 0) return "writing for " + seconds(now - begin_);  // to a pipe
+  if (bytes_ == 0) return std::to_string(at >> 20U) + " MiB written";
   if (at < last_) second_begin_ = now;
   last_ = at;
   const double part = static_cast<double>(at) / static_cast<double>(bytes_);
-  std::fprintf(stderr, "\r\033[K%s: %3.0f %%", second_begin_ ? "importing" : "checking", 100 * part);
-  if (second_begin_ && part > 0.01) {
-    const std::chrono::duration<double> taken = now - *second_begin_;
-    std::fprintf(stderr, ", about %.0f s left", taken.count() * (1 - part) / part);
-  }
+  auto words = std::string(second_begin_ ? "importing: " : "checking: ") +
+               std::to_string(static_cast<int>(100 * part)) + " %";
+  if (second_begin_ && part > 0.01)
+    words += ", about " + seconds((now - *second_begin_) * ((1 - part) / part)) + " left";
+  return words;
 }
 
 NewFile::NewFile(const std::string& path)

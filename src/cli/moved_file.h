@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <cstdio>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -13,26 +14,32 @@
 
 namespace tracker::cli {
 
-/// Says on a terminal, now and then, how far a file has been written or read. Whoever does that shares the descriptor, and so
-/// its place in the file, even another process.
+/// Says now and then how far a file has been written or read: every second on a terminal, in one line, and otherwise a line
+/// every 10 s. Whoever writes or reads shares the descriptor, and so its place in the file, even another process.
 class FileProgress {
  public:
-  /// `bytes`: of the file that is read. 0: it is being written.
-  FileProgress(int descriptor, off_t bytes);
+  /// `bytes`: of the file that is read. 0: it is being written. `out` and `pause`: where to say it, and how often; a
+  /// pause of 0 is as above.
+  FileProgress(int descriptor, off_t bytes, std::FILE* out = stderr,
+               std::chrono::milliseconds pause = std::chrono::milliseconds(0));
   ~FileProgress();
 
  private:
   void run();
-  void say();
+  std::string words();
 
   const int descriptor_;
   const off_t bytes_;
+  std::FILE* const out_;
+  const bool is_terminal_;
+  const std::chrono::milliseconds pause_;
+  const std::chrono::steady_clock::time_point begin_;
   off_t last_ = 0;
   std::optional<std::chrono::steady_clock::time_point> second_begin_;  // it is read twice
   std::mutex mutex_;
   std::condition_variable changed_;
   bool has_ended_ = false;  // mutex_
-  std::thread thread_;      // none where there is no terminal
+  std::thread thread_;
 };
 
 /// A file that is being written under another name. It gets its own at the end.

@@ -24,6 +24,16 @@ std::map<std::string, domain::SlotSet> lost_slots(const PartitionRecord& record)
   return lost;
 }
 
+domain::SlotSet given_up_slots(const PartitionRecord& record, const std::string& forgotten) {
+  auto slots = record.gone & ~record.held;  // the others are being imported again
+  const auto its_store = record.bound.find(forgotten);
+  if (its_store == record.bound.end()) return slots;
+  for (const auto& [id, import] : record.coming) {
+    if (import.other == its_store->second) slots |= import.slots;
+  }
+  return slots;
+}
+
 store::ExportId lost_export_id(const store::StoreFacts::Id& store, const CounterList& list,
                                const std::string& owner) {
   std::string text = "tracker lost slots ";

@@ -96,6 +96,11 @@ std::optional<std::string> Membership::begin_import(const Import& import) {
     return std::to_string(others.count()) + " of its slots are not this counter's, " + record_.name +
            ", by the list " + record_.list->described();
   }
+  if (const auto gone = import.slots & record_.gone & ~record_.held; gone.any() && !import.is_lost) {
+    return "tokens of " + std::to_string(gone.count()) +
+           " of its slots had moved away from here; import them from the counter that has them, or, if that "
+           "is lost, let go of it first by `tracker slots forget NAME`";
+  }
   if (record_.received.contains(import.id)) return std::nullopt;  // once more
   for (const auto& [id, other] : record_.received) {
     if ((other.slots & import.slots).any())
@@ -224,12 +229,24 @@ std::optional<std::string> Membership::doubt_of_store(const std::string& name,
   return std::nullopt;
 }
 
-Membership::Forgotten Membership::forget(const std::string& name) {
+Membership::Forgotten Membership::forget(const std::string& name, const domain::SlotSet& emptied) {
+  const auto given_up = given_up_slots(record_, name) & emptied;
   record_.empty_names.erase(name);
   Forgotten forgotten{.name = record_.names.erase(name) > 0};
   const auto bound = record_.bound.extract(name);
-  if (bound.empty()) return forgotten;
+  if (!forgotten.name && bound.empty()) return forgotten;
+  forgotten.slots = given_up;
+  record_.gone &= ~given_up;
+  record_.held &= ~given_up;
+  for (auto& [id, import] : record_.coming) import.slots &= ~given_up;
+  erase_empty(record_.coming);
+  if (bound.empty()) {
+    settle();
+    return forgotten;
+  }
   forgotten.store = true;
+  // It will not say any more whether it has let them go.
+  std::erase_if(record_.received, [&](const auto& import) { return import.second.other == bound.mapped(); });
   // A counter that has come back with another store, or with this one under another name, does not say so again.
   for (const auto& [its, facts] : said_) {
     if (facts.store && (its == name) != (facts.store->id == bound.mapped())) learn(its, facts);
@@ -324,9 +341,9 @@ std::vector<std::string> Membership::obstacles() const {
     }
   }
   if (const auto gone = record_.gone & unsettled; gone.any()) {
-    words.push_back(
-        "tokens of " + std::to_string(gone.count()) +
-        " slots had moved away, and have not come back; import them from the counter that has them");
+    words.push_back("tokens of " + std::to_string(gone.count()) +
+                    " slots had moved away, and have not come back; import them from the counter that has "
+                    "them, or, if that is lost, let go of it by `tracker slots forget NAME`");
   }
   return words;
 }

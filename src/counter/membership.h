@@ -21,7 +21,8 @@ namespace tracker::counter {
 /// 3. No list with a lower version than before is adopted, nor one with the same version and other owners, nor one that
 ///    lacks a counter that may hold tokens.
 /// 4. Tokens that have moved are counted at one counter: at their source until it has durably noted that they are gone, and
-///    nowhere else before that. The copy that stays is never counted again. Only the source knows
+///    nowhere else before that. The copy that stays is never counted again: its slot settles only after an import, or once
+///    the copy is removed. Only the source knows
 ///    whether what was received is such a copy. Until it has said so by the same list, that is held, and not moved on.
 /// 5. A name belongs to the store that was first seen under it, until it is forgotten. While another counter
 ///    knows this one's name by another store, nothing is counted here. While it knows this one's store by another name, or
@@ -57,12 +58,14 @@ class Membership {
 
   /// What was known of a name.
   struct Forgotten {
-    bool name = false;   // that it may hold tokens: a list without it was refused
-    bool store = false;  // which store is its own: another one was refused
+    bool name = false;           // that it may hold tokens: a list without it was refused
+    bool store = false;          // which store is its own: another one was refused
+    domain::SlotSet slots = {};  // those of `emptied`: their tokens are elsewhere, or were there
   };
   /// Forgets both. They are remembered again when the counter says something new, or when a list that has it is adopted. A
   /// counter that has come back with another store is remembered with that at once: then only its former store is forgotten.
-  Forgotten forget(const std::string& name);
+  /// `emptied`: those of given_up_slots() of which the store holds nothing any more. They settle once nobody else does.
+  Forgotten forget(const std::string& name, const domain::SlotSet& emptied = {});
 
   /// What must be durable before it is acted upon.
   const PartitionRecord& record() const noexcept { return record_; }

@@ -256,6 +256,82 @@ TEST_F(OneToTwo, ACopyIsNeverCountedWhenItsSlotsComeBack) {
   EXPECT_TRUE(a.record().empty_names.contains("b")) << "it can go from the list";
 }
 
+const auto list_b = list_of("b=h:2", 5);
+const auto list_bc = list_of("b=h:2,c=h:3", 5);
+const auto list_a_alone = list_of("a=h:1", 5);
+
+TEST_F(OneToTwo, WhatOnlyAForgottenCounterHadSettlesOnceItsCopyIsRemoved) {
+  import_begins();
+  import_ends();
+  talk({&a, &b});
+  const auto moved = b.record().settled;
+  EXPECT_EQ(given_up_slots(a.record(), "b"), moved);
+  EXPECT_EQ(a.membership->forget("b", moved).slots, moved);
+  a.adopt(list_a_alone);
+  EXPECT_TRUE(a.record().gone.none());
+  EXPECT_TRUE(a.record().settled.all());
+}
+
+TEST_F(OneToTwo, ACopyThatIsStillThereSettlesAlsoThenNowhere) {
+  import_begins();
+  import_ends();
+  talk({&a, &b});
+  const auto moved = b.record().settled;
+  EXPECT_TRUE(a.membership->forget("b").slots.none());
+  a.adopt(list_a_alone);
+  EXPECT_EQ(a.record().settled, ~moved);
+  EXPECT_NE(a.membership->obstacles().back().find("tracker slots forget"), std::string::npos);
+}
+
+TEST_F(OneToTwo, ACounterThatWasForgottenAndIsThereIsAskedAllTheSame) {
+  import_begins();
+  import_ends();
+  talk({&a, &b});
+  const auto moved = b.record().settled;
+  b.membership->hold(moved);
+  a.membership->forget("b", moved);
+  all_adopt(list_a_again);
+  talk({&a, &b});
+  EXPECT_TRUE((a.record().settled & moved).none()) << "the tokens are at b";
+  const auto back = b.import_to("a");
+  EXPECT_EQ(a.membership->begin_import(back), std::nullopt);
+  EXPECT_EQ(a.membership->end_import(back), std::nullopt);
+  talk({&a, &b});
+  EXPECT_TRUE(a.record().settled.all());
+}
+
+TEST_F(OneToTwo, WhatHasNotAllArrivedIsGivenUpWithItsSource) {
+  import_begins();
+  EXPECT_EQ(given_up_slots(b.record(), "a"), to_b.slots);
+  EXPECT_TRUE(given_up_slots(b.record(), "c").none());
+  EXPECT_EQ(b.membership->forget("a", to_b.slots).slots, to_b.slots);
+  EXPECT_TRUE(b.record().coming.empty());
+  b.adopt(list_b);
+  EXPECT_TRUE(b.record().settled.all());
+}
+
+TEST_F(OneToTwo, WhatWasReceivedFromASourceThatIsForgottenIsNoCopy) {
+  import_begins();
+  import_ends();
+  EXPECT_TRUE(b.membership->forget("a", given_up_slots(b.record(), "a")).slots.none());
+  b.adopt(list_bc);
+  Node c{"c", list_bc};
+  talk({&b, &c});
+  EXPECT_EQ(b.lost_to("c"), to_b.slots & c.own());
+  EXPECT_EQ(b.record().settled, b.own());
+}
+
+TEST_F(OneToTwo, SlotsWhoseTokensHaveMovedAwayTakeNoOthers) {
+  import_begins();
+  import_ends();
+  talk({&a, &b});
+  all_adopt(list_a_again);
+  const auto moved = a.record().gone;
+  const auto why = a.membership->begin_import({.id = {7}, .source = {8}, .slots = moved});
+  EXPECT_NE(why.value_or("").find("tracker slots forget"), std::string::npos);
+  EXPECT_EQ(a.membership->begin_import({.id = {7}, .source = {8}, .slots = ~moved}), std::nullopt);
+}
+
 TEST_F(OneToTwo, SlotsOfOthersAreNotImported) {
   const auto before = b.record();
   EXPECT_NE(b.membership->begin_import({.id = {1}, .slots = SlotSet{}.set()}), std::nullopt);

@@ -32,6 +32,11 @@ std::string words_of(const std::string& name, const Membership::Forgotten& forgo
   if (forgotten.store)
     words += " Another store may now count under the name " + name +
              ". The counts of the former one are given up: do not start it again.";
+  if (forgotten.slots.any())
+    words += " Tokens of " + std::to_string(forgotten.slots.count()) +
+             " slots had moved away from here, or had not all arrived. What was left of them here is "
+             "removed. Those that only " +
+             name + " holds are given up: their hits get 401 wherever their slots settle.";
   return words;
 }
 
@@ -351,12 +356,12 @@ void PartitionMember::take_list(const CounterListPtr& list) {
   refused_at_start_ = false;
 }
 
-void PartitionMember::forget(const std::string& name, OnForgotten done) {
-  boost::asio::post(control_, [this, name, done = std::move(done)] {
+void PartitionMember::forget(const std::string& name, const domain::SlotSet& emptied, OnForgotten done) {
+  boost::asio::post(control_, [this, name, emptied, done = std::move(done)] {
     if (!membership_)
       return done(false, refusal_.value_or("the store is not known yet") + "; nothing was forgotten");
     if (name == name_) return done(false, name + " is this counter itself; nothing was forgotten");
-    const auto forgotten = membership_->forget(name);
+    const auto forgotten = membership_->forget(name, emptied);
     if (!forgotten.name && !forgotten.store)
       return done(false, "no counter " + name + " is known here; nothing was forgotten");
     const auto words = words_of(name, forgotten);

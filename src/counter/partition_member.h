@@ -61,9 +61,10 @@ class PartitionMember final : public Counter {
 
   /// Says in words what came of a call, and what is lost by it.
   using OnForgotten = std::function<void(bool is_forgotten, const std::string& words)>;
-  /// Forgets a name: see Membership. If its list was refused, adopts it then if it can. Calls `done` on the control loop, once
-  /// it is durable; if the store cannot be written, that may take any time. Any thread.
-  void forget(const std::string& name, OnForgotten done);
+  /// Forgets a name, for which slots of the store were `emptied`: see Membership. If its list was refused, adopts it then if
+  /// it can. Calls `done` on the control loop, once it is durable; if the store cannot be written, that may take any time. Any
+  /// thread.
+  void forget(const std::string& name, const domain::SlotSet& emptied, OnForgotten done);
 
  private:
   /// What is counted. It does not change. Whoever counts by it holds it until the verdicts.

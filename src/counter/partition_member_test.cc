@@ -621,7 +621,7 @@ TEST_F(PartitionMemberTest, ForgettingMayMakeTheListOfTheStartFit) {
   start(list_of("a=h:1,b=h:2", 3));
   EXPECT_THAT(why_not(), HasSubstr("it lacks c"));
   std::string words;
-  member_->forget("c", [&](bool /*is_forgotten*/, const std::string& its) { words = its; });
+  member_->forget("c", {}, [&](bool /*is_forgotten*/, const std::string& its) { words = its; });
   run();
   EXPECT_THAT(words, HasSubstr("c"));
   EXPECT_EQ(facts().adopted->version(), 3U);

@@ -65,6 +65,16 @@ bool LinkCore::window_is_open() const noexcept {
   return current_->messages.empty() || current_->bytes < settings_.window_bytes;
 }
 
+/// Whether the next message might overtake the last one.
+bool LinkCore::is_overdue(TimePoint now) const noexcept {
+  return settings_.overtaking && !current_->messages.empty() &&
+         now >= current_->messages.back().sent + *settings_.overtaking;
+}
+
+bool LinkCore::may_overtake(TimePoint now) const noexcept {
+  return is_overdue(now) && current_->heard > current_->messages.back().sent;
+}
+
 bool LinkCore::can_send_more() const noexcept {
   return can_send() && !current_->messages.empty() && window_is_open();
 }
@@ -75,6 +85,8 @@ void LinkCore::track(const domain::HitBatch& hits, domain::TrackReply& reply) {
   if (ready_) {
     waiting_.push_back({&hits, &reply});
     wake_by(hits.deadline() - settings_.refusal_margin);
+    if (settings_.overtaking && current_ && !current_->messages.empty())
+      wake_by(current_->messages.back().sent + *settings_.overtaking);
   } else {
     refused_.push_back({&hits, &reply});
     undelivered_ = true;
@@ -347,7 +359,7 @@ LinkCore::Action LinkCore::send(TimePoint now) {
     wake_by(answer_due(*current_));
     return {.kind = Kind::ask, .connection = current_->id};
   }
-  if (!waiting_.empty() && window_is_open()) {
+  if (!waiting_.empty() && (window_is_open() || may_overtake(now))) {
     const auto action = send_hits(now);
     if (action.kind != Kind::wait) return action;
   }
@@ -430,7 +442,10 @@ TimePoint LinkCore::answer_due(const Connection& connection) const {
     due = std::min(due, connection.asked.value_or(due));
     return due == TimePoint::max() ? due : later(std::max(due, connection.heard), *settings_.progress);
   }
-  if (connection.asked) due = *connection.asked + settings_.question_deadline;
+  // What was asked while hits were in flight is due with them.
+  if (connection.asked &&
+      (connection.messages.empty() || *connection.asked <= connection.messages.front().sent))
+    due = *connection.asked + settings_.question_deadline;
   for (const auto& message : connection.messages) {
     due = std::min(due, later(message.hits->deadline(), settings_.silence_grace));
   }
@@ -467,6 +482,7 @@ void LinkCore::look_at_question(TimePoint now) {
     question_due_ = settings_.asks_while_busy || current_->messages.empty();
     current_->next_question = now + settings_.question_pause;
   }
+  if (!waiting_.empty() && is_overdue(now) && !may_overtake(now)) question_due_ = true;
   wake_by(current_->next_question);
 }
 
@@ -491,7 +507,11 @@ void LinkCore::look_at_waiting(TimePoint now) {
     return now >= end;
   };
   bool any_late = false;
-  if (!can_send() || !window_is_open()) {
+  if (settings_.overtaking && !waiting_.empty() && current_ && !current_->messages.empty()) {
+    const auto end = current_->messages.back().sent + *settings_.overtaking;
+    if (now < end) wake_by(end);
+  }
+  if (!can_send() || (!window_is_open() && !may_overtake(now))) {
     std::erase_if(waiting_, [&](const Waiting& waiting) {
       if (!is_late(waiting.hits->deadline())) return false;
       refused_.push_back(waiting);

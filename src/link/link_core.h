@@ -65,6 +65,9 @@ struct LinkSettings {
   /// A message is sent if no message is in flight, or if those in flight have fewer bytes than this. 0: one message at
   /// a time.
   std::size_t window_bytes = 0;
+  /// If set, a message is also sent this long after the last one, if the peer has sent something since: it lives, and what
+  /// it still owes waits for somebody else. It is asked whether it is there if it has sent nothing.
+  std::optional<Duration> overtaking{};
 
   /// If set, a peer that owes an answer and sends nothing for this long is lost. If not set, an answer is due by the
   /// deadline of its hits, and the next three settings apply.
@@ -200,7 +203,7 @@ class LinkCore {
 
   /// Whether hits are accepted.
   bool is_ready() const noexcept { return ready_; }
-  /// Whether a new request would be sent at once although a message is in flight already.
+  /// Whether a new request would be sent at once although a message is in flight already. Not: by overtaking it.
   bool can_send_more() const noexcept;
   /// The state of the connection for new messages.
   State state() const noexcept;
@@ -238,6 +241,8 @@ class LinkCore {
   bool is_current(ConnectionId id) const noexcept { return current_ && current_->id == id; }
   bool can_send() const noexcept;
   bool window_is_open() const noexcept;
+  bool is_overdue(TimePoint now) const noexcept;
+  bool may_overtake(TimePoint now) const noexcept;
 
   // Time.
   void look_at_the_time(TimePoint now);

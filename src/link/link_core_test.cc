@@ -123,6 +123,7 @@ class LinkCoreTest : public testing::Test {
   LinkMetrics metrics_;
   LinkCore core_;
   TimePoint now_{1h};
+  std::map<LinkCore::ConnectionId, std::vector<Gather*>> messages_;
   std::vector<Command*> commands_;
 
  private:
@@ -152,7 +153,6 @@ class LinkCoreTest : public testing::Test {
 
   Said said_;
   std::deque<Batch> batches_;
-  std::map<LinkCore::ConnectionId, std::vector<Gather*>> messages_;
 };
 
 // Connecting.
@@ -243,6 +243,58 @@ TEST_F(LinkCoreTest, OneMessageAtATimeAndTheNextTakesAllThatWaits) {
   EXPECT_EQ(done(), (Said{"a counted", "write 5 hits on 1"}));
   answer();
   EXPECT_EQ(done(), (Said{"b counted", "c counted"}));
+}
+
+class OvertakingTest : public LinkCoreTest {
+ protected:
+  OvertakingTest() : LinkCoreTest({.overtaking = 50ms}) {}
+  /// The peer answers one hit of the oldest message.
+  void answer_a_part() {
+    const std::vector<domain::HitVerdict> one{{0, Verdict::counted(1)}};
+    messages_[1].front()->settle(one);
+    core_.on_heard(1, now_);
+  }
+};
+
+TEST_F(OvertakingTest, AMessageOfWhichAPartHangsHoldsUpOthersForAMoment) {
+  get_ready();
+  track("a", 2);
+  EXPECT_EQ(done(), (Said{"write 2 hits on 1"}));
+  done_after(10ms);
+  answer_a_part();
+  track("b", 1);
+  EXPECT_EQ(done(), (Said{"a counted"}));
+  EXPECT_EQ(done_after(39ms), (Said{}));
+  EXPECT_EQ(done_when_woken(), (Said{"write 1 hits on 1"}));
+  track("c", 3);
+  EXPECT_EQ(done_after(49ms), (Said{})) << "since the last message";
+  messages_[1].erase(messages_[1].begin());
+  answer();
+  EXPECT_EQ(done(), (Said{"b counted", "write 3 hits on 1"})) << "the first one is long ago";
+  EXPECT_TRUE(core_.is_ready());
+}
+
+// What is sent is perhaps counted, so it waits as long as the peer may not be there.
+TEST_F(OvertakingTest, APeerThatSaysNothingIsAskedFirst) {
+  get_ready();
+  track("a", 2);
+  track("b", 1);
+  EXPECT_EQ(done(), (Said{"write 3 hits on 1"}));
+  track("c", 1);
+  EXPECT_EQ(done_after(49ms), (Said{}));
+  EXPECT_EQ(done_when_woken(), (Said{"ask on 1"}));
+  EXPECT_EQ(done_after(100ms), (Said{}));
+  core_.on_heard(1, now_);
+  core_.on_question_answered(1, now_);
+  EXPECT_EQ(done(), (Said{"write 1 hits on 1"}));
+
+  track("d", 1, 1'000ms);
+  EXPECT_EQ(done_after(50ms), (Said{"ask on 1"}));
+  EXPECT_EQ(done_after(929ms), (Said{}));
+  EXPECT_GT(core_.wake_at(), now_);
+  EXPECT_EQ(done_after(1ms), (Said{"d not counted"}));
+  EXPECT_EQ(done_after(900ms), (Said{}));
+  EXPECT_EQ(done_after(21ms), (Said{"not ready: does not answer"})) << "as if it had not been asked";
 }
 
 TEST_F(LinkCoreTest, AMessageIsBounded) {

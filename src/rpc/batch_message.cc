@@ -350,6 +350,15 @@ void append_verdicts(std::uint64_t number, std::span<const domain::HitVerdict> v
   }
 }
 
+std::uint64_t number_in_verdicts(std::string_view message) {
+  wire::Fields fields(message);
+  while (fields.next()) {
+    if (fields.number() == verdicts_message::number && fields.type() == wire::Type::varint)
+      return fields.value();
+  }
+  return 0;
+}
+
 bool read_verdicts(std::string_view message, std::size_t batch_size, std::uint64_t& number,
                    std::vector<domain::HitVerdict>& verdicts) {
   number = 0;

@@ -92,6 +92,9 @@ bool read_batch(std::string_view batch, BatchHead& head, domain::HitBatch& hits)
 void append_verdicts(std::uint64_t number, std::span<const domain::HitVerdict> verdicts,
                      std::size_t batch_size, std::string& out);
 
+/// Returns the first number in a Verdicts message, or 0 if there is none.
+std::uint64_t number_in_verdicts(std::string_view message);
+
 /// Sets `number` and `verdicts` to those of a Verdicts message on a batch of `batch_size` hits. Returns false like
 /// read_batch().
 bool read_verdicts(std::string_view message, std::size_t batch_size, std::uint64_t& number,

@@ -9,13 +9,16 @@ namespace tracker::rpc {
 
 namespace {
 
+constexpr std::chrono::milliseconds overtaking{50};
+
 link::Peer peer(const RemoteCounterSettings& settings, link::Link& link, counter::CounterFactsSource& facts,
                 const counter::CounterListPtr& list) {
   const auto authority = runtime::to_string(settings.address);
   const bool has_own_name = !settings.name.empty() && settings.name != authority;
   return {.name = settings.role + " " + (has_own_name ? settings.name + " at " + authority : authority),
           .address = settings.address,
-          .settings = {},  // one message at a time; an answer is due by the deadlines of its hits
+          // One message at a time, unless a part of it hangs. An answer is due by the deadlines of its hits.
+          .settings = {.overtaking = overtaking},
           .changes = settings.changes,
           .metrics = settings.metrics,
           .make_channel = [&link, &facts, &list, authority, settings](

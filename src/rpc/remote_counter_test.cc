@@ -327,6 +327,31 @@ TEST_F(RemoteCounterTest, BatchesInOneMessageKeepTheirDeadlines) {
   EXPECT_EQ(sent.deadline_ms(), sent.group_deadline_ms(1));
 }
 
+TEST_F(RemoteCounterTest, AMessageOfWhichAPartHangsIsOvertaken) {
+  ASSERT_TRUE(gets_ready());
+  for (int i = 0; i < 2; ++i) hits_.push({}, "/a");
+  hits_.set_deadline(runtime::Clock::now() + 60s);
+  counter_.track(hits_, reply_);
+  ASSERT_TRUE(runs_until([&] { return last_->batches() == 1; }));
+  last_->say(verdicts_on({1}));
+  ASSERT_TRUE(runs_until([&] { return reply_.kinds.size() == 1; }));
+  domain::HitBatch other;
+  other.push({}, "/b");
+  other.set_deadline(runtime::Clock::now() + 60s);
+  VerdictRecorder of_other;
+  counter_.track(other, of_other);
+  ASSERT_TRUE(runs_until([&] { return last_->batches() == 2; }));
+  auto second = verdicts_on({0});
+  second.set_number(2);
+  last_->say(second);
+  ASSERT_TRUE(runs_until([&] { return !of_other.kinds.empty(); }));
+  EXPECT_EQ(of_other.kinds, (Kinds{{0, counted}}));
+  last_->say(verdicts_on({0}));
+  ASSERT_TRUE(runs_until([&] { return reply_.kinds.size() == 2; }));
+  EXPECT_EQ(reply_.kinds, (Kinds{{0, counted}, {1, counted}}));
+  EXPECT_EQ(connections_, 1);
+}
+
 TEST_F(RemoteCounterTest, TheLastOfManyBatchesShareADeadline) {
   ASSERT_TRUE(gets_ready());
   hits_.push({}, "/first");

@@ -60,10 +60,10 @@ void RemoteStream::on_connected() {
 }
 
 void RemoteStream::send(link::Gather& hits, link::TimePoint now) {
-  in_flight_ = &hits;
+  in_flight_.push_back({++number_, &hits});
   batches_.clear();
   for (std::uint32_t i = 0; i < hits.batches(); ++i) batches_.push_back(&hits.batch(i));
-  head_.number = ++number_;
+  head_.number = number_;
   set_deadlines(now);
   auto& message = new_message();
   append_batch(head_, batches_, message);
@@ -151,10 +151,12 @@ void RemoteStream::take_response(link::LinkCore& core, std::string_view message,
 
 /// Returns false for verdicts that make no sense. Then none of them is used.
 bool RemoteStream::take_verdicts(std::string_view verdicts) {
+  const auto its = std::ranges::find(in_flight_, number_in_verdicts(verdicts), &Sent::number);
+  if (its == in_flight_.end()) return false;
   std::uint64_t number = 0;
-  if (in_flight_ == nullptr || !read_verdicts(verdicts, in_flight_->size(), number, verdicts_)) return false;
-  if (number != number_ || !in_flight_->settle(verdicts_)) return false;
-  if (in_flight_->is_settled()) in_flight_ = nullptr;
+  if (!read_verdicts(verdicts, its->hits->size(), number, verdicts_) || number != its->number) return false;
+  if (!its->hits->settle(verdicts_)) return false;
+  if (its->hits->is_settled()) in_flight_.erase(its);
   return true;
 }
 

@@ -110,8 +110,12 @@ class RemoteStream final : public GrpcConnection, public link::Channel {
   bool opened_ = false;                                // the counter has answered the opening
   std::unordered_map<CallId, CallCommand*> commands_;  // in flight; the link's core owns them
 
-  link::Gather* in_flight_ = nullptr;             // the message in flight; null: none
-  std::uint64_t number_ = 0;                      // its number
+  struct Sent {
+    std::uint64_t number;
+    link::Gather* hits;
+  };
+  std::vector<Sent> in_flight_;                   // the messages in flight, in order
+  std::uint64_t number_ = 0;                      // of the last message
   BatchHead head_;                                // of a message that is being written
   std::vector<const domain::HitBatch*> batches_;  // of a message that is being written
   std::vector<domain::HitVerdict> verdicts_;      // of a message that is being read

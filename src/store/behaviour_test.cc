@@ -46,9 +46,13 @@ class Place {
     return *redis_;
   }
 
-  /// A real Redis Cluster of one node, likewise.
-  tests::RedisCluster& cluster() {
-    if (!cluster_) cluster_ = std::make_unique<tests::RedisCluster>(1);
+  /// A real Redis Cluster, likewise, of so many masters, each with as many replicas as `replicas` says.
+  tests::RedisCluster& cluster(std::size_t masters, std::size_t replicas) {
+    if (!cluster_) {
+      cluster_ = std::make_unique<tests::RedisCluster>(masters, masters * replicas,
+                                                       tests::RedisServer::Keeps::nothing,
+                                                       tests::Arguments{"--repl-diskless-sync-delay", "0"});
+    }
     return *cluster_;
   }
 
@@ -95,7 +99,11 @@ std::ostream& operator<<(std::ostream& out, const StoreUnderTest& store) {
 }
 
 std::unique_ptr<CounterStore> connected(std::unique_ptr<CounterStore> store) {
-  for (const tests::Deadline deadline; !store->readiness().value().is_ready() && !deadline.passed();) {
+  const auto counts_all = [&store] {
+    const auto readiness = store->readiness().value();
+    return readiness.is_ready() && readiness.remarks().empty();
+  };
+  for (const tests::Deadline deadline; !counts_all() && !deadline.passed();) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   return store;
@@ -106,10 +114,12 @@ std::unique_ptr<CounterStore> connected_redis_store(Place& place) {
       redis::RedisSettings{.redis = redis::parse_redis_address(place.redis().address())}));
 }
 
-std::unique_ptr<CounterStore> connected_cluster_store(Place& place) {
-  const auto node = redis::parse_redis_address(place.cluster().node(0).address()).address;
-  return connected(
-      std::make_unique<StoreAndLoop<redis::ClusterStore>>(redis::RedisSettings{}, std::vector{node}));
+/// Each count waits for the replicas of its master.
+std::unique_ptr<CounterStore> connected_cluster_store(Place& place, std::size_t masters,
+                                                      std::size_t replicas) {
+  const auto node = redis::parse_redis_address(place.cluster(masters, replicas).node(0).address()).address;
+  return connected(std::make_unique<StoreAndLoop<redis::ClusterStore>>(
+      redis::RedisSettings{.redis = {}, .replicas = replicas}, std::vector{node}));
 }
 
 constexpr std::size_t mebibyte = std::size_t{1} << 20U;
@@ -123,16 +133,19 @@ std::unique_ptr<CounterStore> rocksdb_store(const Place& place, rocksdb::Durabil
 
 std::vector<StoreUnderTest> stores() {
   using rocksdb::Durability;
-  return {{"memory", "memory", [](Place&) { return std::make_unique<memory::MemoryStore>(); }},
-          {"redis", "redis", connected_redis_store},
-          {"redis_cluster", "redis-cluster", connected_cluster_store},
-          {"rocksdb", "rocksdb:DIR", [](Place& place) { return rocksdb_store(place, {}); }},
-          {"rocksdb_interval", "rocksdb:DIR",
-           [](Place& place) {
-             return rocksdb_store(place, {Durability::Kind::interval, std::chrono::milliseconds(5)});
-           }},
-          // So small that nearly every counter is read anew.
-          {"rocksdb_tiny_cache", "rocksdb:DIR", [](Place& place) { return rocksdb_store(place, {}, 4096); }}};
+  return {
+      {"memory", "memory", [](Place&) { return std::make_unique<memory::MemoryStore>(); }},
+      {"redis", "redis", connected_redis_store},
+      {"redis_cluster", "redis-cluster", [](Place& place) { return connected_cluster_store(place, 1, 0); }},
+      {"redis_cluster_of_three_and_three", "redis-cluster",
+       [](Place& place) { return connected_cluster_store(place, 3, 1); }},
+      {"rocksdb", "rocksdb:DIR", [](Place& place) { return rocksdb_store(place, {}); }},
+      {"rocksdb_interval", "rocksdb:DIR",
+       [](Place& place) {
+         return rocksdb_store(place, {Durability::Kind::interval, std::chrono::milliseconds(5)});
+       }},
+      // So small that nearly every counter is read anew.
+      {"rocksdb_tiny_cache", "rocksdb:DIR", [](Place& place) { return rocksdb_store(place, {}, 4096); }}};
 }
 
 std::vector<StoreUnderTest> stores_with_records() {

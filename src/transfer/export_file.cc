@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <openssl/evp.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #include <boost/json.hpp>
 #include <cerrno>
 #include <charconv>
+#include <climits>
 #include <ctime>
 #include <memory>
 #include <system_error>
@@ -209,7 +211,8 @@ std::string to_hex(const store::ExportId& id) {
 
 class ExportWriter::Output {
  public:
-  explicit Output(int descriptor) : descriptor_(descriptor) {}
+  Output(int descriptor, std::chrono::milliseconds patience)
+      : descriptor_(descriptor), patience_(patience), is_file_(is_regular(descriptor)) {}
 
   void add(std::string_view bytes) {
     buffer_ += bytes;
@@ -219,7 +222,7 @@ class ExportWriter::Output {
   void flush() {
     sha256_.add(buffer_);
     for (std::string_view rest = buffer_; !rest.empty();) {
-      const auto written = ::write(descriptor_, rest.data(), rest.size());
+      const auto written = ::write(descriptor_, rest.data(), is_file_ ? rest.size() : taken_at_once(rest));
       if (written < 0 && errno == EINTR) continue;
       if (written < 0) throw StoreError("cannot write the file: " + error_text(errno));
       rest.remove_prefix(static_cast<std::size_t>(written));
@@ -235,22 +238,42 @@ class ExportWriter::Output {
     return sha256_.hex();
   }
   void sync() {
-    struct stat status {};
-    const bool is_file = ::fstat(descriptor_, &status) == 0 && S_ISREG(status.st_mode);
-    if (is_file && ::fdatasync(descriptor_) != 0)
+    if (is_file_ && ::fdatasync(descriptor_) != 0)
       throw StoreError("cannot sync the file: " + error_text(errno));
     unsynced_ = 0;
   }
 
  private:
+  static bool is_regular(int descriptor) {
+    struct stat status {};
+    return ::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
+  }
+
+  /// Waits until the reader of a pipe has made room. Returns how many bytes can then be written without waiting.
+  std::size_t taken_at_once(std::string_view bytes) const {
+    pollfd pipe{descriptor_, POLLOUT, 0};
+    int ready = -1;
+    do {
+      ready = ::poll(&pipe, 1, static_cast<int>(patience_.count()));
+    } while (ready < 0 && errno == EINTR);
+    if (ready == 0) {
+      throw StoreError("whoever reads the export has taken nothing for " +
+                       std::to_string(std::chrono::ceil<std::chrono::seconds>(patience_).count()) +
+                       " s, so it is given up; export again");
+    }
+    return std::min<std::size_t>(bytes.size(), PIPE_BUF);
+  }
+
   const int descriptor_;
+  const std::chrono::milliseconds patience_;
+  const bool is_file_;
   std::string buffer_;
   std::size_t unsynced_ = 0;
   Sha256 sha256_;
 };
 
-ExportWriter::ExportWriter(int descriptor, const ExportHeader& header)
-    : output_(std::make_unique<Output>(descriptor)) {
+ExportWriter::ExportWriter(int descriptor, const ExportHeader& header, std::chrono::milliseconds patience)
+    : output_(std::make_unique<Output>(descriptor, patience)) {
   output_->add(to_line(header) + "\n");
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <set>
@@ -54,10 +55,12 @@ std::string to_hex(const store::ExportId& id);
 /// ids, and the totals with
 /// the SHA-256 of all bytes before them.
 ///
-/// Writes it to a descriptor, which stays open. Not synchronised. Throws store::StoreError.
+/// Writes it to a descriptor, which stays open. Not synchronised. Throws store::StoreError, also when nobody takes anything
+/// from a pipe for `patience`.
 class ExportWriter {
  public:
-  ExportWriter(int descriptor, const ExportHeader& header);
+  ExportWriter(int descriptor, const ExportHeader& header,
+               std::chrono::milliseconds patience = std::chrono::seconds(60));
   ~ExportWriter();
 
   void add(std::span<const store::StoredToken> tokens);

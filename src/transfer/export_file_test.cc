@@ -5,7 +5,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <chrono>
 #include <functional>
+#include <future>
 #include <string>
 #include <vector>
 
@@ -103,6 +106,60 @@ TEST_F(ExportFileTest, IsVoidForEverOnceItSaysSo) {
   }
   write("no export\n");
   EXPECT_THROW(make_void(open().number()), store::StoreError);
+}
+
+class Pipe {
+ public:
+  Pipe() { EXPECT_EQ(::pipe2(ends_.data(), O_CLOEXEC), 0); }
+  ~Pipe() {
+    for (const int end : ends_) ::close(end);
+  }
+  int from() const { return ends_[0]; }
+  int to() const { return ends_[1]; }
+
+ private:
+  std::array<int, 2> ends_{-1, -1};
+};
+
+// More than a pipe holds.
+std::vector<store::StoredToken> many_tokens() {
+  std::vector<store::StoredToken> tokens;
+  for (int i = 0; i < 1000; ++i) tokens.push_back(token({{"/" + std::string(1000, 'p'), i + 1}}));
+  std::ranges::sort(tokens, {}, &store::StoredToken::id);
+  return tokens;
+}
+
+TEST_F(ExportFileTest, APipeGetsTheSameBytes) {
+  const auto tokens = many_tokens();
+  const auto header = whole();
+  write(header, tokens);
+  const Pipe pipe;
+  const auto size = text().size();
+  auto reader = std::async(std::launch::async, [&] {
+    std::string all(size, 0);
+    for (std::size_t at = 0; at < size;) {
+      const auto bytes = ::read(pipe.from(), all.data() + at, size - at);
+      if (bytes <= 0) break;
+      at += static_cast<std::size_t>(bytes);
+    }
+    return all;
+  });
+  ExportWriter writer(pipe.to(), header);
+  writer.add(tokens);
+  writer.finish();
+  EXPECT_TRUE(reader.get() == text());
+}
+
+// Otherwise the store would keep what it reads for ever.
+TEST_F(ExportFileTest, APipeThatNobodyReadsIsGivenUp) {
+  const Pipe pipe;
+  ExportWriter writer(pipe.to(), whole(), std::chrono::milliseconds(1));
+  try {
+    writer.add(many_tokens());
+    FAIL() << "nobody has read it";
+  } catch (const store::StoreError& error) {
+    EXPECT_NE(std::string(error.what()).find("has taken nothing for 1 s"), std::string::npos) << error.what();
+  }
 }
 
 // Whatever byte is changed, cut off or added.

@@ -263,6 +263,18 @@ Receipt import_tokens(store::StoreContents& contents, const ImportRequest& reque
           .time = now_text()};
 }
 
+void empty_slots(store::StoreContents& contents, const SlotSet& slots) {
+  const auto marks = contents.marks();
+  for (const auto& mark : marks.all()) {
+    if (mark.kind != SlotMark::Kind::importing || (mark.slots & slots).none()) continue;
+    contents.remove(mark.slots);
+    contents.clear_marks(mark.slots);
+  }
+  contents.set_mark({SlotMark::Kind::moved, {}, slots});
+  contents.remove(slots);
+  contents.clear_marks(slots);
+}
+
 void drop_tokens(const MovableStore& store, const Receipt& receipt, bool accept_loss) {
   if (!receipt.loss.empty() && !accept_loss) {
     throw StoreError("the target can lose what it was given (" + receipt.loss +

@@ -73,6 +73,9 @@ struct ImportRequest {
 Receipt import_tokens(store::StoreContents& contents, const ImportRequest& request, int descriptor,
                       ImportGuard* guard, const Progress& progress);
 
+/// Removes what is here of the tokens of these slots, which are of no use any more, and all marks of the slots.
+void empty_slots(store::StoreContents& contents, const domain::SlotSet& slots);
+
 /// Removes what is still held, or is gone, and has arrived elsewhere, as the receipt says. Its slots are refused from then on.
 /// `accept_loss`: also where the target can lose something. Returns what was removed.
 void drop_tokens(const MovableStore& store, const Receipt& receipt, bool accept_loss);

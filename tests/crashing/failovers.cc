@@ -19,9 +19,7 @@
 #include "crashing/key_space.h"
 #include "crashing/recorded_load.h"
 #include "support/caller.h"
-#include "support/fleet.h"
-#include "support/health.h"
-#include "support/redis_cluster.h"
+#include "support/cluster_fleet.h"
 
 namespace {
 
@@ -29,7 +27,6 @@ using namespace std::chrono_literals;
 using namespace tracker::tests;
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t masters = 3;
 constexpr std::size_t first_tokens = 20;
 constexpr auto failover_max = 30s;
 
@@ -90,34 +87,23 @@ Losses judge(const Recorded& recorded, const Readings& readings, const KeySpace&
 
 class Run {
  public:
-  explicit Run(const Choice& choice)
-      : choice_(choice),
-        random_(choice.seed),
-        cluster_(masters, masters, RedisServer::Keeps::everything,
-                 {"--cluster-require-full-coverage", "no", "--repl-diskless-sync-delay", "0"}) {
-    counter_ = Service::start(
-        {"counter", "--store", "redis-cluster", "--redis-addr", cluster_.addresses(), "--redis-replicas",
-         std::to_string(choice.replicas), "--counter-addr", "127.0.0.1:0", "--health-addr", "127.0.0.1:0"},
-        "counter");
-    envoy_ = Service::start({"envoy", "--counter-addr", counter_.door.to_string(), "--envoy-addr",
-                             "127.0.0.1:0", "--health-addr", "127.0.0.1:0"},
-                            "envoy");
-    wait_all_ready(counter_.health);
-    wait_readyz(envoy_.health, 200);
+  explicit Run(const Choice& choice) : choice_(choice), random_(choice.seed), fleet_(1, choice.replicas) {
+    fleet_.start_envoy();
   }
 
   Losses fail_over(std::size_t number) {
     KeySpace keys;
-    Caller caller(envoy_.door);
+    const auto& envoy = fleet_.envoy().door;
+    Caller caller(envoy);
     for (std::size_t i = 0; i < first_tokens; ++i) keys.add_token(caller.mint());
-    RecordedLoad load(envoy_.door, keys, random_(), choice_.connections);
+    RecordedLoad load(envoy, keys, random_(), choice_.connections);
     require(load.wait_for_counted(2'000), "nothing is counted");
     std::this_thread::sleep_for(std::chrono::milliseconds(any_of(random_, 0, 300)));
 
     const auto slot = static_cast<std::uint16_t>(any_of(random_, 0, 16'383));
-    const auto master = node_of(slot);
+    const auto master = fleet_.node_of(slot);
     const auto took = replace(master, slot);
-    wait_all_ready(counter_.health, failover_max);
+    fleet_.wait_until_all_counts();
     require(load.wait_for_counted(2'000), "nothing is counted any more");
     Recorded recorded = load.stop();
     settle();
@@ -132,17 +118,10 @@ class Run {
     if (!holds) throw std::runtime_error(complaint);
   }
 
-  std::size_t node_of(std::uint16_t slot) const {
-    const auto port = cluster_.port_of(slot);
-    for (std::size_t i = 0; i < cluster_.size(); ++i) {
-      if (cluster_.node(i).endpoint().port == port) return i;
-    }
-    throw std::runtime_error("nobody has the slot");
-  }
-
   // Ends or stops the master, waits for another one, and lets the old one go on. Returns how long its slots had none.
   std::chrono::milliseconds replace(std::size_t master, std::uint16_t slot) {
-    auto& node = cluster_.node(master);
+    auto& cluster = fleet_.cluster();
+    auto& node = cluster.node(master);
     const auto asked = master == 0 ? 1U : 0U;
     const auto since = Clock::now();
     if (choice_.pause) {
@@ -150,7 +129,7 @@ class Run {
     } else {
       node.kill();
     }
-    while (cluster_.port_of(slot, asked) == node.endpoint().port) {
+    while (cluster.port_of(slot, asked) == node.endpoint().port) {
       require(Clock::now() - since < failover_max, "no replica is promoted");
       std::this_thread::sleep_for(5ms);
     }
@@ -161,7 +140,7 @@ class Run {
     } else {
       node.start_again();
     }
-    cluster_.wait_until_well();
+    cluster.wait_until_well();
     return took;
   }
 
@@ -174,7 +153,7 @@ class Run {
     std::set<std::size_t> wanted;
     for (const auto& hit : recorded.hits) wanted.insert(hit.key);
     for (std::size_t token = 0; token < keys.tokens(); ++token) wanted.insert(keys.own_key(token));
-    const auto readings = read_counts(envoy_.door, keys, {wanted.begin(), wanted.end()});
+    const auto readings = read_counts(fleet_.envoy().door, keys, {wanted.begin(), wanted.end()});
     auto losses = judge(recorded, readings, keys);
     for (std::size_t token = 0; token < keys.tokens(); ++token) {
       const auto is_own = [&](const Reading& reading) { return reading.key == keys.own_key(token); };
@@ -185,9 +164,7 @@ class Run {
 
   const Choice choice_;
   Random random_;
-  mutable RedisCluster cluster_;
-  Service counter_;
-  Service envoy_;
+  ClusterFleet fleet_;
 };
 
 }  // namespace

@@ -104,6 +104,13 @@ TEST_F(CrashTest, CountersOfABalancerKeepWhatTheyAnswered) {
   expect_exact(run, seed, rounds_of_many_programs);
 }
 
+TEST_F(CrashTest, CountersOnARedisClusterKeepWhatTheyAnswered) {
+  const std::uint64_t seed = new_seed();
+  Target target = cluster_target();
+  CrashRun run(target, seed);
+  expect_exact(run, seed, rounds_of_many_programs);
+}
+
 // Judges the harness: each fault must be seen soon, and named. A program that is killed before it has committed what it
 // answered loses that count, or gives it out again.
 const auto is_loss = AnyOf(HasSubstr("counts were lost"), HasSubstr("the count went backwards"),

@@ -1,5 +1,5 @@
-// Three envoys in front of one counter, or of three: the exercise that first described tracker, tokens that are valid on
-// all envoys at once, and `tracker check`, which does the same for people.
+// Three envoys in front of one counter, of three, or of two on a Redis Cluster: the exercise that first described tracker,
+// tokens that are valid on all envoys at once, and `tracker check`, which does the same for people.
 
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "support/caller.h"
+#include "support/cluster_fleet.h"
 #include "support/fleet.h"
 #include "support/health.h"
 #include "support/partition.h"
@@ -98,15 +99,18 @@ Answered ask_all(const std::vector<Endpoint>& envoys, const std::vector<Request>
   return all;
 }
 
-enum class Counters { one, listed, of_balancer };
+enum class Counters { one, listed, of_balancer, on_cluster };
 
-// The last two are three counters that share the tokens.
+// `listed` and `of_balancer` are three counters that share the tokens.
 class FleetTest : public testing::TestWithParam<Counters> {
  protected:
   // Starts everything, ready to count.
   void start(std::size_t envoys) {
     if (GetParam() == Counters::one) {
       one_ = Fleet::start(1);
+    } else if (GetParam() == Counters::on_cluster) {
+      two_ = std::make_unique<ClusterFleet>(2);
+      two_->start_envoy();
     } else {
       three_ = std::make_unique<Partition>(3);
       three_->start_all(GetParam() == Counters::listed ? Partition::ListAt::everyone
@@ -117,30 +121,38 @@ class FleetTest : public testing::TestWithParam<Counters> {
 
   void start_envoy() { wait_all_ready(launch_envoy().health); }
 
-  Service& envoy(std::size_t i) { return one_ ? one_->envoy(i) : three_->envoy(i); }
+  Service& envoy(std::size_t i) { return one_ ? one_->envoy(i) : two_ ? two_->envoy(i) : three_->envoy(i); }
   std::vector<Endpoint> doors() {
     std::vector<Endpoint> doors;
     for (std::size_t i = 0; i < envoys_number; ++i) doors.push_back(envoy(i).door);
     return doors;
   }
-  bool all_running() const { return one_ ? one_->all_running() : three_->all_running(); }
+  bool all_running() const {
+    return one_ ? one_->all_running() : two_ ? two_->all_running() : three_->all_running();
+  }
 
  private:
   Service& launch_envoy() {
     if (one_) return one_->start_envoy();
+    if (two_) return two_->start_envoy();
     if (GetParam() == Counters::listed) return three_->start_envoy("abc");
     return three_->start_envoy_with({"--counter-addr", three_->lookup()});
   }
 
   std::unique_ptr<Fleet> one_;
+  std::unique_ptr<ClusterFleet> two_;
   std::unique_ptr<Partition> three_;
 };
 
-INSTANTIATE_TEST_SUITE_P(, FleetTest, testing::Values(Counters::one, Counters::listed, Counters::of_balancer),
+INSTANTIATE_TEST_SUITE_P(, FleetTest,
+                         testing::Values(Counters::one, Counters::listed, Counters::of_balancer,
+                                         Counters::on_cluster),
                          [](const auto& counters) {
                            return counters.param == Counters::one      ? "one_counter"
                                   : counters.param == Counters::listed ? "three_counters"
-                                                                       : "three_counters_of_a_balancer";
+                                  : counters.param == Counters::of_balancer
+                                      ? "three_counters_of_a_balancer"
+                                      : "two_counters_on_a_redis_cluster";
                          });
 
 TEST_P(FleetTest, CountsTheExerciseExactly) {

@@ -326,6 +326,61 @@ TEST_F(GrowingTest, AListThatChangesInTheMiddleOfAMoveLosesNothing) {
   EXPECT_THAT(exactness_violations(observations, load.read_stored()), IsEmpty());
 }
 
+// Counter a has only copies of what is lost with b. They are never counted.
+TEST_F(GrowingTest, WhatIsLostWithItsOnlyHolderCanBeGivenUp) {
+  write_list("a");
+  start('a');
+  wait_all_ready(partition_.counter('a').health);
+  const auto& envoy = partition_.start_envoy_with({"--counters-file", path("counters")});
+  wait_all_ready(envoy.health);
+  const auto tokens = mint(envoy.door, 60);
+  Caller caller(envoy.door);
+  for (const auto& token : tokens) EXPECT_EQ(caller.count("/p", token), 1);
+
+  write_list("ab");
+  start('b');
+  tell_all("a");
+  move_lost('a', "b", false);
+  for (const char name : {'a', 'b'}) wait_all_ready(partition_.counter(name).health);
+  wait_all_ready(envoy.health);
+  for (const auto& token : tokens) EXPECT_EQ(caller.count("/p", token), 2);
+  partition_.kill_counter('b');
+  tracker({"export", path("kept"), "--store", partition_.counter_flags('b').back()});
+  partition_.lose_store('b');
+
+  write_list("a");
+  tell_all("a");
+  wait_readyz(partition_.counter('a').health, 200, "it lacks b, which may hold tokens");
+  const auto outcome = run_to_end({"slots", "forget", "b", "--admin-socket", socket('a')});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("slots had moved away from here"));
+  EXPECT_THAT(outcome.out, HasSubstr("are given up: their hits get 401"));
+  tell_all("a");
+  restart('a');
+  wait_all_ready(partition_.counter('a').health);
+  wait_all_ready(envoy.health);
+  std::size_t lost = 0;
+  for (const auto& token : tokens) {
+    const auto answer = caller.ask(get("/p", token));
+    if (answer.status == 401) ++lost;
+    EXPECT_TRUE(answer.status == 401 || is_count(answer, 3)) << answer.to_string();
+  }
+  EXPECT_GT(lost, 5U);
+  EXPECT_LT(lost, 55U);
+  for (const auto& token : mint(envoy.door, 60)) EXPECT_EQ(caller.count("/p", token), 1);
+  EXPECT_THAT(tracker({"export", path("left"), "--admin-socket", socket('a')}),
+              HasSubstr("tokens=" + std::to_string(tokens.size() - lost + 60)));
+
+  tracker({"import", path("kept"), "--copy", "--admin-socket", socket('a')});
+  std::size_t found = 0;
+  for (const auto& token : tokens) {
+    const auto count = caller.count("/p", token);
+    if (count == 3) ++found;
+    EXPECT_TRUE(count == 3 || count == 4) << count;
+  }
+  EXPECT_EQ(found, lost) << "they go on where they were in the copy of b";
+}
+
 // The commands of a page, as they stand there. Its ports are other ones here.
 class PageTest : public GrowingTest {
  protected:

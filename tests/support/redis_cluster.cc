@@ -109,15 +109,37 @@ void RedisCluster::begin_move(std::uint16_t slot, std::size_t from, std::size_t 
   expect_ok(node(from).command({"CLUSTER", "SETSLOT", its, "MIGRATING", id(to)}));
 }
 
-void RedisCluster::move_keys(std::uint16_t slot, std::size_t from, std::size_t to) {
+void RedisCluster::migrate(const std::vector<std::string>& keys, std::size_t from, std::size_t to) {
   const auto& target = node(to).endpoint();
+  Arguments command{"MIGRATE", target.host, std::to_string(target.port), "", "0", "5000", "KEYS"};
+  command.insert(command.end(), keys.begin(), keys.end());
+  expect_ok(node(from).command(command));
+}
+
+void RedisCluster::move_keys(std::uint16_t slot, std::size_t from, std::size_t to) {
   while (true) {
-    const auto keys = node(from).command({"CLUSTER", "GETKEYSINSLOT", std::to_string(slot), "10"});
-    if (keys.elements.empty()) return;
-    Arguments command{"MIGRATE", target.host, std::to_string(target.port), "", "0", "5000", "KEYS"};
-    for (const auto& key : keys.elements) command.push_back(key.text);
-    expect_ok(node(from).command(command));
+    const auto some = node(from).command({"CLUSTER", "GETKEYSINSLOT", std::to_string(slot), "10"});
+    if (some.elements.empty()) return;
+    std::vector<std::string> keys;
+    for (const auto& key : some.elements) keys.push_back(key.text);
+    migrate(keys, from, to);
   }
+}
+
+std::string RedisCluster::manage(const std::string& command, std::size_t asked, const Arguments& more) const {
+  Arguments arguments{"--cluster", command, node(asked).address()};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  Program redis_cli(arguments, {}, REDIS_CLI);
+  const auto exit_code = redis_cli.wait_exit(std::chrono::minutes(5));
+  if (exit_code != 0)
+    throw std::runtime_error("redis-cli --cluster " + command + " fails: " + redis_cli.output());
+  return redis_cli.output();
+}
+
+void RedisCluster::reshard(std::size_t from, std::size_t to, std::size_t slots) const {
+  manage("reshard", from,
+         {"--cluster-from", id(from), "--cluster-to", id(to), "--cluster-slots", std::to_string(slots),
+          "--cluster-yes"});
 }
 
 void RedisCluster::end_move(std::uint16_t slot, std::size_t from, std::size_t to) {

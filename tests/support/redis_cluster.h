@@ -22,6 +22,7 @@ class RedisCluster {
 
   // Masters come first.
   RedisServer& node(std::size_t i) { return *nodes_.at(i); }
+  const RedisServer& node(std::size_t i) const { return *nodes_.at(i); }
   std::size_t size() const { return nodes_.size(); }
   std::string id(std::size_t i) const { return nodes_.at(i)->command({"CLUSTER", "MYID"}).text; }
   // Of all nodes, separated by commas.
@@ -35,6 +36,7 @@ class RedisCluster {
 
   // Moves slots from one master to another, as redis-cli does.
   void begin_move(std::uint16_t slot, std::size_t from, std::size_t to);
+  void migrate(const std::vector<std::string>& keys, std::size_t from, std::size_t to);
   void move_keys(std::uint16_t slot, std::size_t from, std::size_t to);
   void end_move(std::uint16_t slot, std::size_t from, std::size_t to);
   void move(std::uint16_t slot, std::size_t from, std::size_t to) {
@@ -42,6 +44,11 @@ class RedisCluster {
     move_keys(slot, from, to);
     end_move(slot, from, to);
   }
+
+  // `redis-cli --cluster COMMAND` with the address of this node, and `more`. Returns what it says. Throws if it fails.
+  std::string manage(const std::string& command, std::size_t asked, const Arguments& more = {}) const;
+  // The first `slots` slots of a master, by redis-cli.
+  void reshard(std::size_t from, std::size_t to, std::size_t slots) const;
 
  private:
   void start_node();
