@@ -275,8 +275,9 @@ constexpr const char* only_in_memory = "tracker_store_counters";
 
 TEST(PrometheusTest, ScrapesEveryServiceAndAnswersEveryQueryOfTheDashboard) {
   const Everything everything;
-  const Prometheus prometheus(
-      {everything.serve.health, everything.fleet->counter().health, everything.fleet->envoy().health});
+  std::vector<Endpoint> targets;
+  for (const auto& [name, health] : everything.healths()) targets.push_back(health);
+  const Prometheus prometheus(targets);
   const auto load_of = [](const Endpoint& envoy) {
     return SteadyLoad(envoy, {Caller(envoy).mint()}, {"/a", "/b"}, 2);
   };
@@ -302,7 +303,7 @@ TEST(PrometheusTest, ScrapesEveryServiceAndAnswersEveryQueryOfTheDashboard) {
     EXPECT_TRUE(found) << panel << ": " << query;
   }
   const auto up = prometheus.query("up{job=\"tracker\"}");
-  EXPECT_EQ(up.size(), 3U);
+  EXPECT_EQ(up.size(), 4U);
   for (const auto& [labels, value] : up) EXPECT_EQ(value, 1) << labels;
 
   // It can evaluate all alerts. Whether one is pending depends on how busy the machine is.
