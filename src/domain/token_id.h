@@ -18,7 +18,8 @@ namespace tracker::domain {
 struct TokenId {
   std::array<std::uint8_t, 16> bytes;
 
-  auto operator<=>(const TokenId&) const = default;  // NOLINT(modernize-use-nullptr): a mistake of clang-tidy 14
+  // NOLINTNEXTLINE(modernize-use-nullptr): a mistake of clang-tidy 14
+  auto operator<=>(const TokenId&) const = default;
 };
 
 /// For hash tables. A token id is part of a hash already, so strangers cannot choose ids that collide.

@@ -17,7 +17,7 @@ namespace tracker::tests {
 // targets and the pace. It ends with this object. Main thread of the test only.
 class Prometheus {
  public:
-  // Returns when it answers. It scrapes these health doors, as many as the configuration names, four times a second.
+  // Returns when it answers. It scrapes these health doors four times a second.
   explicit Prometheus(const std::vector<Endpoint>& targets);
 
   // The value at `path` of its API, which must succeed.
