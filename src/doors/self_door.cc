@@ -91,11 +91,11 @@ struct Asked {
 /// Reads a request. Returns the answer instead if that needs no counts.
 std::optional<Response> read_request(const Request& request, Asked& asked) {
   const std::string_view target(request.target().data(), request.target().size());
+  if (request.count(http::field::transfer_encoding) > 0)
+    return malformed("Transfer-Encoding is not accepted: no request here has a body.");
   const auto path = target.substr(0, target.find('?'));
   if (path != counts_target)
     return problem(http::status::not_found, "There is GET " + std::string(counts_target) + " only.");
-  if (request.count(http::field::transfer_encoding) > 0)
-    return malformed("Transfer-Encoding is not accepted: no request here has a body.");
   if (request.method() == http::verb::options) {
     Response response(http::status::no_content, 11);
     response.set(http::field::allow, methods);

@@ -3,6 +3,7 @@
 #include <tracker/v1/own_counts.pb.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <utility>
 
 namespace tracker::rpc {
@@ -10,6 +11,8 @@ namespace tracker::rpc {
 namespace {
 
 using Kind = counter::ReadFailure::Kind;
+
+constexpr std::uint32_t counts_max = 10'000;  // of one answer
 
 bool parse(std::string_view bytes, google::protobuf::MessageLite& message) {
   return message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
@@ -23,7 +26,8 @@ std::optional<OwnCountsRequest> read_own_counts_request(std::string_view message
   if (!parse(message, request) || request.token().size() != its.token.bytes.size() || request.limit() == 0)
     return std::nullopt;
   std::copy(request.token().begin(), request.token().end(), its.token.bytes.begin());
-  its.query = {.prefix = request.prefix(), .after = request.after(), .limit = request.limit()};
+  its.query = {
+      .prefix = request.prefix(), .after = request.after(), .limit = std::min(request.limit(), counts_max)};
   return its;
 }
 

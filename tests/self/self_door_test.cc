@@ -82,6 +82,7 @@ TEST_F(SelfDoorTest, BadRequestsAreProblemsAndCountNothing) {
   check_problem(ask(with(own_counts, "Authorization: $TOKEN\r\n")), 400);
   check_problem(ask(with(own_counts, "Transfer-Encoding: chunked\r\n") + "0\r\n\r\n"), 400);
   check_problem(ask(with(own_counts, "Transfer-Encoding: gzip\r\n")), 400);
+  check_problem(ask(with("/a", "Transfer-Encoding: gzip\r\n")), 400);
   check_problem(ask(with(own_counts, "Content-Length: 5\r\n") + "hello"), 400);
   check_problem(ask("nonsense\r\n\r\n"), 400);
   for (const auto* field :
