@@ -126,7 +126,6 @@ struct FakePeer final : Counter {
 /// A reader to which every token is known, without counts.
 class FakeReader final : public store::CountReader {
  public:
-  store::SlotMarks marks() override { return {}; }
   explicit FakeReader(const std::function<void()>& meanwhile) : meanwhile_(meanwhile) {}
   std::vector<store::TokenSummary> list(const domain::SlotSet& /*slots*/,
                                         const std::optional<domain::TokenId>& /*after*/,

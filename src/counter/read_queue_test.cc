@@ -150,12 +150,10 @@ class HeldReader final : public store::CountReader {
 TEST(ReadQueue, RefusesWhatIsMoreThanMayWaitAndSaysWhatTheStoreSays) {
   std::promise<void> go_on;
   std::promise<void> reads;
-  ReadQueue queue(
-      [&, held = go_on.get_future().share()] {
-        reads.set_value();
-        return std::make_unique<HeldReader>(held);
-      },
-      nullptr);
+  ReadQueue queue([&, held = go_on.get_future().share()] {
+    reads.set_value();
+    return std::make_unique<HeldReader>(held);
+  });
   const auto read = [&](const domain::TokenId& id) {
     Awaited awaited;
     queue.read(id, everything, domain::Deadline::max(), awaited.on_read());
@@ -174,7 +172,7 @@ TEST(ReadQueue, RefusesWhatIsMoreThanMayWaitAndSaysWhatTheStoreSays) {
 TEST(ReadQueue, EndsWhileReadsWait) {
   std::promise<void> go_on;
   auto queue = std::make_unique<ReadQueue>(
-      [held = go_on.get_future().share()] { return std::make_unique<HeldReader>(held); }, nullptr);
+      [held = go_on.get_future().share()] { return std::make_unique<HeldReader>(held); });
   for (int i = 0; i < 3; ++i) queue->read({}, everything, domain::Deadline::max(), [](auto) {});
   go_on.set_value();
   queue.reset();
