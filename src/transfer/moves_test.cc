@@ -105,7 +105,7 @@ TEST_F(MovesTest, AnImportIsRepeatedWithoutHarm) {
 // As a kill leaves it, after each of its steps.
 TEST_F(MovesTest, AnInterruptedImportIsTakenUp) {
   std::vector<domain::TokenId> ids;
-  for (int i = 0; i < 3000; ++i) {
+  for (int i = 0; i < 600; ++i) {
     ids.push_back(tests::new_token(from_.store));
     from_.hit(ids.back(), "/" + std::string(1500, 'p'));
     from_.hit(ids.back(), "/a");
