@@ -1,4 +1,4 @@
-"""Measures what moving tokens costs the requests of a service meanwhile. bench/moves --beside runs it."""
+"""Measures what moving or reading tokens costs the requests of a service meanwhile. bench/moves runs it."""
 
 import json
 import os
@@ -30,7 +30,7 @@ class Load:
 
 
 def main():
-    tracker, tokens, paths, rounds = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), 5
+    tracker, tokens, paths, what, rounds = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4], 5
     for store in ("memory", "rocksdb"):
         with tempfile.TemporaryDirectory() as directory:
             port = free_port()
@@ -40,13 +40,13 @@ def main():
                  "--admin-socket", socket, "--store",
                  store if store == "memory" else f"rocksdb:{directory}/data"], stderr=subprocess.DEVNULL)
             try:
-                measure(tracker, store, port, socket, directory, tokens, paths, rounds)
+                measure(tracker, store, port, socket, directory, tokens, paths, what, rounds)
             finally:
                 served.terminate()
                 served.wait()
 
 
-def measure(tracker, store, port, socket, directory, tokens, paths, rounds):
+def measure(tracker, store, port, socket, directory, tokens, paths, what, rounds):
     def mint():
         done = subprocess.run(["curl", "-sf", f"http://127.0.0.1:{port}/auth"], capture_output=True, text=True)
         return json.loads(done.stdout)["token"] if done.returncode == 0 else None
@@ -71,6 +71,9 @@ def measure(tracker, store, port, socket, directory, tokens, paths, rounds):
     def import_once():
         run("import", made, "--copy")
 
+    def read_once():
+        run("tokens")
+
     def beside(move):
         load = Load(port, token)
         while load.process.poll() is None:
@@ -85,9 +88,12 @@ def measure(tracker, store, port, socket, directory, tokens, paths, rounds):
     write_file(made, tokens, paths)
     import_once()
     os.remove(made)
-    figures = {"nothing": [], "export": [], "import": []}
+    figures = {"nothing": [], "export": [], "import": []} if what == "moves" else {"nothing": [], "reading": []}
     for _ in range(rounds):
         figures["nothing"].append(beside(None))
+        if what == "reading":
+            figures["reading"].append(beside(read_once))
+            continue
         figures["export"].append(beside(export_once))
         write_file(made, tokens, paths)
         figures["import"].append(beside(import_once))
