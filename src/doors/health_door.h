@@ -18,7 +18,7 @@ namespace tracker::doors {
 /// for it.
 class HealthDoor {
  public:
-  /// Adds to a page of metrics what the service measures. Called on the thread for scrapes, also until the door is
+  /// Adds to a page of metrics what the service measures. Called on the thread for scrapes, until the door is
   /// destroyed.
   using Report = std::function<void(metrics::Page& page)>;
 
