@@ -145,7 +145,8 @@ TEST_P(ReadingTest, AReadingSeesWhatWasAnsweredBefore) {
                "/counts HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer alpha\r\n\r\n");
     const auto answer = admin.read_answer();
     ASSERT_THAT(answer.body, HasSubstr("{\"path\":\"/own\",\"count\":" + std::to_string(count) + "}"));
-    admin.send("GET /v1/tokens?limit=10000 HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer alpha\r\n\r\n");
+    admin.send(
+        "GET /v1/tokens?limit=10000 HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer alpha\r\n\r\n");
     ASSERT_THAT(admin.read_answer().body, HasSubstr("\"paths\":1,\"total\":" + std::to_string(count) + "}"));
   }
   load.wait_for_more(SteadyLoad::Kind::counted, 100);
