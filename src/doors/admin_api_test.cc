@@ -7,6 +7,8 @@
 #include <boost/json/value.hpp>
 #include <map>
 
+#include "store/lowest_paths.h"
+
 namespace tracker::doors {
 namespace {
 
@@ -48,9 +50,10 @@ class SomeTokens final : public store::CountReader {
                                          const store::CountsQuery& query) override {
     const auto token = tokens_.find(id);
     if (token == tokens_.end()) return std::nullopt;
-    store::FirstCounts first(query);
-    for (const auto& [path, count] : token->second) first.add(path, count);
-    return first.take(1'700'000'000);
+    store::LowestPaths lowest(query);
+    for (const auto& [path, count] : token->second) lowest.add(path, count);
+    return store::TokenCounts{
+        .minted_s = 1'700'000'000, .counts = lowest.counts(), .is_more = lowest.left_out()};
   }
 
  private:

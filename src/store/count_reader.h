@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "domain/slot.h"
@@ -50,23 +49,6 @@ class UnsupportedError : public StoreError {
 class MovedError : public StoreError {
  public:
   MovedError() : StoreError("this token has moved to another store; ask the counter there") {}
-};
-
-/// Keeps the first counts that a query wants of those that are added in any order. Takes memory for about twice the limit.
-class FirstCounts {
- public:
-  explicit FirstCounts(const CountsQuery& query) : query_(query) {}
-
-  void add(std::string_view path, std::int64_t count);
-  /// Call it once, at last.
-  TokenCounts take(std::uint64_t minted_s);
-
- private:
-  void cut();
-
-  const CountsQuery query_;
-  std::vector<StoredCount> counts_;
-  bool is_more_ = false;
 };
 
 /// Reads tokens and counts of a store while others count in it, and changes nothing. A reading sees every count that was

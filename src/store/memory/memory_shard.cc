@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "store/lowest_paths.h"
+
 namespace tracker::store::memory {
 
 using domain::Verdict;
@@ -127,11 +129,11 @@ std::optional<TokenCounts> MemoryShard::read(const domain::TokenId& id, const Co
   const std::lock_guard lock(mutex_);
   const auto* token = visible(id, marks);
   if (token == nullptr) return std::nullopt;
-  FirstCounts first(query);
+  LowestPaths lowest(query);
   for (const auto& [key, count] : counts_) {
-    if (key.token == token->number) first.add({key.path, key.path_bytes}, count);
+    if (key.token == token->number) lowest.add({key.path, key.path_bytes}, count);
   }
-  return first.take(token->minted_s);
+  return TokenCounts{.minted_s = token->minted_s, .counts = lowest.counts(), .is_more = lowest.left_out()};
 }
 
 /// Null: there is no such token. Throws MovedError.

@@ -10,9 +10,9 @@
 #include <string_view>
 #include <utility>
 
+#include "store/lowest_paths.h"
 #include "store/redis/distinct_sum.h"
 #include "store/redis/lowest_ids.h"
-#include "store/redis/lowest_paths.h"
 #include "store/redis/redis_keys.h"
 #include "store/redis/redis_nodes.h"
 #include "store/redis/redis_round.h"

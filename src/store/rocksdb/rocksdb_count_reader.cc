@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "store/lowest_paths.h"
 #include "store/rocksdb/token_entries.h"
 
 namespace tracker::store::rocksdb {
@@ -64,16 +65,15 @@ std::optional<TokenSummary> RocksDbCountReader::find(const domain::TokenId& id) 
 std::optional<TokenCounts> RocksDbCountReader::read(const domain::TokenId& id, const CountsQuery& query) {
   TokenEntries tokens(database_, only_slot_of(id), id);
   if (!go_to(tokens, id, committer_.moves())) return std::nullopt;
-  FirstCounts first(query);
-  std::size_t left = query.limit + 2;  // also the path that `after` names
+  LowestPaths lowest(query);
   const auto behind = std::string(key_of(id)) + std::max(query.prefix, query.after);
   const auto minted_s = tokens.value().minted_s;
   tokens.take_from(behind, [&](std::string_view key, std::uint64_t number) {
     key.remove_prefix(id.bytes.size());
-    if (!key.empty()) first.add(key, static_cast<std::int64_t>(number));
-    return key.starts_with(query.prefix) && --left > 0;
+    if (!key.empty()) lowest.add(key, static_cast<std::int64_t>(number));
+    return key.starts_with(query.prefix) && !lowest.left_out();
   });
-  return first.take(minted_s);
+  return TokenCounts{.minted_s = minted_s, .counts = lowest.counts(), .is_more = lowest.left_out()};
 }
 
 }  // namespace tracker::store::rocksdb

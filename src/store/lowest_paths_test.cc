@@ -1,4 +1,4 @@
-#include "store/redis/lowest_paths.h"
+#include "store/lowest_paths.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace tracker::store::redis {
+namespace tracker::store {
 namespace {
 
 using testing::ElementsAre;
@@ -68,4 +68,4 @@ TEST(LowestPaths, NoneIsMissedWhereTheyTakeTooManyBytes) {
 }
 
 }  // namespace
-}  // namespace tracker::store::redis
+}  // namespace tracker::store

@@ -1,8 +1,8 @@
-#include "store/redis/lowest_paths.h"
+#include "store/lowest_paths.h"
 
 #include <iterator>
 
-namespace tracker::store::redis {
+namespace tracker::store {
 
 void LowestPaths::add(std::string_view path, std::int64_t count) {
   if (!path.starts_with(query_.prefix) || path <= query_.after) return;
@@ -35,4 +35,4 @@ std::vector<StoredCount> LowestPaths::counts() const {
   return counts;
 }
 
-}  // namespace tracker::store::redis
+}  // namespace tracker::store

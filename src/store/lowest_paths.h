@@ -12,7 +12,7 @@
 
 #include "store/count_reader.h"
 
-namespace tracker::store::redis {
+namespace tracker::store {
 
 /// Keeps the first of the counts that a query wants, out of many, in bounded memory. A value.
 class LowestPaths {
@@ -43,4 +43,4 @@ class LowestPaths {
   std::optional<std::string> first_left_out_;
 };
 
-}  // namespace tracker::store::redis
+}  // namespace tracker::store
