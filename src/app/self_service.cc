@@ -1,7 +1,5 @@
 #include "app/self_service.h"
 
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <string_view>
 #include <system_error>
@@ -17,8 +15,6 @@ namespace tracker::app {
 using settings::SettingTable;
 
 namespace {
-
-constexpr int niceness = 10;  // counting has the processor first
 
 /// As browsers write an origin: scheme, host and perhaps port.
 bool is_origin(std::string_view text) {
@@ -88,7 +84,7 @@ SelfService::~SelfService() {
 void SelfService::start() {
   try {
     thread_ = runtime::start_thread("self", [this] {
-      ::setpriority(PRIO_PROCESS, 0, niceness);  // in Linux, of this thread alone
+      runtime::give_way();
       loop_.run();
     });
   } catch (const std::system_error& error) {

@@ -1,7 +1,5 @@
 #include "counter/read_queue.h"
 
-#include <sys/resource.h>
-
 #include <chrono>
 #include <exception>
 #include <system_error>
@@ -14,7 +12,6 @@ namespace tracker::counter {
 
 namespace {
 using Kind = ReadFailure::Kind;
-constexpr int niceness = 10;
 }  // namespace
 
 ReadQueue::ReadQueue(MakeReader make_reader) : make_reader_(std::move(make_reader)) {}
@@ -58,7 +55,7 @@ std::optional<ReadQueue::Read> ReadQueue::take() {
 }
 
 void ReadQueue::run() {
-  ::setpriority(PRIO_PROCESS, 0, niceness);  // in Linux, of this thread alone
+  runtime::give_way();
   while (const auto read = take()) read->on_read(outcome_of(*read));
 }
 

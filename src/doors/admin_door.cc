@@ -1,7 +1,5 @@
 #include "doors/admin_door.h"
 
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/post.hpp>
@@ -23,7 +21,6 @@ namespace {
 using Local = asio::local::stream_protocol;
 constexpr std::size_t body_bytes_max = 64 * 1024;
 constexpr auto pause_of_the_unauthorized = std::chrono::seconds(1);
-constexpr int niceness_of_work = 10;  // counting has the processor first
 constexpr std::string_view readings_at = "/v1/";
 
 HttpServer<Local>::Acceptor acceptor_of(asio::io_context& context, AdminListener& listener) {
@@ -188,14 +185,14 @@ AdminDoor::AdminDoor(std::vector<AdminListener> listeners, std::vector<Call> cal
   }
   for (const auto& server : socket_servers_) server->start();
   for (const auto& server : tcp_servers_) server->start();
-  start(connections_, "admin", 0);
-  start(calls_, "admin-calls", niceness_of_work);
-  start(readings_, "admin-readings", niceness_of_work);
+  start(connections_, "admin", false);
+  start(calls_, "admin-calls", true);
+  start(readings_, "admin-readings", true);
 }
 
-void AdminDoor::start(Loop& loop, const std::string& name, int niceness) {
-  loop.thread = runtime::start_thread(name, [&context = loop.context, niceness] {
-    ::setpriority(PRIO_PROCESS, 0, niceness);  // in Linux, of this thread alone
+void AdminDoor::start(Loop& loop, const std::string& name, bool gives_way) {
+  loop.thread = runtime::start_thread(name, [&context = loop.context, gives_way] {
+    if (gives_way) runtime::give_way();
     context.run();
   });
 }

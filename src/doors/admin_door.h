@@ -67,7 +67,7 @@ class AdminDoor {
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work{context.get_executor()};
     std::thread thread = {};
   };
-  void start(Loop& loop, const std::string& name, int niceness);
+  void start(Loop& loop, const std::string& name, bool gives_way);
   template <typename Request, typename Done>
   void answer(const Request& request, const runtime::Descriptor& passed, const std::string& who, Done done);
   template <typename Request, typename Done>

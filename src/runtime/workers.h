@@ -21,6 +21,9 @@ void run_in_short_slices() noexcept;
 /// work has come by its turn, and a turn costs less for each hit. On an idle processor it runs at once nevertheless. A hint.
 void interrupt_nobody() noexcept;
 
+/// Lets threads that count have the processor before the calling thread: for work that takes long. A hint.
+void give_way() noexcept;
+
 /// The worker threads, with one event loop each. What belongs to a worker is touched only by its thread.
 class Workers {
  public:
