@@ -55,24 +55,16 @@ class HttpServer : public std::enable_shared_from_this<HttpServer<Protocol>> {
  public:
   using Acceptor = boost::asio::basic_socket_acceptor<Protocol, Executor>;
 
-  /// Answers a well-formed request. `passed` is the descriptor that came with its first bytes over a Unix socket, if
-  /// one did.
-  using Answer = std::function<Response(const Request&, const runtime::Descriptor& passed)>;
-
-  /// `answer` may block only if nothing else needs this thread. A body of more than `body_bytes_max` is refused.
-  HttpServer(Acceptor acceptor, std::size_t body_bytes_max, Answer answer)
-      : acceptor_(std::move(acceptor)), body_bytes_max_(body_bytes_max), answer_(std::move(answer)) {}
-
-  /// Answers later: calls `done` once, from any thread. Until then request and descriptor stay as they are.
+  /// Answers a well-formed request: calls `done` once, at once or later, from any thread. Until then request and descriptor
+  /// stay as they are. `passed` is the descriptor that came with the request's first bytes over a Unix socket, if one did.
   using Done = std::function<void(Response)>;
-  using AnswerLater = std::function<void(const Request&, const runtime::Descriptor& passed, Done done)>;
+  using Answer = std::function<void(const Request&, const runtime::Descriptor& passed, Done done)>;
 
-  /// What is no request gets `malformed`.
-  HttpServer(Acceptor acceptor, std::size_t body_bytes_max, AnswerLater answer,
-             Response malformed = no_request())
+  /// `answer` must not block. A body of more than `body_bytes_max` is refused. What is no request gets `malformed`.
+  HttpServer(Acceptor acceptor, std::size_t body_bytes_max, Answer answer, Response malformed = no_request())
       : acceptor_(std::move(acceptor)),
         body_bytes_max_(body_bytes_max),
-        answer_later_(std::move(answer)),
+        answer_(std::move(answer)),
         malformed_(std::move(malformed)) {}
 
   void start() {
@@ -154,12 +146,11 @@ class HttpServer : public std::enable_shared_from_this<HttpServer<Protocol>> {
   }
 
   Awaitable<Response> response_to(const Request& request, const runtime::Descriptor& passed) {
-    if (answer_) co_return answer_(request, passed);
     boost::asio::use_awaitable_t<Executor> waits;
     co_return co_await boost::asio::async_initiate<decltype(waits), void(Response)>(
         [this, &request, &passed](auto handler) {
           const auto resume = std::make_shared<decltype(handler)>(std::move(handler));
-          answer_later_(request, passed, [executor = acceptor_.get_executor(), resume](Response response) {
+          answer_(request, passed, [executor = acceptor_.get_executor(), resume](Response response) {
             boost::asio::post(executor, [resume, response = std::move(response)]() mutable {
               std::move (*resume)(std::move(response));
             });
@@ -180,8 +171,7 @@ class HttpServer : public std::enable_shared_from_this<HttpServer<Protocol>> {
   Acceptor acceptor_;
   const std::size_t body_bytes_max_;
   const Answer answer_;
-  const AnswerLater answer_later_;  // where answer_ is null
-  const Response malformed_ = no_request();
+  const Response malformed_;
   std::list<Stream*> streams_;  // in the order of their last answer, or of connecting
 };
 
