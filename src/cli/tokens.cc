@@ -19,7 +19,7 @@
 #include <utility>
 
 #include "cli/refusal.h"
-#include "domain/hex.h"
+#include "domain/percent_encoding.h"
 #include "domain/token.h"
 #include "domain/token_id.h"
 #include "runtime/printable.h"
@@ -201,9 +201,7 @@ std::string id_of_token_in(std::istream& in, const std::string& from) {
   if (!token)
     throw StartupError(StartupError::bad_setting,
                        from + ": its first line is no token in its 36-character form");
-  std::string id;
-  domain::append_hex(domain::token_id(*token).bytes, id);
-  return id;
+  return domain::to_string(domain::token_id(*token));
 }
 
 std::string id_of(const CountsSettings& settings) {
@@ -220,21 +218,11 @@ std::string id_of(const CountsSettings& settings) {
   return id_of(settings.of);
 }
 
-std::string percent_encoded(const std::string& text) {
-  std::string encoded;
-  for (const char c : text) {
-    encoded += '%';
-    encoded += domain::hex_upper[static_cast<std::uint8_t>(c) >> 4U];
-    encoded += domain::hex_upper[static_cast<std::uint8_t>(c) & 0xFU];
-  }
-  return encoded;
-}
-
 /// Calls `take` with each path and its count, in order. Returns false if there is no such token.
 template <typename Take>
 bool read_counts(const Readers& readers, const std::string& id, const std::string& prefix, Take take) {
   const auto first = "/v1/tokens/" + id + "/counts?limit=1000" +
-                     (prefix.empty() ? "" : "&prefix=" + percent_encoded(prefix));
+                     (prefix.empty() ? "" : "&prefix=" + domain::query_value(prefix));
   AdminReader::Answer answer;
   auto* reader = find(readers, first, answer);
   if (reader == nullptr) return false;

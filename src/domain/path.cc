@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "domain/hex.h"
+#include "domain/percent_encoding.h"
 
 namespace tracker::domain {
 
@@ -28,17 +29,6 @@ constexpr auto classes = make_classes();
 
 Byte byte_class(char c) {
   return classes[static_cast<std::uint8_t>(c)];
-}
-
-bool is_unreserved(unsigned char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
-         c == '_' || c == '~';
-}
-
-void append_encoded(unsigned char c, std::string& out) {
-  out += '%';
-  out += hex_upper[c >> 4U];
-  out += hex_upper[c & 0xFU];
 }
 
 /// Returns true if `path` is in normal form: nothing to encode or decode, no empty segment, and no segment that begins
@@ -87,7 +77,7 @@ void append_normal_path(std::string_view raw, std::string& out) {
         out += raw[i];
         break;
       case Byte::encoded:
-        append_encoded(c, out);
+        append_percent_encoded(c, out);
         break;
       case Byte::percent: {
         assert(i + 2 < raw.size());
@@ -96,7 +86,7 @@ void append_normal_path(std::string_view raw, std::string& out) {
         if (is_unreserved(value)) {
           out += static_cast<char>(value);
         } else {
-          append_encoded(value, out);
+          append_percent_encoded(value, out);
         }
         break;
       }

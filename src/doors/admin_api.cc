@@ -9,8 +9,11 @@
 #include <utility>
 
 #include "domain/hex.h"
+#include "domain/percent_encoding.h"
 #include "doors/counts_page.h"
 #include "doors/page_query.h"
+#include "doors/problem.h"
+#include "runtime/utc_time.h"
 
 namespace tracker::doors {
 
@@ -33,49 +36,22 @@ struct Refused {
   throw Refused{problem(status, detail)};
 }
 
-std::string title_of(unsigned status) {
-  switch (status) {
-    case 400:
-      return "Bad Request";
-    case 401:
-      return "Unauthorized";
-    case 403:
-      return "Forbidden";
-    case 404:
-      return "Not Found";
-    case 405:
-      return "Method Not Allowed";
-    case 421:
-      return "Misdirected Request";
-    case 501:
-      return "Not Implemented";
-    default:
-      return "Service Unavailable";
-  }
+/// Empty: nobody knows.
+std::string minted_text(std::uint64_t minted_s) {
+  if (minted_s == 0) return "";
+  return runtime::utc_seconds(std::chrono::system_clock::from_time_t(static_cast<std::time_t>(minted_s)));
 }
 
-/// `2026-11-28T13:40:12Z` (RFC 3339).
-std::string text_of(std::time_t seconds) {
-  std::tm parts{};
-  ::gmtime_r(&seconds, &parts);
-  char text[32];
-  std::strftime(text, sizeof text, "%FT%TZ", &parts);
-  return text;
-}
-
-std::string text_of(std::chrono::system_clock::time_point time) {
-  return text_of(std::chrono::system_clock::to_time_t(time));
-}
-
-std::string text_of(const domain::TokenId& id) {
-  std::string text;
-  domain::append_hex(id.bytes, text);
-  return text;
-}
-
-json::value minted_of(std::uint64_t minted_s) {
+json::value minted_json(std::uint64_t minted_s) {
   if (minted_s == 0) return nullptr;
-  return json::string(text_of(static_cast<std::time_t>(minted_s)));
+  return json::string(minted_text(minted_s));
+}
+
+json::object to_json(const store::TokenSummary& token) {
+  return {{"id", domain::to_string(token.id)},
+          {"minted", minted_json(token.minted_s)},
+          {"paths", token.paths},
+          {"total", token.total}};
 }
 
 /// A field of a line of CSV (RFC 4180).
@@ -89,30 +65,13 @@ void append_csv(std::string_view field, std::string& out) {
   out += '"';
 }
 
-/// Percent-encoding (RFC 3986, section 2.1).
-std::string escaped(std::string_view bytes) {
-  std::string text;
-  for (const char c : bytes) {
-    const bool is_plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                          std::string_view("-._~/").find(c) != std::string_view::npos;
-    if (is_plain) {
-      text += c;
-    } else {
-      text += '%';
-      text += domain::hex_upper[static_cast<std::uint8_t>(c) >> 4U];
-      text += domain::hex_upper[static_cast<std::uint8_t>(c) & 0xFU];
-    }
-  }
-  return text;
-}
-
 /// The target of the next page.
 std::string next_target(std::string_view path, const PageQuery& query, const std::string& cursor) {
   std::string target(path);
   char separator = '?';
   for (const auto& [name, value] : query.all()) {
     if (name == "cursor") continue;
-    target += separator + name + '=' + escaped(value);
+    target += separator + name + '=' + domain::query_value(value);
     separator = '&';
   }
   return target + separator + "cursor=" + cursor;
@@ -121,10 +80,7 @@ std::string next_target(std::string_view path, const PageQuery& query, const std
 }  // namespace
 
 Answer problem(unsigned status, const std::string& detail) {
-  return {.status = status,
-          .type = "application/problem+json",
-          .body = json::serialize(
-              json::object{{"title", title_of(status)}, {"status", status}, {"detail", detail}})};
+  return {.status = status, .type = problem_type, .body = problem_json(status, detail)};
 }
 
 Answer AdminApi::get(std::string_view target, std::string_view accept) {
@@ -193,19 +149,13 @@ Answer AdminApi::tokens(const PageQuery& query, bool as_csv) {
     answer.type = "text/csv";
     answer.body = "id,minted,paths,total\r\n";
     for (const auto& token : found) {
-      answer.body += text_of(token.id) + ',' +
-                     (token.minted_s == 0 ? "" : text_of(static_cast<std::time_t>(token.minted_s))) + ',' +
+      answer.body += domain::to_string(token.id) + ',' + minted_text(token.minted_s) + ',' +
                      std::to_string(token.paths) + ',' + std::to_string(token.total) + "\r\n";
     }
     return answer;
   }
   json::array tokens;
-  for (const auto& token : found) {
-    tokens.push_back(json::object{{"id", text_of(token.id)},
-                                  {"minted", minted_of(token.minted_s)},
-                                  {"paths", token.paths},
-                                  {"total", token.total}});
-  }
+  for (const auto& token : found) tokens.push_back(to_json(token));
   json::object body{{"tokens", std::move(tokens)}};
   if (is_more) body["next"] = cursor;
   answer.body = json::serialize(body);
@@ -216,10 +166,7 @@ Answer AdminApi::token(const domain::TokenId& id) {
   require_own(id);
   const auto token = reader().find(id);
   if (!token) refuse(404, "There is no such token.");
-  return {.body = json::serialize(json::object{{"id", text_of(token->id)},
-                                               {"minted", minted_of(token->minted_s)},
-                                               {"paths", token->paths},
-                                               {"total", token->total}})};
+  return {.body = json::serialize(to_json(*token))};
 }
 
 Answer AdminApi::counts(const domain::TokenId& id, std::string_view query, bool as_csv) {
@@ -228,9 +175,9 @@ Answer AdminApi::counts(const domain::TokenId& id, std::string_view query, bool 
   if (!found) refuse(404, "There is no such token.");
   Answer answer;
   if (found->is_more) {
-    answer.next =
-        next_target("/v1/tokens/" + text_of(id) + "/counts", PageQuery(query, {"prefix", "limit", "cursor"}),
-                    cursor_behind(found->counts.back().path));
+    answer.next = next_target("/v1/tokens/" + domain::to_string(id) + "/counts",
+                              PageQuery(query, {"prefix", "limit", "cursor"}),
+                              cursor_behind(found->counts.back().path));
   }
   if (as_csv) {
     answer.type = "text/csv";
@@ -241,7 +188,8 @@ Answer AdminApi::counts(const domain::TokenId& id, std::string_view query, bool 
     }
     return answer;
   }
-  answer.body = counts_json(*found, {{"id", text_of(id)}, {"minted", minted_of(found->minted_s)}});
+  answer.body =
+      counts_json(*found, {{"id", domain::to_string(id)}, {"minted", minted_json(found->minted_s)}});
   return answer;
 }
 
@@ -276,16 +224,17 @@ Answer AdminApi::status() {
   json::object body{
       {"service", its.service},
       {"version", its.version},
-      {"started", text_of(its.started)},
+      {"started", runtime::utc_seconds(its.started)},
       {"uptime_s", uptime_s},
       {"ready", its.readiness.is_ready()},
-      {"since", text_of(its.readiness.since())},
+      {"since", runtime::utc_seconds(its.readiness.since())},
       {"remarks", std::move(remarks)},
       {"store",
-       json::object{{"kind", its.store},
-                    {"id", its.store_id.empty() ? json::value(nullptr) : json::value(its.store_id)},
-                    {"can_lose", its.can_lose.empty() ? json::value(nullptr) : json::value(its.can_lose)},
-                    {"last_backup", its.last_backup ? json::value(text_of(*its.last_backup)) : nullptr}}},
+       json::object{
+           {"kind", its.store},
+           {"id", its.store_id.empty() ? json::value(nullptr) : json::value(its.store_id)},
+           {"can_lose", its.can_lose.empty() ? json::value(nullptr) : json::value(its.can_lose)},
+           {"last_backup", its.last_backup ? json::value(runtime::utc_seconds(*its.last_backup)) : nullptr}}},
       {"slots",
        json::object{{"own", its.own_slots}, {"settled", its.settled_slots}, {"lost", its.lost_slots}}},
       {"moves", std::move(marks)},

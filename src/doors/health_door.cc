@@ -4,12 +4,12 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <chrono>
-#include <ctime>
 #include <exception>
 #include <thread>
 #include <utility>
 
 #include "doors/http_server.h"
+#include "runtime/utc_time.h"
 #include "runtime/workers.h"
 
 namespace tracker::doors {
@@ -25,20 +25,11 @@ namespace {
 constexpr int scrapes_waiting_max = 4;
 constexpr const char* metrics_type = "text/plain; version=0.0.4; charset=utf-8";
 
-/// `2026-11-27T13:40:12Z`
-std::string text_of(domain::Readiness::Time time) {
-  const auto seconds = std::chrono::system_clock::to_time_t(time);
-  std::tm parts{};
-  ::gmtime_r(&seconds, &parts);
-  char text[32];
-  std::strftime(text, sizeof text, "%FT%TZ", &parts);
-  return text;
-}
-
 Response readyz(const domain::Readiness& readiness) {
   if (!readiness.is_ready()) {
-    return respond(http::status::service_unavailable, "text/plain",
-                   readiness.why_not() + "\nnot ready since " + text_of(readiness.since()) + "\n");
+    return respond(
+        http::status::service_unavailable, "text/plain",
+        readiness.why_not() + "\nnot ready since " + runtime::utc_seconds(readiness.since()) + "\n");
   }
   std::string text = "ready\n";
   for (const auto& remark : readiness.remarks()) text += remark + "\n";

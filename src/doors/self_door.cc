@@ -1,10 +1,8 @@
 #include "doors/self_door.h"
 
 #include <algorithm>
-#include <array>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/json.hpp>
 #include <ctime>
 #include <optional>
 #include <stdexcept>
@@ -16,6 +14,8 @@
 #include "domain/token_id.h"
 #include "doors/counts_page.h"
 #include "doors/http_server.h"
+#include "doors/problem.h"
+#include "runtime/utc_time.h"
 
 namespace tracker::doors {
 
@@ -29,12 +29,8 @@ constexpr const char* preflight_lasts_s = "600";
 /// Requests that wait for their counts, of all connections together.
 constexpr std::size_t in_flight_max = 32;
 
-/// RFC 9457.
 Response problem(http::status status, std::string_view detail) {
-  const boost::json::object json{{"title", http::obsolete_reason(status)},
-                                 {"status", static_cast<unsigned>(status)},
-                                 {"detail", detail}};
-  return respond(status, "application/problem+json", boost::json::serialize(json));
+  return respond(status, problem_type, problem_json(static_cast<unsigned>(status), detail));
 }
 
 Response unauthorized(std::string_view detail) {
@@ -71,15 +67,6 @@ Response problem_of(const counter::ReadFailure& failure) {
       return problem(http::status::not_implemented, "Counts cannot be read here: " + failure.why + ".");
   }
   return busy("The counts cannot be read now; try again.");
-}
-
-/// RFC 9110, section 5.6.7.
-std::string http_date() {
-  const auto now = std::time(nullptr);
-  std::tm parts{};
-  ::gmtime_r(&now, &parts);
-  std::array<char, 32> text{};
-  return {text.data(), std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &parts)};
 }
 
 /// What a request asks for.
@@ -181,7 +168,7 @@ void SelfDoor::answer(const Request& request, Done done) {
   const auto origin = request[http::field::origin];
   auto send = [this, done = std::move(done), origin = std::string(origin.data(), origin.size()),
                is_preflight = request.method() == http::verb::options](Response response) {
-    response.set(http::field::date, http_date());
+    response.set(http::field::date, runtime::http_date(std::time(nullptr)));
     allow(settings_.origins, origin, is_preflight, response);
     done(std::move(response));
   };

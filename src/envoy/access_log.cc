@@ -5,6 +5,7 @@
 #include <array>
 #include <charconv>
 
+#include "domain/percent_encoding.h"
 #include "envoy/exchange.h"
 #include "envoy/refusal.h"
 #include "runtime/listener.h"
@@ -16,13 +17,11 @@ namespace {
 
 /// Appends the text with every byte percent-encoded that could end a column of text or a string of JSON.
 void append_safe(std::string_view text, std::string& out) {
-  constexpr std::string_view digits = "0123456789ABCDEF";
   for (const char c : text) {
     if (c > ' ' && c <= '~' && c != '"' && c != '\\') {
       out += c;
     } else {
-      const auto byte = static_cast<unsigned char>(c);
-      out += {'%', digits[byte >> 4U], digits[byte & 0xFU]};
+      domain::append_percent_encoded(c, out);
     }
   }
 }

@@ -4,6 +4,8 @@
 #include <charconv>
 #include <string_view>
 
+#include "runtime/utc_time.h"
+
 namespace tracker::envoy {
 
 namespace {
@@ -35,29 +37,12 @@ class Digits {
   char* end_;
 };
 
-/// IMF-fixdate (RFC 9110, section 5.6.7), whatever the locale.
-std::string http_date(std::time_t time) {
-  constexpr std::array<std::string_view, 7> days = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-  constexpr std::array<std::string_view, 12> months = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-  std::tm utc{};
-  gmtime_r(&time, &utc);
-  std::array<char, 32> rest{};
-  std::string text(days[static_cast<std::size_t>(utc.tm_wday)]);
-  std::strftime(rest.data(), rest.size(), ", %d ", &utc);
-  text += rest.data();
-  text += months[static_cast<std::size_t>(utc.tm_mon)];
-  std::strftime(rest.data(), rest.size(), " %Y %H:%M:%S GMT", &utc);
-  text += rest.data();
-  return text;
-}
-
 }  // namespace
 
 void AnswerWriter::set_time(std::time_t now) {
   if (now == time_) return;
   time_ = now;
-  date_field_ = "Date: " + http_date(now) + "\r\n";
+  date_field_ = "Date: " + runtime::http_date(now) + "\r\n";
   success_head_ = "HTTP/1.1 200 OK\r\n" + date_field_ + "Content-Type: application/json\r\n";
   success_head_ += no_store;
   success_head_ += "Content-Length: ";
