@@ -255,24 +255,15 @@ void add_admin_settings(settings::SettingTable& table, AdminSettings& settings) 
                return !text.empty() && !text.ends_with('/') && text.find("://") == text.npos;
              },
              "PATH"});
-  table.add({"--admin-addr", "", "Where to listen for the same over TCP, from who has a key.",
-             "none: it does not", "host:port, [v6]:port or :port",
-             [&address = settings.address](std::string_view text) {
-               address = runtime::parse_address(text);
-               return address.has_value();
-             },
-             "ADDRESS"});
+  table.add_address("--admin-addr", "", settings.address,
+                    "Where to listen for the same over TCP, from who has a key.", "none: it does not");
   const SettingTable::Condition with_address{"--admin-addr",
                                              [&settings] { return settings.address.has_value(); }};
-  table.add({"--admin-keys", "",
-             "The keys for it: a name, read or write, and the SHA-256 of a key in each line. Read again on "
-             "SIGHUP.",
-             "none", "the path of a file",
-             [&file = settings.keys_file](std::string_view text) {
-               file = text;
-               return !text.empty();
-             },
-             "FILE", with_address});
+  table.add_file(
+      "--admin-keys", settings.keys_file,
+      "The keys for it: a name, read or write, and the SHA-256 of a key in each line. Read again on "
+      "SIGHUP.",
+      with_address);
   table.add_switch("--admin-insecure", settings.insecure,
                    "Allows --admin-addr off loopback, although keys and counts travel without TLS.",
                    with_address);

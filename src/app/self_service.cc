@@ -45,14 +45,9 @@ bool take_origins(std::string_view text, std::vector<std::string>& origins) {
 
 void add_self_settings(SettingTable& table, SelfSettings& settings) {
   table.begin_group(SettingTable::Group::addresses);
-  table.add({"--self-addr", "SELF_ADDR",
-             "Where to answer GET /v1/self/counts: whoever has a token reads its own counts.",
-             "none: there is no such door", "host:port, [v6]:port or :port",
-             [&settings](std::string_view text) {
-               settings.address = runtime::parse_address(text);
-               return settings.address.has_value();
-             },
-             "ADDRESS"});
+  table.add_address("--self-addr", "SELF_ADDR", settings.address,
+                    "Where to answer GET /v1/self/counts: whoever has a token reads its own counts.",
+                    "none: there is no such door");
   const SettingTable::Condition with_door{"--self-addr",
                                           [&settings] { return settings.address.has_value(); }};
   table.add(

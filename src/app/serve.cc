@@ -21,13 +21,8 @@ void add_serve_settings(SettingTable& table, ServeSettings& settings) {
   add_service_settings(table, settings.service, "--envoy-addr", "ENVOY_ADDR", {"127.0.0.1", 6380},
                        "Where to listen for HTTP.");
   table.begin_group(SettingTable::Group::addresses);
-  table.add({"--counter-addr", "COUNTER_ADDR", "Where to listen for gRPC as well.", "none: it does not",
-             "host:port, [v6]:port or :port",
-             [&settings](std::string_view text) {
-               settings.counter_addr = runtime::parse_address(text);
-               return settings.counter_addr.has_value();
-             },
-             "ADDRESS"});
+  table.add_address("--counter-addr", "COUNTER_ADDR", settings.counter_addr,
+                    "Where to listen for gRPC as well.", "none: it does not");
   table.add_switch("--insecure", settings.insecure, "Allows gRPC off loopback, although the link has no TLS.",
                    SettingTable::Condition{"a --counter-addr off loopback", [&settings] {
                                              return settings.counter_addr &&

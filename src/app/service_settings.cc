@@ -63,13 +63,9 @@ void add_service_settings(SettingTable& table, ServiceSettings& settings, const 
   settings.address_flag = address_flag;
   settings.address = std::move(address_default);
   table.add_address(address_flag, address_environment, settings.address, address_help);
-  table.add({"--health-addr", "HEALTH_ADDR", "Where to answer /healthz, /readyz, /version and /metrics.",
-             address_flag + " with its port + 10; none for port 0", "host:port, [v6]:port or :port",
-             [&settings](std::string_view text) {
-               settings.health_addr = runtime::parse_address(text);
-               return settings.health_addr.has_value();
-             },
-             "ADDRESS"});
+  table.add_address("--health-addr", "HEALTH_ADDR", settings.health_addr,
+                    "Where to answer /healthz, /readyz, /version and /metrics.",
+                    address_flag + " with its port + 10; none for port 0");
   table.add_switch("--health-details", settings.health_details,
                    "Lets /readyz name hosts and files also on an address off loopback.");
   table.begin_group(Group::process);

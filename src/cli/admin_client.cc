@@ -17,6 +17,18 @@ namespace asio = boost::asio;
 namespace http = boost::beast::http;
 using settings::StartupError;
 
+void add_admin_socket_setting(settings::SettingTable& table, std::string& path, const std::string& help,
+                              const std::string& default_text,
+                              std::optional<settings::SettingTable::Condition> condition) {
+  table.begin_group(settings::SettingTable::Group::addresses);
+  table.add({"--admin-socket", "", help, default_text, "the path of a socket",
+             [&path](std::string_view text) {
+               path = text;
+               return !text.empty() && text.find("://") == text.npos;
+             },
+             "PATH", std::move(condition)});
+}
+
 AdminClient::AdminClient(std::unique_ptr<asio::io_context> context, Socket socket)
     : context_(std::move(context)), socket_(std::move(socket)) {}
 

@@ -7,8 +7,14 @@
 #include <string>
 
 #include "doors/admin_socket.h"
+#include "settings/setting_table.h"
 
 namespace tracker::cli {
+
+/// The setting --admin-socket of a command: the path of the socket of a process that runs. Begins the group of addresses.
+void add_admin_socket_setting(settings::SettingTable& table, std::string& path, const std::string& help,
+                              const std::string& default_text,
+                              std::optional<settings::SettingTable::Condition> condition = std::nullopt);
 
 /// A connection to the admin door of a process that runs. Its functions block.
 class AdminClient {

@@ -18,6 +18,7 @@
 #include <optional>
 #include <utility>
 
+#include "cli/admin_client.h"
 #include "cli/refusal.h"
 #include "doors/admin_socket.h"
 #include "runtime/listener.h"
@@ -121,14 +122,8 @@ std::string detail_of(const AdminReader::Answer& answer) {
 }
 
 void add_admin_door_settings(SettingTable& table, AdminDoorSettings& settings) {
-  table.begin_group(SettingTable::Group::addresses);
-  table.add({"--admin-socket", "", "The admin socket of a service that runs.", "the one of --store",
-             "the path of a socket",
-             [&settings](std::string_view text) {
-               settings.socket = text;
-               return !text.empty() && text.find("://") == text.npos;
-             },
-             "PATH"});
+  add_admin_socket_setting(table, settings.socket, "The admin socket of a service that runs.",
+                           "the one of --store");
   table.add({"--admin", "",
              "The --admin-addr of services that run, with commas between them; their answers are merged.",
              "none: a socket is asked", "addresses of the form host:port, with commas between them",
@@ -146,13 +141,8 @@ void add_admin_door_settings(SettingTable& table, AdminDoorSettings& settings) {
              "ADDRESSES",
              SettingTable::Condition{"no --admin-socket", [&settings] { return settings.socket.empty(); }}});
   const SettingTable::Condition over_tcp{"--admin", [&settings] { return !settings.addresses.empty(); }};
-  table.add({"--admin-key-file", "", "A file whose first line is a key for these.", "none",
-             "the path of a file",
-             [&settings](std::string_view text) {
-               settings.key_file = text;
-               return !text.empty();
-             },
-             "FILE", over_tcp});
+  table.add_file("--admin-key-file", settings.key_file, "A file whose first line is a key for these.",
+                 over_tcp);
   settings.store.add_copies_setting(
       table, "The store of a service that runs: its directory has a socket.",
       "the service of another store needs an --admin-socket",

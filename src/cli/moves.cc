@@ -62,15 +62,9 @@ void say(const std::string& line) {
   std::fprintf(stderr, "%s\n", line.c_str());
 }
 
-void add_admin_socket(SettingTable& table, std::string& path, const std::string& help) {
-  table.begin_group(SettingTable::Group::addresses);
-  table.add({"--admin-socket", "", help, "the one in the directory of the store, if a process serves it",
-             "the path of a socket",
-             [&path](std::string_view text) {
-               path = text;
-               return !text.empty() && text.find("://") == text.npos;
-             },
-             "PATH"});
+void add_admin_socket(SettingTable& table, std::string& path) {
+  add_admin_socket_setting(table, path, "The socket of the process that serves the store.",
+                           "the one in the directory of the store, if a process serves it");
 }
 
 /// Where the tokens are: a process that serves the store, or the store itself.
@@ -236,7 +230,7 @@ void add_export_settings(SettingTable& table, ExportSettings& settings) {
       "FILE", settings.file,
       "The file to make; - writes to the standard output. With --unhold, the export; with --drop, "
       "the receipt.");
-  add_admin_socket(table, settings.admin_socket, "The socket of the process that serves the store.");
+  add_admin_socket(table, settings.admin_socket);
   settings.store.add_moving_settings(
       table, "The store to export.",
       SettingTable::Condition{"no --admin-socket", [&settings] { return settings.admin_socket.empty(); }});
@@ -276,7 +270,7 @@ void add_export_settings(SettingTable& table, ExportSettings& settings) {
 
 void add_import_settings(SettingTable& table, ImportSettings& settings) {
   table.add_argument("FILE", settings.file, "A file that tracker export made; - reads the standard input.");
-  add_admin_socket(table, settings.admin_socket, "The socket of the process that serves the store.");
+  add_admin_socket(table, settings.admin_socket);
   settings.store.add_moving_settings(
       table, "The store to add to. One that is not there yet is made.",
       SettingTable::Condition{"no --admin-socket", [&settings] { return settings.admin_socket.empty(); }});

@@ -133,15 +133,9 @@ void add_forget_settings(SettingTable& table, SlotsSettings& settings) {
   table.add_action(
       "forget", "NAME", settings.forgotten,
       "Has a counter forget the counter NAME: that it may hold tokens, and which store is its own.");
-  table.begin_group(SettingTable::Group::addresses);
-  table.add({"--admin-socket", "", "The socket of the counter that is to forget.", "the one of --store",
-             "the path of a socket",
-             [&settings](std::string_view text) {
-               settings.admin_socket = text;
-               return !text.empty() && text.find("://") == text.npos;
-             },
-             "PATH",
-             SettingTable::Condition{"forget NAME", [&settings] { return !settings.forgotten.empty(); }}});
+  add_admin_socket_setting(
+      table, settings.admin_socket, "The socket of the counter that is to forget.", "the one of --store",
+      SettingTable::Condition{"forget NAME", [&settings] { return !settings.forgotten.empty(); }});
   settings.store.add_copies_setting(
       table, "The store of that counter, whose directory has a socket.",
       "the counter of another store needs an --admin-socket",

@@ -350,12 +350,7 @@ void add_counts_settings(SettingTable& table, CountsSettings& settings) {
                               "The id of a token, or - for a token in the first line of standard input.");
   add_admin_door_settings(table, settings.doors);
   table.begin_group(SettingTable::Group::process);
-  table.add({"--token-file", "", "A file whose first line is the token.", "none", "the path of a file",
-             [&settings](std::string_view text) {
-               settings.token_file = text;
-               return !text.empty();
-             },
-             "FILE"});
+  table.add_file("--token-file", settings.token_file, "A file whose first line is the token.");
   table.add({"--prefix", "", "Only paths that begin with this.", "none: all", "a path",
              [&settings](std::string_view text) {
                settings.prefix = text;

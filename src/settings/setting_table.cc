@@ -63,6 +63,14 @@ void parse(const SettingTable::Setting& setting, const Given& given) {
   refuse(given.name + ": " + shown(value) + " is not " + setting.wanted);
 }
 
+constexpr const char* address_wanted = "host:port, [v6]:port or :port";
+
+bool take_address(std::string_view text, runtime::Address& target) {
+  const auto address = runtime::parse_address(text);
+  if (address) target = *address;
+  return address.has_value();
+}
+
 std::string help_of(const SettingTable::Setting& setting, bool is_switch) {
   return "  " + setting.flag + (is_switch ? "" : " " + setting.value_name) + "\n" +
          wrapped(setting.help, help_indent) +
@@ -136,13 +144,25 @@ void SettingTable::add_switch(const std::string& flag, bool& target, const std::
 
 void SettingTable::add_address(const std::string& flag, const std::string& environment,
                                runtime::Address& target, const std::string& help) {
-  add({flag, environment, help, to_string(target), "host:port, [v6]:port or :port",
+  add({flag, environment, help, to_string(target), address_wanted,
+       [&target](std::string_view text) { return take_address(text, target); }, "ADDRESS"});
+}
+
+void SettingTable::add_address(const std::string& flag, const std::string& environment,
+                               std::optional<runtime::Address>& target, const std::string& help,
+                               const std::string& default_text) {
+  add({flag, environment, help, default_text, address_wanted,
+       [&target](std::string_view text) { return take_address(text, target.emplace()); }, "ADDRESS"});
+}
+
+void SettingTable::add_file(const std::string& flag, std::string& target, const std::string& help,
+                            std::optional<Condition> condition) {
+  add({flag, "", help, "none", "the path of a file",
        [&target](std::string_view text) {
-         const auto address = runtime::parse_address(text);
-         if (address) target = *address;
-         return address.has_value();
+         target = text;
+         return !text.empty();
        },
-       "ADDRESS"});
+       "FILE", std::move(condition)});
 }
 
 void SettingTable::add_duration(const std::string& flag, std::chrono::milliseconds& target,

@@ -59,6 +59,13 @@ class SettingTable {
 
   void add_address(const std::string& flag, const std::string& environment, runtime::Address& target,
                    const std::string& help);
+  /// One that may be left out: then the target stays as it is.
+  void add_address(const std::string& flag, const std::string& environment,
+                   std::optional<runtime::Address>& target, const std::string& help,
+                   const std::string& default_text);
+  /// The path of a file, by default none.
+  void add_file(const std::string& flag, std::string& target, const std::string& help,
+                std::optional<Condition> condition = std::nullopt);
   void add_duration(const std::string& flag, std::chrono::milliseconds& target, std::chrono::milliseconds min,
                     const std::string& help, std::optional<Condition> condition = std::nullopt);
   void add_bytes(const std::string& flag, std::size_t& target, std::size_t min, std::size_t max,
