@@ -164,7 +164,7 @@ void run_balancer(const BalancerSettings& settings) {
     if (follower) follower->report(page);
   };
   const runtime::StopAtEnd stop_at_end(*workers);
-  run_service(control, settings.service, listening_text("balancer", door.endpoints()),
+  run_service(control, settings.service, {{"balancer", door.endpoints()}},
               [&] {
                 if (few_descriptors) runtime::log_warning(*few_descriptors);
                 start_workers(*workers);

@@ -136,7 +136,7 @@ void run_counter(const CounterSettings& settings) {
     if (own.watch) own.watch->report(page);
   };
   const runtime::StopAtEnd stop_at_end(*workers);
-  run_service(control, settings.service, listening_text("counter", door.endpoints()),
+  run_service(control, settings.service, {{"counter", door.endpoints()}},
               [&] {
                 if (few_descriptors) runtime::log_warning(*few_descriptors);
                 log_note(open_store);

@@ -68,10 +68,9 @@ void run_envoy(runtime::Workers& workers, const ServiceSettings& service, envoy:
       parts.self->drain(when_self_is_drained);
     });
   };
-  const std::string endpoints =
-      listening_text("envoy", envoy.endpoints()) +
-      (counter_door ? " " + listening_text("counter", counter_door->endpoints()) : "") +
-      (parts.self ? " " + parts.self->listening_text() : "");
+  std::vector<ListeningDoor> doors{{"envoy", envoy.endpoints()}};
+  if (counter_door) doors.push_back({"counter", counter_door->endpoints()});
+  if (parts.self) doors.push_back({"self", parts.self->endpoints()});
   const auto announce_end = [&] {
     if (counter_door) counter_door->announce_end();
   };
@@ -83,7 +82,7 @@ void run_envoy(runtime::Workers& workers, const ServiceSettings& service, envoy:
     parts.report_behind(page);
   };
   const runtime::StopAtEnd stop_at_end(workers);
-  run_service(control, service, endpoints, start,
+  run_service(control, service, std::move(doors), start,
               {.readiness = parts.readiness,
                .unready_in_public = parts.unready_in_public,
                .announce_end = announce_end,

@@ -88,10 +88,6 @@ void SelfService::start() {
   }
 }
 
-std::string SelfService::listening_text() const {
-  return app::listening_text("self", door_->endpoints());
-}
-
 std::size_t SelfService::descriptors_max() const {
   return door_->endpoints().size() * doors::SelfDoor::connections_max;
 }

@@ -39,8 +39,7 @@ class SelfService {
   /// Begins to serve. Throws StartupError if the machine refuses the thread.
   void start();
 
-  /// For the log.
-  std::string listening_text() const;
+  std::vector<runtime::Endpoint> endpoints() const { return door_->endpoints(); }
   /// The descriptors that its connections may take.
   std::size_t descriptors_max() const;
 

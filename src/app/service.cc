@@ -8,7 +8,6 @@
 #include <memory>
 #include <optional>
 #include <random>
-#include <sstream>
 #include <system_error>
 
 #include "app/version.h"
@@ -65,21 +64,17 @@ auto with_room_for(std::size_t threads, Make make) {
   }
 }
 
-/// Of `envoy=A envoy=B health=C`: envoy is `A,B`, and health is C.
-runtime::LogFields fields_of(const std::string& doors) {
+void log_listening(const std::vector<ListeningDoor>& doors) {
+  std::string line = "listening";
   runtime::LogFields fields;
-  std::istringstream words(doors);
-  for (std::string word; words >> word;) {
-    const auto equals = word.find('=');
-    const auto name = word.substr(0, equals);
-    const auto address = word.substr(equals + 1);
-    if (!fields.empty() && fields.back().first == name) {
-      fields.back().second += "," + address;
-    } else {
-      fields.emplace_back(name, address);
-    }
+  for (const auto& door : doors) {
+    line += " " + listening_text(door.name, door.endpoints);
+    std::string addresses;
+    for (const auto& endpoint : door.endpoints)
+      addresses += (addresses.empty() ? "" : ",") + runtime::to_string(endpoint);
+    fields.emplace_back(door.name, addresses);
   }
-  return fields;
+  runtime::log_info(line, fields);
 }
 
 /// What every service measures.
@@ -133,7 +128,7 @@ void start_workers(runtime::Workers& workers) {
 }
 
 void run_service(boost::asio::io_context& control, const ServiceSettings& settings,
-                 const std::string& endpoints, const std::function<void()>& start,
+                 std::vector<ListeningDoor> doors, const std::function<void()>& start,
                  const ServiceParts& parts) {
   std::unique_ptr<doors::HealthDoor> health;
   std::optional<runtime::Subscription> readiness_to_health;  // until it drains
@@ -174,8 +169,8 @@ void run_service(boost::asio::io_context& control, const ServiceSettings& settin
                               runtime::log_info("SIGHUP: this service reads no files");
                             }});
   start();
-  const auto doors = endpoints + (health ? " " + listening_text("health", health->endpoints()) : "");
-  runtime::log_info("listening " + doors, fields_of(doors));
+  if (health) doors.push_back({"health", health->endpoints()});
+  log_listening(doors);
   control.run();
 }
 

@@ -35,6 +35,12 @@ struct ServiceParts {
 /// Returns what does both; null if both are null.
 std::function<void()> both(std::function<void()> one, std::function<void()> other);
 
+/// A door that listens, by its name in the log.
+struct ListeningDoor {
+  std::string name;
+  std::vector<runtime::Endpoint> endpoints;
+};
+
 /// The addresses of a door as in the log: `envoy=127.0.0.1:6380`, and the same for each further address.
 std::string listening_text(const std::string& door, const std::vector<runtime::Endpoint>& endpoints);
 
@@ -48,11 +54,12 @@ std::unique_ptr<runtime::Workers> make_workers(std::size_t threads);
 /// Starts them. Throws StartupError if the machine refuses the threads.
 void start_workers(runtime::Workers& workers);
 
-/// Runs a service whose doors are open. Logs `listening` with its endpoints (such as `envoy=127.0.0.1:6380`), serves
+/// Runs a service whose `doors` are open. Logs `listening` with their endpoints (such as `envoy=127.0.0.1:6380`), serves
 /// health, and drains on a signal. Returns when it is drained. A drain that takes too long, or a second signal, ends
 /// the process. Calls `start` when nothing can fail any more. Throws StartupError.
 void run_service(boost::asio::io_context& control, const ServiceSettings& settings,
-                 const std::string& endpoints, const std::function<void()>& start, const ServiceParts& parts);
+                 std::vector<ListeningDoor> doors, const std::function<void()>& start,
+                 const ServiceParts& parts);
 
 /// Throws a StartupError that names the setting and says why the machine refuses to listen.
 [[noreturn]] void throw_listen_error(const std::string& flag, const runtime::Address& address,
