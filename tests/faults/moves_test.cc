@@ -228,6 +228,15 @@ class GrowingTest : public MovesTest {
       tracker(import);
     }
   }
+  // Counter a with all slots, and the envoy, which is returned.
+  const auto& start_alone() {
+    write_list("a");
+    start('a');
+    wait_all_ready(partition_.counter('a').health);
+    const auto& envoy = partition_.start_envoy_with({"--counters-file", path("counters")});
+    wait_all_ready(envoy.health);
+    return envoy;
+  }
   void restart(char name) {
     partition_.kill_counter(name);
     start(name);
@@ -239,11 +248,7 @@ class GrowingTest : public MovesTest {
 };
 
 TEST_F(GrowingTest, OneToThreeToFourToThreeUnderLoad) {
-  write_list("a");
-  start('a');
-  wait_all_ready(partition_.counter('a').health);
-  const auto& envoy = partition_.start_envoy_with({"--counters-file", path("counters")});
-  wait_all_ready(envoy.health);
+  const auto& envoy = start_alone();
   const auto tokens = mint(envoy.door, 60);
   SteadyLoad load(envoy.door, tokens, {"/a", "/b"});
   load.wait_for_more(SteadyLoad::Kind::counted, 500);
@@ -289,11 +294,7 @@ TEST_F(GrowingTest, OneToThreeToFourToThreeUnderLoad) {
 }
 
 TEST_F(GrowingTest, AListThatChangesInTheMiddleOfAMoveLosesNothing) {
-  write_list("a");
-  start('a');
-  wait_all_ready(partition_.counter('a').health);
-  const auto& envoy = partition_.start_envoy_with({"--counters-file", path("counters")});
-  wait_all_ready(envoy.health);
+  const auto& envoy = start_alone();
   SteadyLoad load(envoy.door, mint(envoy.door, 40), {"/a"});
   load.wait_for_more(SteadyLoad::Kind::counted, 200);
 
@@ -328,11 +329,7 @@ TEST_F(GrowingTest, AListThatChangesInTheMiddleOfAMoveLosesNothing) {
 
 // Counter a has only copies of what is lost with b. They are never counted.
 TEST_F(GrowingTest, WhatIsLostWithItsOnlyHolderCanBeGivenUp) {
-  write_list("a");
-  start('a');
-  wait_all_ready(partition_.counter('a').health);
-  const auto& envoy = partition_.start_envoy_with({"--counters-file", path("counters")});
-  wait_all_ready(envoy.health);
+  const auto& envoy = start_alone();
   const auto tokens = mint(envoy.door, 60);
   Caller caller(envoy.door);
   for (const auto& token : tokens) EXPECT_EQ(caller.count("/p", token), 1);
