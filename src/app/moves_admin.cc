@@ -23,6 +23,7 @@ using store::StoreError;
 
 using Clock = std::chrono::steady_clock;
 constexpr auto patience = std::chrono::seconds(8);
+constexpr int pauses_per_step = 7;
 
 /// Throws StoreError if there is none yet.
 counter::PartitionRecord durable_record(const counter::PartitionMember& member) {
@@ -182,12 +183,12 @@ class Moving {
     return {contents};
   }
 
-  /// Pauses after each step for three times as long as it took, so that counting has the processor and the disk. Gives up
-  /// when the process ends.
+  /// Pauses after each step for several times as long as it took, so that counting has the processor and the disk. Gives
+  /// up when the process ends.
   transfer::Progress beside_counting() const {
     return [this, begun = Clock::now()](const auto&) mutable {
       std::unique_lock lock(mutex_);
-      if (changed_.wait_for(lock, 7 * (Clock::now() - begun), [this] { return has_ended_; }))
+      if (changed_.wait_for(lock, pauses_per_step * (Clock::now() - begun), [this] { return has_ended_; }))
         throw StoreError("the process that serves the store ends; do the same again when it runs");
       begun = Clock::now();
     };

@@ -22,8 +22,8 @@ namespace tracker::counter {
 ///    lacks a counter that may hold tokens.
 /// 4. Tokens that have moved are counted at one counter: at their source until it has durably noted that they are gone, and
 ///    nowhere else before that. The copy that stays is never counted again: its slot settles only after an import, or once
-///    the copy is removed. Only the source knows
-///    whether what was received is such a copy. Until it has said so by the same list, that is held, and not moved on.
+///    the copy is removed. Only the source knows whether what was received is such a copy. Until it has said so by the
+///    same list, what was received is held, and not moved on.
 /// 5. A name belongs to the store that was first seen under it, until it is forgotten. While another counter
 ///    knows this one's name by another store, nothing is counted here. While it knows this one's store by another name, or
 ///    counts in a store that is not its own name's, nothing settles here.

@@ -121,8 +121,7 @@ Answer AdminApi::tokens(const PageQuery& query, bool as_csv) {
   const auto limit = query.limit(tokens_of_a_page);
   std::optional<domain::TokenId> after;
   if (const auto position = query.place(kind_of_tokens); !position.empty()) {
-    if (position.size() != after.emplace().bytes.size())
-      refuse(400, "The parameter cursor must be as an earlier answer gave it.");
+    if (position.size() != after.emplace().bytes.size()) refuse(400, cursor_wanted);
     std::copy(position.begin(), position.end(), after->bytes.begin());
   }
   const auto slots = own_slots();

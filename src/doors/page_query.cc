@@ -107,8 +107,7 @@ std::string PageQuery::place(char kind) const {
   const auto text = find("cursor");
   if (!text) return "";
   if (auto place = read_cursor(kind, *text)) return *place;
-  throw std::invalid_argument(
-      "The parameter cursor must be the value of next in another answer; leave it out for the first page.");
+  throw std::invalid_argument(cursor_wanted);
 }
 
 std::string cursor_at(char kind, std::string_view place) {

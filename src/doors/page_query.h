@@ -12,6 +12,8 @@ namespace tracker::doors {
 // Requests for a list, page by page. Pure. They throw std::invalid_argument with a sentence that says what would be right.
 
 inline constexpr std::size_t page_limit_max = 10'000;
+inline constexpr const char* cursor_wanted =
+    "The parameter cursor must be the value of next in another answer; leave it out for the first page.";
 
 /// The parameters behind the question mark of a target.
 class PageQuery {

@@ -15,8 +15,7 @@ namespace {
 
 constexpr const char* environment =
     "Each setting can also be given by the environment variable in brackets. The flag beats the variable, "
-    "which beats "
-    "the default. An empty variable counts as not set.";
+    "which beats the default. An empty variable counts as not set.";
 
 constexpr const char* services_end = "It was drained, or ended before it served.";
 constexpr const char* commands_end = "It did what it was asked to do.";

@@ -26,7 +26,6 @@ constexpr auto disk_look_pause = std::chrono::seconds(1);
 constexpr auto gather_longest = std::chrono::milliseconds(1);
 /// At most this many are kept for reuse. One may hold a path of 8 KiB.
 constexpr std::size_t free_loadings_max = 1024;
-/// A counter that cannot be read is reported at most this often.
 
 std::int64_t now_s() {
   return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())

@@ -67,7 +67,8 @@ class Committer {
     std::int64_t tokens = 0;                // how many more there are after it
     std::optional<StoredMoves> moves = {};  // in place of those so far
   };
-  /// Makes it. Only one with `moves` may change tokens that the marks so far let be counted. What is judged from then on is judged by it. Blocks: for another thread. Throws StoreError if it is not made.
+  /// Makes the change. Only one with `moves` may change tokens that the marks so far let be counted. What is judged from
+  /// then on is judged by it. Blocks; call it on another thread. Throws StoreError if the change is not made.
   void make(Change change);
 
   /// The moves that were made last. Any thread.
