@@ -105,7 +105,7 @@ TEST(PartitionTest, AnEnvoyWithAnotherListIsRefusedOnlyWhatMoved) {
   Partition partition(3);
   partition.start_all();
   const auto tokens = mint(partition.envoy().door, 90);
-  auto& outdated = partition.start_envoy("ab");
+  auto& outdated = partition.start_envoy("ab", {"--threads", "1"});
   wait_readyz(outdated.health, 200, "has another list");
   wait_reached(outdated.health);
   const auto answers = ask_once(outdated.door, tokens, "/p");
@@ -153,7 +153,7 @@ TEST(PartitionTest, AnEnvoyOfOneCounterOfSeveralIsRefusedTheOthersTokens) {
   Partition partition(2);
   partition.start_all();
   const auto tokens = mint(partition.envoy().door, 40);
-  auto& plain = partition.start_envoy("a");
+  auto& plain = partition.start_envoy("a", {"--threads", "1"});
   wait_readyz(plain.health, 200, "has another list");
   const auto answers = ask_once(plain.door, tokens, "/p");
   EXPECT_EQ(answers.size(), 2U);
@@ -333,7 +333,7 @@ TEST(PartitionTest, TheCountersOfOneRedisStandInForEachOther) {
   };
   start('a');
   start('b');
-  auto& envoy = partition.start_envoy("ab");
+  auto& envoy = partition.start_envoy("ab", {"--threads", "1"});
   wait_all_ready(envoy.health);
   const auto tokens = mint(envoy.door, 30);
   expect_count(envoy.door, tokens, "/p", 1);

@@ -282,7 +282,7 @@ TEST(RedisClusterTest, TheCountersOfOneClusterStandInForEachOther) {
   };
   start('a');
   start('b');
-  auto& envoy = partition.start_envoy("ab");
+  auto& envoy = partition.start_envoy("ab", {"--threads", "1"});
   wait_all_ready(envoy.health);
   Caller caller(envoy.door);
   std::vector<std::string> tokens;

@@ -228,7 +228,7 @@ TEST_F(RedisProxyTest, TheProxyIsKilled) {
 TEST_F(RedisProxyTest, CountersWithOneStoreNameStandInForEachOther) {
   start_counter('a', {"--store-name", "shop"});
   start_counter('b', {"--store-name", "shop"});
-  auto& envoy = partition_.start_envoy("ab");
+  auto& envoy = partition_.start_envoy("ab", {"--threads", "1"});
   wait_all_ready(envoy.health);
   const auto by_redis = mint_for_each(envoy.door, 5);
   const auto tokens = by_redis[0] + by_redis[1] + by_redis[2];
@@ -254,7 +254,7 @@ TEST_F(RedisProxyTest, CountersWithoutOneStoreNameAreRefusedWhole) {
     wait_all_ready(alone.health);
     for (int i = 0; i < 5; ++i) tokens.push_back(Caller(alone.door).mint());
     start_counter('b', b);
-    auto& envoy = partition_.start_envoy("ab");
+    auto& envoy = partition_.start_envoy("ab", {"--threads", "1"});
     wait_readyz(envoy.health, 503, why);
     EXPECT_EQ(statuses_of(envoy.door, tokens), std::set{503});
     EXPECT_EQ(statuses_of(envoy.door, {"01234567-89ab-4cde-8f01-23456789abcd"}), std::set{503});

@@ -17,7 +17,8 @@ HttpAnswer ask_health(const Endpoint& health, const std::string& path);
 // answer.
 std::string wait_readyz(const Endpoint& health, int status, std::chrono::milliseconds within = patience);
 
-// The same, until the answer contains `text`, too.
+// The same, until the answer contains `text`, too. An envoy says it as soon as one of its threads knows: who then
+// expects it of every request gives the envoy `--threads 1`.
 std::string wait_readyz(const Endpoint& health, int status, const std::string& text,
                         std::chrono::milliseconds within = patience);
 

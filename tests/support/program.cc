@@ -138,7 +138,14 @@ std::map<std::string, Endpoint> Program::wait_listening() {
 
 void Program::send_signal(int signal) {
   const std::lock_guard lock(mutex_);
-  if (!exit_code_) ::kill(pid_, signal);
+  if (exit_code_) return;
+  ::kill(pid_, signal);
+  if (signal != SIGSTOP) return;
+  // The kernel tells the parent of a stop, or an end, that is complete: a thread on another processor goes on for a while.
+  siginfo_t info{};
+  while (::waitid(P_PID, static_cast<id_t>(pid_), &info, WSTOPPED | WEXITED | WNOWAIT) != 0 &&
+         errno == EINTR) {
+  }
 }
 
 std::optional<int> Program::wait_exit(std::chrono::milliseconds within) {

@@ -38,7 +38,7 @@ class Program {
   // Waits for the `listening` line and returns its doors by name. Throws if the program ends first.
   std::map<std::string, Endpoint> wait_listening();
 
-  // Does nothing if the program has ended.
+  // Does nothing if the program has ended. Returns from SIGSTOP when every thread has stopped.
   void send_signal(int signal);
 
   // Returns the exit code, or minus the signal that ended it. Returns nothing if it is still running at the deadline.
