@@ -453,6 +453,34 @@ TEST_P(ClusterContentsTest, SlotsThatMovedAreFoundAgain) {
   EXPECT_EQ(ids_of(read_all(*contents_)), std::vector{id});
 }
 
+// While a slot moves, a token is at one of two nodes, and its other key is missing at both.
+TEST_P(ClusterContentsTest, TokensAreFoundWhileTheirSlotMoves) {
+  const auto slot = SlotSet().set(5);
+  const auto ids = tokens_in(slot, 4);  // two by each key; the first of the two moves first
+  contents_->set_mark({Mark::importing, this_export, slot});
+  contents_->put(this_export, std::vector{stored(ids[0], {}), stored(ids[1], {})});
+  for (const auto& id : {ids[2], ids[3]}) ASSERT_TRUE(mint(id));
+  std::vector<StoredToken> tokens;
+  for (const auto& id : ids) tokens.push_back(stored(id, {}));
+  tokens.push_back(stored(token_in(slot), {}));
+  const auto expect_them = [&] {
+    using store::Presence;
+    EXPECT_THAT(contents_->find(this_export, tokens),
+                ElementsAre(Presence::of_export, Presence::of_export, Presence::stranger, Presence::stranger,
+                            Presence::absent));
+    EXPECT_THAT(why_it_throws([&] { contents_->put(this_export, tokens); }), HasSubstr(to_string(ids[2])));
+  };
+  expect_them();
+  cluster_->begin_move(5, 0, 1);
+  expect_them();
+  cluster_->migrate({held_key(ids[0]), redis_key(ids[2])}, 0, 1);
+  expect_them();
+  cluster_->move_keys(5, 0, 1);
+  expect_them();
+  cluster_->end_move(5, 0, 1);
+  expect_them();
+}
+
 // However little of the keys is kept at a time.
 TEST(FirstTrackerContents, AreReadInTheOrderOfIdsWhateverFitsIntoMemory) {
   RedisServer redis;

@@ -199,17 +199,20 @@ class Reader final : public TokenReader {
   /// How many fields the next tokens have.
   void measure() {
     std::vector<RedisTask> tasks;
+    std::vector<std::size_t> token_of;  // each task
     for (const auto& id : ids_) {
-      if (tasks.size() == tokens_measured) break;
-      auto& task = tasks.emplace_back(task_of(id));
-      task.add({"HLEN", redis_key(id)});
-      if (is_held(id)) task.add({"HLEN", held_key(id)});
+      if (fields_.size() == tokens_measured) break;
+      const auto add = [&](std::string key) {
+        auto& task = tasks.emplace_back(domain::slot_of(id), std::move(key));
+        task.add({"HLEN", task.key});
+        token_of.push_back(fields_.size());
+      };
+      add(redis_key(id));
+      if (is_held(id)) add(held_key(id));
+      fields_.push_back(0);
     }
     nodes_->run(tasks, Kind::reads);
-    for (const auto& task : tasks) {
-      auto& fields = fields_.emplace_back(0);
-      for (const auto& reply : task.replies) fields += reply->integer;
-    }
+    for (std::size_t i = 0; i < tasks.size(); ++i) fields_[token_of[i]] += tasks[i].replies.front()->integer;
   }
 
   std::vector<StoredToken> read_page() {
@@ -460,19 +463,20 @@ class RedisContents final : public StoreContents {
   /// Calls `found(i, origin)` for each tokens[i] that Redis has, by either key.
   template <typename Found>
   void find_those_there(std::span<const StoredToken> tokens, Found found) {
-    for (std::size_t begin = 0; begin < tokens.size(); begin += tasks_in_flight) {
-      const auto portion = tokens.subspan(begin, std::min(tokens.size() - begin, tasks_in_flight));
+    constexpr auto tokens_in_flight = tasks_in_flight / 2;
+    for (std::size_t begin = 0; begin < tokens.size(); begin += tokens_in_flight) {
+      const auto portion = tokens.subspan(begin, std::min(tokens.size() - begin, tokens_in_flight));
       std::vector<RedisTask> tasks;
       for (const auto& token : portion) {
-        auto& task = tasks.emplace_back(task_of(token.id));
-        task.add({"HGET", task.key, ""});
-        task.add({"HGET", held_key(token.id), ""});
+        for (auto key : {redis_key(token.id), held_key(token.id)}) {
+          auto& task = tasks.emplace_back(domain::slot_of(token.id), std::move(key));
+          task.add({"HGET", task.key, ""});
+        }
       }
       nodes_->run(tasks, Kind::reads);
-      for (std::size_t i = 0; i < portion.size(); ++i) {
-        for (const auto& reply : tasks[i].replies) {
-          if (reply->type == REDIS_REPLY_STRING) found(begin + i, parse_origin(text_of(*reply)));
-        }
+      for (std::size_t i = 0; i < tasks.size(); ++i) {
+        const auto& reply = *tasks[i].replies.front();
+        if (reply.type == REDIS_REPLY_STRING) found(begin + i / 2, parse_origin(text_of(reply)));
       }
     }
   }

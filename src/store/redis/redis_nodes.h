@@ -19,8 +19,10 @@
 
 namespace tracker::store::redis {
 
-/// Commands on the keys of one slot. They are done in this order. If one of them is refused because the slot is at another
-/// node, or the connection is lost, all of them are done again. So to do them twice must be the same as once.
+/// Commands on one key. They are done in this order. If one of them is refused because the key is at another node, or the
+/// connection is lost, all of them are done again. So to do them twice must be the same as once. While a slot of a cluster
+/// moves, its keys are at two nodes: what is asked of another key is a task of its own. A script of several keys is refused
+/// until the slot has moved.
 struct RedisTask {
   RedisTask(domain::Slot its_slot, std::string its_key) : slot(its_slot), key(std::move(its_key)) {}
 
