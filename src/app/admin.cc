@@ -172,6 +172,15 @@ void fill_in_partition(const counter::PartitionMember& member, doors::AdminStatu
   }
 }
 
+/// Hits come by HTTP or by gRPC, each by one of them. The verdicts of gRPC have the names of the reasons of HTTP.
+void fill_in_hits(const metrics::Page& page, doors::AdminStatus& status) {
+  status.refusals = page.counters_by("tracker_http_refusals_total", "reason");
+  status.hits = page.counters_by("tracker_http_answers_total", "code")["200"] -
+                page.counters_by("tracker_tokens_minted_total", "door")["http"];
+  for (const auto& [verdict, hits] : page.counters_by("tracker_grpc_hits_total", "verdict"))
+    (verdict == "counted" ? status.hits : status.refusals[verdict]) += hits;
+}
+
 std::string what_can_be_lost(const OpenStore& open_store) {
   if (!open_store.contents) return "it cannot be known";
   try {
@@ -202,6 +211,9 @@ std::unique_ptr<doors::AdminApi> readings(const OpenStore& open_store, const Adm
       domain::append_hex(facts->id, status.store_id);
     if (const auto last = last_backup->load(); last != 0)
       status.last_backup = SystemClock::time_point(SystemClock::duration(last));
+    metrics::Page page;
+    parts.report(page);
+    fill_in_hits(page, status);
     if (parts.member != nullptr) fill_in_partition(*parts.member, status);
     return status;
   };

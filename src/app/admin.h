@@ -8,6 +8,7 @@
 #include "app/store_kinds.h"
 #include "counter/partition_member.h"
 #include "doors/admin_door.h"
+#include "metrics/page.h"
 #include "runtime/address.h"
 
 namespace tracker::app {
@@ -32,6 +33,8 @@ struct AdminParts {
   std::string service = {};  // serve or counter
   std::string store = {};    // as --store names it
   const counter::ReadinessSource* readiness = nullptr;
+  /// Adds what the doors where hits come have counted. Any thread.
+  std::function<void(metrics::Page& page)> report = nullptr;
   /// The counter, if it is one of several. Null: it owns every token.
   counter::PartitionMember* member = nullptr;
   /// Null: the service knows no other counters.

@@ -127,6 +127,7 @@ void run_counter(const CounterSettings& settings) {
   own.admin_parts.service = "counter";
   own.admin_parts.store = settings.store.text();
   own.admin_parts.readiness = &counter.readiness();
+  own.admin_parts.report = [&](metrics::Page& page) { door.report(page); };
   const auto admin = open_admin_door(open_store, settings.admin, own.admin_parts);
   const store::JointReadiness readiness({&counter.readiness(), &door.envoy_lists()});
   const auto report = [&](metrics::Page& page) {

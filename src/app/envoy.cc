@@ -72,7 +72,6 @@ void run_envoy_command(const EnvoyCommandSettings& settings) {
              .readiness = joint.readiness(),
              .unready_in_public = "a counter is not reachable, or not ready",
              .open_counter_door = nullptr,
-             .admin_door = nullptr,
              .self = self.get(),
              .on_start = [] {},
              .on_running = nullptr,

@@ -3,7 +3,6 @@
 #include <boost/asio/post.hpp>
 #include <system_error>
 
-#include "app/admin.h"
 #include "app/descriptor_budget.h"
 #include "app/service.h"
 #include "envoy/envoy.h"
@@ -50,6 +49,11 @@ void run_envoy(runtime::Workers& workers, const ServiceSettings& service, envoy:
     return envoy::Envoy(workers, service.address, settings, parts.counter_of);
   });
   const auto counter_door = parts.open_counter_door ? parts.open_counter_door(control, budget) : nullptr;
+  const auto report_doors = [&](metrics::Page& page) {
+    envoy.report(page, parts.behind);
+    if (counter_door) counter_door->report(page);
+  };
+  const auto admin = parts.open_admin_door ? parts.open_admin_door(report_doors) : OpenAdminDoor();
   const auto start = [&] {
     start_workers(workers);
     if (few_descriptors) runtime::log_warning(*few_descriptors);
@@ -59,7 +63,7 @@ void run_envoy(runtime::Workers& workers, const ServiceSettings& service, envoy:
     envoy.start();
   };
   const auto drain = [&](const std::function<void()>& all_drained) {
-    const auto when_self_is_drained = [&, drained = draining_last(parts.admin_door, all_drained)] {
+    const auto when_self_is_drained = [&, drained = draining_last(admin.door.get(), all_drained)] {
       if (!counter_door) return drained();
       boost::asio::post(control, [&, drained] { counter_door->drain(service.drain.limit, drained); });
     };
@@ -77,8 +81,7 @@ void run_envoy(runtime::Workers& workers, const ServiceSettings& service, envoy:
   std::function<void()> reopen;
   if (parts.access_log && settings.access_log.path != "-") reopen = [&] { parts.access_log->reopen(); };
   const auto report = [&](metrics::Page& page) {
-    envoy.report(page, parts.behind);
-    if (counter_door) counter_door->report(page);
+    report_doors(page);
     parts.report_behind(page);
   };
   const runtime::StopAtEnd stop_at_end(workers);
@@ -88,7 +91,7 @@ void run_envoy(runtime::Workers& workers, const ServiceSettings& service, envoy:
                .announce_end = announce_end,
                .drain = drain,
                .report = report,
-               .reread = both(parts.reread, reopen)});
+               .reread = both(both(parts.reread, admin.reread), reopen)});
 }
 
 }  // namespace tracker::app

@@ -6,11 +6,11 @@
 #include <string>
 #include <vector>
 
+#include "app/admin.h"
 #include "app/descriptor_budget.h"
 #include "app/self_service.h"
 #include "app/service_settings.h"
 #include "counter/counter.h"
-#include "doors/admin_door.h"
 #include "envoy/envoy_settings.h"
 #include "metrics/batches.h"
 #include "metrics/page.h"
@@ -31,8 +31,9 @@ struct EnvoyParts {
   std::function<std::unique_ptr<rpc::CounterDoor>(boost::asio::io_context& control,
                                                   const ConnectionBudget& budget)>
       open_counter_door;
-  doors::AdminDoor* admin_door = nullptr;  // null: there is none
-  SelfService* self = nullptr;             // the same
+  /// Opens the admin door of a service whose other doors report this; null: there is none.
+  std::function<OpenAdminDoor(std::function<void(metrics::Page& page)> report)> open_admin_door = nullptr;
+  SelfService* self = nullptr;             // null: there is none
   std::function<void()> on_start;          // once nothing can go wrong any more
   std::function<void()> on_running;        // once they run, before it accepts; null: there is nothing to do
   std::function<void()> reread = nullptr;  // see ServiceParts

@@ -53,9 +53,6 @@ void serve(const ServeSettings& settings) {
       settings.self, settings.envoy.request_deadline, [&](boost::asio::io_context& /*loop*/) {
         return std::make_unique<counter::LocalCounter>(*open_store.store, make_read_queue(open_store));
       });
-  const auto admin = open_admin_door(
-      open_store, settings.admin,
-      {.service = "serve", .store = settings.store.text(), .readiness = &counter.readiness()});
   run_envoy(
       *workers, settings.service, settings.envoy,
       {.counter_of = [&](std::size_t) -> counter::Counter& { return counter; },
@@ -74,11 +71,18 @@ void serve(const ServeSettings& settings) {
                                                      counter, server);
          });
        },
-       .admin_door = admin.door.get(),
+       .open_admin_door =
+           [&](std::function<void(metrics::Page & page)> report) {
+             return open_admin_door(open_store, settings.admin,
+                                    {.service = "serve",
+                                     .store = settings.store.text(),
+                                     .readiness = &counter.readiness(),
+                                     .report = std::move(report)});
+           },
        .self = self.get(),
        .on_start = [&] { log_note(open_store); },
        .on_running = open_store.wait_for_first_attempt,
-       .reread = both(open_store.reread, admin.reread),
+       .reread = open_store.reread,
        .access_log = std::move(access_log),
        .behind = metrics::Batches::Behind::store,
        .report_behind = [&](metrics::Page& page) { open_store.store->report(page); }});

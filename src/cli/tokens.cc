@@ -7,6 +7,7 @@
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
+#include <boost/json/value_from.hpp>
 #include <cinttypes>
 #include <cstdio>
 #include <ctime>
@@ -54,7 +55,8 @@ const char* const about_counts =
 
 const char* const about_status =
     "Says how services are: their version, their store and what it can lose, their slots, what is held or "
-    "being moved, and what is wrong.\n\n"
+    "being moved, what is wrong, and how many hits were counted and refused since the start. Of several "
+    "services, the last lines have the sums.\n\n"
     "  tracker status\n"
     "  tracker status --admin 10.0.0.1:6391,10.0.0.2:6391 --admin-key-file ./key\n\n"
     "It exits with 0 if all of them are ready, with 1 if one is not or cannot be asked, and with 2 if a "
@@ -283,6 +285,28 @@ void print_line(const char* name, const std::string& text) {
   std::printf("  %-14s %s\n", name, runtime::printable(text).c_str());
 }
 
+/// What services have counted and refused since their start.
+struct Tallies {
+  std::int64_t hits = 0;
+  std::map<std::string, std::int64_t> refusals = {};
+
+  void add(const json::object& status) {
+    hits += number_of(status, "hits");
+    const auto* its = status.if_contains("refusals");
+    if (its == nullptr || !its->is_object()) return;
+    for (const auto& [reason, number] : its->as_object())
+      refusals[reason] += number_of(its->as_object(), reason);
+  }
+};
+
+void print_tallies(const Tallies& tallies) {
+  print_line("counted", std::to_string(tallies.hits) + " hits since the start");
+  std::string all;
+  for (const auto& [reason, number] : tallies.refusals)
+    all += (all.empty() ? "" : ", ") + std::to_string(number) + " " + reason;
+  print_line("refused", all.empty() ? "nothing since the start" : all);
+}
+
 bool print_status(const AdminReader& reader, const json::object& status) {
   const bool is_ready = status.contains("ready") && status.at("ready") == true;
   const auto& store = status.at("store").as_object();
@@ -308,6 +332,9 @@ bool print_status(const AdminReader& reader, const json::object& status) {
     print_line("", std::to_string(number_of(its, "slots")) + " " + text_of(its, "state") + " by export " +
                        text_of(its, "export"));
   }
+  Tallies tallies;
+  tallies.add(status);
+  print_tallies(tallies);
   for (const auto& counter : array_of(status, "counters")) {
     const auto& its = counter.as_object();
     print_line("counter", text_of(its, "name") + " at " + text_of(its, "address") + ", " +
@@ -316,6 +343,18 @@ bool print_status(const AdminReader& reader, const json::object& status) {
                               (its.at("this") == true ? " (this one)" : ""));
   }
   return is_ready;
+}
+
+void print_sums(std::size_t services, const Tallies& tallies, bool as_json) {
+  if (as_json) {
+    print(json::serialize(json::object{{"services", services},
+                                       {"hits", tallies.hits},
+                                       {"refusals", json::value_from(tallies.refusals)}}) +
+          "\n");
+    return;
+  }
+  std::printf("all %zu services\n", services);
+  print_tallies(tallies);
 }
 
 }  // namespace
@@ -388,13 +427,18 @@ bool counts(const CountsSettings& settings) {
 void add_status_settings(SettingTable& table, StatusSettings& settings) {
   add_admin_door_settings(table, settings.doors);
   table.begin_group(SettingTable::Group::process);
-  table.add_switch("--json", settings.as_json, "Prints a JSON object in each line, one for each service.");
+  table.add_switch("--json", settings.as_json,
+                   "Prints a JSON object in each line, one for each service. Of several services, the last "
+                   "one has the sums.");
 }
 
 bool status(const StatusSettings& settings) {
   bool all_ready = true;
-  for (const auto& reader : open_admin_readers(settings.doors)) {
+  Tallies tallies;
+  const auto readers = open_admin_readers(settings.doors);
+  for (const auto& reader : readers) {
     auto its = body_of(*reader, reader->get("/v1/status"));
+    tallies.add(its);
     if (settings.as_json) {
       all_ready = its.at("ready") == true && all_ready;
       its["asked"] = reader->name();
@@ -403,6 +447,7 @@ bool status(const StatusSettings& settings) {
       all_ready = print_status(*reader, its) && all_ready;
     }
   }
+  if (readers.size() > 1) print_sums(readers.size(), tallies, settings.as_json);
   std::fflush(stdout);
   return all_ready;
 }

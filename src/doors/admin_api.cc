@@ -219,6 +219,10 @@ Answer AdminApi::status() {
                                    {"slots", mark.slots.count()}});
     }
   }
+  json::object refusals;
+  for (const auto& [reason, number] : its.refusals) {
+    if (number > 0) refusals[reason] = number;
+  }
   const auto uptime_s = std::chrono::duration_cast<std::chrono::seconds>(now - its.started).count();
   json::object body{
       {"service", its.service},
@@ -234,6 +238,8 @@ Answer AdminApi::status() {
            {"id", its.store_id.empty() ? json::value(nullptr) : json::value(its.store_id)},
            {"can_lose", its.can_lose.empty() ? json::value(nullptr) : json::value(its.can_lose)},
            {"last_backup", its.last_backup ? json::value(runtime::utc_seconds(*its.last_backup)) : nullptr}}},
+      {"hits", its.hits},
+      {"refusals", std::move(refusals)},
       {"slots",
        json::object{{"own", its.own_slots}, {"settled", its.settled_slots}, {"lost", its.lost_slots}}},
       {"moves", std::move(marks)},

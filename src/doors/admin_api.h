@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -36,6 +37,9 @@ struct AdminStatus {
     bool is_leaving = false;
     bool is_this = false;
   };
+  // Since the start, at all doors where hits come.
+  std::uint64_t hits = 0;                              // that were counted
+  std::map<std::string, std::uint64_t> refusals = {};  // by reason
   std::uint64_t list_version = 0;
   std::vector<Counter> counters = {};  // empty: this one owns every token
   std::size_t own_slots = domain::slots;

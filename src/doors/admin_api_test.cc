@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 #include <map>
 
@@ -78,15 +79,21 @@ class AdminApiTest : public testing::Test {
   }
 
   std::string own_only_ = "";
-  AdminApi api_{
-      {.make_reader =
-           [] {
-             std::map<domain::TokenId, std::map<std::string, std::int64_t>> tokens;
-             for (std::uint8_t i = 1; i <= 5; ++i) tokens[id_of(i)]["/n"] = i;
-             tokens[id_of(1)] = {{"/a", 1}, {"/a/b", 2}, {"/a,\"b\"", 3}, {"/z", 4}};
-             return std::make_unique<SomeTokens>(std::move(tokens));
-           },
-       .status = [] { return AdminStatus{.service = "serve", .version = "1", .store = "memory"}; }}};
+  AdminApi api_{{.make_reader =
+                     [] {
+                       std::map<domain::TokenId, std::map<std::string, std::int64_t>> tokens;
+                       for (std::uint8_t i = 1; i <= 5; ++i) tokens[id_of(i)]["/n"] = i;
+                       tokens[id_of(1)] = {{"/a", 1}, {"/a/b", 2}, {"/a,\"b\"", 3}, {"/z", 4}};
+                       return std::make_unique<SomeTokens>(std::move(tokens));
+                     },
+                 .status =
+                     [] {
+                       return AdminStatus{.service = "serve",
+                                          .version = "1",
+                                          .store = "memory",
+                                          .hits = 7,
+                                          .refusals = {{"no_token", 2}, {"unknown_token", 0}}};
+                     }}};
 };
 
 TEST_F(AdminApiTest, ListsTokensPageByPage) {
@@ -177,6 +184,8 @@ TEST_F(AdminApiTest, TellsTheStatus) {
   EXPECT_EQ(status.at("store").at("kind").as_string(), "memory");
   EXPECT_TRUE(status.at("store").at("last_backup").is_null());
   EXPECT_EQ(status.at("slots").at("own").as_int64(), 16384);
+  EXPECT_EQ(status.at("hits").as_int64(), 7);
+  EXPECT_EQ(json::serialize(status.at("refusals")), "{\"no_token\":2}") << "what did not occur is absent";
 }
 
 TEST_F(AdminApiTest, AReadingEndsWithTheService) {

@@ -92,6 +92,17 @@ TEST(Page, SumsWhatHasTheSameNameAndLabels) {
       "# HELP b What b is.\n# TYPE b gauge\nb -4\n");
 }
 
+TEST(Page, SumsCountersByOneLabel) {
+  Page page;
+  page.counter("a_total", "What a is.", {{"kind", "x"}, {"client", "c"}}, 1);
+  page.counter("a_total", "", {{"kind", "x"}, {"client", "d"}}, 2);
+  page.counter("a_total", "", {{"kind", "y"}, {"client", "c"}}, 4);
+  using Sums = std::map<std::string, std::uint64_t>;
+  EXPECT_EQ(page.counters_by("a_total", "kind"), (Sums{{"x", 3}, {"y", 4}}));
+  EXPECT_EQ(page.counters_by("a_total", "client"), (Sums{{"c", 5}, {"d", 2}}));
+  EXPECT_EQ(page.counters_by("b_total", "kind"), Sums());
+}
+
 TEST(Page, WritesHistogramsInBaseUnitsAndCumulative) {
   Durations one;
   one.observe(20us, 3);

@@ -77,6 +77,18 @@ void Page::add_histogram(const std::string& name, const std::string& help, const
   histogram.sample_sum += sum / divisor;
 }
 
+std::map<std::string, std::uint64_t> Page::counters_by(const std::string& name,
+                                                       const std::string& label) const {
+  std::map<std::string, std::uint64_t> sums;
+  const auto family = std::ranges::find(parts_->families, name, &MetricFamily::name);
+  if (family == parts_->families.end()) return sums;
+  for (const auto& metric : family->metric) {
+    const auto its = std::ranges::find(metric.label, label, &ClientMetric::Label::name);
+    if (its != metric.label.end()) sums[its->value] += static_cast<std::uint64_t>(metric.counter.value);
+  }
+  return sums;
+}
+
 std::string Page::text() const {
   return prometheus::TextSerializer().Serialize(parts_->families);
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -29,6 +31,9 @@ class Page {
   void histogram(const std::string& name, const std::string& help, const Labels& labels,
                  const Durations& durations);
   void histogram(const std::string& name, const std::string& help, const Labels& labels, const Sizes& sizes);
+
+  /// What the counters of this name have, summed by the value of this label.
+  std::map<std::string, std::uint64_t> counters_by(const std::string& name, const std::string& label) const;
 
   /// In Prometheus' text format, version 0.0.4.
   std::string text() const;

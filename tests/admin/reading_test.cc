@@ -20,6 +20,7 @@
 #include "support/health.h"
 #include "support/partition.h"
 #include "support/program.h"
+#include "support/request.h"
 #include "support/steady_load.h"
 #include "support/temporary_directory.h"
 
@@ -30,7 +31,8 @@ using testing::HasSubstr;
 using testing::Not;
 
 // printf %s KEY | sha256sum
-constexpr const char* digest_of_alpha = "8ed3f6ad685b959ead7022518e1af76cd816f8e8ec7ccdda1ed4018e8f2223f8";
+constexpr const char* line_of_ana =
+    "ana read 8ed3f6ad685b959ead7022518e1af76cd816f8e8ec7ccdda1ed4018e8f2223f8\n";  // alpha
 constexpr const char* digest_of_beta = "f44e64e75f3948e9f73f8dfa94721c4ce8cbb4f265c4790c702b2d41cfbf2753";
 
 std::string id_of(const std::string& token) {
@@ -48,6 +50,15 @@ Outcome run(Arguments arguments, const Arguments& more) {
   return run_to_end(arguments);
 }
 
+/// Where a program that listens has its admin door.
+Endpoint admin_of(Program& program) {
+  const auto log = program.standard_error();
+  const std::string before = "admin door at address=127.0.0.1:";
+  const auto at = log.find(before);
+  EXPECT_NE(at, std::string::npos) << log;
+  return {"127.0.0.1", static_cast<std::uint16_t>(std::stoi(log.substr(at + before.size())))};
+}
+
 /// A `tracker serve` with an admin socket and an admin address with two keys.
 class Served {
  public:
@@ -59,23 +70,18 @@ class Served {
   }
 
   Endpoint envoy() const { return doors_.at("envoy"); }
+  Endpoint health() const { return doors_.at("health"); }
   Program& program() { return program_; }
   std::string socket() const { return directory_.path() / "admin"; }
   std::string keys_file() const {
     const std::string file = directory_.path() / "keys";
     if (!std::ifstream(file))
-      write_keys(file, std::string("ana read ") + digest_of_alpha + "\nbob write " + digest_of_beta + "\n");
+      write_keys(file, line_of_ana + std::string("bob write ") + digest_of_beta + "\n");
     return file;
   }
   static void write_keys(const std::string& file, const std::string& text) { std::ofstream(file) << text; }
 
-  Endpoint admin() {
-    const auto log = program_.standard_error();
-    const std::string before = "admin door at address=127.0.0.1:";
-    const auto at = log.find(before);
-    EXPECT_NE(at, std::string::npos) << log;
-    return {"127.0.0.1", static_cast<std::uint16_t>(std::stoi(log.substr(at + before.size())))};
-  }
+  Endpoint admin() { return admin_of(program_); }
   HttpAnswer ask(const std::string& request_line, const std::string& fields) {
     RawClient client(admin());
     client.send(request_line + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n" + fields + "\r\n");
@@ -94,6 +100,24 @@ class Served {
   const TemporaryDirectory directory_;
   Program program_;
   std::map<std::string, Endpoint> doors_;
+};
+
+/// A file of keys, and one with a key of them.
+class Keys {
+ public:
+  Keys() {
+    Served::write_keys(directory_.path() / "keys", line_of_ana);
+    std::ofstream(directory_.path() / "key") << "alpha\n";
+  }
+  /// For a service.
+  Arguments flags() const {
+    return {"--admin-addr", "127.0.0.1:0", "--admin-keys", directory_.path() / "keys"};
+  }
+  /// For who asks it.
+  Arguments key() const { return {"--admin-key-file", directory_.path() / "key"}; }
+
+ private:
+  const TemporaryDirectory directory_;
 };
 
 class ReadingTest : public testing::TestWithParam<const char*> {};
@@ -156,6 +180,27 @@ TEST_P(ReadingTest, AReadingSeesWhatWasAnsweredBefore) {
 
 INSTANTIATE_TEST_SUITE_P(Stores, ReadingTest, testing::Values("memory", "rocksdb"),
                          [](const auto& store) { return std::string(store.param); });
+
+TEST(AdminReadingTest, StatusTellsHitsAndRefusalsAsTheMetricsDo) {
+  Served served("memory");
+  EXPECT_THAT(served.tracker({"status"}).out, HasSubstr("  refused        nothing since the start\n"));
+  Caller caller(served.envoy());
+  const auto token = caller.mint();
+  for (int i = 0; i < 5; ++i) caller.count("/p", token);
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(caller.ask(get_without_token("/p")).status, 401);
+  EXPECT_EQ(caller.ask(get("/p", domain::to_string(domain::random_token()))).status, 401);
+  EXPECT_THAT(served.tracker({"status", "--json"}).out,
+              HasSubstr("\"hits\":5,\"refusals\":{\"no_token\":2,\"unknown_token\":1}"));
+  const auto text = served.tracker({"status"}).out;
+  EXPECT_THAT(text, HasSubstr("  counted        5 hits since the start\n"));
+  EXPECT_THAT(text, HasSubstr("  refused        2 no_token, 1 unknown_token\n"));
+  const auto metrics = ask_health(served.health(), "/metrics").body;
+  for (const char* line :
+       {"tracker_http_answers_total{code=\"200\"} 6\n", "tracker_tokens_minted_total{door=\"http\"} 1\n",
+        "tracker_http_refusals_total{reason=\"no_token\"} 2\n",
+        "tracker_http_refusals_total{reason=\"unknown_token\"} 1\n"})
+    EXPECT_THAT(metrics, HasSubstr(line));
+}
 
 TEST(AdminReadingTest, ATokenIsTakenFromAFileOrStandardInputOnly) {
   Served served("memory");
@@ -229,7 +274,7 @@ TEST(AdminReadingTest, AnAddressNeedsKeysAndLoopback) {
   };
   const TemporaryDirectory directory;
   const std::string keys = directory.path() / "keys";
-  Served::write_keys(keys, std::string("ana read ") + digest_of_alpha + "\n");
+  Served::write_keys(keys, line_of_ana);
   EXPECT_THAT(refusal_of({"--admin-addr", "127.0.0.1:0"}), HasSubstr("give --admin-keys"));
   EXPECT_THAT(refusal_of({"--admin-addr", "0.0.0.0:0", "--admin-keys", keys}), HasSubstr("--admin-insecure"));
   EXPECT_THAT(refusal_of({"--admin-addr", "127.0.0.1:0", "--admin-keys", "/nowhere"}),
@@ -240,22 +285,13 @@ TEST(AdminReadingTest, AnAddressNeedsKeysAndLoopback) {
 // Each counter tells its own tokens alone, and the command has them all.
 TEST(AdminReadingTest, PartitionedCountersAreMerged) {
   Partition partition(3);
-  const TemporaryDirectory directory;
-  std::string keys = directory.path() / "keys";
-  Served::write_keys(keys, std::string("ana read ") + digest_of_alpha + "\n");
-  std::ofstream(directory.path() / "key") << "alpha\n";
+  const Keys keys;
   std::string admin;
-  std::map<char, std::string> admin_of;
+  std::map<char, std::string> address_of;
   for (const char name : {'a', 'b', 'c'}) {
-    auto& counter =
-        partition.start_counter(name, "abc", {"--admin-addr", "127.0.0.1:0", "--admin-keys", keys});
-    const std::string before = "admin door at address=";
-    const auto log = counter.program->standard_error();
-    const auto at = log.find(before);
-    ASSERT_NE(at, std::string::npos) << log;
-    const auto begin = at + before.size();
-    admin_of[name] = log.substr(begin, log.find(',', begin) - begin);
-    admin += (admin.empty() ? "" : ",") + admin_of[name];
+    auto& counter = partition.start_counter(name, "abc", keys.flags());
+    address_of[name] = admin_of(*counter.program).to_string();
+    admin += (admin.empty() ? "" : ",") + address_of[name];
   }
   auto& envoy = partition.start_envoy("abc");
   wait_all_ready(envoy.health);
@@ -267,13 +303,13 @@ TEST(AdminReadingTest, PartitionedCountersAreMerged) {
     ids.insert(id_of(token));
     caller.count("/p", token);
   }
-  const Arguments key{"--admin-key-file", directory.path() / "key"};
+  const auto key = keys.key();
   const auto all = run({"tokens", "--admin", admin}, key);
   EXPECT_THAT(all.out, HasSubstr("60 tokens, 60 paths, 60 requests counted")) << all.err;
   for (const auto& id : ids) EXPECT_THAT(all.out, HasSubstr(id));
   EXPECT_THAT(run({"counts", id_of(token), "--admin", admin}, key).out, HasSubstr("1  /p\n"));
   int owners = 0;
-  for (const auto& [name, address] : admin_of) {
+  for (const auto& [name, address] : address_of) {
     const auto one = run({"tokens", "show", id_of(token), "--admin", address}, key);
     if (one.exit_code == 0) {
       ++owners;
@@ -282,9 +318,14 @@ TEST(AdminReadingTest, PartitionedCountersAreMerged) {
     }
   }
   EXPECT_EQ(owners, 1);
+  EXPECT_EQ(caller.ask(get("/p", domain::to_string(domain::random_token()))).status, 401);
   const auto status = run({"status", "--admin", admin}, key);
   EXPECT_EQ(status.exit_code, 0);
   EXPECT_THAT(status.out, HasSubstr("(this one)"));
+  EXPECT_THAT(status.out, testing::EndsWith("all 3 services\n  counted        60 hits since the start\n"
+                                            "  refused        1 unknown_token\n"));
+  EXPECT_THAT(run({"status", "--json", "--admin", admin}, key).out,
+              testing::EndsWith("{\"services\":3,\"hits\":60,\"refusals\":{\"unknown_token\":1}}\n"));
 }
 
 }  // namespace

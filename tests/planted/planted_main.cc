@@ -40,7 +40,6 @@ void serve(const std::string& fault, const app::ServeSettings& settings) {
                  {.counter_of = [&](std::size_t) -> tracker::counter::Counter& { return counter; },
                   .readiness = counter.readiness(),
                   .open_counter_door = nullptr,
-                  .admin_door = nullptr,
                   .on_start = [&] { tracker::runtime::log_info("planted: " + fault); },
                   .on_running = nullptr,
                   .behind = tracker::metrics::Batches::Behind::store,
