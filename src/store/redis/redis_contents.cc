@@ -83,6 +83,7 @@ std::optional<StoredToken> parse_token(const TokenId& id, const redisReply& fiel
   if (fields.type != REDIS_REPLY_ARRAY) return std::nullopt;
   StoredToken token{.id = id};
   bool is_known = false;
+  const auto key = redis_key(id);
   token.counts.reserve(fields.elements / 2);
   for (std::size_t i = 0; i + 1 < fields.elements; i += 2) {
     const auto path = string_of(*fields.element[i]);
@@ -92,13 +93,7 @@ std::optional<StoredToken> parse_token(const TokenId& id, const redisReply& fiel
       is_known = true;
       continue;
     }
-    const auto count = count_of(value);
-    if (!count) {
-      throw StoreError(
-          "Redis has a field that is no count in " + redis_key(id) +
-          ", for a path of this token; only another program can have written it; remove it by HDEL");
-    }
-    token.counts.push_back({std::string(path), *count});
+    token.counts.push_back({std::string(path), count_in(key, value)});
   }
   if (!is_known) return std::nullopt;
   std::ranges::sort(token.counts, {}, &StoredCount::path);

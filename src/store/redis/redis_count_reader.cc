@@ -54,12 +54,6 @@ std::string pattern_of(std::string_view prefix) {
   return pattern + '*';
 }
 
-std::int64_t count_in(const std::string& key, std::string_view value) {
-  if (const auto count = count_of(value)) return *count;
-  throw StoreError("Redis has a field that is no count in " + key +
-                   ", for a path of this token; only another program can have written it; remove it by HDEL");
-}
-
 class Reader final : public CountReader {
  public:
   Reader(std::unique_ptr<RedisNodes> nodes, bool proxy, std::size_t ids_max)

@@ -51,6 +51,12 @@ std::string visit_fields(const redisReply& reply, const VisitField& visit) {
   return std::string(text_of(*reply.element[0]));
 }
 
+std::int64_t count_in(const std::string& key, std::string_view value) {
+  if (const auto count = count_of(value)) return *count;
+  throw StoreError("Redis has a field that is no count in " + key +
+                   ", for a path of this token; only another program can have written it; remove it by HDEL");
+}
+
 RedisNodes::RedisNodes(const RedisSettings& redis) : settings_(redis) {
   client_at(settings_.redis.address).begin();
 }

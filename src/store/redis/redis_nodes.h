@@ -50,6 +50,9 @@ using VisitField = std::function<void(std::string_view field, std::string_view v
 /// Visits the fields in a reply to HSCAN. Returns the cursor of the next one; 0 if this was the last.
 std::string visit_fields(const redisReply& reply, const VisitField& visit);
 
+/// Reads the value of a path's field in the hash with this key. Throws StoreError if it is no count.
+std::int64_t count_in(const std::string& key, std::string_view value);
+
 /// One Redis, or all masters of a Redis Cluster, for calls that block. All throw StoreError. Not synchronised.
 class RedisNodes {
  public:
