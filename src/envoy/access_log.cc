@@ -97,7 +97,6 @@ AccessEntry* AccessLog::begin() {
   }
   AccessEntry& entry = *free_.back();
   free_.pop_back();
-  entry.begun = runtime::Clock::now();
   entry.method = {};
   entry.path.clear();
   entry.token.reset();
@@ -112,7 +111,7 @@ void AccessLog::log(const Exchange& exchange, std::string_view client, std::size
     time_ms_ = ms;
     time_text_ = runtime::utc_time(now);
   }
-  const auto duration = runtime::Clock::now() - entry.begun;
+  const auto duration = runtime::Clock::now() - exchange.begun;
   const bool is_refused = exchange.answer == Exchange::Answer::refusal;
 
   Line line(settings_.format, lines_);

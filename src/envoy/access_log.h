@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "domain/token_id.h"
-#include "runtime/deadlines.h"
 #include "runtime/line_file.h"
 #include "runtime/log.h"
 
@@ -29,7 +28,6 @@ struct AccessLogSettings {
 
 /// What an access log says of a request, as far as that is known before its answer.
 struct AccessEntry {
-  runtime::Clock::time_point begun;
   std::string_view method;  // as IANA registers it; empty: it is not registered, or could not be read
   std::string path;         // in normal form; empty: it could not be read
   std::optional<domain::TokenId> token;
