@@ -14,9 +14,11 @@
 #include <vector>
 
 #include "domain/hex.h"
+#include "domain/slot.h"
 #include "domain/token.h"
 #include "domain/token_id.h"
 #include "support/caller.h"
+#include "support/cluster_fleet.h"
 #include "support/health.h"
 #include "support/partition.h"
 #include "support/program.h"
@@ -326,6 +328,65 @@ TEST(AdminReadingTest, PartitionedCountersAreMerged) {
                                             "  refused        1 unknown_token\n"));
   EXPECT_THAT(run({"status", "--json", "--admin", admin}, key).out,
               testing::EndsWith("{\"services\":3,\"hits\":60,\"refusals\":{\"unknown_token\":1}}\n"));
+}
+
+// Two counters on one cluster have all tokens, and stand in for each other. A slot that moves, and a master that is replaced,
+// hide no count.
+TEST(AdminReadingTest, ARedisClusterIsReadWhileItChanges) {
+  const Keys keys;
+  ClusterFleet fleet(2, 0, keys.flags());
+  const auto key = keys.key();
+  const auto one = admin_of(*fleet.counter(0).program).to_string();
+  const auto other = admin_of(*fleet.counter(1).program).to_string();
+  const auto both = one + "," + other;
+  Caller caller(fleet.start_envoy().door);
+  std::map<std::string, domain::Slot> slots;  // of the tokens
+  for (int i = 0; i < 30; ++i) {
+    const auto token = caller.mint();
+    slots[id_of(token)] = domain::slot_of(domain::token_id(domain::parse_token(token).value()));
+    caller.count("/a", token);
+    caller.count("/b", token);
+  }
+  const auto expect_all = [&] {
+    for (const auto& admin : {one, other, both}) {
+      const auto all = run({"tokens", "--admin", admin}, key);
+      EXPECT_THAT(all.out, HasSubstr("30 tokens, 60 paths, 60 requests counted")) << all.err;
+      for (const auto& [id, slot] : slots) EXPECT_THAT(all.out, HasSubstr(id));
+    }
+  };
+  expect_all();
+  const auto [id, slot] = *slots.begin();
+  const auto expect_counts = [&, id = id] {
+    for (const auto& admin : {one, other}) {
+      const auto counts = run({"counts", id, "--admin", admin}, key);
+      EXPECT_EQ(counts.out,
+                "             1  /a\n             1  /b\n             2  on 2 paths of token " + id + "\n")
+          << counts.err;
+    }
+  };
+  expect_counts();
+  const auto status = run({"status", "--admin", both}, key);
+  EXPECT_EQ(status.exit_code, 0);
+  EXPECT_THAT(status.out, HasSubstr("  store          redis-cluster\n"));
+  EXPECT_THAT(status.out, HasSubstr("all 2 services\n  counted        60 hits since the start\n"));
+
+  const auto from = fleet.node_of(slot);
+  const auto to = (from + 1) % ClusterFleet::masters;
+  fleet.cluster().begin_move(slot, from, to);
+  expect_counts();
+  const auto refused = run({"tokens", "--admin", one}, key);
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_THAT(refused.err, HasSubstr("is being resharded"));
+  fleet.cluster().move_keys(slot, from, to);
+  expect_counts();
+  fleet.cluster().end_move(slot, from, to);
+  expect_all();
+
+  wait_received(fleet.cluster().node(ClusterFleet::masters + to), fleet.cluster().node(to));
+  fleet.cluster().node(to).kill();
+  expect_counts();
+  fleet.cluster().wait_until_well({to});
+  expect_all();
 }
 
 }  // namespace

@@ -14,15 +14,22 @@ constexpr auto failover_max = std::chrono::seconds(30);
 
 }  // namespace
 
-ClusterFleet::ClusterFleet(std::size_t counters, std::size_t redis_replicas)
+ClusterFleet::ClusterFleet(std::size_t counters, std::size_t redis_replicas, const Arguments& counter_flags)
     : cluster_(masters, masters, RedisServer::Keeps::everything,
                {"--cluster-require-full-coverage", "no", "--repl-diskless-sync-delay", "0"}) {
-  while (counters_.size() < counters) {
-    counters_.push_back(Service::start(
-        {"counter", "--store", "redis-cluster", "--redis-addr", cluster_.addresses(), "--redis-replicas",
-         std::to_string(redis_replicas), "--counter-addr", "127.0.0.1:0", "--health-addr", "127.0.0.1:0"},
-        "counter"));
-  }
+  Arguments arguments{"counter",
+                      "--store",
+                      "redis-cluster",
+                      "--redis-addr",
+                      cluster_.addresses(),
+                      "--redis-replicas",
+                      std::to_string(redis_replicas),
+                      "--counter-addr",
+                      "127.0.0.1:0",
+                      "--health-addr",
+                      "127.0.0.1:0"};
+  arguments.insert(arguments.end(), counter_flags.begin(), counter_flags.end());
+  while (counters_.size() < counters) counters_.push_back(Service::start(arguments, "counter"));
   wait_until_all_counts();
 }
 

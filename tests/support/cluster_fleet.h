@@ -18,7 +18,10 @@ class ClusterFleet {
   static constexpr std::size_t masters = 3;
 
   // Starts all but envoys, ready to count. Each count waits for so many replicas.
-  explicit ClusterFleet(std::size_t counters = 1, std::size_t redis_replicas = 0);
+  explicit ClusterFleet(std::size_t counters = 1, std::size_t redis_replicas = 0,
+                        const Arguments& counter_flags = {});
+
+  Service& counter(std::size_t i = 0) { return counters_.at(i); }
 
   // Starts one more envoy, ready to count.
   Service& start_envoy();
