@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <deque>
 #include <fstream>
 #include <map>
 #include <set>
@@ -387,6 +388,28 @@ TEST(AdminReadingTest, ARedisClusterIsReadWhileItChanges) {
   expect_counts();
   fleet.cluster().wait_until_well({to});
   expect_all();
+}
+
+// Connections at the door are bounded. They take nothing from those that are counted.
+TEST(AdminReadingTest, TheConnectionThatAskedNothingForLongestMakesWay) {
+  constexpr std::size_t connections_max = 64;
+  Served served("memory");
+  SteadyLoad load(served.envoy(), {Caller(served.envoy()).mint()}, {"/a"});
+  const auto ask = [](RawClient& client) {
+    client.send("GET /v1/status HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer alpha\r\n\r\n");
+    EXPECT_EQ(client.read_answer().status, 200);
+  };
+  std::deque<RawClient> clients;
+  while (clients.size() < connections_max) ask(clients.emplace_back(served.admin()));
+  RawClient another(served.admin());
+  ask(another);
+  EXPECT_EQ(clients.front().read_to_end(), RawClient::End::closed);
+  clients.pop_front();
+  for (auto& client : clients) ask(client);
+  load.wait_for_more(SteadyLoad::Kind::counted, 100);
+  load.stop();
+  EXPECT_THAT(load.complaints(), testing::IsEmpty());
+  EXPECT_EQ(load.seen(SteadyLoad::Kind::refused) + load.seen(SteadyLoad::Kind::perhaps), 0U);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include <atomic>
+#include <deque>
 #include <fstream>
 #include <map>
 #include <memory>
@@ -102,6 +103,28 @@ TEST_F(SelfDoorTest, BadRequestsAreProblemsAndCountNothing) {
   EXPECT_EQ(caller_->count(own_counts, token_), 1);
   EXPECT_EQ(caller_->count("/a", token_), 2);
   EXPECT_EQ(program_->output().find(token_), std::string::npos);
+}
+
+// Connections at the door are bounded. They take nothing from those that are counted.
+TEST_F(SelfDoorTest, TheConnectionThatAskedNothingForLongestMakesWay) {
+  constexpr std::size_t connections_max = 64;
+  start({"--self-rate", "1000000"});
+  SteadyLoad load(envoy(), {token_}, {"/b"});
+  const auto ask_on = [&](RawClient& client) {
+    client.send(get(own_counts, token_));
+    EXPECT_EQ(client.read_answer().status, 200);
+  };
+  std::deque<RawClient> clients;
+  while (clients.size() < connections_max) ask_on(clients.emplace_back(door()));
+  RawClient another(door());
+  ask_on(another);
+  EXPECT_EQ(clients.front().read_to_end(), RawClient::End::closed);
+  clients.pop_front();
+  for (auto& client : clients) ask_on(client);
+  load.wait_for_more(SteadyLoad::Kind::counted, 100);
+  load.stop();
+  EXPECT_THAT(load.complaints(), testing::IsEmpty());
+  EXPECT_EQ(load.seen(SteadyLoad::Kind::refused) + load.seen(SteadyLoad::Kind::perhaps), 0U);
 }
 
 TEST_F(SelfDoorTest, OneConnectionTakesManyRequests) {
