@@ -41,8 +41,9 @@ inline Response respond(http::status status, const char* type, std::string body)
   return response;
 }
 
-/// An HTTP server for the doors beside the counted port, over TCP or a Unix socket. For few and small requests. Lives
-/// as long as its acceptor or a connection is open. Belongs to the thread that runs the acceptor's context.
+/// An HTTP server for the doors beside the counted port, over TCP or a Unix socket. For few and small requests. It has 64
+/// connections. A new one takes the place of the one that has asked nothing for longest, and is closed if all of them wait for
+/// their answers. Lives as long as its acceptor or a connection is open. Belongs to the thread that runs the acceptor's context.
 template <typename Protocol>
 class HttpServer : public std::enable_shared_from_this<HttpServer<Protocol>> {
   using Executor = boost::asio::io_context::executor_type;
@@ -99,8 +100,10 @@ class HttpServer : public std::enable_shared_from_this<HttpServer<Protocol>> {
         pause.expires_after(accept_pause);
         co_await pause.async_wait(token);
       } else {
-        // The connection that has asked nothing for longest makes way for the new one.
-        if (streams_.size() >= connections_max) streams_.front()->close();
+        if (idle_.size() + asking_.size() >= connections_max) {
+          if (idle_.empty()) continue;  // the new one is closed
+          idle_.front()->close();
+        }
         boost::asio::co_spawn(acceptor_.get_executor(), serve(self, Stream(std::move(socket))),
                               boost::asio::detached);
       }
@@ -108,7 +111,7 @@ class HttpServer : public std::enable_shared_from_this<HttpServer<Protocol>> {
   }
 
   Awaitable<void> serve(std::shared_ptr<HttpServer> /*keeps it alive*/, Stream stream) {
-    const auto place = streams_.insert(streams_.end(), &stream);
+    const auto place = idle_.insert(idle_.end(), &stream);
     boost::beast::flat_buffer buffer;
     for (bool keep_alive = true; keep_alive;) {
       http::request_parser<http::string_body> parser;
@@ -126,7 +129,11 @@ class HttpServer : public std::enable_shared_from_this<HttpServer<Protocol>> {
           read_error != http::error::end_of_stream && read_error != http::error::partial_message;
       if (read_error && !malformed) break;
       Response response = malformed_;
-      if (!malformed) response = co_await response_to(parser.get(), passed);
+      if (!malformed) {
+        asking_.splice(asking_.end(), idle_, place);
+        response = co_await response_to(parser.get(), passed);
+        idle_.splice(idle_.end(), asking_, place);
+      }
       const bool closes = malformed || !response.keep_alive();
       response.version(11);
       response.keep_alive(!closes && parser.get().keep_alive());
@@ -138,11 +145,10 @@ class HttpServer : public std::enable_shared_from_this<HttpServer<Protocol>> {
                                               ? co_await http::async_write_header(stream, serializer, token)
                                               : co_await http::async_write(stream, serializer, token);
       if (write_error) break;
-      streams_.splice(streams_.end(), streams_, place);
     }
     boost::beast::error_code ignored;
     stream.socket().shutdown(boost::asio::socket_base::shutdown_both, ignored);
-    streams_.erase(place);
+    idle_.erase(place);
   }
 
   Awaitable<Response> response_to(const Request& request, const runtime::Descriptor& passed) {
@@ -172,7 +178,8 @@ class HttpServer : public std::enable_shared_from_this<HttpServer<Protocol>> {
   const std::size_t body_bytes_max_;
   const Answer answer_;
   const Response malformed_;
-  std::list<Stream*> streams_;  // in the order of their last answer, or of connecting
+  std::list<Stream*> idle_;    // in the order of their last answer, or of connecting
+  std::list<Stream*> asking_;  // whose answer is being made
 };
 
 }  // namespace tracker::doors
