@@ -16,7 +16,8 @@ void add_admin_socket_setting(settings::SettingTable& table, std::string& path, 
                               const std::string& default_text,
                               std::optional<settings::SettingTable::Condition> condition = std::nullopt);
 
-/// A connection to the admin door of a process that runs. Its functions block.
+/// A connection to the admin socket of a process that runs, for calls that change things. They may take hours, and are done
+/// without the process if none is there. Its functions block.
 class AdminClient {
  public:
   /// Returns nothing if no process listens there. Throws StartupError if it may not be asked.
