@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <variant>
 
@@ -16,6 +17,7 @@ namespace tracker::counter {
 
 using store::ReadinessSource;
 using store::TrackReply;
+class Busiest;
 
 /// Receives the outcome of mint().
 class MintReply {
@@ -53,6 +55,14 @@ class Counter {
   /// As CounterStore::track().
   virtual void track(const domain::HitBatch& hits, TrackReply& reply) = 0;
 
+  /// For callers of track(): tells which verdicts the hits have, each one once, in the thread in which they are answered.
+  void settled(const domain::HitBatch& hits, std::span<const domain::HitVerdict> verdicts) {
+    if (busiest_ != nullptr) feed_busiest(hits, verdicts);
+  }
+
+  /// Has the hits that are counted from now on added to it. It outlives this counter. Before the first hit.
+  void watch_by(Busiest& busiest) { busiest_ = &busiest; }
+
   /// Makes a fresh token, known to every counter of the service. `reply` must stay valid until it is called.
   virtual void mint(domain::Deadline deadline, MintReply& reply) = 0;
 
@@ -74,6 +84,11 @@ class Counter {
 
   /// Whether hits can be counted. Any thread.
   virtual const ReadinessSource& readiness() const = 0;
+
+ private:
+  void feed_busiest(const domain::HitBatch& hits, std::span<const domain::HitVerdict> verdicts);
+
+  Busiest* busiest_ = nullptr;  // null: nobody watches
 };
 
 }  // namespace tracker::counter

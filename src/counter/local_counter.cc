@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "counter/busiest.h"
 #include "domain/token_id.h"
 
 namespace tracker::counter {
@@ -42,6 +43,10 @@ constexpr std::string_view counted_partitioned =
 const CounterFactsSource& Counter::facts() const {
   static const CounterFactsSource nothing{std::nullopt};
   return nothing;
+}
+
+void Counter::feed_busiest(const domain::HitBatch& hits, std::span<const domain::HitVerdict> verdicts) {
+  busiest_->add(hits, verdicts);
 }
 
 void Counter::read(const domain::Token& /*token*/, const store::CountsQuery& /*query*/,

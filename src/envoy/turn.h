@@ -78,6 +78,7 @@ class Turn {
     return context_.get_executor().running_in_this_thread();
   }                                                                   // any thread
   auto executor() const noexcept { return context_.get_executor(); }  // any thread
+  counter::Counter& counter() noexcept { return counter_; }
   void take_back(TurnBatch& batch);
   /// Tells that this many hits have their verdicts and their exchanges are answered. The last one in flight ends the
   /// turn.

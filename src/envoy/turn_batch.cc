@@ -47,6 +47,7 @@ void TurnBatch::on_verdicts(std::span<const domain::HitVerdict> verdicts) {
 
 void TurnBatch::settle(std::span<const domain::HitVerdict> verdicts) {
   assert(verdicts.size() <= unsettled_);
+  turn_.counter().settled(hits_, verdicts);
   for (const auto& [hit, verdict] : verdicts) {
     assert(hit < exchanges_.size());
     if (Exchange* exchange = std::exchange(exchanges_[hit], nullptr)) {

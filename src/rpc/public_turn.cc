@@ -71,6 +71,7 @@ class PublicTurn::Batch final : public counter::TrackReply {
   };
 
   void settle(std::span<const domain::HitVerdict> verdicts) {
+    turn_.counter_.settled(hits, verdicts);
     std::vector<std::shared_ptr<ServerConnection>> answered;
     for (const auto& [hit, verdict] : verdicts) {
       auto& [connection, call] = calls_[hit];

@@ -40,12 +40,8 @@ class TrackCall::Batch final : public counter::TrackReply {
   /// Any thread. It is answered in the connection's thread.
   void on_verdicts(std::span<const domain::HitVerdict> verdicts) override {
     caller->leave(verdicts.size());
-    const bool here = loop->get_executor().running_in_this_thread();
-    if (numbers.empty() && here) return answer(*this, verdicts);
-    std::vector<domain::HitVerdict> copy(verdicts.begin(), verdicts.end());
-    for (auto& verdict : copy) verdict.hit = number_of(verdict.hit);
-    if (here) return answer(*this, copy);
-    boost::asio::post(*loop, [this, copy = std::move(copy)] { answer(*this, copy); });
+    if (loop->get_executor().running_in_this_thread()) return settle(verdicts);
+    boost::asio::post(*loop, [this, copy = std::vector(verdicts.begin(), verdicts.end())] { settle(copy); });
   }
 
   std::uint32_t number_of(std::uint32_t hit) const { return numbers.empty() ? hit : numbers[hit]; }
@@ -76,6 +72,16 @@ class TrackCall::Batch final : public counter::TrackReply {
     hits = std::move(kept);
     numbers = std::move(kept_numbers);
     return others;
+  }
+
+ private:
+  /// The connection's thread.
+  void settle(std::span<const domain::HitVerdict> verdicts) {
+    connection->loop().counter().settled(hits, verdicts);
+    if (numbers.empty()) return answer(*this, verdicts);
+    std::vector<domain::HitVerdict> renumbered(verdicts.begin(), verdicts.end());
+    for (auto& verdict : renumbered) verdict.hit = number_of(verdict.hit);
+    answer(*this, renumbered);
   }
 };
 
