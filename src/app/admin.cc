@@ -193,6 +193,11 @@ std::string what_can_be_lost(const OpenStore& open_store) {
 std::unique_ptr<doors::AdminApi> readings(const OpenStore& open_store, const AdminParts& parts,
                                           std::shared_ptr<const LastBackup> last_backup) {
   doors::AdminApi::Parts api{.make_reader = open_store.reader};
+  if (parts.busiest != nullptr) {
+    api.busiest = [&busiest = *parts.busiest](auto by) {
+      return busiest.read(by, counter::Busiest::Clock::now());
+    };
+  }
   if (parts.member != nullptr) {
     api.own_slots = [&member = *parts.member] {
       const auto record = member.record();
@@ -258,15 +263,16 @@ std::function<void()> keys_reread(std::shared_ptr<doors::AdminKeys> keys, const 
 void add_admin_settings(settings::SettingTable& table, AdminSettings& settings) {
   using settings::SettingTable;
   table.begin_group(SettingTable::Group::process);
-  table.add({"--admin-socket", "",
-             "Where to listen for tracker export, import, tokens, counts, status and slots forget: a Unix "
-             "socket that only this user may open. A store on disk has one in its directory, too.",
-             "none", "the path of a socket",
-             [&path = settings.socket](std::string_view text) {
-               path = text;
-               return !text.empty() && !text.ends_with('/') && text.find("://") == text.npos;
-             },
-             "PATH"});
+  table.add(
+      {"--admin-socket", "",
+       "Where to listen for tracker export, import, tokens, counts, top, status and slots forget: a Unix "
+       "socket that only this user may open. A store on disk has one in its directory, too.",
+       "none", "the path of a socket",
+       [&path = settings.socket](std::string_view text) {
+         path = text;
+         return !text.empty() && !text.ends_with('/') && text.find("://") == text.npos;
+       },
+       "PATH"});
   table.add_address("--admin-addr", "", settings.address,
                     "Where to listen for the same over TCP, from who has a key.", "none: it does not");
   const SettingTable::Condition with_address{"--admin-addr",

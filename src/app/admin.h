@@ -6,6 +6,7 @@
 #include <string>
 
 #include "app/store_kinds.h"
+#include "counter/busiest.h"
 #include "counter/partition_member.h"
 #include "doors/admin_door.h"
 #include "metrics/page.h"
@@ -39,6 +40,7 @@ struct AdminParts {
   counter::PartitionMember* member = nullptr;
   /// Null: the service knows no other counters.
   Forget forget = nullptr;
+  counter::Busiest* busiest = nullptr;  // null: nobody watches what is busiest
 };
 
 /// The admin door, and what to do on SIGHUP.

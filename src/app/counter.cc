@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "app/admin.h"
+#include "app/busiest_watch.h"
 #include "app/moves_admin.h"
 #include "app/remote_maker.h"
 #include "app/service.h"
@@ -110,6 +111,7 @@ void run_counter(const CounterSettings& settings) {
   ConnectionBudget connections = wanted_connections(settings.port);
   const auto few_descriptors = fit_connections(
       connections, descriptors, reserved_descriptors(settings.service.threads, open_store.files_max));
+  const auto watch = watch_busiest(open_store, settings.admin, workers->count());
   OwnCounter own;
   if (settings.peers.is_given()) {
     make_member(settings, control, open_store, own);
@@ -118,6 +120,10 @@ void run_counter(const CounterSettings& settings) {
     own.counter = std::make_unique<counter::LocalCounter>(*open_store.store, make_read_queue(open_store));
   }
   counter::Counter& counter = *own.counter;
+  if (watch) {
+    counter.watch_by(watch->busiest());
+    own.admin_parts.busiest = &watch->busiest();
+  }
   auto server = server_settings(settings.port, connections);
   server.hits_max = settings.hits_max;
   server.request_deadline = settings.request_deadline;

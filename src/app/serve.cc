@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "app/admin.h"
+#include "app/busiest_watch.h"
 #include "app/envoy_service.h"
 #include "app/self_service.h"
 #include "app/service.h"
@@ -48,7 +49,9 @@ void serve(const ServeSettings& settings) {
   const auto workers = make_workers(settings.service.threads);
   const auto open_store = settings.store.open(workers->context(0), settings.envoy.request_deadline);
   require_whole_store(open_store);
+  const auto watch = watch_busiest(open_store, settings.admin, workers->count());
   counter::LocalCounter counter(*open_store.store, make_read_queue(open_store));
+  if (watch) counter.watch_by(watch->busiest());
   const auto self = make_self_service(
       settings.self, settings.envoy.request_deadline, [&](boost::asio::io_context& /*loop*/) {
         return std::make_unique<counter::LocalCounter>(*open_store.store, make_read_queue(open_store));
@@ -77,7 +80,8 @@ void serve(const ServeSettings& settings) {
                                     {.service = "serve",
                                      .store = settings.store.text(),
                                      .readiness = &counter.readiness(),
-                                     .report = std::move(report)});
+                                     .report = std::move(report),
+                                     .busiest = watch ? &watch->busiest() : nullptr});
            },
        .self = self.get(),
        .on_start = [&] { log_note(open_store); },

@@ -13,6 +13,7 @@
 #include "doors/counts_page.h"
 #include "doors/page_query.h"
 #include "doors/problem.h"
+#include "runtime/printable.h"
 #include "runtime/utc_time.h"
 
 namespace tracker::doors {
@@ -24,6 +25,7 @@ using Clock = std::chrono::steady_clock;
 namespace {
 
 constexpr std::size_t tokens_of_a_page = 100;
+constexpr std::size_t top_of_a_page = 10;
 constexpr char kind_of_tokens = 2;
 constexpr int pauses_per_step = 7;
 
@@ -65,6 +67,17 @@ void append_csv(std::string_view field, std::string& out) {
   out += '"';
 }
 
+std::string shown_id(const std::string& bytes) {
+  std::string id;
+  domain::append_hex({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}, id);
+  return id;
+}
+
+/// With an ellipsis if others that begin so are counted with it.
+std::string shown_path(const std::string& path) {
+  return runtime::as_utf8(path) + (path.size() < counter::Busiest::path_bytes ? "" : "\u2026");
+}
+
 /// The target of the next page.
 std::string next_target(std::string_view path, const PageQuery& query, const std::string& cursor) {
   std::string target(path);
@@ -92,6 +105,7 @@ Answer AdminApi::get(std::string_view target, std::string_view accept) {
   constexpr std::string_view its_counts = "/counts";
   try {
     if (path == "/v1/status") return PageQuery(query, {}), status();
+    if (path == "/v1/top") return top(PageQuery(query, {"by", "limit"}), as_csv);
     if (path == "/v1/tokens") return tokens(PageQuery(query, {"limit", "cursor"}), as_csv);
     if (path.starts_with(one_token)) {
       path.remove_prefix(one_token.size());
@@ -104,7 +118,8 @@ Answer AdminApi::get(std::string_view target, std::string_view accept) {
       return PageQuery(query, {}), token(id);
     }
     refuse(404,
-           "There are /v1/status, /v1/tokens, /v1/tokens/ID and /v1/tokens/ID/counts, where ID is a token's "
+           "There are /v1/status, /v1/top, /v1/tokens, /v1/tokens/ID and /v1/tokens/ID/counts, where ID is a "
+           "token's "
            "id.");
   } catch (const Refused& refused) {
     return refused.answer;
@@ -245,6 +260,39 @@ Answer AdminApi::status() {
       {"moves", std::move(marks)},
       {"list_version", its.list_version},
       {"counters", std::move(counters)}};
+  return {.body = json::serialize(body)};
+}
+
+Answer AdminApi::top(const PageQuery& query, bool as_csv) {
+  const auto by_text = query.find("by").value_or("path");
+  if (by_text != "path" && by_text != "token") refuse(400, "The parameter by must be token or path.");
+  const bool by_path = by_text == "path";
+  const auto limit = query.limit(top_of_a_page);
+  if (!parts_.busiest) refuse(501, "This service does not watch what is busiest.");
+  const auto periods = parts_.busiest(by_path ? counter::Busiest::By::path : counter::Busiest::By::token);
+  const std::string key_name = by_path ? "path" : "id";
+  const auto shown = [&](const std::string& key) { return by_path ? shown_path(key) : shown_id(key); };
+
+  json::object body{{"by", by_text}, {"capacity", counter::Busiest::capacity}};
+  std::string csv = "period," + key_name + ",count,error\r\n";
+  const auto add = [&](const char* name, const counter::Busiest::Period& period) {
+    const auto top = period.keys.top(limit);
+    json::array entries;
+    for (const auto& [key, count, error] : top.entries) {
+      entries.push_back(json::object{{key_name, shown(key)}, {"count", count}, {"error", error}});
+      csv += std::string(name) + ',';
+      append_csv(shown(key), csv);
+      csv += ',' + std::to_string(count) + ',' + std::to_string(error) + "\r\n";
+    }
+    body[name] =
+        json::object{{"seconds", std::chrono::duration_cast<std::chrono::seconds>(period.length).count()},
+                     {"hits", top.hits},
+                     {"others_max", top.others_max},
+                     {"top", std::move(entries)}};
+  };
+  add("last_minute", periods.last_minute);
+  add("since_start", periods.since_start);
+  if (as_csv) return {.type = "text/csv", .body = std::move(csv)};
   return {.body = json::serialize(body)};
 }
 

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "counter/busiest.h"
 #include "domain/readiness.h"
 #include "domain/slot.h"
 #include "domain/token_id.h"
@@ -59,6 +60,8 @@ class AdminApi {
     /// Who owns the token, if that is another counter. Null: nobody else owns any.
     std::function<std::optional<std::string>(const domain::TokenId&)> owner_elsewhere = nullptr;
     std::function<AdminStatus()> status = nullptr;
+    /// Null: it is not known.
+    std::function<counter::Busiest::Periods(counter::Busiest::By)> busiest = nullptr;
   };
   explicit AdminApi(Parts parts) : parts_(std::move(parts)) {}
 
@@ -79,6 +82,7 @@ class AdminApi {
   Answer token(const domain::TokenId& id);
   Answer counts(const domain::TokenId& id, std::string_view query, bool as_csv);
   Answer status();
+  Answer top(const PageQuery& query, bool as_csv);
   store::CountReader& reader();
   domain::SlotSet own_slots() const;
   void require_own(const domain::TokenId& id) const;

@@ -188,6 +188,53 @@ TEST_F(AdminApiTest, TellsTheStatus) {
   EXPECT_EQ(json::serialize(status.at("refusals")), "{\"no_token\":2}") << "what did not occur is absent";
 }
 
+/// Two paths and two tokens in the last minute, one of each before.
+counter::Busiest::Periods some_periods(counter::Busiest::By by) {
+  using std::chrono_literals::operator""s;
+  const bool by_path = by == counter::Busiest::By::path;
+  const auto bytes = [](std::uint8_t number) {
+    const auto id = id_of(number);
+    return std::string(id.bytes.begin(), id.bytes.end());
+  };
+  const auto first = by_path ? "/a,b" : bytes(1);
+  const auto second = by_path ? std::string(counter::Busiest::path_bytes, 'x') : bytes(2);
+  return {.last_minute = {57s, {.hits = 9, .entries = {{first, 3, 0}, {second, 6, 1}}}},
+          .since_start = {3'600s, {.hits = 5'000, .others_max = 2, .entries = {{first, 7, 2}}}}};
+}
+
+TEST(AdminApiTop, TellsTheBusiestOfBothPeriods) {
+  AdminApi api({.busiest = some_periods});
+  const std::string first = "00000000000000000000000000000001";
+  const std::string second = "00000000000000000000000000000002";
+  EXPECT_EQ(
+      api.get("/v1/top?by=token", "").body,
+      R"({"by":"token","capacity":512,"last_minute":{"seconds":57,"hits":9,"others_max":0,"top":[{"id":")" +
+          second + R"(","count":6,"error":1},{"id":")" + first +
+          R"(","count":3,"error":0}]},"since_start":{"seconds":3600,"hits":5000,"others_max":2,"top":[{"id":")" +
+          first + R"(","count":7,"error":2}]}})");
+  const auto paths = json::parse(api.get("/v1/top?limit=1", "").body);
+  EXPECT_EQ(paths.at("by").as_string(), "path");
+  EXPECT_EQ(paths.at("last_minute").at("top").as_array().size(), 1U);
+  EXPECT_EQ(paths.at("last_minute").at("others_max").as_int64(), 3) << "of the one that is left out";
+}
+
+TEST(AdminApiTop, WritesCsvAndMarksPathsThatAreCut) {
+  AdminApi api({.busiest = some_periods});
+  const auto answer = api.get("/v1/top", "text/csv");
+  EXPECT_EQ(answer.type, "text/csv");
+  EXPECT_EQ(answer.body, "period,path,count,error\r\nlast_minute," +
+                             std::string(counter::Busiest::path_bytes, 'x') +
+                             "\u2026,6,1\r\nlast_minute,\"/a,b\",3,0\r\nsince_start,\"/a,b\",7,2\r\n");
+}
+
+TEST(AdminApiTop, SaysWhatIsWrong) {
+  AdminApi api({.busiest = some_periods});
+  for (const char* target : {"/v1/top?by=paths", "/v1/top?by=", "/v1/top?limit=0", "/v1/top?limit=10001",
+                             "/v1/top?cursor=a", "/v1/top?by=path&by=path"})
+    EXPECT_EQ(api.get(target, "").status, 400U) << target;
+  EXPECT_EQ(AdminApi({}).get("/v1/top", "").status, 501U);
+}
+
 TEST_F(AdminApiTest, AReadingEndsWithTheService) {
   api_.end();
   EXPECT_EQ(get("/v1/tokens?limit=5").status, 503U);

@@ -91,7 +91,7 @@ class AdminDoor::Answers {
       if (request.target() == call.target) return run(call, request, passed, who);
       known += " POST " + call.target;
     }
-    if (readings) known += " GET /v1/status GET /v1/tokens";
+    if (readings) known += " GET /v1/status GET /v1/top GET /v1/tokens";
     return respond(http::status::not_found, "text/plain", "there is" + known + "\n");
   }
 

@@ -165,10 +165,12 @@ def main():
             if "next" in json.loads(body):
                 following = re.fullmatch(r'<(.*)>; rel="next"', answer.headers["Link"])[1]
                 ask(service.admin, following, key)
-        for target in ("/v1/tokens", one + "/counts"):
+        for target in ("/v1/top", "/v1/top?by=token&limit=1"):
+            ask(service.admin, target, key)
+        for target in ("/v1/tokens", "/v1/top", one + "/counts"):
             ask(service.admin, target, key | {"Accept": "text/csv"})
             ask(service.admin, target + "?limit=0", key)
-        for target in ("/v1/status", "/v1/tokens", one, one + "/counts"):
+        for target in ("/v1/status", "/v1/top", "/v1/tokens", one, one + "/counts"):
             ask(service.admin, target + "?nonsense=1", key)
             ask(service.admin, target, {})
             ask(service.admin, target, key | {"Origin": "http://example.com"})
