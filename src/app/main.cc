@@ -18,6 +18,7 @@
 #include "cli/moves.h"
 #include "cli/slots.h"
 #include "cli/tokens.h"
+#include "cli/top.h"
 #include "rpc/library_logs.h"
 #include "runtime/core_dumps.h"
 #include "runtime/log.h"
@@ -95,6 +96,8 @@ class CommandLine {
         cli::add_counts_settings, cli::counts);
     add("status", "Says how services that run are.", cli::about_status, false, status_,
         cli::add_status_settings, cli::status);
+    add("top", "Shows the busiest paths or tokens of services that run.", cli::about_top, false, top_,
+        cli::add_top_settings, cli::top);
     help_.add_option("COMMAND", help_about_);
     help_.allow_extras();
     version_.allow_extras();
@@ -231,6 +234,7 @@ class CommandLine {
   cli::TokensSettings tokens_;
   cli::CountsSettings counts_;
   cli::StatusSettings status_;
+  cli::TopSettings top_;
 
   CLI::App program_{"", "tracker"};
   settings::Commands commands_;

@@ -3,9 +3,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <boost/json/array.hpp>
-#include <boost/json/object.hpp>
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value_from.hpp>
 #include <cinttypes>
@@ -19,12 +16,13 @@
 #include <thread>
 #include <utility>
 
-#include "cli/refusal.h"
+#include "cli/json_answer.h"
 #include "domain/percent_encoding.h"
 #include "domain/token.h"
 #include "domain/token_id.h"
 #include "runtime/printable.h"
 #include "settings/shown_value.h"
+#include "settings/startup_error.h"
 
 namespace tracker::cli {
 
@@ -63,33 +61,6 @@ const char* const about_status =
     "setting is wrong.";
 
 namespace {
-
-json::object body_of(const AdminReader& reader, const AdminReader::Answer& answer) {
-  if (answer.status != 200) refuse(reader.name() + ": " + detail_of(answer));
-  boost::system::error_code error;
-  auto body = json::parse(answer.body, error);
-  if (error || !body.is_object()) refuse(reader.name() + ": it answers what makes no sense; is it tracker?");
-  return std::move(body.as_object());
-}
-
-std::string text_of(const json::object& object, std::string_view name) {
-  const auto* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->as_string()) : "";
-}
-
-std::int64_t number_of(const json::object& object, std::string_view name) {
-  const auto* value = object.if_contains(name);
-  if (value == nullptr) return 0;
-  return value->is_uint64()  ? static_cast<std::int64_t>(value->as_uint64())
-         : value->is_int64() ? value->as_int64()
-                             : 0;
-}
-
-const json::array& array_of(const json::object& object, std::string_view name) {
-  static const json::array none;
-  const auto* value = object.if_contains(name);
-  return value != nullptr && value->is_array() ? value->as_array() : none;
-}
 
 void print(const std::string& text) {
   std::fwrite(text.data(), 1, text.size(), stdout);

@@ -24,9 +24,6 @@ constexpr const char* steps =
     "  curl localhost:6380/auth                             get a token\n"
     "  curl -H 'Authorization: TOKEN' localhost:6380/any    have a request counted";
 
-/// Planned.
-constexpr auto not_built_yet = {"status", "tokens", "counts", "top"};
-
 [[noreturn]] void refuse(const std::string& line) {
   throw StartupError(StartupError::bad_setting, line);
 }
@@ -41,9 +38,6 @@ std::string meant_or(const std::optional<std::string>& meant, const std::string&
 }
 
 [[noreturn]] void refuse_command(const Commands& commands, const std::string& name) {
-  if (contains(not_built_yet, name)) {
-    refuse(name + ": this command is not built yet; tracker help lists those that are");
-  }
   std::vector<std::string> names{"help", "version", "completion", "manual"};
   for (const auto& command : commands) names.push_back(command.name);
   refuse(shown(name) + ": there is no such command; " +

@@ -123,6 +123,16 @@ class Keys {
   const TemporaryDirectory directory_;
 };
 
+constexpr const char* unknown_token = "00000000-0000-4000-8000-000000000000";
+
+/// Requests for these paths with these tokens, in one piece.
+std::string pipelined(const std::vector<std::string>& paths, const std::vector<std::string>& tokens) {
+  std::string requests;
+  for (std::size_t i = 0; i < paths.size(); ++i)
+    requests += "GET " + paths[i] + " HTTP/1.1\r\nHost: a\r\nAuthorization: " + tokens[i] + "\r\n\r\n";
+  return requests;
+}
+
 class ReadingTest : public testing::TestWithParam<const char*> {};
 
 TEST_P(ReadingTest, TheCommandsTellWhatWasCounted) {
@@ -205,6 +215,32 @@ TEST(AdminReadingTest, StatusTellsHitsAndRefusalsAsTheMetricsDo) {
     EXPECT_THAT(metrics, HasSubstr(line));
 }
 
+// Only what was counted, whatever was asked in the same batch.
+TEST_P(ReadingTest, TheBusiestAreThoseThatWereCounted) {
+  Served served(GetParam());
+  Caller caller(served.envoy());
+  const auto token = caller.mint();
+  const auto other = caller.mint();
+  for (int i = 0; i < 3; ++i) caller.count("/often", token);
+  caller.count("/once?x=1", other);
+  RawClient client(served.envoy());
+  client.send(pipelined({"/often", "/unknown", "/often"}, {token, unknown_token, other}));
+  for (const int status : {200, 401, 200}) EXPECT_EQ(client.read_answer().status, status);
+
+  const auto paths = served.tracker({"top"});
+  EXPECT_EQ(paths.exit_code, 0) << paths.err;
+  EXPECT_THAT(paths.out, testing::StartsWith("last minute   since start  path\n"
+                                             "          5             5  /often\n"
+                                             "          1             1  /once\n"
+                                             "6 requests counted in the last "));
+  const auto tokens = served.tracker({"top", "--by", "token", "--over", "start", "--limit", "1", "--json"});
+  const auto entry = R"("top":[{"id":")" + id_of(token) + R"(","count":4,"error":0}]})";
+  EXPECT_THAT(tokens.out, HasSubstr(R"("hits":6,"others_max":2,)" + entry + ","));
+  EXPECT_THAT(tokens.out, testing::EndsWith(entry + "}\n"));
+  EXPECT_THAT(tokens.out, Not(HasSubstr(token)));
+  EXPECT_EQ(served.tracker({"top", "--by", "paths"}).exit_code, 2);
+}
+
 TEST(AdminReadingTest, ATokenIsTakenFromAFileOrStandardInputOnly) {
   Served served("memory");
   Caller caller(served.envoy());
@@ -227,7 +263,7 @@ TEST(AdminReadingTest, ATokenIsTakenFromAFileOrStandardInputOnly) {
 
 TEST(AdminReadingTest, AServiceThatDoesNotRunIsSaidSo) {
   const TemporaryDirectory directory;
-  for (const char* command : {"tokens", "status"}) {
+  for (const char* command : {"tokens", "status", "top"}) {
     const auto outcome = run_to_end({command, "--admin-socket", directory.path() / "none"});
     EXPECT_EQ(outcome.exit_code, 1);
     EXPECT_THAT(outcome.err, HasSubstr("name the --admin-socket or the --store of one that runs"));
@@ -322,6 +358,10 @@ TEST(AdminReadingTest, PartitionedCountersAreMerged) {
   }
   EXPECT_EQ(owners, 1);
   EXPECT_EQ(caller.ask(get("/p", domain::to_string(domain::random_token()))).status, 401);
+  const auto top = run({"top", "--admin", admin}, key);
+  EXPECT_THAT(top.out, HasSubstr("         60            60  /p\n")) << top.err;
+  const auto top_tokens = run({"top", "--by", "token", "--limit", "100", "--json", "--admin", admin}, key);
+  for (const auto& id : ids) EXPECT_THAT(top_tokens.out, HasSubstr(id + R"(","count":1,"error":0})"));
   const auto status = run({"status", "--admin", admin}, key);
   EXPECT_EQ(status.exit_code, 0);
   EXPECT_THAT(status.out, HasSubstr("(this one)"));

@@ -380,12 +380,6 @@ TEST(StartupTest, NoPartOfARedisUrlWithAPasswordIsPrinted) {
   EXPECT_FALSE(has(help.out + help.err, "s3")) << help.out;
 }
 
-// Remove a line when the named feature is built.
-TEST(StartupTest, WhatIsNotBuiltYetIsRefused) {
-  const Outcome outcome = run_to_end({"top"});
-  expect_one_line(outcome, 2, {"top", "not built yet"});
-}
-
 TEST(StartupTest, NodesOfAClusterAreReadAsAList) {
   const auto cluster = [](const std::string& nodes, const Arguments& more = {}) {
     Arguments arguments{"counter", "--store", "redis-cluster", "--redis-addr", nodes};

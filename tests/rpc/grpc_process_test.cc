@@ -18,6 +18,7 @@
 #include "grpc_client.h"
 #include "support/caller.h"
 #include "support/health.h"
+#include "support/temporary_directory.h"
 
 namespace tracker::tests {
 namespace {
@@ -191,6 +192,20 @@ TEST(CounterDrainTest, IdleClientsDoNotHoldIt) {
   RawClient silent(door);  // has not even started HTTP/2
   program.send_signal(SIGTERM);
   EXPECT_EQ(program.wait_exit(), 0) << program.output();
+}
+
+TEST(CounterAdminTest, HitsOfPublicCallsAreAmongTheBusiest) {
+  const TemporaryDirectory directory;
+  const std::string socket = directory.path() / "admin";
+  Program counter(counter_at("127.0.0.1:0", {"--admin-socket", socket}));
+  CounterClient client(counter.wait_listening().at("counter"));
+  const auto token = client.mint();
+  for (std::int64_t i = 1; i <= 3; ++i) EXPECT_EQ(client.count(token, "/p"), i);
+  EXPECT_FALSE(client.update("00000000-0000-4000-8000-000000000000", "/unknown").success);
+  const auto top = run_to_end({"top", "--admin-socket", socket});
+  EXPECT_NE(top.out.find("\n          3             3  /p\n3 requests counted in the last "),
+            std::string::npos)
+      << top.out << top.err;
 }
 
 }  // namespace
