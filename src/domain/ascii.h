@@ -23,4 +23,11 @@ constexpr bool equal_in_any_case(std::string_view a, std::string_view b) noexcep
                     [lower](char x, char y) { return x == y || lower(x) == lower(y); });
 }
 
+/// The text without spaces and tabs around it (RFC 9110, section 5.6.3: OWS).
+constexpr std::string_view without_blanks(std::string_view text) noexcept {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return text;
+}
+
 }  // namespace tracker::domain

@@ -28,6 +28,8 @@ constexpr const char* methods = "GET, HEAD, OPTIONS";
 constexpr const char* preflight_lasts_s = "600";
 /// Requests that wait for their counts, of all connections together.
 constexpr std::size_t in_flight_max = 32;
+/// Tokens whose rates are remembered.
+constexpr std::size_t tokens_max = 8'192;
 
 Response problem(http::status status, std::string_view detail) {
   return respond(status, problem_type, problem_json(static_cast<unsigned>(status), detail));
@@ -146,7 +148,10 @@ class SelfDoor::Server : public HttpServer<boost::asio::ip::tcp> {
 
 SelfDoor::SelfDoor(boost::asio::io_context& loop, const runtime::Address& address, counter::Counter& counter,
                    SelfDoorSettings settings)
-    : loop_(loop), counter_(counter), settings_(std::move(settings)), rates_(settings_.rate) {
+    : loop_(loop),
+      counter_(counter),
+      settings_(std::move(settings)),
+      rates_(settings_.rate, settings_.rate, tokens_max) {
   for (auto& acceptor : runtime::listen(loop, address)) {
     servers_.push_back(std::make_shared<Server>(
         std::move(acceptor), 0,
@@ -196,8 +201,8 @@ void SelfDoor::answer(const Request& request, Done done) {
 /// Returns why this token may not ask now, if so.
 std::optional<Response> SelfDoor::refusal_of(const domain::TokenId& id) {
   if (drained_) return busy("The service is shutting down.");
-  const auto wait = rates_.ask(id, TokenRates::Clock::now());
-  if (wait > TokenRates::Clock::duration::zero()) {
+  const auto wait = rates_.ask(id.bytes, domain::RateBounds::Clock::now());
+  if (wait > domain::RateBounds::Clock::duration::zero()) {
     return later(
         http::status::too_many_requests, std::chrono::ceil<std::chrono::seconds>(wait),
         "This token has asked too often: it may ask " + std::to_string(settings_.rate) + " times a second.");

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "counter/counter.h"
+#include "domain/rate_bounds.h"
 #include "doors/http_server.h"
-#include "doors/token_rates.h"
 #include "runtime/address.h"
 #include "runtime/listener.h"
 #include "runtime/log.h"
@@ -58,7 +58,7 @@ class SelfDoor {
   boost::asio::io_context& loop_;
   counter::Counter& counter_;
   const SelfDoorSettings settings_;
-  TokenRates rates_;
+  domain::RateBounds rates_;  // of tokens, by their ids
   runtime::RareLog log_;
   std::size_t in_flight_ = 0;                     // reads that have no outcome yet
   std::function<void()> drained_;                 // null: it does not drain

@@ -2,7 +2,6 @@
 
 #include <sys/socket.h>
 
-#include <array>
 #include <atomic>
 #include <chrono>
 #include <compare>
@@ -13,6 +12,7 @@
 #include <optional>
 #include <utility>
 
+#include "domain/ip_address.h"
 #include "runtime/deadlines.h"
 
 namespace tracker::envoy {
@@ -20,12 +20,6 @@ namespace tracker::envoy {
 /// Counts the connections of each client address. Any thread.
 class AddressCounts : public std::enable_shared_from_this<AddressCounts> {
  public:
-  /// What counts as one address: an IPv4 address, also inside an IPv6 one; or the first 64 bits of another IPv6
-  /// address, since a client commonly has all addresses with that prefix (RFC 6177). All other families together are
-  /// one address.
-  using Key = std::pair<int, std::array<std::uint8_t, 8>>;
-  static Key key_of(const sockaddr_storage& address) noexcept;
-
   /// Counts as one connection of an address, as long as it lives. An empty one counts for no address.
   class Place {
    public:
@@ -36,18 +30,20 @@ class AddressCounts : public std::enable_shared_from_this<AddressCounts> {
 
    private:
     friend class AddressCounts;
-    Place(std::shared_ptr<AddressCounts> counts, const Key& key) noexcept
-        : counts_(std::move(counts)), key_(key) {}
+    Place(std::shared_ptr<AddressCounts> counts, const domain::IpAddress& client) noexcept
+        : counts_(std::move(counts)), client_(client) {}
     std::shared_ptr<AddressCounts> counts_;  // null: empty
-    Key key_{};
+    domain::IpAddress client_;
   };
 
-  /// Counts one more connection. Returns nothing if the address has `max` already. `max` must be above 0.
+  /// Counts one more connection. Returns nothing if the address has `max` already. `max` must be above 0. Addresses with
+  /// one domain::client_part() are one.
   std::optional<Place> enter(const sockaddr_storage& address, std::size_t max);
 
  private:
   std::mutex mutex_;
-  std::map<Key, std::size_t> counts_;  // mutex_; no hash table, because strangers choose the keys
+  std::map<domain::IpAddress, std::size_t>
+      counts_;  // mutex_; no hash table, because strangers choose the keys
 };
 
 /// When the longest waiting connections of a worker began to wait, or time_point::max() if none waits. The worker

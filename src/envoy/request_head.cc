@@ -14,6 +14,7 @@ namespace {
 
 using domain::all_digits;
 using domain::equal_in_any_case;
+using domain::without_blanks;
 
 enum CharacterClass : std::uint8_t {
   token_character = 1,    // RFC 9110, section 5.6.2
@@ -51,19 +52,12 @@ bool has_control_character(std::string_view text) {
   return std::any_of(text.begin(), text.end(), [](char c) { return is(control_character, c); });
 }
 
-/// The text without spaces and tabs around it (RFC 9110, section 5.6.3: OWS).
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
 /// Calls `visit` with each element of a comma-separated list.
 template <typename Visit>
 void for_each_element(std::string_view list, Visit visit) {
   while (!list.empty()) {
     const auto comma = std::min(list.find(','), list.size());
-    visit(trimmed(list.substr(0, comma)));
+    visit(without_blanks(list.substr(0, comma)));
     list.remove_prefix(std::min(comma + 1, list.size()));
   }
 }
@@ -193,7 +187,7 @@ class HeadParser {
       refuse(Refusal::field);
       return;
     }
-    known_field(name, trimmed(line.substr(colon + 1)));
+    known_field(name, without_blanks(line.substr(colon + 1)));
   }
 
   void known_field(std::string_view name, std::string_view value) {
