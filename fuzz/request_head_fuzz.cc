@@ -1,13 +1,15 @@
-// Fuzzes the code between a client's bytes and the count: request head, route, normal form. llhttp must accept
+// Fuzzes the code between a client's bytes and the count: request head, route, normal form; and what proxies say of it. llhttp must accept
 // everything that this code accepts, and must read it in the same way. What llhttp accepts beyond that does not matter.
 #include <llhttp.h>
 
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "domain/ascii.h"
 #include "domain/path.h"
+#include "envoy/forwarded.h"
 #include "envoy/request_head.h"
 #include "envoy/route.h"
 #include "require.h"
@@ -110,6 +112,20 @@ void check_path(const std::string& path) {
   require(again == path, "the normal form of a normal path is itself");
 }
 
+/// Whatever proxies say, the client is one of those who were named, or the peer; and nobody is believed who is not trusted.
+void check_forwarded(std::string_view head) {
+  using tracker::domain::IpAddress;
+  const std::vector trusted{*tracker::domain::parse_ip_network("10.0.0.0/8")};
+  const auto proxy = *tracker::domain::parse_ip_address("10.0.0.1");
+  const auto client = tracker::envoy::forwarded_client(proxy, head, trusted);
+  std::string lower;
+  for (const char c : head) lower += static_cast<char>(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+  const bool says_something =
+      lower.find("\nforwarded:") != lower.npos || lower.find("\nx-forwarded-for:") != lower.npos;
+  require(client.has_value() == says_something, "a client is told where there is a field, and only there");
+  require(!tracker::envoy::forwarded_client(IpAddress{}, head, trusted), "a stranger is not believed");
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -129,6 +145,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     require(!tracker::envoy::parse_request_head(input.substr(0, prefix), limits),
             "no part of a good head is refused or taken for the whole");
   }
+  check_forwarded(input.substr(0, head->size));
   std::string path;
   const Route what = tracker::envoy::route(*head, path);
   if (what.kind != Route::Kind::refuse) {
