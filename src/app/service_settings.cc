@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <vector>
 
+#include "domain/ip_address.h"
 #include "runtime/cpus.h"
+#include "settings/setting_values.h"
 #include "settings/startup_error.h"
 
 namespace tracker::app {
@@ -40,6 +42,47 @@ bool is_same(const runtime::Address& one, const runtime::Address& other) {
     if (host == "localhost" && (second == "127.0.0.1" || second == "::1")) return true;
   }
   return false;
+}
+
+/// A list of addresses and networks, with commas between.
+bool take_networks(std::string_view text, std::vector<domain::IpNetwork>& networks) {
+  networks.clear();
+  while (true) {
+    const auto comma = text.find(',');
+    const auto network = domain::parse_ip_network(settings::trimmed(text.substr(0, comma)));
+    if (!network) return false;
+    networks.push_back(*network);
+    if (comma == text.npos) return true;
+    text.remove_prefix(comma + 1);
+  }
+}
+
+void add_mint_settings(SettingTable& table, envoy::EnvoySettings& settings) {
+  table.begin_group(SettingTable::Group::limits);
+  auto& mint = settings.mint;
+  table.add_choice("--auth",
+                   {{"open", [&mint] { mint.open = true; }}, {"closed", [&mint] { mint.open = false; }}},
+                   "Whether GET /auth hands out tokens to whoever asks, or answers 403.");
+  table.add_count(
+      "--mint-rate", mint.rate, 0, million,
+      "The number of tokens that a client gets a second, at each envoy; 0: no bound. A client is an "
+      "IPv4 address or the first 64 bits of an IPv6 address. Loopback is free.",
+      SettingTable::Condition{"--auth open", [&mint] { return mint.open; }});
+  table.add_count(
+      "--mint-burst", mint.burst, 1, million, "The number that it gets at once, after a pause.",
+      SettingTable::Condition{"a --mint-rate above 0", [&mint] { return mint.open && mint.rate > 0; }});
+  table.begin_group(SettingTable::Group::addresses);
+  table.add({"--trusted-proxies", "",
+             "The proxies that say for whom they ask, by Forwarded, X-Forwarded-For or the PROXY protocol: "
+             "10.0.0.7,10.1.0.0/16,2001:db8::/32. What others say is ignored.",
+             "none", "a list of addresses and networks, such as 10.0.0.7,10.1.0.0/16",
+             [&settings](std::string_view text) { return take_networks(text, settings.trusted_proxies); },
+             "NETWORKS"});
+  table.add_switch(
+      "--proxy-protocol", settings.proxy_protocol,
+      "Each connection of a trusted proxy must begin with a header of the PROXY protocol, version 2.",
+      SettingTable::Condition{"--trusted-proxies",
+                              [&settings] { return !settings.trusted_proxies.empty(); }});
 }
 
 void add_log_settings(SettingTable& table, runtime::LogSettings& settings) {
@@ -118,6 +161,7 @@ void add_envoy_settings(SettingTable& table, envoy::EnvoySettings& settings) {
                   "limit. A proxy is one address.");
   table.add_count("--hits-max", settings.hits_max, 1, 100 * million,
                   "The number of requests in flight, of all connections.");
+  add_mint_settings(table, settings);
   table.begin_group(SettingTable::Group::process);
   table.add(
       {"--access-log", "",

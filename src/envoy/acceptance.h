@@ -9,6 +9,7 @@
 
 #include "envoy/answer.h"
 #include "envoy/envoy_settings.h"
+#include "envoy/mint_bound.h"
 #include "envoy/places.h"
 #include "envoy/refusal.h"
 #include "envoy/worker_deadlines.h"
@@ -32,6 +33,9 @@ struct EnvoyTotals {
   runtime::BoundLog connections_log;
   runtime::BoundLog address_log;
   runtime::BoundLog hits_log;
+  std::optional<MintBound> mint_bound;  // nothing: there is no bound
+  runtime::BoundLog mint_log;
+  runtime::BoundLog proxy_header_log;
 };
 
 /// Accepts the connections of one worker, and keeps the bounds on their number. Belongs to the worker's thread, except

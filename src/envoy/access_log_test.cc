@@ -117,6 +117,8 @@ TEST(RefusalNameTest, EachNameStandsAtItsPlace) {
   EXPECT_EQ(name_of(Refusal::http_version), "http_version");
   EXPECT_EQ(name_of(Refusal::percent_encoding), "percent_encoding");
   EXPECT_EQ(name_of(Refusal::no_token), "no_token");
+  EXPECT_EQ(name_of(Refusal::auth_closed), "auth_closed");
+  EXPECT_EQ(name_of(Refusal::minted_too_often), "minted_too_often");
   EXPECT_EQ(name_of(Refusal::perhaps_counted), "perhaps_counted");
   EXPECT_EQ(name_of(Refusal::too_many_of_this_address), "too_many_of_this_address");
 }

@@ -72,8 +72,8 @@ void AnswerWriter::append_token(const domain::Token& token, Persistence persiste
   out += body;
 }
 
-void AnswerWriter::append_refusal(Refusal refusal, Persistence persistence, bool with_body,
-                                  std::string& out) const {
+void AnswerWriter::append_refusal(Refusal refusal, Persistence persistence, bool with_body, std::string& out,
+                                  std::uint32_t retry_after_s) const {
   const RefusalText& text = text_of(refusal);
   const Digits status(text.status);
   std::string body = R"({"title":")";  // RFC 9457; the texts need no escapes in JSON
@@ -93,6 +93,11 @@ void AnswerWriter::append_refusal(Refusal refusal, Persistence persistence, bool
   out += "Content-Type: application/problem+json\r\n";
   out += no_store;
   out += text.fields;
+  if (retry_after_s > 0) {
+    out += "Retry-After: ";
+    out += Digits(retry_after_s);
+    out += "\r\n";
+  }
   out += "Content-Length: ";
   out += Digits(static_cast<std::int64_t>(body.size()));
   out += "\r\n";

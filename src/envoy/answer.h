@@ -28,8 +28,10 @@ class AnswerWriter {
   void append_count(std::int64_t count, Persistence persistence, std::string& out) const;
   void append_token(const domain::Token& token, Persistence persistence, std::string& out) const;
 
-  /// `with_body` is false for an answer to HEAD. Its fields are those of the answer to GET.
-  void append_refusal(Refusal refusal, Persistence persistence, bool with_body, std::string& out) const;
+  /// `with_body` is false for an answer to HEAD. Its fields are those of the answer to GET. A `retry_after_s` above 0 is
+  /// added as Retry-After (RFC 9110, section 10.2.3).
+  void append_refusal(Refusal refusal, Persistence persistence, bool with_body, std::string& out,
+                      std::uint32_t retry_after_s = 0) const;
 
  private:
   void append_success_head(std::size_t body_size, Persistence persistence, std::string& out) const;

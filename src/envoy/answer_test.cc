@@ -52,6 +52,13 @@ TEST(Answer, ToHeadHasNoBody) {
   EXPECT_NE(out.find("\r\nAllow: GET\r\n"), std::string::npos);
 }
 
+TEST(Answer, MaySayAfterWhichTime) {
+  std::string out;
+  AnswerWriter(rfc_moment).append_refusal(Refusal::minted_too_often, Persistence::stays, true, out, 17);
+  EXPECT_TRUE(out.starts_with("HTTP/1.1 429 Too Many Requests\r\n")) << out;
+  EXPECT_NE(out.find("\r\nRetry-After: 17\r\n"), std::string::npos) << out;
+}
+
 TEST(Answer, TextsNeedNoEscaping) {
   for (std::size_t i = 0; i < refusal_count; ++i) {
     const auto& text = text_of(static_cast<Refusal>(i));

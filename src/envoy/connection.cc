@@ -12,6 +12,9 @@
 
 #include "domain/target.h"
 #include "envoy/envoy_worker.h"
+#include "envoy/forwarded.h"
+#include "envoy/proxy_header.h"
+#include "runtime/log.h"
 
 namespace tracker::envoy {
 
@@ -19,11 +22,22 @@ namespace {
 void release_memory(std::string& text) {
   std::string().swap(text);
 }
+
+/// `::` if it has gone.
+domain::IpAddress peer_of(int socket) {
+  sockaddr_storage peer{};
+  socklen_t size = sizeof peer;
+  if (::getpeername(socket, reinterpret_cast<sockaddr*>(&peer), &size) != 0) return {};
+  return domain::ip_address_of(peer);
+}
 }  // namespace
 
 Connection::Connection(EnvoyWorker& worker, runtime::Descriptor socket, AddressCounts::Place address,
                        bool beyond_limit)
     : worker_(worker), socket_(std::move(socket)), address_(std::move(address)), beyond_limit_(beyond_limit) {
+  const auto& settings = worker_.settings();
+  awaits_proxy_header_ =
+      settings.proxy_protocol && is_in(settings.trusted_proxies, peer_of(socket_.number()));
   set_deadline();
 }
 
@@ -133,7 +147,8 @@ void Connection::read() {
 
 void Connection::parse(std::string_view input) {
   const auto& settings = worker_.settings();
-  while (receives() && waiting_ < settings.pipeline_max && !input.empty()) {
+  const bool may_be_request = !awaits_proxy_header_ || take_proxy_header(input);
+  while (may_be_request && receives() && waiting_ < settings.pipeline_max && !input.empty()) {
     if (!crlf_skipped_ && input.front() == '\r') {  // RFC 9112, section 2.2
       if (input.size() == 1) break;
       if (input[1] == '\n') {
@@ -146,7 +161,7 @@ void Connection::parse(std::string_view input) {
     if (!head) break;
     crlf_skipped_ = false;
     head_timed_ = false;  // the next head has its own deadline
-    take(*head);
+    take(*head, input.substr(0, head->size));
     input.remove_prefix(head->size);
   }
   if (input.empty() || !receives()) {
@@ -158,7 +173,27 @@ void Connection::parse(std::string_view input) {
   }
 }
 
-void Connection::take(const RequestHead& head) {
+/// Returns false if the header is not complete, or the connection ends because of it.
+bool Connection::take_proxy_header(std::string_view& input) {
+  using Kind = ProxyHeader::Kind;
+  const auto header = parse_proxy_header(input, worker_.settings().head.head_bytes_max);
+  if (header.kind == Kind::incomplete) return false;
+  if (header.kind == Kind::malformed) {
+    worker_.totals().proxy_header_log.met(worker_.deadlines().now(),
+                                          "--proxy-protocol: a trusted proxy sent no header of the PROXY "
+                                          "protocol, version 2: its connections are closed");
+    enter(State::abandoned);
+    return false;
+  }
+  if (header.kind == Kind::client) proxied_ = header.client;
+  if (header.kind == Kind::no_client) proxied_ = peer_of(socket());
+  input.remove_prefix(header.size);
+  awaits_proxy_header_ = false;
+  return true;
+}
+
+/// `bytes` are the head's.
+void Connection::take(const RequestHead& head, std::string_view bytes) {
   Exchange& exchange = enqueue();
   exchange.with_body = head.method != "HEAD";
   if (exchange.access != nullptr) exchange.access->method = registered_method(head.method);
@@ -175,10 +210,38 @@ void Connection::take(const RequestHead& head) {
   const Route what = route(head, path);
   if (exchange.access != nullptr) describe(*exchange.access, head, what, path);
   if (what.kind == Route::Kind::refuse) return answer_with(exchange, what.refusal);
+  if (what.kind == Route::Kind::mint && !worker_.settings().mint.open)
+    return answer_with(exchange, Refusal::auth_closed);
   if (refuses) return answer_with(exchange, Refusal::draining);
-  const bool taken = what.kind == Route::Kind::mint ? worker_.turn().mint(exchange)
-                                                    : worker_.turn().track(id_of(what.token), path, exchange);
-  if (!taken) answer_with(exchange, Refusal::too_many_hits);
+  if (what.kind == Route::Kind::mint) return mint(exchange, bytes);
+  if (!worker_.turn().track(id_of(what.token), path, exchange)) answer_with(exchange, Refusal::too_many_hits);
+}
+
+void Connection::mint(Exchange& exchange, std::string_view head) {
+  const auto wait = wait_for_token(head);
+  if (wait > runtime::Clock::duration::zero()) {
+    exchange.retry_after_s =
+        static_cast<std::uint32_t>(std::chrono::ceil<std::chrono::seconds>(wait).count());
+    answer_with(exchange, Refusal::minted_too_often);
+  } else if (!worker_.turn().mint(exchange)) {
+    answer_with(exchange, Refusal::too_many_hits);
+  }
+}
+
+/// How long the client must wait for a token. This machine's own need not, except where they came through a proxy.
+runtime::Clock::duration Connection::wait_for_token(std::string_view head) {
+  auto& totals = worker_.totals();
+  if (!totals.mint_bound) return {};
+  const auto peer = proxied_ ? *proxied_ : peer_of(socket());
+  const auto client = forwarded_client(peer, head, worker_.settings().trusted_proxies);
+  if (!client && !proxied_ && peer.is_loopback()) return {};
+  const auto now = worker_.deadlines().now();
+  const auto wait = totals.mint_bound->ask(client.value_or(peer), now);
+  if (wait > runtime::Clock::duration::zero() && totals.mint_log.is_new(now)) {
+    runtime::log_warning("--mint-rate " + std::to_string(worker_.settings().mint.rate) +
+                         " is reached by a client: more requests for tokens from there get 429");
+  }
+  return wait;
 }
 
 /// `path` is what route() made of it, and may be overwritten where the request is refused.
@@ -271,7 +334,8 @@ void Connection::format_answers(std::string& out) {
         break;
       default:
         metrics.refusals(exchange.refusal).add();
-        answers.append_refusal(exchange.refusal, exchange.persistence, exchange.with_body, out);
+        answers.append_refusal(exchange.refusal, exchange.persistence, exchange.with_body, out,
+                               exchange.retry_after_s);
         break;
     }
     if (exchange.access != nullptr) log_answer(exchange, out.size() - begin);
@@ -301,7 +365,7 @@ void Connection::set_deadline() {
 }
 
 void Connection::on_deadline(runtime::Clock::time_point /*now*/) {
-  if (head_timed_) {
+  if (head_timed_ && !awaits_proxy_header_) {
     head_timed_ = false;
     const Refusal refusal = refusal_of_late_head();
     const bool with_body = !unread_.starts_with("HEAD ");

@@ -2,9 +2,11 @@
 
 #include <boost/intrusive/list.hpp>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "domain/ip_address.h"
 #include "domain/token.h"
 #include "domain/token_id.h"
 #include "envoy/exchange.h"
@@ -39,7 +41,9 @@ using ReadyHook =
 /// 5. Readiness is reported once (runtime/ready_set.h). So it is remembered until a read or write finds that there is
 ///    none.
 /// 6. State only moves down its list.
-/// 7. At most one deadline runs: for writing while something is unsent, for an incomplete head, or for being idle. A
+/// 7. Where a header of the PROXY protocol must come first, nothing is read as a request before it. Its time is that of the
+///    head behind it.
+/// 8. At most one deadline runs: for writing while something is unsent, for an incomplete head, or for being idle. A
 ///    request that waits for its answer has the deadline of its batch instead.
 class Connection final : public ConnectionHook,
                          public ReadyHook,
@@ -112,7 +116,10 @@ class Connection final : public ConnectionHook,
   void read();
   void read_the_last();
   void parse(std::string_view input);
-  void take(const RequestHead& head);
+  bool take_proxy_header(std::string_view& input);
+  void take(const RequestHead& head, std::string_view bytes);
+  void mint(Exchange& exchange, std::string_view head);
+  runtime::Clock::duration wait_for_token(std::string_view head);
   const domain::TokenId& id_of(const domain::Token& token);
   Exchange& enqueue();
   void answer_with(Exchange& exchange, Refusal refusal);
@@ -136,6 +143,7 @@ class Connection final : public ConnectionHook,
   domain::Token last_token_{};  // of its requests; most clients have only one
   domain::TokenId last_token_id_ = domain::token_id(last_token_);
   std::unique_ptr<const std::string> client_;  // its address, once the access log has named it
+  std::optional<domain::IpAddress> proxied_;   // the client for whom a proxy opened it, or else that proxy
   std::uint32_t waiting_ = 0;                  // requests in the queue
   std::size_t linger_bytes_left_ = 0;
   std::size_t last_bytes_left_ = 0;  // of what had arrived when the drain began
@@ -146,6 +154,7 @@ class Connection final : public ConnectionHook,
   bool beyond_limit_;
   bool crlf_skipped_ = false;  // before the request line that comes
   bool head_timed_ = false;    // the head's deadline runs
+  bool awaits_proxy_header_ = false;
 };
 
 }  // namespace tracker::envoy

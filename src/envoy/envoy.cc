@@ -11,6 +11,8 @@ namespace tracker::envoy {
 Envoy::Envoy(runtime::Workers& workers, const runtime::Address& address, const EnvoySettings& settings,
              const std::function<counter::Counter&(std::size_t worker)>& counter_of)
     : settings_(settings), totals_(std::make_unique<EnvoyTotals>()), workers_(workers) {
+  if (settings_.mint.open && settings_.mint.rate > 0)
+    totals_->mint_bound.emplace(settings_.mint.rate, settings_.mint.burst);
   std::vector<boost::asio::io_context*> contexts;
   for (std::size_t i = 0; i < workers.count(); ++i) contexts.push_back(&workers.context(i));
   auto acceptors = runtime::listen_shared(contexts, address);

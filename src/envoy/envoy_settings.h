@@ -2,11 +2,20 @@
 
 #include <chrono>
 #include <cstddef>
+#include <vector>
 
+#include "domain/ip_address.h"
 #include "envoy/access_log.h"
 #include "envoy/request_head.h"
 
 namespace tracker::envoy {
+
+/// Who gets a token, and how often.
+struct MintSettings {
+  bool open = true;         // whoever asks at /auth
+  std::size_t rate = 10;    // tokens a second for each client; 0: no bound
+  std::size_t burst = 100;  // tokens at once
+};
 
 /// The limits and deadlines of the HTTP interface, and its log.
 struct EnvoySettings {
@@ -23,6 +32,9 @@ struct EnvoySettings {
   std::chrono::milliseconds write_deadline{10'000};
   std::chrono::milliseconds linger_deadline{1'000};
   std::chrono::milliseconds active_for{250};  // how long an answer protects a place; no setting
+  MintSettings mint;
+  std::vector<domain::IpNetwork> trusted_proxies;  // that say whom they ask for
+  bool proxy_protocol = false;                     // they say it by the PROXY protocol, too
   AccessLogSettings access_log;
 };
 

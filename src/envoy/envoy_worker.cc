@@ -16,6 +16,7 @@ EnvoyWorker::EnvoyWorker(boost::asio::io_context& context, std::vector<runtime::
                          counter::Counter& counter, const EnvoySettings& settings, EnvoyTotals& totals)
     : context_(context),
       settings_(settings),
+      totals_(totals),
       deadlines_(context, settings),
       turn_(context, counter, settings, totals, deadlines_, metrics_, [this] { end_turn(); }),
       acceptance_(*this, context, std::move(acceptors), settings, totals, deadlines_),

@@ -46,6 +46,7 @@ class EnvoyWorker {
   // For connections.
 
   const EnvoySettings& settings() const noexcept { return settings_; }
+  EnvoyTotals& totals() noexcept { return totals_; }
   const Acceptance& acceptance() const noexcept { return acceptance_; }
   Turn& turn() noexcept { return turn_; }
   WorkerDeadlines& deadlines() noexcept { return deadlines_; }
@@ -78,6 +79,7 @@ class EnvoyWorker {
 
   boost::asio::io_context& context_;
   const EnvoySettings& settings_;
+  EnvoyTotals& totals_;
   std::optional<AccessLog> access_log_;
   EnvoyMetrics metrics_;
   WorkerDeadlines deadlines_;

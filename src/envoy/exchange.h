@@ -24,7 +24,8 @@ struct Exchange {
   Answer answer = Answer::none_yet;
   Refusal refusal{};
   Persistence persistence = Persistence::stays;
-  bool with_body = true;  // false for HEAD
+  bool with_body = true;            // false for HEAD
+  std::uint32_t retry_after_s = 0;  // of a refusal that does not say it itself; 0: it has none
   std::int64_t count = 0;
   runtime::Clock::time_point begun{};  // when its head was read
   domain::Token token{};

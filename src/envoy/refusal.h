@@ -31,6 +31,8 @@ enum class Refusal : std::uint8_t {
   no_token,
   malformed_token,
   unknown_token,
+  auth_closed,
+  minted_too_often,
   too_many_hits,
   not_counted,
   draining,
@@ -48,7 +50,8 @@ struct RefusalText {
   std::uint16_t status;
   bool closes;              // the connection ends after this answer
   std::string_view reason;  // the reason phrase, and the title of the problem
-  std::string_view fields;  // more header fields, each with its CRLF
+  std::string_view
+      fields;  // more header fields, each with its CRLF; without a Retry-After that is different each time
   std::string_view detail;  // the detail of the problem: what was wrong and what would be right
 };
 

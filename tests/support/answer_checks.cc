@@ -56,8 +56,10 @@ struct StatusField {
   const char* name;
   const char* pattern;
 };
-constexpr StatusField status_fields[] = {
-    {401, "WWW-Authenticate", "Bearer"}, {405, "Allow", "GET"}, {503, "Retry-After", "[1-9][0-9]*"}};
+constexpr StatusField status_fields[] = {{401, "WWW-Authenticate", "Bearer"},
+                                         {405, "Allow", "GET"},
+                                         {429, "Retry-After", "[1-9][0-9]*"},
+                                         {503, "Retry-After", "[1-9][0-9]*"}};
 
 AssertionResult has_refusal_fields(const HttpAnswer& answer, int status) {
   std::vector<std::string> due;
