@@ -85,13 +85,13 @@ class Api:
 
 
 class Service:
-    def __init__(self, tracker, directory):
+    def __init__(self, tracker, directory, *more):
         with open(f"{directory}/keys", "w", encoding="utf-8") as keys:
             keys.write(f"ana read {hashlib.sha256(b'alpha').hexdigest()}\n")
         self.log = open(f"{directory}/log", "w+", encoding="utf-8")
         self.process = subprocess.Popen(
             [tracker, "serve", "--envoy-addr", "127.0.0.1:0", "--health-addr", "127.0.0.1:0", "--store", "memory",
-             "--admin-addr", "127.0.0.1:0", "--admin-keys", f"{directory}/keys", "--self-addr", "127.0.0.1:0"],
+             "--admin-addr", "127.0.0.1:0", "--admin-keys", f"{directory}/keys", "--self-addr", "127.0.0.1:0", *more],
             stderr=self.log)
         self.counted = self.port(r"listening envoy=127\.0\.0\.1:(\d+)")
         self.own = self.port(r" self=127\.0\.0\.1:(\d+)")
@@ -118,7 +118,8 @@ class Service:
 def main():
     tracker, file = sys.argv[1:]
     api = Api(file)
-    with tempfile.TemporaryDirectory() as directory, Service(tracker, directory) as service:
+    bounds = ("--mint-rate", "1", "--mint-burst", "1", "--trusted-proxies", "127.0.0.1")
+    with tempfile.TemporaryDirectory() as directory, Service(tracker, directory, *bounds) as service:
         def ask(port, target, fields, template=None, method="GET"):
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
             connection.putrequest(method, target, skip_host="Host" in fields)
@@ -146,6 +147,11 @@ def main():
         count("/" + "x" * 9000, bearer)
         count("/a", bearer | {"Expect": "a miracle"})
         count("/a", bearer | {"X": "x" * 20000})
+
+        while ask(service.counted, "/auth", {"X-Forwarded-For": "192.0.2.1"})[0].status != 429:
+            pass
+        with tempfile.TemporaryDirectory() as other, Service(tracker, other, "--auth", "closed") as closed:
+            ask(closed.counted, "/auth", {})
 
         own = "/v1/self/counts"
         next_cursor = json.loads(ask(service.own, own + "?limit=1", bearer)[1])["next"]

@@ -96,10 +96,11 @@ class NginxTest : public testing::Test {
     if (std::string(NGINX).empty()) GTEST_SKIP() << "nginx is not installed";
   }
 
-  static Service start_serve() {
-    return Service::start({"serve", "--store", "memory", "--envoy-addr", "127.0.0.1:0", "--health-addr",
-                           "127.0.0.1:0", "--threads", "1"},
-                          "envoy");
+  static Service start_serve(const Arguments& more = {}) {
+    Arguments arguments{"serve",       "--store",   "memory", "--envoy-addr", "127.0.0.1:0", "--health-addr",
+                        "127.0.0.1:0", "--threads", "1"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return Service::start(arguments, "envoy");
   }
 };
 
@@ -151,6 +152,22 @@ TEST_F(NginxTest, NothingPassesWithoutAToken) {
        {"/auth?x", "/%61uth", "//auth", "/x/../auth", "/x/%2e%2e/auth", "/x%2f..%2fauth"}) {
     EXPECT_THAT(ask(nginx.endpoint(), get_without_token(target)).body, StartsWith(R"({"token":)")) << target;
   }
+}
+
+TEST_F(NginxTest, SaysForWhomItAsksForATokenWhateverTheClientSays) {
+  const auto tracker =
+      start_serve({"--mint-rate", "1", "--mint-burst", "5", "--trusted-proxies", "127.0.0.1"});
+  const Nginx nginx(tracker.door);
+  int tokens = 0;
+  for (int i = 1; i <= 30; ++i) {
+    const auto other = "192.0.2." + std::to_string(i);
+    const auto answer =
+        ask(nginx.endpoint(),
+            get_without_token("/auth", "X-Forwarded-For: " + other + "\r\nForwarded: for=" + other + "\r\n"));
+    if (answer.status == 200) ++tokens;
+  }
+  EXPECT_GE(tokens, 5);
+  EXPECT_LT(tokens, 30) << "5 at once, and one a second";
 }
 
 TEST_F(NginxTest, SaysWhetherARequestWasCounted) {
