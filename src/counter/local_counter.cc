@@ -8,6 +8,7 @@
 
 #include "counter/busiest.h"
 #include "domain/token_id.h"
+#include "store/token_rules.h"
 
 namespace tracker::counter {
 
@@ -56,7 +57,7 @@ void Counter::read(const domain::Token& /*token*/, const store::CountsQuery& /*q
 
 void mint_token(store::CounterStore& store, const domain::Token& token, domain::Deadline deadline,
                 MintReply& reply, std::shared_ptr<const void> held) {
-  store.add_token(domain::token_id(token), deadline,
+  store.add_token(domain::token_id(token), {.minted_s = store::system_seconds()}, deadline,
                   *std::make_unique<Minting>(token, reply, std::move(held)).release());
 }
 

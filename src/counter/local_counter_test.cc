@@ -43,8 +43,8 @@ TEST(LocalCounter, AMintedTokenIsKnownAndNoOther) {
 /// A store that is away.
 struct AwayStore final : store::CounterStore {
   void track(const domain::HitBatch& /*hits*/, TrackReply& /*reply*/) override {}
-  void add_token(const domain::TokenId& /*id*/, domain::Deadline /*deadline*/,
-                 store::AddReply& reply) override {
+  void add_token(const domain::TokenId& /*id*/, const domain::TokenRecord& /*record*/,
+                 domain::Deadline /*deadline*/, store::AddReply& reply) override {
     reply.on_added(domain::Failure::perhaps_done);
   }
   const store::StoreFactsSource& facts() const override { return unknown; }
@@ -72,8 +72,9 @@ TEST(LocalCounter, ATokenThatIsNotStoredIsNotHandedOut) {
 /// A store in memory that says of itself what the test makes it say.
 struct SayingStore final : store::CounterStore {
   void track(const domain::HitBatch& hits, TrackReply& reply) override { memory.track(hits, reply); }
-  void add_token(const domain::TokenId& id, domain::Deadline deadline, store::AddReply& reply) override {
-    memory.add_token(id, deadline, reply);
+  void add_token(const domain::TokenId& id, const domain::TokenRecord& record, domain::Deadline deadline,
+                 store::AddReply& reply) override {
+    memory.add_token(id, record, deadline, reply);
   }
   const store::StoreFactsSource& facts() const override { return says; }
   void write_record(std::string record, domain::Deadline deadline, store::WriteReply& reply) override {

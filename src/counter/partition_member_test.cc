@@ -52,13 +52,14 @@ class FakeStore final : public store::CounterStore {
     if (!holds_hits) return memory_.track(hits, reply);
     held_hits.push_back({&hits, &reply});
   }
-  void add_token(const domain::TokenId& id, domain::Deadline deadline, store::AddReply& reply) override {
+  void add_token(const domain::TokenId& id, const domain::TokenRecord& record, domain::Deadline deadline,
+                 store::AddReply& reply) override {
     {
       const std::lock_guard lock(mutex_);
       minted.push_back(id);
       slots.set(domain::slot_of(id));
     }
-    memory_.add_token(id, deadline, reply);
+    memory_.add_token(id, record, deadline, reply);
   }
   const store::StoreFactsSource& facts() const override { return says; }
   void write_record(std::string record, domain::Deadline /*deadline*/, store::WriteReply& reply) override {

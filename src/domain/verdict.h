@@ -8,9 +8,10 @@ namespace tracker::domain {
 struct Verdict {
   enum class Kind : std::uint8_t {
     counted,          // `count` is the running count of the token at the path, this hit included
-    unknown_token,    // no such token was minted; not counted
+    unknown_token,    // no such token was minted, or it has ended; not counted
     not_counted,      // certainly not counted: refused before anything could count it
     perhaps_counted,  // counted once or not at all: the answer was lost or came too late
+    too_many_paths,   // the path is new to the token, which has as many as it may; not counted
   };
 
   // No default values: an array of verdicts is filled and need not be cleared first.
@@ -21,6 +22,7 @@ struct Verdict {
   static Verdict unknown_token() noexcept { return {Kind::unknown_token, 0}; }
   static Verdict not_counted() noexcept { return {Kind::not_counted, 0}; }
   static Verdict perhaps_counted() noexcept { return {Kind::perhaps_counted, 0}; }
+  static Verdict too_many_paths() noexcept { return {Kind::too_many_paths, 0}; }
 
   bool operator==(const Verdict&) const = default;
 };

@@ -51,7 +51,7 @@ json::value minted_json(std::uint64_t minted_s) {
 
 json::object to_json(const store::TokenSummary& token) {
   return {{"id", domain::to_string(token.id)},
-          {"minted", minted_json(token.minted_s)},
+          {"minted", minted_json(token.record.minted_s)},
           {"paths", token.paths},
           {"total", token.total}};
 }
@@ -163,7 +163,7 @@ Answer AdminApi::tokens(const PageQuery& query, bool as_csv) {
     answer.type = "text/csv";
     answer.body = "id,minted,paths,total\r\n";
     for (const auto& token : found) {
-      answer.body += domain::to_string(token.id) + ',' + minted_text(token.minted_s) + ',' +
+      answer.body += domain::to_string(token.id) + ',' + minted_text(token.record.minted_s) + ',' +
                      std::to_string(token.paths) + ',' + std::to_string(token.total) + "\r\n";
     }
     return answer;
@@ -203,7 +203,7 @@ Answer AdminApi::counts(const domain::TokenId& id, std::string_view query, bool 
     return answer;
   }
   answer.body =
-      counts_json(*found, {{"id", domain::to_string(id)}, {"minted", minted_json(found->minted_s)}});
+      counts_json(*found, {{"id", domain::to_string(id)}, {"minted", minted_json(found->record.minted_s)}});
   return answer;
 }
 

@@ -42,7 +42,7 @@ class SomeTokens final : public store::CountReader {
   std::optional<TokenSummary> find(const domain::TokenId& id) override {
     const auto token = tokens_.find(id);
     if (token == tokens_.end()) return std::nullopt;
-    TokenSummary summary{.id = id, .minted_s = 1'700'000'000, .paths = token->second.size()};
+    TokenSummary summary{.id = id, .record = {.minted_s = 1'700'000'000}, .paths = token->second.size()};
     for (const auto& [path, count] : token->second) summary.total += count;
     return summary;
   }
@@ -54,7 +54,7 @@ class SomeTokens final : public store::CountReader {
     store::LowestPaths lowest(query);
     for (const auto& [path, count] : token->second) lowest.add(path, count);
     return store::TokenCounts{
-        .minted_s = 1'700'000'000, .counts = lowest.counts(), .is_more = lowest.left_out()};
+        .record = {.minted_s = 1'700'000'000}, .counts = lowest.counts(), .is_more = lowest.left_out()};
   }
 
  private:

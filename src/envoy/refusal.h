@@ -33,6 +33,7 @@ enum class Refusal : std::uint8_t {
   unknown_token,
   auth_closed,
   minted_too_often,
+  too_many_paths,
   too_many_hits,
   not_counted,
   draining,

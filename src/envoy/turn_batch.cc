@@ -26,6 +26,9 @@ void answer(Exchange& exchange, const domain::Verdict& verdict) {
     case Kind::perhaps_counted:
       exchange.refusal = Refusal::perhaps_counted;
       break;
+    case Kind::too_many_paths:
+      exchange.refusal = Refusal::too_many_paths;
+      break;
   }
 }
 

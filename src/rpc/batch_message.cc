@@ -63,6 +63,7 @@ char to_wire(Kind kind) {
     case Kind::unknown_token:
       return unknown_token_kind;
     case Kind::not_counted:
+    case Kind::too_many_paths:
       return not_counted_kind;
     case Kind::perhaps_counted:
       break;
@@ -70,17 +71,26 @@ char to_wire(Kind kind) {
   return perhaps_counted_kind;
 }
 
+/// In place of a count, why it is not counted. Envoys of earlier versions do not look at it.
+constexpr std::uint64_t too_many_paths_count = 16;
+
+std::uint64_t count_to_wire(const domain::Verdict& verdict) {
+  return verdict.kind == Kind::too_many_paths ? too_many_paths_count
+                                              : static_cast<std::uint64_t>(verdict.count);
+}
+
 /// A kind of a later version says nothing for certain.
-Kind from_wire(char kind) {
+domain::Verdict from_wire(char kind, std::uint64_t count) {
   switch (kind) {
     case counted_kind:
-      return Kind::counted;
+      return domain::Verdict::counted(static_cast<std::int64_t>(count));
     case unknown_token_kind:
-      return Kind::unknown_token;
+      return domain::Verdict::unknown_token();
     case not_counted_kind:
-      return Kind::not_counted;
+      return count == too_many_paths_count ? domain::Verdict::too_many_paths()
+                                           : domain::Verdict::not_counted();
     default:
-      return Kind::perhaps_counted;
+      return domain::Verdict::perhaps_counted();
   }
 }
 
@@ -326,7 +336,7 @@ void append_verdicts(std::uint64_t number, std::span<const domain::HitVerdict> v
     in_order = in_order && verdicts[i].hit == i;
     all_counted = all_counted && verdicts[i].verdict.kind == Kind::counted;
     hits += wire::varint_bytes(verdicts[i].hit);
-    counts += wire::varint_bytes(static_cast<std::uint64_t>(verdicts[i].verdict.count));
+    counts += wire::varint_bytes(count_to_wire(verdicts[i].verdict));
   }
   if (in_order) hits = 0;
   const std::size_t kinds = all_counted ? 0 : verdicts.size();
@@ -346,7 +356,7 @@ void append_verdicts(std::uint64_t number, std::span<const domain::HitVerdict> v
   }
   at = wire::write_head(verdicts_message::counts, counts, at);
   for (const auto& verdict : verdicts) {
-    at = wire::write_varint(static_cast<std::uint64_t>(verdict.verdict.count), at);
+    at = wire::write_varint(count_to_wire(verdict.verdict), at);
   }
 }
 
@@ -397,8 +407,8 @@ bool read_verdicts(std::string_view message, std::size_t batch_size, std::uint64
     std::uint64_t count = 0;
     if (!wire::take_varint(counts, count) || (!in_order && !wire::take_varint(hits, hit))) return false;
     if (hit >= batch_size || (!all_counted && kinds.size() <= verdicts.size())) return false;
-    const auto kind = all_counted ? Kind::counted : from_wire(kinds[verdicts.size()]);
-    verdicts.push_back({static_cast<std::uint32_t>(hit), {kind, static_cast<std::int64_t>(count)}});
+    const auto kind = all_counted ? char{counted_kind} : kinds[verdicts.size()];
+    verdicts.push_back({static_cast<std::uint32_t>(hit), from_wire(kind, count)});
   }
   const bool as_many = all_counted || kinds.size() == verdicts.size();
   return as_many && (in_order ? verdicts.size() == batch_size : hits.empty());

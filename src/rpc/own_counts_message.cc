@@ -43,7 +43,7 @@ void append_request(const OwnCountsRequest& request, std::string& out) {
 std::optional<store::TokenCounts> read_own_counts(std::string_view message) {
   v1::ReadOwnCountsResponse response;
   if (!parse(message, response)) return std::nullopt;
-  store::TokenCounts counts{.minted_s = response.minted_s(), .is_more = response.is_more()};
+  store::TokenCounts counts{.record = {.minted_s = response.minted_s()}, .is_more = response.is_more()};
   for (auto& its : *response.mutable_counts())
     counts.counts.push_back({std::move(*its.mutable_path()), its.count()});
   if (counts.is_more && counts.counts.empty()) return std::nullopt;  // nobody could go on
@@ -52,7 +52,7 @@ std::optional<store::TokenCounts> read_own_counts(std::string_view message) {
 
 void append_own_counts(const store::TokenCounts& counts, std::string& out) {
   v1::ReadOwnCountsResponse response;
-  response.set_minted_s(counts.minted_s);
+  response.set_minted_s(counts.record.minted_s);
   for (const auto& its : counts.counts) {
     auto& added = *response.add_counts();
     added.set_path(its.path);

@@ -28,7 +28,7 @@ TEST(OwnCountsMessage, ARequestHasAWholeTokenAndALimit) {
 
 TEST(OwnCountsMessage, CountsAreReadAsTheyWereWritten) {
   const store::TokenCounts counts{
-      .minted_s = 5, .counts = {{"/a", 1}, {"/\xFF", INT64_MAX}}, .is_more = true};
+      .record = {.minted_s = 5}, .counts = {{"/a", 1}, {"/\xFF", INT64_MAX}}, .is_more = true};
   std::string message;
   append_own_counts(counts, message);
   EXPECT_EQ(read_own_counts(message), counts);

@@ -91,6 +91,9 @@ void answer_update(ServerConnection& connection, GrpcConnection::CallId call, co
       return connection.finish(call, status_of(domain::Failure::not_done));
     case Kind::perhaps_counted:
       return connection.finish(call, status_of(domain::Failure::perhaps_done));
+    case Kind::too_many_paths:
+      return connection.finish(call, {StatusCode::resource_exhausted,
+                                      "the token has as many paths as it may; this one was not counted"});
   }
 }
 

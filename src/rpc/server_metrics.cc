@@ -20,7 +20,8 @@ constexpr std::pair<StatusCode, const char*> names[] = {
 };
 
 /// In the order of domain::Verdict::Kind.
-constexpr const char* verdicts[] = {"counted", "unknown_token", "not_counted", "perhaps_counted"};
+constexpr const char* verdicts[] = {"counted", "unknown_token", "not_counted", "perhaps_counted",
+                                    "too_many_paths"};
 
 void report_hits(metrics::Page& page, const char* client, const ServerMetrics::Hits& hits) {
   for (std::size_t kind = 0; kind < hits.size(); ++kind) {

@@ -19,7 +19,7 @@ struct alignas(64) ServerMetrics {
   metrics::Batches batches;
 
   /// Hits by domain::Verdict::Kind.
-  using Hits = std::array<metrics::Tally, 4>;
+  using Hits = std::array<metrics::Tally, 5>;
   Hits envoy_hits;
   Hits public_hits;
   void count_call(StatusCode code) noexcept { calls[static_cast<std::size_t>(code)].add(); }

@@ -22,6 +22,7 @@
 #include "store/redis/cluster_store.h"
 #include "store/redis/redis_store.h"
 #include "store/rocksdb/rocksdb_store.h"
+#include "store/token_rules.h"
 #include "support/blocking_store.h"
 #include "support/deadline.h"
 #include "support/redis_cluster.h"
@@ -79,8 +80,9 @@ class StoreAndLoop final : public CounterStore {
   ~StoreAndLoop() override { loop_.stop(); }
 
   void track(const HitBatch& hits, TrackReply& reply) override { store_.track(hits, reply); }
-  void add_token(const TokenId& id, domain::Deadline deadline, AddReply& reply) override {
-    store_.add_token(id, deadline, reply);
+  void add_token(const TokenId& id, const domain::TokenRecord& record, domain::Deadline deadline,
+                 AddReply& reply) override {
+    store_.add_token(id, record, deadline, reply);
   }
   const StoreFactsSource& facts() const override { return store_.facts(); }
   void write_record(std::string record, domain::Deadline deadline, WriteReply& reply) override {
@@ -203,7 +205,7 @@ TEST_P(StoreBehaviour, RefusesUnknownTokensAndLeavesNothingBehind) {
   const auto unknown = domain::token_id(domain::random_token());
   EXPECT_EQ(track_one(unknown, "/"), Verdict::unknown_token());
   tests::Added added;
-  store_->add_token(unknown, domain::Deadline::max(), added);
+  store_->add_token(unknown, {.minted_s = store::system_seconds()}, domain::Deadline::max(), added);
   EXPECT_TRUE(added.wait());
   EXPECT_EQ(track_one(unknown, "/"), Verdict::counted(1));
 }
@@ -212,7 +214,7 @@ TEST_P(StoreBehaviour, AddingAKnownTokenKeepsItsCounts) {
   const auto id = new_token();
   EXPECT_EQ(track_one(id, "/"), Verdict::counted(1));
   tests::Added added;
-  store_->add_token(id, domain::Deadline::max(), added);
+  store_->add_token(id, {.minted_s = store::system_seconds()}, domain::Deadline::max(), added);
   EXPECT_TRUE(added.wait());
   EXPECT_EQ(track_one(id, "/"), Verdict::counted(2));
 }
@@ -398,7 +400,7 @@ TEST_P(StoreRecords, FindsTheSlotsOfItsTokens) {
   domain::SlotSet expected;
   const auto add = [&](const TokenId& id) {
     tests::Added added;
-    store_->add_token(id, domain::Deadline::max(), added);
+    store_->add_token(id, {.minted_s = store::system_seconds()}, domain::Deadline::max(), added);
     EXPECT_TRUE(added.wait());
     expected.set(domain::slot_of(id));
   };

@@ -16,6 +16,7 @@
 #include "store/memory/memory_store.h"
 #include "store/rocksdb/rocksdb_store.h"
 #include "store/store_error.h"
+#include "store/token_rules.h"
 #include "support/blocking_store.h"
 #include "support/store_on_disk.h"
 #include "support/temporary_directory.h"
@@ -66,7 +67,8 @@ class StoreContentsTest : public testing::TestWithParam<StoreUnderTest> {
   Verdict hit(const TokenId& id, std::string_view path) { return tests::track_one(*opened_.store, id, path); }
   bool mints() {
     tests::Added added;
-    opened_.store->add_token(domain::token_id(domain::random_token()), domain::Deadline::max(), added);
+    opened_.store->add_token(domain::token_id(domain::random_token()), {.minted_s = store::system_seconds()},
+                             domain::Deadline::max(), added);
     return added.wait();
   }
 
@@ -81,7 +83,7 @@ class StoreContentsTest : public testing::TestWithParam<StoreUnderTest> {
 
   static StoredToken token(std::vector<StoredCount> counts) {
     return {.id = domain::token_id(domain::random_token()),
-            .minted_s = 1'700'000'000,
+            .record = {.minted_s = 1'700'000'000},
             .counts = std::move(counts)};
   }
   static SlotSet slots_of(const std::vector<StoredToken>& tokens) {
@@ -111,7 +113,7 @@ TEST_P(StoreContentsTest, ReadsWholeTokensInTheOrderOfTheirIds) {
   auto its = expected.begin();
   for (const auto& token : tokens) {
     EXPECT_EQ(token.id, its->first);
-    EXPECT_GT(token.minted_s, 1'600'000'000U);
+    EXPECT_GT(token.record.minted_s, 1'600'000'000U);
     std::map<std::string, std::int64_t> counts;
     for (const auto& [path, count] : token.counts) counts.emplace(path, count);
     EXPECT_EQ(counts, its->second);
@@ -214,7 +216,7 @@ TEST_P(StoreContentsTest, ImportedTokensCountOnceTheyAreAllThere) {
   EXPECT_EQ(hit(own, "/a"), Verdict::counted(4));
   EXPECT_EQ(hit(domain::token_id(domain::random_token()), "/a"), Verdict::unknown_token());
   for (const auto& read_token : read(slots_of({tokens[0]}))) {
-    EXPECT_TRUE(read_token.id != tokens[0].id || read_token.minted_s == tokens[0].minted_s);
+    EXPECT_TRUE(read_token.id != tokens[0].id || read_token.record.minted_s == tokens[0].record.minted_s);
   }
 }
 
@@ -257,7 +259,7 @@ TEST_P(StoreContentsTest, WhatHasMovedIsNeitherReadNorCountedAndGivesWay) {
   contents().remove(slots);
   if (GetParam().is_lasting) open_again();
   EXPECT_EQ(hit(id, "/a"), Verdict::not_counted()) << "moved, and never unknown";
-  const std::vector tokens{StoredToken{.id = id, .minted_s = 5, .counts = {{"/a", 40}}}};
+  const std::vector tokens{StoredToken{.id = id, .record = {.minted_s = 5}, .counts = {{"/a", 40}}}};
   EXPECT_EQ(contents().find(other_export, tokens), std::vector{Presence::absent});
   contents().set_mark({Kind::importing, other_export, slots});
   contents().put(other_export, tokens);

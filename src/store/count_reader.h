@@ -8,6 +8,7 @@
 
 #include "domain/slot.h"
 #include "domain/token_id.h"
+#include "domain/token_record.h"
 #include "store/store_contents.h"
 #include "store/store_error.h"
 
@@ -16,7 +17,7 @@ namespace tracker::store {
 /// A token without its counts.
 struct TokenSummary {
   domain::TokenId id{};
-  std::uint64_t minted_s = 0;  // since 1970; 0: nobody knows
+  domain::TokenRecord record = {};
   std::uint64_t paths = 0;
   std::int64_t total = 0;  // of the counts of all paths
 
@@ -32,7 +33,7 @@ struct CountsQuery {
 
 /// Some counts of a token.
 struct TokenCounts {
-  std::uint64_t minted_s = 0;
+  domain::TokenRecord record = {};
   std::vector<StoredCount> counts = {};  // in the order of the paths' bytes
   bool is_more = false;                  // there are others behind them
 
@@ -52,7 +53,8 @@ class MovedError : public StoreError {
 };
 
 /// Reads tokens and counts of a store while others count in it, and changes nothing. A reading sees every count that was
-/// answered before it was asked for. It sees no tokens of moved slots, nor those of an import under way.
+/// answered before it was asked for. It sees no tokens of moved slots, nor those of an import under way. It
+/// sees tokens that have ended.
 ///
 /// All calls block, and throw StoreError. One thread at a time, which is no worker's. Several readers may read at once.
 class CountReader {

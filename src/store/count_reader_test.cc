@@ -92,7 +92,7 @@ TEST_P(CountReaderTest, ListsAllTokensInTheOrderOfTheirIds) {
       EXPECT_EQ(token.id, its->first);
       EXPECT_EQ(token.paths, its->second.paths);
       EXPECT_EQ(token.total, its->second.total);
-      EXPECT_GT(token.minted_s, 1'600'000'000U);
+      EXPECT_GT(token.record.minted_s, 1'600'000'000U);
       ++its;
     }
   }
@@ -128,7 +128,7 @@ TEST_P(CountReaderTest, ReadsCountsPageByPageInTheOrderOfTheirBytes) {
   EXPECT_EQ(paths_of(all), (Paths{"/a", "/a/1", "/a/2", "/a\xff", "/b", "/c"}));
   EXPECT_EQ(all->counts[4].count, 2);
   EXPECT_FALSE(all->is_more);
-  EXPECT_GT(all->minted_s, 1'600'000'000U);
+  EXPECT_GT(all->record.minted_s, 1'600'000'000U);
 
   const auto first = reader().read(id, {.limit = 4});
   EXPECT_EQ(paths_of(first), (Paths{"/a", "/a/1", "/a/2", "/a\xff"}));
@@ -182,7 +182,7 @@ TEST_P(CountReaderTest, HeldTokensAreReadAndMovedOnesAreNot) {
 
 TEST_P(CountReaderTest, WhatIsBeingImportedIsNotThereYet) {
   const StoredToken token{
-      .id = domain::token_id(domain::random_token()), .minted_s = 7, .counts = {{"/a", 5}}};
+      .id = domain::token_id(domain::random_token()), .record = {.minted_s = 7}, .counts = {{"/a", 5}}};
   const auto slots = SlotSet{}.set(domain::slot_of(token.id));
   contents().set_mark({SlotMark::Kind::importing, ExportId{1}, slots});
   contents().put(ExportId{1}, {&token, 1});

@@ -6,6 +6,7 @@
 #include "domain/hit_batch.h"
 #include "domain/slot.h"
 #include "domain/token_id.h"
+#include "domain/token_record.h"
 #include "domain/track_reply.h"
 #include "metrics/page.h"
 #include "store/readiness.h"
@@ -62,7 +63,8 @@ class CounterStore {
   virtual void track(const domain::HitBatch& hits, TrackReply& reply) = 0;
 
   /// Makes a token known, with no counts. To add a known token changes nothing.
-  virtual void add_token(const domain::TokenId& id, domain::Deadline deadline, AddReply& reply) = 0;
+  virtual void add_token(const domain::TokenId& id, const domain::TokenRecord& record,
+                         domain::Deadline deadline, AddReply& reply) = 0;
 
   /// Which store this is, and its record. They are known before the store is ready, and are told before a hit can be
   /// counted in another store than before, such as another Redis at the same address. Hits that were waiting for the

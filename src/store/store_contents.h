@@ -8,6 +8,7 @@
 
 #include "domain/slot.h"
 #include "domain/token_id.h"
+#include "domain/token_record.h"
 #include "store/slot_marks.h"
 #include "store/store_facts.h"
 
@@ -23,7 +24,7 @@ struct StoredCount {
 /// A token with everything that a store keeps of it. A value.
 struct StoredToken {
   domain::TokenId id{};
-  std::uint64_t minted_s = 0;            // since 1970
+  domain::TokenRecord record = {};       // `paths` is not kept, but known from the counts
   std::vector<StoredCount> counts = {};  // in the order of the paths' bytes
 
   bool operator==(const StoredToken&) const = default;

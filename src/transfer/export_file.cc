@@ -146,7 +146,7 @@ void append_token(const store::StoredToken& token, std::string& out) {
   out += R"({"token":")";
   domain::append_hex(token.id.bytes, out);
   out += R"(","minted":)";
-  out += std::to_string(token.minted_s);
+  out += std::to_string(token.record.minted_s);
   out += R"(,"counts":{)";
   const char* separator = "";
   for (const auto& [path, count] : token.counts) {
@@ -161,8 +161,8 @@ void append_token(const store::StoredToken& token, std::string& out) {
 
 store::StoredToken token_of(const json::object& object) {
   store::StoredToken token{.id = {bytes_of<store::ExportId>(object, "token")},
-                           .minted_s = number_of(object, "minted")};
-  if (token.minted_s > minted_s_max) refuse("a time makes no sense");
+                           .record = {.minted_s = number_of(object, "minted")}};
+  if (token.record.minted_s > minted_s_max) refuse("a time makes no sense");
   for (const auto& [path, count] : object.at("counts").as_object()) {
     const auto number = json::value_to<std::int64_t>(count);
     if (path.empty() || number < 0) refuse("a count makes no sense");

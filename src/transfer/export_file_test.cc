@@ -22,8 +22,9 @@ namespace tracker::transfer {
 namespace {
 
 store::StoredToken token(std::vector<store::StoredCount> counts) {
-  return {
-      .id = domain::token_id(domain::random_token()), .minted_s = 1'700'000'000, .counts = std::move(counts)};
+  return {.id = domain::token_id(domain::random_token()),
+          .record = {.minted_s = 1'700'000'000},
+          .counts = std::move(counts)};
 }
 
 ExportHeader whole() {

@@ -20,6 +20,7 @@
 #include <string_view>
 
 #include "store/rocksdb/rocksdb_store.h"
+#include "store/token_rules.h"
 
 namespace {
 
@@ -92,7 +93,7 @@ std::string record_of(long long number) {
 void count(store::rocksdb::RocksDbStore& store) {
   const domain::TokenId id{{1, 2, 3}};
   Replies replies;
-  store.add_token(id, domain::Deadline::max(), replies);
+  store.add_token(id, {.minted_s = store::system_seconds()}, domain::Deadline::max(), replies);
   replies.wait_added();
   domain::HitBatch hits;
   for (int path = 0; path < paths; ++path) {

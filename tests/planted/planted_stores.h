@@ -18,8 +18,9 @@ class AnswersBeforeTheCommit final : public store::CounterStore {
   explicit AnswersBeforeTheCommit(std::unique_ptr<CounterStore> store) : store_(std::move(store)) {}
 
   void track(const domain::HitBatch& hits, store::TrackReply& reply) override;
-  void add_token(const domain::TokenId& id, domain::Deadline deadline, store::AddReply& reply) override {
-    store_->add_token(id, deadline, reply);
+  void add_token(const domain::TokenId& id, const domain::TokenRecord& record, domain::Deadline deadline,
+                 store::AddReply& reply) override {
+    store_->add_token(id, record, deadline, reply);
   }
   const store::StoreFactsSource& facts() const override { return store_->facts(); }
   void write_record(std::string record, domain::Deadline deadline, store::WriteReply& reply) override {
@@ -49,8 +50,9 @@ class RepeatsABatch final : public store::CounterStore {
   explicit RepeatsABatch(std::unique_ptr<CounterStore> store) : store_(std::move(store)) {}
 
   void track(const domain::HitBatch& hits, store::TrackReply& reply) override;
-  void add_token(const domain::TokenId& id, domain::Deadline deadline, store::AddReply& reply) override {
-    store_->add_token(id, deadline, reply);
+  void add_token(const domain::TokenId& id, const domain::TokenRecord& record, domain::Deadline deadline,
+                 store::AddReply& reply) override {
+    store_->add_token(id, record, deadline, reply);
   }
   const store::StoreFactsSource& facts() const override { return store_->facts(); }
   void write_record(std::string record, domain::Deadline deadline, store::WriteReply& reply) override {

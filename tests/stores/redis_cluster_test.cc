@@ -19,6 +19,7 @@
 #include "runtime/workers.h"
 #include "store/redis/cluster_store.h"
 #include "store/redis/redis_round.h"
+#include "store/token_rules.h"
 #include "support/blocking_store.h"
 #include "support/caller.h"
 #include "support/deadline.h"
@@ -76,7 +77,7 @@ TokenId token_in(domain::Slot slot) {
 
 bool add(ClusterStore& store, const TokenId& id) {
   Added added;
-  store.add_token(id, std::chrono::steady_clock::now() + 2s, added);
+  store.add_token(id, {.minted_s = store::system_seconds()}, std::chrono::steady_clock::now() + 2s, added);
   return added.wait();
 }
 

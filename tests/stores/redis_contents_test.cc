@@ -49,7 +49,7 @@ using Mark = SlotMark::Kind;
 const auto no_slots = SlotSet();
 
 StoredToken stored(const TokenId& id, std::vector<store::StoredCount> counts) {
-  return {.id = id, .minted_s = 1'700'000'000, .counts = std::move(counts)};
+  return {.id = id, .record = {.minted_s = 1'700'000'000}, .counts = std::move(counts)};
 }
 
 std::vector<StoredToken> read_all(StoreContents& contents, const SlotSet& slots = all_slots) {
@@ -126,8 +126,8 @@ TEST_P(RedisContentsTest, WhatIsMintedHasItsTime) {
   const auto all = read_all(*contents_);
   ASSERT_EQ(all.size(), 1U);
   EXPECT_THAT(all.front().counts, ElementsAre(store::StoredCount{"/a", 1}, store::StoredCount{"/b", 2}));
-  EXPECT_GE(all.front().minted_s, now);
-  EXPECT_LE(all.front().minted_s, now + 60);
+  EXPECT_GE(all.front().record.minted_s, now);
+  EXPECT_LE(all.front().record.minted_s, now + 60);
 }
 
 TEST_P(RedisContentsTest, InHeldSlotsATokenCountsUntilItIsRead) {

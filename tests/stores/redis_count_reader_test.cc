@@ -104,7 +104,7 @@ std::vector<StoredCount> those_with(const std::string& prefix, const Paths& path
 TokenSummary summary(const TokenId& id, const Paths& paths) {
   std::int64_t total = 0;
   for (const auto& [path, count] : paths) total += count;
-  return {.id = id, .minted_s = minted_s, .paths = paths.size(), .total = total};
+  return {.id = id, .record = {.minted_s = minted_s}, .paths = paths.size(), .total = total};
 }
 
 class RedisCountReaderTest : public RedisKindsTest {
@@ -178,7 +178,7 @@ TEST_P(RedisCountReaderTest, WhatIsCountedIsWhatIsRead) {
     const auto& [id, paths] = *token++;
     const auto wanted = summary(id, paths);
     EXPECT_EQ(found.id, id);
-    EXPECT_GT(found.minted_s, minted_s);
+    EXPECT_GT(found.record.minted_s, minted_s);
     EXPECT_EQ(found.paths, wanted.paths);
     EXPECT_EQ(found.total, wanted.total);
     EXPECT_EQ(its->find(id), found);
@@ -239,7 +239,7 @@ TEST_P(RedisCountReaderTest, WhatIsCountedBetweenTwoStepsIsSeen) {
   command(ids[2], {"DEL", redis_key(ids[2])});
   const auto next = its->list(all_slots, ids[1], 2);
   ASSERT_FALSE(next.empty());
-  EXPECT_EQ(next.front(), (TokenSummary{ids[3], minted_s, 1, 2}));
+  EXPECT_EQ(next.front(), (TokenSummary{ids[3], {.minted_s = minted_s}, 1, 2}));
   put(ids[2], {{"/p", 1}});
   EXPECT_EQ(ids_of(its->list(all_slots, ids[1], 1)), std::vector{ids[2]});
   EXPECT_EQ(ids_of(its->list(all_slots, ids[18], 5)), std::vector{ids[19]});
@@ -278,7 +278,7 @@ TEST_P(RedisCountReaderTest, PagesFollowEachOther) {
     EXPECT_EQ(read_all(*its, id, "", limit), all) << limit;
   const auto page = its->read(id, {.after = "/5", .limit = 2});
   ASSERT_TRUE(page);
-  EXPECT_EQ(page->minted_s, minted_s);
+  EXPECT_EQ(page->record.minted_s, minted_s);
   EXPECT_TRUE(page->is_more);
   EXPECT_THAT(page->counts, ElementsAre(Field(&StoredCount::path, "/50"), Field(&StoredCount::path, "/500")));
   const auto last = its->read(id, {.prefix = "/99", .after = "/998", .limit = 1});
@@ -287,7 +287,7 @@ TEST_P(RedisCountReaderTest, PagesFollowEachOther) {
   EXPECT_THAT(last->counts, ElementsAre(Field(&StoredCount::path, "/999")));
   const auto none = its->read(id, {.after = "/999", .limit = 1});
   ASSERT_TRUE(none);
-  EXPECT_EQ(*none, (store::TokenCounts{.minted_s = minted_s}));
+  EXPECT_EQ(*none, (store::TokenCounts{.record = {.minted_s = minted_s}}));
 }
 
 TEST_P(RedisCountReaderTest, APageHasAMebibyteAtMost) {
@@ -371,7 +371,7 @@ TEST_P(RedisCountReaderTest, AnImportUnderWayIsNotSeen) {
   const auto native = put({{"/p", 1}});
   contents_->set_mark({Mark::importing, this_export, all_slots});
   const auto imported = token_in(all_slots);
-  contents_->put(this_export, std::vector{store::StoredToken{imported, minted_s, {{"/p", 5}}}});
+  contents_->put(this_export, std::vector{store::StoredToken{imported, {.minted_s = minted_s}, {{"/p", 5}}}});
   const auto its = reader();
   EXPECT_EQ(its->find(imported), std::nullopt);
   EXPECT_EQ(its->read(imported, {.limit = 1}), std::nullopt);
@@ -672,7 +672,7 @@ TEST_F(ProxyCountReaderTest, ReadsTokensThatItIsAskedFor) {
   for (const auto& [id, paths] : tokens) {
     const auto found = reader_->find(id);
     ASSERT_TRUE(found);
-    EXPECT_GT(found->minted_s, minted_s);
+    EXPECT_GT(found->record.minted_s, minted_s);
     EXPECT_EQ(found->paths, paths.size());
     EXPECT_EQ(found->total, static_cast<std::int64_t>(paths.size()));
     EXPECT_EQ(read_all(*reader_, id, "", 500), those_with("", paths));

@@ -18,6 +18,7 @@
 #include "runtime/workers.h"
 #include "store/redis/redis_round.h"
 #include "store/redis/redis_store.h"
+#include "store/token_rules.h"
 #include "support/blocking_store.h"
 #include "support/captured_log.h"
 #include "support/deadline.h"
@@ -193,7 +194,7 @@ TEST(RedisFenceTest, OnlyTheProcessThatWroteARecordLastCounts) {
   EXPECT_EQ(track_one(*second, id, "/"), Verdict::counted(4));
   const domain::TokenId another{{1}};
   Added added;
-  first->add_token(another, domain::Deadline::max(), added);
+  first->add_token(another, {.minted_s = store::system_seconds()}, domain::Deadline::max(), added);
   EXPECT_FALSE(added.wait());
   EXPECT_EQ(track_one(*first, id, "/"), Verdict::not_counted());
   EXPECT_EQ(redis.command({"EXISTS", store::redis::redis_key(another)}).integer, 0);

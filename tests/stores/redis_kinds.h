@@ -18,6 +18,7 @@
 #include "store/redis/redis_contents.h"
 #include "store/redis/redis_store.h"
 #include "store/store_error.h"
+#include "store/token_rules.h"
 #include "support/blocking_store.h"
 #include "support/deadline.h"
 #include "support/redis_cluster.h"
@@ -113,7 +114,8 @@ class RedisKindsTest : public testing::TestWithParam<Kind> {
 
   bool mint(const domain::TokenId& id) {
     Added added;
-    store_->add_token(id, std::chrono::steady_clock::now() + std::chrono::seconds(5), added);
+    store_->add_token(id, {.minted_s = store::system_seconds()},
+                      std::chrono::steady_clock::now() + std::chrono::seconds(5), added);
     return added.wait();
   }
   domain::Verdict hit(const domain::TokenId& id, const std::string& path = "/p") {

@@ -26,6 +26,7 @@
 #include "domain/token.h"
 #include "runtime/workers.h"
 #include "store/redis/redis_pipeline.h"
+#include "store/token_rules.h"
 #include "support/caller.h"
 #include "support/captured_log.h"
 #include "support/deadline.h"
@@ -99,7 +100,7 @@ class StoreCaller {
       }
       std::promise<std::optional<domain::Failure>> outcome;
     } reply;
-    store_.add_token(id, domain::Deadline::max(), reply);
+    store_.add_token(id, {.minted_s = store::system_seconds()}, domain::Deadline::max(), reply);
     return reply.outcome.get_future().get();
   }
 

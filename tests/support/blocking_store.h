@@ -13,6 +13,7 @@
 
 #include "domain/token.h"
 #include "store/counter_store.h"
+#include "store/token_rules.h"
 
 namespace tracker::tests {
 
@@ -116,7 +117,7 @@ inline std::optional<domain::SlotSet> find_slots(store::CounterStore& store) {
 inline domain::TokenId new_token(store::CounterStore& store) {
   const auto id = domain::token_id(domain::random_token());
   Added added;
-  store.add_token(id, domain::Deadline::max(), added);
+  store.add_token(id, {.minted_s = store::system_seconds()}, domain::Deadline::max(), added);
   EXPECT_TRUE(added.wait());
   return id;
 }

@@ -9,41 +9,106 @@ namespace tracker::store::memory {
 
 using domain::Verdict;
 
-Verdict MemoryShard::count(const domain::TokenId& id, std::string_view path, const Marks& marks) {
+Verdict MemoryShard::count(const domain::TokenId& id, std::string_view path, const Marks& marks,
+                           const TokenRules& rules, domain::Seconds now_s) {
   const std::lock_guard lock(mutex_);
   const bool is_marked = !marks.all.empty();
   if (is_marked && marks.stopped[domain::slot_of(id)]) return Verdict::not_counted();
-  const auto token = tokens_.find(id);
-  if (token == tokens_.end()) {
+  const auto found = tokens_.find(id);
+  if (found == tokens_.end()) {
     return is_marked && marks.importing[domain::slot_of(id)] ? Verdict::not_counted()
                                                              : Verdict::unknown_token();
   }
-  if (is_marked && is_hidden(token->second.number, marks)) return Verdict::not_counted();
-  auto& count = counter(token->second.number, path);
-  return Verdict::counted(++count);
-}
-
-/// The counter, which is about to change.
-std::int64_t& MemoryShard::counter(std::uint32_t token, std::string_view path) {
-  CounterKey key{path.data(), static_cast<std::uint32_t>(path.size()), token};
-  auto counter = counts_.find(key);
-  if (counter == counts_.end()) {
-    auto* own_path = static_cast<char*>(paths_.allocate(path.size(), 1));
-    std::memcpy(own_path, path.data(), path.size());
-    key.path = own_path;
-    counter = counts_.emplace(key, 0).first;
+  auto& token = found->second;
+  if (is_marked && is_hidden(token.number, marks)) return Verdict::not_counted();
+  if (token.terms && state_of(*token.terms, now_s) != domain::TokenState::active)
+    return Verdict::unknown_token();
+  auto* count = find_counter(token, path);
+  if (count == nullptr) {
+    if (!rules.allow_path(token.paths, token.path_bytes, path.size())) return Verdict::too_many_paths();
+    count = &add_counter(token, path);
   }
-  if (moment_) moment_->before.try_emplace(counter->first, counter->second);
-  return counter->second;
+  if (now_s >= token.used_s + (token.terms ? used_step(*token.terms) : domain::used_step({}))) {
+    token.used_s = static_cast<std::uint32_t>(now_s);
+    if (token.terms) token.terms->used_s = now_s;
+  }
+  return Verdict::counted(++*count);
 }
 
-bool MemoryShard::add_token(const domain::TokenId& id, std::uint32_t now_s, const Marks& marks) {
+/// The counter, which is about to change. Null: it is not there.
+std::int64_t* MemoryShard::find_counter(const Token& token, std::string_view path) {
+  const auto counter =
+      counts_.find(CounterKey{path.data(), static_cast<std::uint32_t>(path.size()), token.number});
+  if (counter == counts_.end()) return nullptr;
+  if (moment_) moment_->before.try_emplace(counter->first, counter->second);
+  return &counter->second;
+}
+
+std::int64_t& MemoryShard::add_counter(Token& token, std::string_view path) {
+  auto* own_path = static_cast<char*>(paths_.allocate(path.size(), 1));
+  std::memcpy(own_path, path.data(), path.size());
+  const CounterKey key{own_path, static_cast<std::uint32_t>(path.size()), token.number};
+  if (moment_) moment_->before.try_emplace(key, 0);
+  ++token.paths;
+  token.path_bytes += path.size();
+  if (token.terms) token.terms->paths = {token.paths, token.path_bytes};
+  return counts_.emplace(key, 0).first->second;
+}
+
+domain::TokenRecord MemoryShard::record_of(const Token& token) {
+  if (token.terms) return *token.terms;
+  return {.minted_s = token.minted_s,
+          .used_s = token.used_s,
+          .paths = domain::TokenRecord::Paths{token.paths, token.path_bytes}};
+}
+
+MemoryShard::Token MemoryShard::make_token(std::uint32_t number, const domain::TokenRecord& record) {
+  Token token{.number = number,
+              .minted_s = static_cast<std::uint32_t>(record.minted_s),
+              .used_s = static_cast<std::uint32_t>(record.used_s)};
+  auto with_terms = record;
+  with_terms.paths.emplace();
+  if (with_terms != record_of(token)) token.terms = std::make_unique<domain::TokenRecord>(with_terms);
+  return token;
+}
+
+MemoryShard::Added MemoryShard::add_token(const domain::TokenId& id, const domain::TokenRecord& record,
+                                          const Marks& marks) {
   const std::lock_guard lock(mutex_);
   const auto slot = domain::slot_of(id);
-  if (marks.stopped[slot]) return false;
-  if (tokens_.emplace(id, Token{next_token_, now_s}).second) ++next_token_;
+  if (marks.stopped[slot]) return Added::refused;
+  if (!tokens_.emplace(id, make_token(next_token_, record)).second) return Added::known;
+  ++next_token_;
   slots_.set(slot);
-  return true;
+  return Added::added;
+}
+
+bool MemoryShard::has(const domain::TokenId& id) const {
+  const std::lock_guard lock(mutex_);
+  return tokens_.contains(id);
+}
+
+std::optional<domain::TokenRecord> MemoryShard::change(const domain::TokenId& id, const TokenChange& change,
+                                                       const Marks& marks, domain::Seconds now_s) {
+  const std::lock_guard lock(mutex_);
+  const auto slot = domain::slot_of(id);
+  if (marks.stopped[slot] || marks.importing[slot]) throw HeldError();
+  const auto token = tokens_.find(id);
+  if (token == tokens_.end()) return std::nullopt;
+  auto record = record_of(token->second);
+  apply(change, now_s, record);
+  token->second.terms = std::make_unique<domain::TokenRecord>(record);
+  return record;
+}
+
+std::size_t MemoryShard::purge(const domain::SlotSet& slots, const std::optional<domain::TokenId>& only,
+                               const Marks& marks, domain::Seconds now_s, domain::Seconds retain_s) {
+  const std::lock_guard lock(mutex_);
+  const auto purged = slots & ~marks.stopped & ~marks.importing;
+  return remove_tokens([&](const domain::TokenId& id, const Token& token) {
+    return token.terms && (!only || id == *only) && purged[domain::slot_of(id)] &&
+           is_outdated(record_of(token), now_s, retain_s);
+  });
 }
 
 domain::SlotSet MemoryShard::slots() const {
@@ -72,7 +137,7 @@ std::vector<StoredToken> MemoryShard::read(const domain::SlotSet& slots, const M
   boost::unordered_flat_map<std::uint32_t, StoredToken> by_number;
   for (const auto& [id, token] : tokens_) {
     if (token.number < moment.tokens_end && slots[domain::slot_of(id)] && !is_hidden(token.number, marks))
-      by_number.emplace(token.number, StoredToken{.id = id, .minted_s = token.minted_s});
+      by_number.emplace(token.number, StoredToken{.id = id, .record = record_of(token)});
   }
   for (const auto& [key, count] : counts_) {
     const auto token = by_number.find(key.token);
@@ -97,7 +162,7 @@ std::vector<TokenSummary> MemoryShard::list(const domain::SlotSet& slots,
   boost::unordered_flat_map<std::uint32_t, TokenSummary> by_number;
   for (const auto& [id, token] : tokens_) {
     if ((!after || id > *after) && visible[domain::slot_of(id)] && !is_hidden(token.number, marks))
-      by_number.emplace(token.number, TokenSummary{.id = id, .minted_s = token.minted_s});
+      by_number.emplace(token.number, TokenSummary{.id = id, .record = record_of(token)});
   }
   for (const auto& [key, count] : counts_) {
     const auto token = by_number.find(key.token);
@@ -115,7 +180,7 @@ std::optional<TokenSummary> MemoryShard::find(const domain::TokenId& id, const M
   const std::lock_guard lock(mutex_);
   const auto* token = visible(id, marks);
   if (token == nullptr) return std::nullopt;
-  TokenSummary summary{.id = id, .minted_s = token->minted_s};
+  TokenSummary summary{.id = id, .record = record_of(*token)};
   for (const auto& [key, count] : counts_) {
     if (key.token != token->number) continue;
     ++summary.paths;
@@ -133,7 +198,7 @@ std::optional<TokenCounts> MemoryShard::read(const domain::TokenId& id, const Co
   for (const auto& [key, count] : counts_) {
     if (key.token == token->number) lowest.add({key.path, key.path_bytes}, count);
   }
-  return TokenCounts{.minted_s = token->minted_s, .counts = lowest.counts(), .is_more = lowest.left_out()};
+  return TokenCounts{.record = record_of(*token), .counts = lowest.counts(), .is_more = lowest.left_out()};
 }
 
 /// Null: there is no such token. Throws MovedError.
@@ -153,28 +218,36 @@ std::optional<ExportId> MemoryShard::origin_of(const domain::TokenId& id) const 
 
 void MemoryShard::put(const ExportId& export_id, const StoredToken& token) {
   const std::lock_guard lock(mutex_);
-  const auto number = next_token_++;
-  tokens_.emplace(token.id, Token{number, static_cast<std::uint32_t>(token.minted_s)});
-  imported_.emplace(number, export_id);
+  auto& its = tokens_.emplace(token.id, make_token(next_token_, token.record)).first->second;
+  imported_.emplace(next_token_++, export_id);
   slots_.set(domain::slot_of(token.id));
-  for (const auto& [path, count] : token.counts) counter(number, path) = count;
+  for (const auto& [path, count] : token.counts) add_counter(its, path) = count;
+}
+
+std::size_t MemoryShard::remove(const domain::SlotSet& slots, const Marks& marks) {
+  const std::lock_guard lock(mutex_);
+  return remove_tokens([&](const domain::TokenId& id, const Token& token) {
+    const auto slot = domain::slot_of(id);
+    return slots[slot] && (marks.stopped[slot] || is_hidden(token.number, marks));
+  });
 }
 
 /// The paths stay in memory.
-void MemoryShard::remove(const domain::SlotSet& slots, const Marks& marks) {
-  const std::lock_guard lock(mutex_);
+template <typename Goes>
+std::size_t MemoryShard::remove_tokens(Goes goes) {
   boost::unordered_flat_map<std::uint32_t, bool> removed;
-  slots_.reset();
+  domain::SlotSet left;
   erase_if(tokens_, [&](const auto& entry) {
-    const auto& [id, token] = entry;
-    const auto slot = domain::slot_of(id);
-    const bool goes = slots[slot] && (marks.stopped[slot] || is_hidden(token.number, marks));
-    if (goes) removed.emplace(token.number, true);
-    if (!goes) slots_.set(slot);
-    return goes;
+    const bool is_removed = goes(entry.first, entry.second);
+    if (is_removed) removed.emplace(entry.second.number, true);
+    if (!is_removed) left.set(domain::slot_of(entry.first));
+    return is_removed;
   });
+  slots_ = left;
+  if (removed.empty()) return 0;
   erase_if(counts_, [&](const auto& entry) { return removed.contains(entry.first.token); });
   erase_if(imported_, [&](const auto& entry) { return removed.contains(entry.first); });
+  return removed.size();
 }
 
 /// Whether the token came by an import that is under way.

@@ -3,6 +3,7 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <memory_resource>
 #include <mutex>
 #include <optional>
@@ -17,6 +18,8 @@
 #include "store/count_reader.h"
 #include "store/slot_marks.h"
 #include "store/store_contents.h"
+#include "store/token_keeper.h"
+#include "store/token_rules.h"
 
 namespace tracker::store::memory {
 
@@ -38,9 +41,11 @@ class alignas(64) MemoryShard {
     return std::size_t{id.bytes[0]} << 2U | id.bytes[1] >> 6U;
   }
 
-  domain::Verdict count(const domain::TokenId& id, std::string_view path, const Marks& marks);
-  /// Returns false if its slot takes no tokens.
-  bool add_token(const domain::TokenId& id, std::uint32_t now_s, const Marks& marks);
+  domain::Verdict count(const domain::TokenId& id, std::string_view path, const Marks& marks,
+                        const TokenRules& rules, domain::Seconds now_s);
+  enum class Added : std::uint8_t { added, known, refused };
+  /// Refused: its slot takes no tokens.
+  Added add_token(const domain::TokenId& id, const domain::TokenRecord& record, const Marks& marks);
   domain::SlotSet slots() const;
   struct Size {
     std::size_t tokens;
@@ -64,8 +69,16 @@ class alignas(64) MemoryShard {
   /// Nothing: there is no such token. Otherwise the export that it came from, or zeros.
   std::optional<ExportId> origin_of(const domain::TokenId& id) const;
   void put(const ExportId& export_id, const StoredToken& token);
-  /// Removes the tokens of these slots, as StoreContents::remove() says.
-  void remove(const domain::SlotSet& slots, const Marks& marks);
+  /// Removes the tokens of these slots, as StoreContents::remove() says. Returns how many.
+  std::size_t remove(const domain::SlotSet& slots, const Marks& marks);
+
+  /// As TokenKeeper says.
+  std::optional<domain::TokenRecord> change(const domain::TokenId& id, const TokenChange& change,
+                                            const Marks& marks, domain::Seconds now_s);
+  /// Removes those tokens of these slots, or the one, that are outdated. Returns how many.
+  std::size_t purge(const domain::SlotSet& slots, const std::optional<domain::TokenId>& only,
+                    const Marks& marks, domain::Seconds now_s, domain::Seconds retain_s);
+  bool has(const domain::TokenId& id) const;
 
   std::mutex& mutex() const noexcept { return mutex_; }
 
@@ -73,7 +86,13 @@ class alignas(64) MemoryShard {
   struct Token {
     std::uint32_t number;
     std::uint32_t minted_s;
+    std::uint32_t used_s = 0;
+    std::uint32_t paths = 0;
+    std::uint64_t path_bytes = 0;
+    std::unique_ptr<domain::TokenRecord> terms = nullptr;  // the whole record, if there is more to it
   };
+  static domain::TokenRecord record_of(const Token& token);
+  static Token make_token(std::uint32_t number, const domain::TokenRecord& record);
   /// Small, because there is one for each counter. It holds the token by its number in the shard.
   struct CounterKey {
     const char* path;
@@ -98,7 +117,10 @@ class alignas(64) MemoryShard {
     Counts before = {};        // of the counters that have changed since; 0: it was not there
   };
 
-  std::int64_t& counter(std::uint32_t token, std::string_view path);
+  std::int64_t* find_counter(const Token& token, std::string_view path);
+  std::int64_t& add_counter(Token& token, std::string_view path);
+  template <typename Goes>
+  std::size_t remove_tokens(Goes goes);
   bool is_hidden(std::uint32_t token, const Marks& marks) const;
   const Token* visible(const domain::TokenId& id, const Marks& marks) const;
 

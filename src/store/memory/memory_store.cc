@@ -26,8 +26,9 @@ std::size_t bytes_of(const StoredToken& token) {
 
 }  // namespace
 
-MemoryStore::MemoryStore()
-    : facts_(StoreFacts{.id = domain::random_token().bytes, .is_lasting = false}),
+MemoryStore::MemoryStore(TokenRules rules)
+    : rules_(std::move(rules)),
+      facts_(StoreFacts{.id = domain::random_token().bytes, .is_lasting = false}),
       shards_(std::make_unique<MemoryShard[]>(shard_count)),
       marks_(std::make_unique<Marks>()) {}
 MemoryStore::~MemoryStore() = default;
@@ -38,23 +39,28 @@ void MemoryStore::track(const domain::HitBatch& hits, TrackReply& reply) {
   }
   const auto size =
       static_cast<std::uint32_t>(hits.size());  // the batch belongs to its owner after the last verdict
+  const auto now_s = rules_.now_s();
   std::array<domain::HitVerdict, 256> verdicts;
   for (std::uint32_t hit = 0; hit < size;) {
     std::size_t judged = 0;
     for (; judged < verdicts.size() && hit < size; ++judged, ++hit) {
       const auto& id = hits.id(hit);
-      verdicts[judged] = {hit, shards_[MemoryShard::index_of(id)].count(id, hits.path(hit), *marks_)};
+      auto& shard = shards_[MemoryShard::index_of(id)];
+      verdicts[judged] = {hit, shard.count(id, hits.path(hit), *marks_, rules_, now_s)};
     }
     reply.on_verdicts({verdicts.data(), judged});
   }
 }
 
-void MemoryStore::add_token(const domain::TokenId& id, domain::Deadline /*deadline*/, AddReply& reply) {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  const auto now_s =
-      static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::seconds>(now).count());
-  if (!shards_[MemoryShard::index_of(id)].add_token(id, now_s, *marks_))
+void MemoryStore::add_token(const domain::TokenId& id, const domain::TokenRecord& record,
+                            domain::Deadline /*deadline*/, AddReply& reply) {
+  if (tokens_.fetch_add(1) >= rules_.tokens_max && rules_.tokens_max != 0) {
+    tokens_.fetch_sub(1);
     return reply.on_added(domain::Failure::not_done);
+  }
+  const auto added = shards_[MemoryShard::index_of(id)].add_token(id, record, *marks_);
+  if (added != MemoryShard::Added::added) tokens_.fetch_sub(1);
+  if (added == MemoryShard::Added::refused) return reply.on_added(domain::Failure::not_done);
   reply.on_added({});
 }
 
@@ -170,11 +176,14 @@ class MemoryStore::Contents final : public StoreContents {
     if (std::ranges::find(found, Presence::stranger) != found.end())
       throw StoreError("a token is there already");
     for (std::size_t i = 0; i < tokens.size(); ++i) {
-      if (found[i] == Presence::absent) shard_of(tokens[i]).put(export_id, tokens[i]);
+      if (found[i] != Presence::absent) continue;
+      shard_of(tokens[i]).put(export_id, tokens[i]);
+      ++store_.tokens_;
     }
   }
   void remove(const domain::SlotSet& slots) override {
-    for (std::size_t i = 0; i < shard_count; ++i) store_.shards_[i].remove(slots, *store_.marks_);
+    for (std::size_t i = 0; i < shard_count; ++i)
+      store_.tokens_ -= store_.shards_[i].remove(slots, *store_.marks_);
   }
 
  private:
@@ -216,6 +225,46 @@ class MemoryStore::Counts final : public CountReader {
 
   MemoryStore& store_;
 };
+
+/// A step of the sweep is a shard.
+class MemoryStore::Keeper final : public TokenKeeper {
+ public:
+  explicit Keeper(MemoryStore& store) : store_(store) {}
+
+  std::optional<domain::TokenRecord> change(const domain::TokenId& id, const TokenChange& change) override {
+    return shard_of(id).change(id, change, *store_.marks_, store_.rules_.now_s());
+  }
+  bool purge(const domain::TokenId& id, domain::Seconds retain_s) override {
+    const auto slot = domain::slot_of(id);
+    {
+      const std::lock_guard lock(shard_of(id).mutex());
+      if (store_.marks_->stopped[slot] || store_.marks_->importing[slot]) throw HeldError();
+    }
+    remove(shard_of(id), domain::SlotSet{}.set(slot), id, retain_s);
+    return !shard_of(id).has(id);
+  }
+  Swept sweep(const domain::SlotSet& slots, domain::Seconds retain_s) override {
+    const auto removed = remove(store_.shards_[shard_], slots, std::nullopt, retain_s);
+    shard_ = (shard_ + 1) % shard_count;
+    return {removed, shard_ == 0};
+  }
+
+ private:
+  MemoryShard& shard_of(const domain::TokenId& id) { return store_.shards_[MemoryShard::index_of(id)]; }
+  std::size_t remove(MemoryShard& shard, const domain::SlotSet& slots,
+                     const std::optional<domain::TokenId>& only, domain::Seconds retain_s) {
+    const auto removed = shard.purge(slots, only, *store_.marks_, store_.rules_.now_s(), retain_s);
+    store_.tokens_ -= removed;
+    return removed;
+  }
+
+  MemoryStore& store_;
+  std::size_t shard_ = 0;  // that is swept next
+};
+
+std::unique_ptr<TokenKeeper> MemoryStore::keeper() {
+  return std::make_unique<Keeper>(*this);
+}
 
 std::unique_ptr<CountReader> MemoryStore::reader() {
   return std::make_unique<Counts>(*this);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <memory>
@@ -9,6 +10,8 @@
 #include "store/count_reader.h"
 #include "store/counter_store.h"
 #include "store/store_contents.h"
+#include "store/token_keeper.h"
+#include "store/token_rules.h"
 
 namespace tracker::store::memory {
 
@@ -20,11 +23,12 @@ struct Marks;
 /// memory grows with the number of different pairs of token and path.
 class MemoryStore final : public CounterStore {
  public:
-  MemoryStore();
+  explicit MemoryStore(TokenRules rules = {});
   ~MemoryStore() override;
 
   void track(const domain::HitBatch& hits, TrackReply& reply) override;
-  void add_token(const domain::TokenId& id, domain::Deadline deadline, AddReply& reply) override;
+  void add_token(const domain::TokenId& id, const domain::TokenRecord& record, domain::Deadline deadline,
+                 AddReply& reply) override;
   const StoreFactsSource& facts() const override { return facts_; }
   /// The record is not kept: it would end with the process, and a process reads the record of its store only at the
   /// start.
@@ -39,14 +43,20 @@ class MemoryStore final : public CounterStore {
   /// The store outlives it. Any thread.
   std::unique_ptr<CountReader> reader();
 
+  /// The store outlives it.
+  std::unique_ptr<TokenKeeper> keeper();
+
  private:
   class Contents;
   class Counts;
+  class Keeper;
   class Reader;
 
   std::vector<std::unique_lock<std::mutex>> lock_all();
   void set_marks(SlotMarks marks);
 
+  const TokenRules rules_;
+  std::atomic<std::uint64_t> tokens_ = 0;
   ReadinessSource readiness_{domain::Readiness::ready(std::chrono::system_clock::now())};
   const StoreFactsSource facts_;  // never change
   std::unique_ptr<MemoryShard[]> shards_;

@@ -75,7 +75,8 @@ class ClusterStore::Parts final : private ClusterListener {
   void ask_also(const std::vector<runtime::Address>& nodes);
 
   void track(const domain::HitBatch& hits, TrackReply& reply) { divide(hits, reply, nullptr); }
-  void add(const domain::TokenId& id, domain::Deadline deadline, AddReply& reply);
+  void add(const domain::TokenId& id, const domain::TokenRecord& record, domain::Deadline deadline,
+           AddReply& reply);
   void set_password(const std::string& password);
   const link::LinkMetrics& metrics() const { return metrics_; }  // any thread
 
@@ -218,8 +219,9 @@ class ClusterStore::Parts::Part final : public domain::SubBatch {
 /// A token on its way to its node. Deletes itself.
 class ClusterStore::Parts::Adding final : public AddReply {
  public:
-  Adding(Parts& parts, const domain::TokenId& id, domain::Deadline deadline, AddReply& reply)
-      : parts_(parts), id_(id), deadline_(deadline), reply_(reply) {}
+  Adding(Parts& parts, const domain::TokenId& id, domain::TokenRecord record, domain::Deadline deadline,
+         AddReply& reply)
+      : parts_(parts), id_(id), record_(std::move(record)), deadline_(deadline), reply_(reply) {}
 
   void send() {
     const auto slot = domain::slot_of(id_);
@@ -228,7 +230,7 @@ class ClusterStore::Parts::Adding final : public AddReply {
         tries_ % 2 == 1 && parts_.asked_.contains(slot);  // the owner may have finished the move
     if (asking) node = parts_.node_asked_for(slot);
     if (node == nullptr) return on_added(domain::Failure::not_done);
-    node->link.request(std::make_unique<AddToken>(id_, deadline_, *this, asking));
+    node->link.request(std::make_unique<AddToken>(id_, record_, deadline_, *this, asking));
   }
 
   /// To add a token twice harms nobody, but what was perhaps added is told as such.
@@ -246,6 +248,7 @@ class ClusterStore::Parts::Adding final : public AddReply {
  private:
   Parts& parts_;
   const domain::TokenId id_;
+  const domain::TokenRecord record_;
   const domain::Deadline deadline_;
   AddReply& reply_;
   int tries_ = 0;
@@ -529,8 +532,9 @@ void ClusterStore::Parts::wait_for_first_due() {
   });
 }
 
-void ClusterStore::Parts::add(const domain::TokenId& id, domain::Deadline deadline, AddReply& reply) {
-  (new Adding(*this, id, deadline, reply))->send();
+void ClusterStore::Parts::add(const domain::TokenId& id, const domain::TokenRecord& record,
+                              domain::Deadline deadline, AddReply& reply) {
+  (new Adding(*this, id, record, deadline, reply))->send();
 }
 
 // The store.
@@ -545,9 +549,11 @@ void ClusterStore::track(const domain::HitBatch& hits, TrackReply& reply) {
   boost::asio::dispatch(parts_->loop(), [parts = parts_.get(), &hits, &reply] { parts->track(hits, reply); });
 }
 
-void ClusterStore::add_token(const domain::TokenId& id, domain::Deadline deadline, AddReply& reply) {
-  boost::asio::dispatch(parts_->loop(),
-                        [parts = parts_.get(), id, deadline, &reply] { parts->add(id, deadline, reply); });
+void ClusterStore::add_token(const domain::TokenId& id, const domain::TokenRecord& record,
+                             domain::Deadline deadline, AddReply& reply) {
+  boost::asio::dispatch(parts_->loop(), [parts = parts_.get(), id, record, deadline, &reply] {
+    parts->add(id, record, deadline, reply);
+  });
 }
 
 const StoreFactsSource& ClusterStore::facts() const {

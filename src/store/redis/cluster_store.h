@@ -44,7 +44,8 @@ class ClusterStore final : public CounterStore {
   ~ClusterStore() override;
 
   void track(const domain::HitBatch& hits, TrackReply& reply) override;
-  void add_token(const domain::TokenId& id, domain::Deadline deadline, AddReply& reply) override;
+  void add_token(const domain::TokenId& id, const domain::TokenRecord& record, domain::Deadline deadline,
+                 AddReply& reply) override;
   /// The cluster is known by the ids of its masters.
   const StoreFactsSource& facts() const override;
   /// Not done: the counters of one cluster own every token. So is find_slots().

@@ -73,7 +73,7 @@ return 1
 )";
 
 std::string origin_text(const StoredToken& token, const ExportId& export_id) {
-  auto text = std::to_string(token.minted_s) + ' ';
+  auto text = std::to_string(token.record.minted_s) + ' ';
   domain::append_hex(export_id, text);
   return text;
 }
@@ -89,7 +89,7 @@ std::optional<StoredToken> parse_token(const TokenId& id, const redisReply& fiel
     const auto path = string_of(*fields.element[i]);
     const auto value = string_of(*fields.element[i + 1]);
     if (path.empty()) {
-      token.minted_s = parse_origin(value).minted_s;
+      token.record.minted_s = parse_origin(value).minted_s;
       is_known = true;
       continue;
     }

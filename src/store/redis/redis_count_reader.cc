@@ -93,7 +93,8 @@ class Reader final : public CountReader {
             if (!path.empty()) lowest.add(path, count_in(place.key, value));
           });
       if (!is_there) return std::nullopt;
-      return TokenCounts{.minted_s = place.minted_s, .counts = lowest.counts(), .is_more = lowest.left_out()};
+      return TokenCounts{
+          .record = {.minted_s = place.minted_s}, .counts = lowest.counts(), .is_more = lowest.left_out()};
     });
   }
 
@@ -189,7 +190,8 @@ class Reader final : public CountReader {
 
   /// One of the fields is the empty one.
   static TokenSummary summary_of(const TokenId& id, const Place& place, const DistinctSum& sum) {
-    return {.id = id, .minted_s = place.minted_s, .paths = sum.fields() - 1, .total = sum.total()};
+    return {
+        .id = id, .record = {.minted_s = place.minted_s}, .paths = sum.fields() - 1, .total = sum.total()};
   }
 
   /// Of those that are here.

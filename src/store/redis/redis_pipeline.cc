@@ -264,7 +264,7 @@ void RedisPipeline::append(const AddToken& token, RedisRound::Form form) {
   const bool by_hash = form == RedisRound::Form::hash;
   append_command(
       {by_hash ? "EVALSHA" : "EVAL", by_hash ? std::string_view(track_script_sha1()) : track_script, "1",
-       redis_key(token.id), fence_for(token.id), "", std::to_string(std::time(nullptr))},
+       redis_key(token.id), fence_for(token.id), "", std::to_string(token.record.minted_s)},
       out_);
 }
 

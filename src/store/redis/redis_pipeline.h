@@ -50,13 +50,18 @@ class RedisRequest : public link::Command {
 class AddToken final : public RedisRequest {
  public:
   /// `follows_ask`: a node of a cluster is asked on the word of another one.
-  AddToken(const domain::TokenId& its_id, domain::Deadline deadline, AddReply& its_reply,
-           bool follows_ask = false)
-      : RedisRequest(deadline), id(its_id), reply(its_reply), asking(follows_ask) {}
+  AddToken(const domain::TokenId& its_id, domain::TokenRecord its_record, domain::Deadline deadline,
+           AddReply& its_reply, bool follows_ask = false)
+      : RedisRequest(deadline),
+        id(its_id),
+        record(std::move(its_record)),
+        reply(its_reply),
+        asking(follows_ask) {}
   void send_on(RedisPipeline& pipeline) override;
   void on_failed(domain::Failure failure) override { reply.on_added(failure); }
 
   const domain::TokenId id;
+  const domain::TokenRecord record;
   AddReply& reply;
   const bool asking;
 };

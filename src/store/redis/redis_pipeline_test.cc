@@ -87,7 +87,8 @@ class RedisPipelineTest : public testing::Test {
   }
 
   void add(const domain::TokenId& id) {
-    auto& token = *new AddToken(id, domain::Deadline::max(), added_);
+    auto& token =
+        *new AddToken(id, domain::TokenRecord{.minted_s = 1'700'000'000}, domain::Deadline::max(), added_);
     tokens_.push_back(token);
     pipeline_->send(token);
     pipeline_->end_turn();

@@ -56,8 +56,9 @@ void RedisStore::track(const domain::HitBatch& hits, TrackReply& reply) {
   parts_->link.track(hits, reply);
 }
 
-void RedisStore::add_token(const domain::TokenId& id, domain::Deadline deadline, AddReply& reply) {
-  parts_->link.request(std::make_unique<AddToken>(id, deadline, reply));
+void RedisStore::add_token(const domain::TokenId& id, const domain::TokenRecord& record,
+                           domain::Deadline deadline, AddReply& reply) {
+  parts_->link.request(std::make_unique<AddToken>(id, record, deadline, reply));
 }
 
 const StoreFactsSource& RedisStore::facts() const {

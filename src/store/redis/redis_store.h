@@ -22,7 +22,8 @@ class RedisStore final : public CounterStore {
   ~RedisStore() override;
 
   void track(const domain::HitBatch& hits, TrackReply& reply) override;
-  void add_token(const domain::TokenId& id, domain::Deadline deadline, AddReply& reply) override;
+  void add_token(const domain::TokenId& id, const domain::TokenRecord& record, domain::Deadline deadline,
+                 AddReply& reply) override;
   /// They are asked for whenever it connects. Where Redis denies what that takes, there are none. Behind a proxy they
   /// follow from the store_name of the settings; without a name there are none.
   const StoreFactsSource& facts() const override;

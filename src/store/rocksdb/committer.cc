@@ -27,11 +27,6 @@ constexpr auto gather_longest = std::chrono::milliseconds(1);
 /// At most this many are kept for reuse. One may hold a path of 8 KiB.
 constexpr std::size_t free_loadings_max = 1024;
 
-std::int64_t now_s() {
-  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
 StoreError no_room() {
   return StoreError("the store cannot be written: it has no room; make room on its disk");
 }
@@ -75,8 +70,9 @@ void Committer::track(const domain::HitBatch& hits, TrackReply& reply) {
   });
 }
 
-void Committer::add_token(const domain::TokenId& id, domain::Deadline deadline, AddReply& reply) {
-  inbox_.put([&](Waiting& waiting) { waiting.tokens.push_back({id, deadline, &reply}); });
+void Committer::add_token(const domain::TokenId& id, const domain::TokenRecord& record,
+                          domain::Deadline deadline, AddReply& reply) {
+  inbox_.put([&](Waiting& waiting) { waiting.tokens.push_back({id, record, deadline, &reply}); });
 }
 
 void Committer::write_record(std::string record, domain::Deadline deadline, WriteReply& reply) {
@@ -316,7 +312,7 @@ void Committer::judge(const Loading& loading) {
       continue;
     }
     if (counter == nullptr) {
-      counter = cache_.insert(key, now_s());
+      counter = cache_.insert(key, static_cast<std::int64_t>(token.record.minted_s));
       touch(*counter);
       ++new_tokens_;
     }

@@ -54,7 +54,8 @@ class Committer {
 
   /// Any thread, for these.
   void track(const domain::HitBatch& hits, TrackReply& reply);
-  void add_token(const domain::TokenId& id, domain::Deadline deadline, AddReply& reply);
+  void add_token(const domain::TokenId& id, const domain::TokenRecord& record, domain::Deadline deadline,
+                 AddReply& reply);
   void write_record(std::string record, domain::Deadline deadline, WriteReply& reply);
   const ReadinessSource& readiness() const noexcept { return readiness_; }
   void report(metrics::Page& page) const;
@@ -81,6 +82,7 @@ class Committer {
   };
   struct WaitingToken {
     domain::TokenId id;
+    domain::TokenRecord record;
     domain::Deadline deadline;
     AddReply* reply;
   };

@@ -17,7 +17,7 @@ constexpr std::size_t change_bytes = std::size_t{16} << 10U;
 
 void put_token(const StoredToken& token, std::uint16_t import, CommitWrite& write) {
   std::string key(key_of(token.id));
-  write.put(key, static_cast<std::int64_t>(TokenValue{token.minted_s, import}.value()));
+  write.put(key, static_cast<std::int64_t>(TokenValue{token.record.minted_s, import}.value()));
   for (const auto& [path, count] : token.counts) {
     key.resize(token.id.bytes.size());
     write.put(key += path, count);
@@ -36,7 +36,8 @@ class Reader final : public TokenReader {
         tokens_.skip();
         continue;
       }
-      auto& token = page.emplace_back(StoredToken{.id = tokens_.id(), .minted_s = tokens_.value().minted_s});
+      auto& token = page.emplace_back(
+          StoredToken{.id = tokens_.id(), .record = {.minted_s = tokens_.value().minted_s}});
       tokens_.take([&](std::string_view key, std::uint64_t number) {
         key.remove_prefix(token.id.bytes.size());
         bytes += sizeof(StoredCount) + key.size();

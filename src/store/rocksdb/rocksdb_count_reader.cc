@@ -25,7 +25,7 @@ bool go_to(TokenEntries& tokens, const domain::TokenId& id, const StoredMoves& m
 
 /// Sums up the token at which it is, and goes behind it.
 TokenSummary sum_up(TokenEntries& tokens, std::size_t& bytes) {
-  TokenSummary summary{.id = tokens.id(), .minted_s = tokens.value().minted_s};
+  TokenSummary summary{.id = tokens.id(), .record = {.minted_s = tokens.value().minted_s}};
   tokens.take([&](std::string_view key, std::uint64_t number) {
     bytes += key.size() + sizeof number;
     if (key.size() == summary.id.bytes.size()) return;
@@ -73,7 +73,8 @@ std::optional<TokenCounts> RocksDbCountReader::read(const domain::TokenId& id, c
     if (!key.empty()) lowest.add(key, static_cast<std::int64_t>(number));
     return key.starts_with(query.prefix) && !lowest.left_out();
   });
-  return TokenCounts{.minted_s = minted_s, .counts = lowest.counts(), .is_more = lowest.left_out()};
+  return TokenCounts{
+      .record = {.minted_s = minted_s}, .counts = lowest.counts(), .is_more = lowest.left_out()};
 }
 
 }  // namespace tracker::store::rocksdb

@@ -136,9 +136,10 @@ void RocksDbStore::track(const domain::HitBatch& hits, TrackReply& reply) {
   parts_->committer.track(hits, reply);
 }
 
-void RocksDbStore::add_token(const domain::TokenId& id, domain::Deadline deadline, AddReply& reply) {
+void RocksDbStore::add_token(const domain::TokenId& id, const domain::TokenRecord& record,
+                             domain::Deadline deadline, AddReply& reply) {
   if (!parts_->watch->is_in_place()) return reply.on_added(domain::Failure::not_done);
-  parts_->committer.add_token(id, deadline, reply);
+  parts_->committer.add_token(id, record, deadline, reply);
 }
 
 const StoreFactsSource& RocksDbStore::facts() const {

@@ -26,7 +26,8 @@ class RocksDbStore final : public CounterStore {
   ~RocksDbStore() override;
 
   void track(const domain::HitBatch& hits, TrackReply& reply) override;
-  void add_token(const domain::TokenId& id, domain::Deadline deadline, AddReply& reply) override;
+  void add_token(const domain::TokenId& id, const domain::TokenRecord& record, domain::Deadline deadline,
+                 AddReply& reply) override;
   const StoreFactsSource& facts() const override;
   /// A record is on disk before the reply, whatever the durability of counts is.
   void write_record(std::string record, domain::Deadline deadline, WriteReply& reply) override;

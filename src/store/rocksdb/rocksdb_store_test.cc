@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "store/rocksdb/store_copy.h"
+#include "store/token_rules.h"
 #include "support/blocking_store.h"
 #include "support/captured_log.h"
 #include "support/store_on_disk.h"
@@ -45,7 +46,7 @@ std::vector<TokenId> new_tokens(RocksDbStore& store, std::size_t count) {
   std::vector<Added> added(count);
   for (auto& reply : added) {
     ids.push_back(domain::token_id(domain::random_token()));
-    store.add_token(ids.back(), domain::Deadline::max(), reply);
+    store.add_token(ids.back(), {.minted_s = store::system_seconds()}, domain::Deadline::max(), reply);
   }
   for (auto& reply : added) EXPECT_TRUE(reply.wait());
   return ids;
@@ -92,7 +93,7 @@ TEST_F(RocksDbStoreTest, AddingAKnownTokenIsNotCountedAsOne) {
     EXPECT_EQ(store.tokens_at_open(), run == 0 ? 0 : 1);
     if (run == 0) id = new_token(store);
     Added added;
-    store.add_token(id, domain::Deadline::max(), added);
+    store.add_token(id, {.minted_s = store::system_seconds()}, domain::Deadline::max(), added);
     EXPECT_TRUE(added.wait());
   }
 }
