@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "domain/token_record.h"
+#include "store/compact_record.h"
 
 namespace tracker::store {
 
@@ -25,10 +26,11 @@ struct TokenRules {
   std::uint64_t path_bytes_max = 0;  // of all paths of a token
   std::uint64_t tokens_max = 0;      // in the store
 
-  /// Whether a token that has so many paths, of so many bytes, may have one more.
-  bool allow_path(std::uint64_t paths, std::uint64_t path_bytes, std::size_t new_bytes) const noexcept {
-    return (paths_max == 0 || paths < paths_max) &&
-           (path_bytes_max == 0 || path_bytes + new_bytes <= path_bytes_max);
+  bool bound_paths() const noexcept { return paths_max != 0 || path_bytes_max != 0; }
+  /// Whether the token may have one more path, of so many bytes. Only if its record knows its paths, or there are no bounds.
+  bool allow_path(const CompactRecord& token, std::size_t bytes) const noexcept {
+    return (paths_max == 0 || token.paths() < paths_max) &&
+           (path_bytes_max == 0 || token.path_bytes() + bytes <= path_bytes_max);
   }
 };
 

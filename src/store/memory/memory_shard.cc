@@ -9,6 +9,14 @@ namespace tracker::store::memory {
 
 using domain::Verdict;
 
+namespace {
+/// The record of a token without paths.
+CompactRecord new_record(domain::TokenRecord record) {
+  record.paths.emplace();
+  return CompactRecord(record);
+}
+}  // namespace
+
 Verdict MemoryShard::count(const domain::TokenId& id, std::string_view path, const Marks& marks,
                            const TokenRules& rules, domain::Seconds now_s) {
   const std::lock_guard lock(mutex_);
@@ -21,17 +29,13 @@ Verdict MemoryShard::count(const domain::TokenId& id, std::string_view path, con
   }
   auto& token = found->second;
   if (is_marked && is_hidden(token.number, marks)) return Verdict::not_counted();
-  if (token.terms && state_of(*token.terms, now_s) != domain::TokenState::active)
-    return Verdict::unknown_token();
+  if (!token.record.is_active(now_s)) return Verdict::unknown_token();
   auto* count = find_counter(token, path);
   if (count == nullptr) {
-    if (!rules.allow_path(token.paths, token.path_bytes, path.size())) return Verdict::too_many_paths();
+    if (!rules.allow_path(token.record, path.size())) return Verdict::too_many_paths();
     count = &add_counter(token, path);
   }
-  if (now_s >= token.used_s + (token.terms ? used_step(*token.terms) : domain::used_step({}))) {
-    token.used_s = static_cast<std::uint32_t>(now_s);
-    if (token.terms) token.terms->used_s = now_s;
-  }
+  token.record.use(now_s);
   return Verdict::counted(++*count);
 }
 
@@ -49,27 +53,8 @@ std::int64_t& MemoryShard::add_counter(Token& token, std::string_view path) {
   std::memcpy(own_path, path.data(), path.size());
   const CounterKey key{own_path, static_cast<std::uint32_t>(path.size()), token.number};
   if (moment_) moment_->before.try_emplace(key, 0);
-  ++token.paths;
-  token.path_bytes += path.size();
-  if (token.terms) token.terms->paths = {token.paths, token.path_bytes};
+  token.record.add_path(path.size());
   return counts_.emplace(key, 0).first->second;
-}
-
-domain::TokenRecord MemoryShard::record_of(const Token& token) {
-  if (token.terms) return *token.terms;
-  return {.minted_s = token.minted_s,
-          .used_s = token.used_s,
-          .paths = domain::TokenRecord::Paths{token.paths, token.path_bytes}};
-}
-
-MemoryShard::Token MemoryShard::make_token(std::uint32_t number, const domain::TokenRecord& record) {
-  Token token{.number = number,
-              .minted_s = static_cast<std::uint32_t>(record.minted_s),
-              .used_s = static_cast<std::uint32_t>(record.used_s)};
-  auto with_terms = record;
-  with_terms.paths.emplace();
-  if (with_terms != record_of(token)) token.terms = std::make_unique<domain::TokenRecord>(with_terms);
-  return token;
 }
 
 MemoryShard::Added MemoryShard::add_token(const domain::TokenId& id, const domain::TokenRecord& record,
@@ -77,7 +62,7 @@ MemoryShard::Added MemoryShard::add_token(const domain::TokenId& id, const domai
   const std::lock_guard lock(mutex_);
   const auto slot = domain::slot_of(id);
   if (marks.stopped[slot]) return Added::refused;
-  if (!tokens_.emplace(id, make_token(next_token_, record)).second) return Added::known;
+  if (!tokens_.emplace(id, Token{next_token_, new_record(record)}).second) return Added::known;
   ++next_token_;
   slots_.set(slot);
   return Added::added;
@@ -95,9 +80,9 @@ std::optional<domain::TokenRecord> MemoryShard::change(const domain::TokenId& id
   if (marks.stopped[slot] || marks.importing[slot]) throw HeldError();
   const auto token = tokens_.find(id);
   if (token == tokens_.end()) return std::nullopt;
-  auto record = record_of(token->second);
+  auto record = token->second.record.record();
   apply(change, now_s, record);
-  token->second.terms = std::make_unique<domain::TokenRecord>(record);
+  token->second.record = CompactRecord(record);
   return record;
 }
 
@@ -106,8 +91,8 @@ std::size_t MemoryShard::purge(const domain::SlotSet& slots, const std::optional
   const std::lock_guard lock(mutex_);
   const auto purged = slots & ~marks.stopped & ~marks.importing;
   return remove_tokens([&](const domain::TokenId& id, const Token& token) {
-    return token.terms && (!only || id == *only) && purged[domain::slot_of(id)] &&
-           is_outdated(record_of(token), now_s, retain_s);
+    return (!only || id == *only) && purged[domain::slot_of(id)] && !token.record.is_active(now_s) &&
+           is_outdated(token.record.record(), now_s, retain_s);
   });
 }
 
@@ -137,7 +122,7 @@ std::vector<StoredToken> MemoryShard::read(const domain::SlotSet& slots, const M
   boost::unordered_flat_map<std::uint32_t, StoredToken> by_number;
   for (const auto& [id, token] : tokens_) {
     if (token.number < moment.tokens_end && slots[domain::slot_of(id)] && !is_hidden(token.number, marks))
-      by_number.emplace(token.number, StoredToken{.id = id, .record = record_of(token)});
+      by_number.emplace(token.number, StoredToken{.id = id, .record = token.record.record()});
   }
   for (const auto& [key, count] : counts_) {
     const auto token = by_number.find(key.token);
@@ -162,7 +147,7 @@ std::vector<TokenSummary> MemoryShard::list(const domain::SlotSet& slots,
   boost::unordered_flat_map<std::uint32_t, TokenSummary> by_number;
   for (const auto& [id, token] : tokens_) {
     if ((!after || id > *after) && visible[domain::slot_of(id)] && !is_hidden(token.number, marks))
-      by_number.emplace(token.number, TokenSummary{.id = id, .record = record_of(token)});
+      by_number.emplace(token.number, TokenSummary{.id = id, .record = token.record.record()});
   }
   for (const auto& [key, count] : counts_) {
     const auto token = by_number.find(key.token);
@@ -180,7 +165,7 @@ std::optional<TokenSummary> MemoryShard::find(const domain::TokenId& id, const M
   const std::lock_guard lock(mutex_);
   const auto* token = visible(id, marks);
   if (token == nullptr) return std::nullopt;
-  TokenSummary summary{.id = id, .record = record_of(*token)};
+  TokenSummary summary{.id = id, .record = token->record.record()};
   for (const auto& [key, count] : counts_) {
     if (key.token != token->number) continue;
     ++summary.paths;
@@ -198,7 +183,8 @@ std::optional<TokenCounts> MemoryShard::read(const domain::TokenId& id, const Co
   for (const auto& [key, count] : counts_) {
     if (key.token == token->number) lowest.add({key.path, key.path_bytes}, count);
   }
-  return TokenCounts{.record = record_of(*token), .counts = lowest.counts(), .is_more = lowest.left_out()};
+  return TokenCounts{
+      .record = token->record.record(), .counts = lowest.counts(), .is_more = lowest.left_out()};
 }
 
 /// Null: there is no such token. Throws MovedError.
@@ -218,7 +204,7 @@ std::optional<ExportId> MemoryShard::origin_of(const domain::TokenId& id) const 
 
 void MemoryShard::put(const ExportId& export_id, const StoredToken& token) {
   const std::lock_guard lock(mutex_);
-  auto& its = tokens_.emplace(token.id, make_token(next_token_, token.record)).first->second;
+  auto& its = tokens_.emplace(token.id, Token{next_token_, new_record(token.record)}).first->second;
   imported_.emplace(next_token_++, export_id);
   slots_.set(domain::slot_of(token.id));
   for (const auto& [path, count] : token.counts) add_counter(its, path) = count;

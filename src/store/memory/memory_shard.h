@@ -3,7 +3,6 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <cstring>
-#include <memory>
 #include <memory_resource>
 #include <mutex>
 #include <optional>
@@ -15,6 +14,7 @@
 #include "domain/slot.h"
 #include "domain/token_id.h"
 #include "domain/verdict.h"
+#include "store/compact_record.h"
 #include "store/count_reader.h"
 #include "store/slot_marks.h"
 #include "store/store_contents.h"
@@ -85,14 +85,8 @@ class alignas(64) MemoryShard {
  private:
   struct Token {
     std::uint32_t number;
-    std::uint32_t minted_s;
-    std::uint32_t used_s = 0;
-    std::uint32_t paths = 0;
-    std::uint64_t path_bytes = 0;
-    std::unique_ptr<domain::TokenRecord> terms = nullptr;  // the whole record, if there is more to it
+    CompactRecord record;
   };
-  static domain::TokenRecord record_of(const Token& token);
-  static Token make_token(std::uint32_t number, const domain::TokenRecord& record);
   /// Small, because there is one for each counter. It holds the token by its number in the shard.
   struct CounterKey {
     const char* path;

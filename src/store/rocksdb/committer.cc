@@ -7,6 +7,7 @@
 
 #include "runtime/workers.h"
 #include "store/rocksdb/no_room.h"
+#include "store/rocksdb/token_entries.h"
 #include "store/store_metrics.h"
 
 namespace tracker::store::rocksdb {
@@ -83,12 +84,20 @@ void Committer::write_record(std::string record, domain::Deadline deadline, Writ
 }
 
 void Committer::make(Change change) {
+  const std::lock_guard lock(change_mutex_);
   std::future<void> made;
   inbox_.put([&](Waiting& waiting) {
     assert(!waiting.change);
     made = waiting.change.emplace(WaitingChange{std::move(change)}).made.get_future();
   });
   made.get();
+}
+
+std::optional<domain::TokenRecord> Committer::edit(const domain::TokenId& id, Edit edit) {
+  const auto waiting = std::make_shared<WaitingEdit>(WaitingEdit{id, std::move(edit)});
+  auto done = waiting->done.get_future();
+  inbox_.put([&](Waiting& its) { its.edits.push_back(waiting); });
+  return done.get();
 }
 
 void Committer::report(metrics::Page& page) const {
@@ -111,10 +120,15 @@ void Committer::run() {
   runtime::run_in_short_slices();
   while (take()) {
     if (lacking_ != 0) {
-      refuse_taken();
+      refuse_taken(readiness_.value().why_not());
       reopen();
       continue;
     }
+    if (!admits_records()) {
+      refuse_taken("the format of the store cannot be noted");
+      continue;
+    }
+    now_s_ = settings_.rules.now_s();
     if (taken_.change && taken_.change->change.moves) make(*taken_.change);
     cache_.turn();
     for (const auto* load : taken_.loaded) {
@@ -122,6 +136,7 @@ void Committer::run() {
       judge(*loading);
       recycle(std::move(loading));
     }
+    for (const auto& edit : taken_.edits) this->edit(edit);
     for (const auto& token : taken_.tokens) add(token);
     for (const auto& batch : taken_.batches) count(batch);
     if (taken_.record && may_write(*taken_.record)) record_ = std::move(taken_.record);
@@ -204,6 +219,9 @@ void Committer::report(const Loading& loading) {
 }
 
 void Committer::count(Batch& batch, std::uint32_t hit, CachedCounter& counter) {
+  auto& token = *counter.token;
+  if (!token.record.is_active(now_s_)) return settle(batch, hit, domain::Verdict::unknown_token());
+  if (token.record.use(now_s_)) touch(token);
   touch(counter);
   ++counted_;
   settle(batch, hit, domain::Verdict::counted(++counter.count));
@@ -215,6 +233,12 @@ void Committer::touch(CachedCounter& counter) {
   touched_.push_back(&counter);
 }
 
+void Committer::touch(CachedToken& token) {
+  if (token.in_commit) return;
+  token.in_commit = true;
+  touched_tokens_.push_back(&token);
+}
+
 void Committer::settle(Batch& batch, std::uint32_t hit, const domain::Verdict& verdict) {
   if (batch.verdicts.empty()) settled_.push_back(&batch);
   batch.verdicts.push_back({hit, verdict});
@@ -223,12 +247,52 @@ void Committer::settle(Batch& batch, std::uint32_t hit, const domain::Verdict& v
 void Committer::add(const WaitingToken& token) {
   const bool is_stopped = !moves_.marks.empty() && stopped_[domain::slot_of(token.id)];
   if (is_stopped || token.deadline < Clock::now()) return token.reply->on_added(domain::Failure::not_done);
-  const CounterKey key{token.id, {}};
-  if (cache_.find(key) != nullptr) {
+  if (cache_.find_token(token.id) != nullptr) {
     added_.push_back(token.reply);
   } else {
-    when_loaded(key, token.deadline, [&](Loading& loading) { loading.tokens.push_back(token); });
+    when_loaded({token.id, {}}, token.deadline, [&](Loading& loading) { loading.tokens.push_back(token); });
   }
+}
+
+void Committer::edit(const std::shared_ptr<WaitingEdit>& waiting) {
+  const auto slot = domain::slot_of(waiting->id);
+  if (!moves_.marks.empty() && (stopped_[slot] || importing_[slot]))
+    return waiting->done.set_exception(std::make_exception_ptr(HeldError()));
+  if (auto* token = cache_.find_token(waiting->id)) {
+    edit(*waiting, token);
+    edited_.push_back(waiting);
+  } else {
+    when_loaded({waiting->id, {}}, domain::Deadline::max(),
+                [&](Loading& loading) { loading.edits.push_back(waiting); });
+  }
+}
+
+/// It is done with the next commit.
+void Committer::edit(WaitingEdit& waiting, CachedToken* token) {
+  if (token == nullptr || token->is_removed) return;
+  auto record = token->record.record();
+  const auto edited = waiting.edit(record);
+  waiting.record = record;
+  if (edited == Edited::unchanged) return;
+  token->record = CompactRecord(record);
+  touch(*token);
+  if (edited != Edited::removed) return;
+  token->is_removed = true;
+  --new_tokens_;
+}
+
+/// Whether records of tokens may be written: the store's format says that there may be some.
+bool Committer::admits_records() {
+  const bool writes = !taken_.batches.empty() || !taken_.tokens.empty() || !taken_.edits.empty() ||
+                      !taken_.loaded.empty() || (taken_.change && !taken_.change->change.moves);
+  if (admits_records_ || !writes) return true;
+  try {
+    admit_(StoreFormat::with_token_records);
+    admits_records_ = true;
+  } catch (const StoreError& error) {
+    record_log_.warning(std::string("nothing is counted: ") + error.what());
+  }
+  return admits_records_;
 }
 
 /// Whether the record may go into the next commit. Otherwise this replies.
@@ -271,8 +335,10 @@ std::unique_ptr<Committer::Loading> Committer::new_loading(const CounterKey& key
   free_loadings_.pop_back();
   loading->key = loading_key_;
   loading->changes = changes_made_;
-  loading->token_decides = importing_.any() && importing_[domain::slot_of(key.id)];
-  loading->token_known = !key.path.empty() && cache_.find({key.id, {}}) != nullptr;
+  const auto* token = key.path.empty() ? nullptr : cache_.find_token(key.id);
+  loading->token_known = token != nullptr;
+  loading->wants_paths = settings_.rules.bound_paths() && !key.path.empty() &&
+                         (token == nullptr || !token->record.knows_paths());
   return loading;
 }
 
@@ -280,8 +346,10 @@ void Committer::recycle(std::unique_ptr<Loading> loading) {
   if (free_loadings_.size() >= free_loadings_max) return;
   loading->counter = {};
   loading->token = {};
+  loading->paths.reset();
   loading->hits.clear();
   loading->tokens.clear();
+  loading->edits.clear();
   free_loadings_.push_back(std::move(loading));
 }
 
@@ -299,47 +367,90 @@ void Committer::judge(const Loading& loading) {
   const CounterKey key{id, std::string_view(loading.key).substr(id.bytes.size())};
   report(loading);
   const bool failed = loading.counter.kind == Reading::Kind::failed ||
-                      loading.token.kind == Reading::Kind::failed || loading.changes != changes_made_ ||
-                      is_hidden(loading, key);
-  const bool found = loading.counter.kind == Reading::Kind::found;
-  const bool token_found = loading.token_known || loading.token.kind == Reading::Kind::found;
-  CachedCounter* counter = found && !failed ? cache_.insert(key, loading.counter.value) : nullptr;
-
-  const auto now = Clock::now();
-  for (const auto& token : loading.tokens) {
-    if (failed || token.deadline < now) {
-      token.reply->on_added(domain::Failure::not_done);
-      continue;
-    }
-    if (counter == nullptr) {
-      counter = cache_.insert(key, static_cast<std::int64_t>(token.record.minted_s));
-      touch(*counter);
-      ++new_tokens_;
-    }
-    added_.push_back(token.reply);
-  }
-  for (const auto& [batch, hit] : loading.hits) {
-    if (failed || batch->hits->deadline() < now) {
-      settle(*batch, hit, domain::Verdict::not_counted());
-    } else if (!found && !token_found) {
-      const bool may_come = importing_.any() && importing_[domain::slot_of(id)];
-      settle(*batch, hit, may_come ? domain::Verdict::not_counted() : domain::Verdict::unknown_token());
-    } else {
-      if (counter == nullptr) counter = cache_.insert(key, 0);
-      count(*batch, hit, *counter);
-    }
-  }
-  if (!failed && loading.token.kind == Reading::Kind::found && cache_.find({id, {}}) == nullptr) {
-    cache_.insert({id, {}}, loading.token.value);
+                      loading.token.kind == Reading::Kind::failed || loading.changes != changes_made_;
+  if (key.path.empty()) {
+    judge_token(loading, id, failed);
+  } else {
+    judge_hits(loading, key, failed);
   }
 }
 
-/// Whether the token came by an import that is under way.
-bool Committer::is_hidden(const Loading& loading, const CounterKey& key) {
-  if (importing_.none() || loading.token_known) return false;
-  const auto& token = key.path.empty() ? loading.counter : loading.token;
-  if (token.kind != Reading::Kind::found) return false;
-  return moves_.is_under_way(TokenValue::of(static_cast<std::uint64_t>(token.value)).import);
+/// The token that was read or is in the cache. Null: there is none. It is in the cache then.
+CachedToken* Committer::token_of(const Loading& loading, const CounterKey& key) {
+  if (auto* token = cache_.find_token(key.id)) return token;
+  const auto& reading = key.path.empty() ? loading.counter : loading.token;
+  if (reading.kind != Reading::Kind::found) return nullptr;
+  const auto value = TokenValue::of(static_cast<std::uint64_t>(reading.value), reading.facts);
+  if (!value) throw StoreError("the record of a token makes no sense");
+  return cache_.insert_token(key.id, *value);
+}
+
+void Committer::judge_token(const Loading& loading, const domain::TokenId& id, bool failed) try {
+  auto* token = failed ? nullptr : token_of(loading, {id, {}});
+  const auto now = Clock::now();
+  for (const auto& waiting : loading.tokens) {
+    const auto tokens = committed_.tokens + static_cast<std::uint64_t>(new_tokens_);
+    const bool is_full = settings_.rules.tokens_max != 0 && tokens >= settings_.rules.tokens_max;
+    if (failed || waiting.deadline < now || (token == nullptr && is_full)) {
+      waiting.reply->on_added(domain::Failure::not_done);
+      continue;
+    }
+    if (token == nullptr) {
+      TokenValue value{waiting.record};
+      value.record.paths.emplace();
+      token = cache_.insert_token(id, value);
+      touch(*token);
+      ++new_tokens_;
+    }
+    added_.push_back(waiting.reply);
+  }
+  for (const auto& waiting : loading.edits) {
+    if (failed) {
+      waiting->done.set_exception(std::make_exception_ptr(StoreError("the token cannot be read")));
+    } else {
+      edit(*waiting, token);
+      edited_.push_back(waiting);
+    }
+  }
+} catch (const StoreError& error) {
+  reading_log_.warning(error.what());
+  judge_token(loading, id, true);
+}
+
+void Committer::judge_hits(const Loading& loading, const CounterKey& key, bool failed) try {
+  auto* token = failed ? nullptr : token_of(loading, key);
+  const bool is_importing = importing_.any() && importing_[domain::slot_of(key.id)];
+  const bool is_hidden = token != nullptr && is_importing && moves_.is_under_way(token->import);
+  auto* counter = token != nullptr ? cache_.find(key) : nullptr;
+  if (token != nullptr && counter == nullptr && loading.counter.kind == Reading::Kind::found)
+    counter = cache_.insert(key.path, *token, loading.counter.value);
+  if (token != nullptr && loading.paths && !token->record.knows_paths())
+    token->record.set_paths(*loading.paths);
+  const auto now = Clock::now();
+  for (const auto& [batch, hit] : loading.hits) {
+    if (failed || is_hidden || batch->hits->deadline() < now || (token == nullptr && is_importing)) {
+      settle(*batch, hit, domain::Verdict::not_counted());
+    } else if (token == nullptr || !token->record.is_active(now_s_)) {
+      settle(*batch, hit, domain::Verdict::unknown_token());
+    } else if (counter != nullptr || (counter = new_counter(key, *token)) != nullptr) {
+      count(*batch, hit, *counter);
+    } else {
+      settle(*batch, hit, domain::Verdict::too_many_paths());
+    }
+  }
+} catch (const StoreError& error) {
+  reading_log_.warning(error.what());
+  judge_hits(loading, key, true);
+}
+
+/// Null: the token may not have it.
+CachedCounter* Committer::new_counter(const CounterKey& key, CachedToken& token) {
+  if (!settings_.rules.allow_path(token.record, key.path.size())) return nullptr;
+  if (token.record.knows_paths()) {
+    token.record.add_path(key.path.size());
+    touch(token);
+  }
+  return cache_.insert(key.path, token, 0);
 }
 
 void Committer::set_moves(StoredMoves moves) {
@@ -386,8 +497,8 @@ void Committer::set_committed(const CommitFacts& facts) {
 /// Returns false if nothing was written because there is no room.
 bool Committer::commit() {
   if (database_.lacking() != 0) return false;
-  if (touched_.empty() && !record_ && !change_) return true;
-  CommitFacts facts{committed_.number + 1, committed_.tokens + new_tokens_};
+  if (touched_.empty() && touched_tokens_.empty() && !record_ && !change_) return true;
+  CommitFacts facts{committed_.number + 1, committed_.tokens + static_cast<std::uint64_t>(new_tokens_)};
   if (change_) facts.tokens += static_cast<std::uint64_t>(change_->change.tokens);
   write_.begin(facts);
   if (record_) write_.put_record(record_->record);
@@ -397,6 +508,15 @@ bool Committer::commit() {
     counter->in_commit = false;
   }
   touched_.clear();
+  for (auto* token : touched_tokens_) {
+    if (token->is_removed) {
+      write_.remove(key_of(token->id));
+    } else {
+      write_.put_token(key_of(token->id), {token->record.record(), token->import});
+    }
+    token->in_commit = false;
+  }
+  touched_tokens_.clear();
   write_.end();
   const auto begin = Clock::now();
   if (!database_.write(write_)) return false;
@@ -418,6 +538,7 @@ void Committer::undo() {
   reopen_at_ = Clock::now() + reopen_pause;
   changes_.bad("not ready: " + readiness_.value().why_not() + "; hits are refused until it can be");
   touched_.clear();
+  touched_tokens_.clear();
   cache_.clear();
   counted_ = 0;
   new_tokens_ = 0;
@@ -426,6 +547,8 @@ void Committer::undo() {
   if (record_) record_->reply->on_written(domain::Failure::not_done);
   record_.reset();
   if (change_) std::exchange(change_, std::nullopt)->made.set_exception(std::make_exception_ptr(no_room()));
+  for (const auto& edit : edited_) edit->done.set_exception(std::make_exception_ptr(no_room()));
+  edited_.clear();
   for (auto* batch : settled_) {
     for (auto& [hit, verdict] : batch->verdicts) {
       if (verdict.kind == domain::Verdict::Kind::counted) verdict = domain::Verdict::not_counted();
@@ -433,19 +556,19 @@ void Committer::undo() {
   }
 }
 
-void Committer::refuse_taken() {
+void Committer::refuse_taken(const std::string& why) {
+  const auto error = std::make_exception_ptr(StoreError("the store cannot be written: " + why));
   for (const auto* load : taken_.loaded) {
     auto loading = take_loaded(*load);
     for (const auto& token : loading->tokens) token.reply->on_added(domain::Failure::not_done);
+    for (const auto& edit : loading->edits) edit->done.set_exception(error);
     for (const auto& [batch, hit] : loading->hits) settle(*batch, hit, domain::Verdict::not_counted());
     recycle(std::move(loading));
   }
   for (const auto& token : taken_.tokens) token.reply->on_added(domain::Failure::not_done);
   if (taken_.record) taken_.record->reply->on_written(domain::Failure::not_done);
-  if (taken_.change) {
-    taken_.change->made.set_exception(
-        std::make_exception_ptr(StoreError("the store cannot be written: " + readiness_.value().why_not())));
-  }
+  for (const auto& edit : taken_.edits) edit->done.set_exception(error);
+  if (taken_.change) taken_.change->made.set_exception(error);
   for (const auto& [hits, reply] : taken_.batches) {
     reply->on_one_verdict_for_all(hits->size(), domain::Verdict::not_counted());
   }
@@ -472,6 +595,8 @@ void Committer::deliver() {
   added_.clear();
   if (record_) std::exchange(record_, std::nullopt)->reply->on_written({});
   if (change_) std::exchange(change_, std::nullopt)->made.set_value();
+  for (const auto& edit : edited_) edit->done.set_value(std::move(edit->record));
+  edited_.clear();
   for (auto* batch : settled_) {
     batch->left -= batch->verdicts.size();
     const bool is_last = batch->left == 0;

@@ -24,6 +24,7 @@
 #include "store/rocksdb/database.h"
 #include "store/rocksdb/interval_sync.h"
 #include "store/rocksdb/loader.h"
+#include "store/token_keeper.h"
 
 namespace tracker::store::rocksdb {
 
@@ -32,6 +33,7 @@ namespace tracker::store::rocksdb {
 /// counter that must be read from disk wait until the loader has read it. They are counted in the commit after that,
 /// and other hits do not wait for them. While there is no room (no_room.h), the committer refuses all hits. A record
 /// joins a commit, which is then synced. So does a change for a move of tokens; one of the marks is a commit of its own.
+/// A hit is judged by the record of its token, which is in the cache as long as a counter of the token is.
 ///
 /// Invariants:
 ///  1. A counter in the cache has the count of the last commit plus the hits counted since then.
@@ -68,9 +70,17 @@ class Committer {
     std::int64_t tokens = 0;                // how many more there are after it
     std::optional<StoredMoves> moves = {};  // in place of those so far
   };
-  /// Makes the change. Only one with `moves` may change tokens that the marks so far let be counted. What is judged from
-  /// then on is judged by it. Blocks; call it on another thread. Throws StoreError if the change is not made.
+  /// Makes the change. Only one with `moves` may change tokens that the marks so far let be counted, but for those that are
+  /// revoked. What is judged from then on is judged by it. Blocks; call it on another thread. Throws StoreError if the change is not made.
   void make(Change change);
+
+  /// What an edit does to a token's record.
+  enum class Edited : std::uint8_t { unchanged, changed, removed };
+  using Edit = std::function<Edited(domain::TokenRecord& record)>;
+  /// Edits the record of a token, between hits. `edit` is called on the thread, at most once, and does not block. Returns the
+  /// record after that, as durable as a count. Nothing: there is no such token. Only a token is removed that was revoked before,
+  /// and has no counts any more. Blocks; call it on another thread. Throws StoreError; HeldError.
+  std::optional<domain::TokenRecord> edit(const domain::TokenId& id, Edit edit);
 
   /// The moves that were made last. Any thread.
   StoredMoves moves() const;
@@ -95,8 +105,15 @@ class Committer {
     Change change;
     std::promise<void> made = {};
   };
+  struct WaitingEdit {
+    domain::TokenId id;
+    Edit edit;
+    std::promise<std::optional<domain::TokenRecord>> done = {};
+    std::optional<domain::TokenRecord> record = {};  // when it was edited
+  };
   struct Waiting {
     std::vector<WaitingBatch> batches;
+    std::vector<std::shared_ptr<WaitingEdit>> edits;
     std::vector<WaitingToken> tokens;
     std::optional<WaitingRecord> record;
     std::optional<WaitingChange> change;
@@ -105,10 +122,12 @@ class Committer {
     bool stopping = false;  // the thread must end
 
     bool empty() const {
-      return batches.empty() && tokens.empty() && !record && !change && loaded.empty() && !stopping;
+      return batches.empty() && edits.empty() && tokens.empty() && !record && !change && loaded.empty() &&
+             !stopping;
     }
     void clear() {
       batches.clear();
+      edits.clear();
       tokens.clear();
       record.reset();
       change.reset();
@@ -133,6 +152,7 @@ class Committer {
     std::uint64_t changes = 0;  // that were made before it
     std::vector<WaitingHit> hits;
     std::vector<WaitingToken> tokens;
+    std::vector<std::shared_ptr<WaitingEdit>> edits;
   };
 
   // The thread only, for everything below.
@@ -142,6 +162,13 @@ class Committer {
   void gather();
   void count(const WaitingBatch& waiting);
   void count(Batch& batch, std::uint32_t hit, CachedCounter& counter);
+  CachedToken* token_of(const Loading& loading, const CounterKey& key);
+  CachedCounter* new_counter(const CounterKey& key, CachedToken& token);
+  void judge_token(const Loading& loading, const domain::TokenId& id, bool failed);
+  void judge_hits(const Loading& loading, const CounterKey& key, bool failed);
+  void edit(const std::shared_ptr<WaitingEdit>& waiting);
+  void edit(WaitingEdit& waiting, CachedToken* token);
+  bool admits_records();
   void settle(Batch& batch, std::uint32_t hit, const domain::Verdict& verdict);
   void add(const WaitingToken& token);
   bool may_write(const WaitingRecord& record);
@@ -155,12 +182,12 @@ class Committer {
   void set_committed(const CommitFacts& facts);
   void deliver();
   void touch(CachedCounter& counter);
+  void touch(CachedToken& token);
   void report(const Loading& loading);
   void make(WaitingChange& waiting);
   void set_moves(StoredMoves moves);
-  bool is_hidden(const Loading& loading, const CounterKey& key);
   void undo();
-  void refuse_taken();
+  void refuse_taken(const std::string& why);
   void set_lacking(int error);
   void reopen();
 
@@ -173,6 +200,7 @@ class Committer {
 
   // Any thread.
   link::Inbox<Waiting> inbox_;
+  std::mutex change_mutex_;  // held by the one that makes a change
   CpuFollower follower_;
   mutable std::mutex moves_mutex_;
   StoredMoves shown_moves_;  // moves_mutex_; the same as moves_
@@ -190,9 +218,11 @@ class Committer {
   domain::SlotSet importing_;  // by moves_: an unknown token of these slots may still come
   std::uint64_t changes_made_ = 0;
   CounterCache cache_;
-  CommitFacts committed_;         // of the last commit
-  std::uint64_t new_tokens_ = 0;  // since the last commit
-  std::uint64_t counted_ = 0;     // hits, since the last commit
+  CommitFacts committed_;        // of the last commit
+  std::int64_t new_tokens_ = 0;  // since the last commit
+  std::uint64_t counted_ = 0;    // hits, since the last commit
+  domain::Seconds now_s_ = 0;    // by which hits are judged
+  bool admits_records_ = false;  // the store may have records of tokens
   Waiting taken_;
   std::vector<std::unique_ptr<Batch>> batches_;  // all of them
   std::vector<Batch*> free_batches_;
@@ -201,6 +231,8 @@ class Committer {
   std::optional<WaitingRecord> record_;  // of the next commit
   std::optional<WaitingChange> change_;  // of the next commit
   std::vector<CachedCounter*> touched_;
+  std::vector<CachedToken*> touched_tokens_;
+  std::vector<std::shared_ptr<WaitingEdit>> edited_;  // by the next commit
   boost::unordered_flat_map<std::string_view, std::unique_ptr<Loading>, domain::SeededHash> loading_;
   std::string loading_key_;
   std::vector<Load*> to_load_;

@@ -23,7 +23,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr int known_format = static_cast<int>(StoreFormat::with_moves);
+constexpr int known_format = static_cast<int>(StoreFormat::with_token_records);
 constexpr std::string_view format_words = "tracker store, format ";
 
 [[noreturn]] void throw_refused(const std::string& what, int error) {

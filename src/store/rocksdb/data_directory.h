@@ -12,8 +12,9 @@ namespace tracker::store::rocksdb {
 /// What the file FORMAT says. A program refuses a store of a format that it does not know.
 enum class StoreFormat {
   first = 1,
-  with_record = 2,  // it may have a record, and a program that knows no records must not count in it
-  with_moves = 3,   // the same with moves of tokens (StoredMoves)
+  with_record = 2,         // it may have a record, and a program that knows no records must not count in it
+  with_moves = 3,          // the same with moves of tokens (StoredMoves)
+  with_token_records = 4,  // the same with records of tokens (domain::TokenRecord)
 };
 
 /// The directory of a store. It belongs to this process alone as long as this object lives.

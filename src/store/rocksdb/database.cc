@@ -202,6 +202,10 @@ void CommitWrite::put(std::string_view key, std::int64_t value) {
   batch_.Put(::rocksdb::Slice(key), ::rocksdb::Slice(bytes.data(), bytes.size())).PermitUncheckedError();
 }
 
+void CommitWrite::put_token(std::string_view key, const TokenValue& token) {
+  batch_.Put(::rocksdb::Slice(key), token.to_bytes()).PermitUncheckedError();
+}
+
 void CommitWrite::put_record(std::string_view record) {
   must_be_synced_ = true;
   batch_.Put(::rocksdb::Slice(record_key), encode_record(record)).PermitUncheckedError();
@@ -325,12 +329,18 @@ bool Database::note_damage(const ::rocksdb::Status& status) {
   return true;
 }
 
-Reading Database::reading_of(const ::rocksdb::Status& status, const ::rocksdb::Slice& bytes) {
+Reading Database::reading_of(std::string_view key, const ::rocksdb::Status& status,
+                             const ::rocksdb::Slice& bytes) {
   if (status.IsNotFound()) return {};
-  if (!status.ok()) return {Reading::Kind::failed, 0, status.ToString(), note_damage(status)};
-  const auto value = decode_value(bytes.ToStringView());
-  if (!value) return {Reading::Kind::failed, 0, "a value that is no count"};
-  return {Reading::Kind::found, static_cast<std::int64_t>(*value), ""};
+  if (!status.ok())
+    return {.kind = Reading::Kind::failed, .error = status.ToString(), .damaged = note_damage(status)};
+  const auto value = bytes.ToStringView();
+  const bool may_have_facts = key.size() == sizeof(domain::TokenId);
+  const auto number = decode_value(may_have_facts ? value.substr(0, sizeof(Value)) : value);
+  if (!number) return {.kind = Reading::Kind::failed, .error = "a value that is no count"};
+  Reading reading{.kind = Reading::Kind::found, .value = static_cast<std::int64_t>(*number)};
+  if (may_have_facts) reading.facts = value.substr(sizeof(Value));
+  return reading;
 }
 
 std::optional<Reading> Database::read_in_memory(std::string_view key) {
@@ -341,17 +351,19 @@ std::optional<Reading> Database::read_in_memory(std::string_view key) {
   const auto status = db_->Get(options, db_->DefaultColumnFamily(), ::rocksdb::Slice(key), &value);
   // If RocksDB before 9.1 would have to open a table, it returns OK and no value (its pull request 12443).
   const bool needs_disk = status.IsIncomplete() || (status.ok() && value.empty());
-  return needs_disk ? std::nullopt : std::optional(reading_of(status, value));
+  return needs_disk ? std::nullopt : std::optional(reading_of(key, status, value));
 }
 
 std::vector<Reading> Database::read(const std::vector<::rocksdb::Slice>& keys) {
   std::vector<::rocksdb::PinnableSlice> values(keys.size());
   std::vector<::rocksdb::Status> statuses(keys.size());
   const std::shared_lock lock(in_use_);
-  if (db_ == nullptr) return {keys.size(), Reading{Reading::Kind::failed, 0, "the store has no room"}};
+  if (db_ == nullptr)
+    return {keys.size(), Reading{.kind = Reading::Kind::failed, .error = "the store has no room"}};
   db_->MultiGet({}, db_->DefaultColumnFamily(), keys.size(), keys.data(), values.data(), statuses.data());
   std::vector<Reading> readings(keys.size());
-  for (std::size_t i = 0; i < keys.size(); ++i) readings[i] = reading_of(statuses[i], values[i]);
+  for (std::size_t i = 0; i < keys.size(); ++i)
+    readings[i] = reading_of(keys[i].ToStringView(), statuses[i], values[i]);
   return readings;
 }
 
@@ -377,6 +389,18 @@ std::optional<std::vector<domain::TokenId>> Database::tokens_from(const domain::
     return std::nullopt;
   }
   return tokens;
+}
+
+domain::TokenRecord::Paths Database::count_paths(std::string_view token_key) {
+  domain::TokenRecord::Paths paths;
+  const auto its = entries();
+  for (its->seek(token_key); its->is_valid() && its->key().starts_with(token_key); its->next()) {
+    const auto path_bytes = its->key().size() - token_key.size();
+    if (path_bytes == 0) continue;
+    ++paths.number;
+    paths.bytes += path_bytes;
+  }
+  return paths;
 }
 
 Database::Entries::Entries(Database& database, std::shared_lock<std::shared_mutex> lock)
@@ -410,6 +434,14 @@ void Database::Entries::next() {
 
 std::string_view Database::Entries::key() const {
   return iterator_->key().ToStringView();
+}
+
+TokenValue Database::Entries::token_value() const {
+  const auto bytes = iterator_->value().ToStringView();
+  const auto number = decode_value(bytes.substr(0, sizeof(Value)));
+  auto value = number ? TokenValue::of(*number, bytes.substr(sizeof(Value))) : std::nullopt;
+  if (!value) throw DamageError("a record of a token that makes no sense");
+  return std::move(*value);
 }
 
 std::uint64_t Database::Entries::number() const {

@@ -30,8 +30,9 @@ struct Reading {
   enum class Kind { absent, found, failed };
   Kind kind = Kind::absent;
   std::int64_t value = 0;
-  std::string error;     // of failed
-  bool damaged = false;  // of failed: it is in DamagedTables and in the log
+  std::string facts = {};  // of a token: what follows the number
+  std::string error = {};  // of failed
+  bool damaged = false;    // of failed: it is in DamagedTables and in the log
 };
 
 /// The changes of one commit, in order. begin() makes it ready for the next one.
@@ -41,6 +42,7 @@ class CommitWrite {
 
   void begin(const CommitFacts& facts);
   void put(std::string_view key, std::int64_t value);
+  void put_token(std::string_view key, const TokenValue& token);
   void put_record(std::string_view record);
   void put_moves(const StoredMoves& moves);
   void remove(std::string_view key);
@@ -56,7 +58,7 @@ class CommitWrite {
 };
 
 /// The RocksDB database of a store. A key is a token id (16 bytes) and a path; its value is the count. An id alone has
-/// what is kept of the token itself (TokenValue). Values are 8 bytes, little-endian. A shorter key is the
+/// what is kept of the token itself (TokenValue). Counts are 8 bytes, little-endian. A shorter key is the
 /// store's own (stored_values.h).
 ///
 /// An error after which it is not known what is on disk ends the process (RocksDbSettings::on_fatal). Any thread,
@@ -101,6 +103,9 @@ class Database {
   std::optional<std::vector<domain::TokenId>> tokens_from(const domain::TokenId& first,
                                                           std::size_t tokens_max);
 
+  /// Counts the paths of a token, whose key is given, one after the other. Throws StoreError.
+  domain::TokenRecord::Paths count_paths(std::string_view token_key);
+
   /// The entries as of the moment of the call, in the order of their keys. As long as it lives, the database is not opened
   /// again. Belongs to the thread of the call. Throws StoreError if the store has no room.
   class Entries;
@@ -144,7 +149,7 @@ class Database {
 
  private:
   bool note_damage(const ::rocksdb::Status& status);
-  Reading reading_of(const ::rocksdb::Status& status, const ::rocksdb::Slice& bytes);
+  Reading reading_of(std::string_view key, const ::rocksdb::Status& status, const ::rocksdb::Slice& bytes);
   void open();
   void begin_run();
   void close();
@@ -184,7 +189,8 @@ class Database::Entries {
   // Only while it is valid.
   void next();
   std::string_view key() const;
-  std::uint64_t number() const;  // its value; throws DamageError if that is none
+  std::uint64_t number() const;    // its count; throws DamageError if that is none
+  TokenValue token_value() const;  // of a token; the same
 
  private:
   Database& database_;

@@ -35,13 +35,30 @@ void Loader::load(const std::vector<Load*>& loads) {
 bool Loader::load_from_memory(Load& load) {
   auto counter = database_.read_in_memory(load.key);
   if (!counter) return false;
-  if (load.wants_token() && (load.token_decides || counter->kind == Reading::Kind::absent)) {
-    auto token = database_.read_in_memory(std::string_view(load.key).substr(0, id_bytes));
-    if (!token) return false;
-    load.token = std::move(*token);
-  }
+  std::optional<Reading> token;
+  if (load.wants_token() &&
+      !(token = database_.read_in_memory(std::string_view(load.key).substr(0, id_bytes))))
+    return false;
   load.counter = std::move(*counter);
-  return true;
+  if (token) load.token = std::move(*token);
+  return !load.needs_paths();
+}
+
+/// Takes time in proportion to their number, but is done only once for a token.
+void Loader::count_paths(Load& load) {
+  try {
+    load.paths = database_.count_paths(std::string_view(load.key).substr(0, id_bytes));
+  } catch (const StoreError& error) {
+    load.counter = {.kind = Reading::Kind::failed, .error = error.what()};
+  }
+}
+
+bool Load::needs_paths() const {
+  if (!wants_paths || counter.kind != Reading::Kind::absent ||
+      !(token_known || token.kind == Reading::Kind::found))
+    return false;
+  const auto record = domain::decode_facts(0, token.facts);
+  return record && !record->paths;
 }
 
 void Loader::run() {
@@ -68,7 +85,7 @@ void Loader::read(std::span<Load* const> loads) {
   const auto now = std::chrono::steady_clock::now();
   for (auto* load : loads) {
     if (load->deadline < now) {
-      load->counter = {Reading::Kind::failed, 0, "its turn came too late, the disk is slow"};
+      load->counter = {.kind = Reading::Kind::failed, .error = "its turn came too late, the disk is slow"};
       continue;
     }
     in_time_.push_back(load);
@@ -80,6 +97,7 @@ void Loader::read(std::span<Load* const> loads) {
   for (auto* load : in_time_) {
     load->counter = std::move(*reading++);
     if (load->wants_token()) load->token = std::move(*reading++);
+    if (load->needs_paths()) count_paths(*load);
   }
 }
 

@@ -3,6 +3,7 @@
 #include <condition_variable>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <thread>
@@ -17,15 +18,19 @@ namespace tracker::store::rocksdb {
 /// A read of one counter, or of a token if the path in its key is empty.
 struct Load {
   std::string key;
-  bool token_known = false;                             // the token need not be read
-  bool token_decides = false;                           // it must be read even if the counter is there
+  bool token_known = false;  // the token need not be read
+  bool wants_paths =
+      false;  // the paths of the token are counted, if it does not say how many, and the counter is not there
   domain::Deadline deadline = domain::Deadline::max();  // it is not read after that
 
   Reading counter;
   Reading token;
+  std::optional<domain::TokenRecord::Paths> paths = {};  // if they were counted
 
   /// Whether the token must be read as well.
   bool wants_token() const noexcept { return !token_known && key.size() > sizeof(domain::TokenId); }
+  /// Whether the paths must be counted, now that the counter and the token are read.
+  bool needs_paths() const;
 };
 
 /// Reads counters that are not in the cache, on a thread of its own, so that nobody else waits for the disk. It reads
@@ -50,6 +55,7 @@ class Loader {
  private:
   void run();
   void read(std::span<Load* const> loads);
+  void count_paths(Load& load);
 
   Database& database_;
   const std::function<void(std::span<Load* const>)> on_loaded_;

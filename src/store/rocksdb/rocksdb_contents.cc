@@ -17,7 +17,13 @@ constexpr std::size_t change_bytes = std::size_t{16} << 10U;
 
 void put_token(const StoredToken& token, std::uint16_t import, CommitWrite& write) {
   std::string key(key_of(token.id));
-  write.put(key, static_cast<std::int64_t>(TokenValue{token.record.minted_s, import}.value()));
+  TokenValue value{token.record, import};
+  value.record.paths.emplace();
+  for (const auto& count : token.counts) {
+    ++value.record.paths->number;
+    value.record.paths->bytes += count.path.size();
+  }
+  write.put_token(key, value);
   for (const auto& [path, count] : token.counts) {
     key.resize(token.id.bytes.size());
     write.put(key += path, count);
@@ -36,12 +42,12 @@ class Reader final : public TokenReader {
         tokens_.skip();
         continue;
       }
-      auto& token = page.emplace_back(
-          StoredToken{.id = tokens_.id(), .record = {.minted_s = tokens_.value().minted_s}});
-      tokens_.take([&](std::string_view key, std::uint64_t number) {
-        key.remove_prefix(token.id.bytes.size());
-        bytes += sizeof(StoredCount) + key.size();
-        if (!key.empty()) token.counts.push_back({std::string(key), static_cast<std::int64_t>(number)});
+      auto& token = page.emplace_back(StoredToken{.id = tokens_.id(), .record = tokens_.value().record});
+      token.record.paths.reset();
+      bytes += sizeof token;
+      tokens_.take([&](std::string_view path, std::int64_t count) {
+        bytes += sizeof(StoredCount) + path.size();
+        token.counts.push_back({std::string(path), count});
       });
     }
     return page;
@@ -101,7 +107,7 @@ std::vector<Presence> RocksDbContents::find(const ExportId& export_id, std::span
     if (reading.kind == Reading::Kind::failed) throw StoreError("a token cannot be read: " + reading.error);
     const bool is_there = reading.kind == Reading::Kind::found;
     const bool is_of_export =
-        import != 0 && TokenValue::of(static_cast<std::uint64_t>(reading.value)).import == import;
+        import != 0 && TokenValue::import_in(static_cast<std::uint64_t>(reading.value)) == import;
     found.push_back(!is_there ? Presence::absent : is_of_export ? Presence::of_export : Presence::stranger);
   }
   return found;
@@ -119,7 +125,7 @@ void RocksDbContents::put(const ExportId& export_id, std::span<const StoredToken
   for (std::size_t i = 0; i < missing.size();) {
     const auto begin = i;
     for (std::size_t bytes = 0; i < missing.size() && bytes < change_bytes; ++i) {
-      for (const auto& count : missing[i]->counts) bytes += sizeof(TokenValue) + count.path.size();
+      for (const auto& count : missing[i]->counts) bytes += sizeof(StoredCount) + count.path.size();
       bytes += sizeof(StoredToken);
     }
     const auto some = std::span(missing).subspan(begin, i - begin);
@@ -153,9 +159,11 @@ void RocksDbContents::remove(const domain::SlotSet& slots) {
         tokens.skip();
         continue;
       }
-      tokens.take([&](std::string_view key, std::uint64_t /*number*/) {
-        bytes += sizeof(std::string) + key.size();
-        keys.emplace_back(key);
+      const std::string id(key_of(tokens.id()));
+      keys.push_back(id);
+      tokens.take([&](std::string_view path, std::int64_t /*count*/) {
+        bytes += sizeof(std::string) + id.size() + path.size();
+        keys.push_back(id + std::string(path));
       });
       ++removed;
       if (bytes >= change_bytes) flush();

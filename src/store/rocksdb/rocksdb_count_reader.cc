@@ -25,12 +25,12 @@ bool go_to(TokenEntries& tokens, const domain::TokenId& id, const StoredMoves& m
 
 /// Sums up the token at which it is, and goes behind it.
 TokenSummary sum_up(TokenEntries& tokens, std::size_t& bytes) {
-  TokenSummary summary{.id = tokens.id(), .record = {.minted_s = tokens.value().minted_s}};
-  tokens.take([&](std::string_view key, std::uint64_t number) {
-    bytes += key.size() + sizeof number;
-    if (key.size() == summary.id.bytes.size()) return;
+  TokenSummary summary{.id = tokens.id(), .record = tokens.value().record};
+  bytes += sizeof summary;
+  tokens.take([&](std::string_view path, std::int64_t count) {
+    bytes += sizeof summary.id + path.size() + sizeof count;
     ++summary.paths;
-    summary.total += static_cast<std::int64_t>(number);
+    summary.total += count;
   });
   return summary;
 }
@@ -66,15 +66,12 @@ std::optional<TokenCounts> RocksDbCountReader::read(const domain::TokenId& id, c
   TokenEntries tokens(database_, only_slot_of(id), id);
   if (!go_to(tokens, id, committer_.moves())) return std::nullopt;
   LowestPaths lowest(query);
-  const auto behind = std::string(key_of(id)) + std::max(query.prefix, query.after);
-  const auto minted_s = tokens.value().minted_s;
-  tokens.take_from(behind, [&](std::string_view key, std::uint64_t number) {
-    key.remove_prefix(id.bytes.size());
-    if (!key.empty()) lowest.add(key, static_cast<std::int64_t>(number));
-    return key.starts_with(query.prefix) && !lowest.left_out();
+  auto record = tokens.value().record;
+  tokens.take_from(std::max(query.prefix, query.after), [&](std::string_view path, std::int64_t count) {
+    lowest.add(path, count);
+    return path.starts_with(query.prefix) && !lowest.left_out();
   });
-  return TokenCounts{
-      .record = {.minted_s = minted_s}, .counts = lowest.counts(), .is_more = lowest.left_out()};
+  return TokenCounts{.record = std::move(record), .counts = lowest.counts(), .is_more = lowest.left_out()};
 }
 
 }  // namespace tracker::store::rocksdb

@@ -8,6 +8,8 @@
 
 #include "store/store_error.h"
 
+#include "store/token_rules.h"
+
 namespace tracker::store::rocksdb {
 
 /// When a count is answered, and so what a power cut can lose. A crash of the process alone never loses a count that
@@ -31,6 +33,8 @@ struct RocksDbSettings {
   std::size_t table_bytes = std::size_t{64} << 20U;
   /// How fast a backup is checked, so that counting can use the disk too; 0: without a limit.
   std::uint64_t look_through_bytes_per_s = std::uint64_t{64} << 20U;
+  /// By what hits and tokens are judged.
+  TokenRules rules = {};
   /// Called once, on any thread, with the reason in plain words, if after a failed write or fsync it is not known what
   /// is on disk. It must end the process and not return. What depends on that write is never answered.
   std::function<void(const std::string& reason)> on_fatal;

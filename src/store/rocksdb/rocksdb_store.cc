@@ -18,6 +18,7 @@
 #include "store/rocksdb/private_files.h"
 #include "store/rocksdb/rocksdb_contents.h"
 #include "store/rocksdb/rocksdb_count_reader.h"
+#include "store/rocksdb/rocksdb_token_keeper.h"
 #include "store/rocksdb/slot_search.h"
 #include "store/rocksdb/store_watch.h"
 
@@ -172,6 +173,10 @@ std::unique_ptr<StoreContents> RocksDbStore::contents(std::string loss) {
 
 std::unique_ptr<CountReader> RocksDbStore::reader() {
   return std::make_unique<RocksDbCountReader>(parts_->database, parts_->committer);
+}
+
+std::unique_ptr<TokenKeeper> RocksDbStore::keeper() {
+  return std::make_unique<RocksDbTokenKeeper>(parts_->database, parts_->committer, parts_->settings.rules);
 }
 
 const std::string& RocksDbStore::directory() const noexcept {

@@ -10,6 +10,7 @@
 #include "store/rocksdb/rocksdb_settings.h"
 #include "store/rocksdb/store_copy.h"
 #include "store/store_contents.h"
+#include "store/token_keeper.h"
 
 namespace tracker::store::rocksdb {
 
@@ -41,6 +42,9 @@ class RocksDbStore final : public CounterStore {
 
   /// The store outlives it. Any thread.
   std::unique_ptr<CountReader> reader();
+
+  /// The store outlives it. Several may be at work.
+  std::unique_ptr<TokenKeeper> keeper();
 
   /// The absolute path.
   const std::string& directory() const noexcept;

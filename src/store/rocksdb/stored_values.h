@@ -6,6 +6,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+
+#include "domain/token_record.h"
 
 namespace tracker::store::rocksdb {
 
@@ -75,18 +78,27 @@ inline constexpr std::string_view record_key = "record";
 /// The key of the store's moves (stored_moves.h), which is shorter than any counter's, too.
 inline constexpr std::string_view moves_key = "moves";
 
-/// The value of a token: when it was minted, in seconds since 1970 (48 bits), and which import it came by, as
-/// StoredMoves numbers them (16 bits above; 0: none).
+/// The value of a token: a number, and behind it the facts of its record (domain::encode_facts()). The number is when it
+/// was minted, in seconds since 1970 (48 bits), and which import it came by, as StoredMoves numbers them (16 bits above;
+/// 0: none). Before StoreFormat::with_token_records there were no facts.
 struct TokenValue {
-  std::uint64_t minted_s = 0;
+  domain::TokenRecord record = {};
   std::uint16_t import = 0;
 
   static constexpr unsigned minted_bits = 48;
-  static TokenValue of(std::uint64_t value) noexcept {
-    return {value & ((std::uint64_t{1} << minted_bits) - 1),
-            static_cast<std::uint16_t>(value >> minted_bits)};
+  /// Nothing: the facts are none.
+  static std::optional<TokenValue> of(std::uint64_t number, std::string_view facts) {
+    auto record = domain::decode_facts(number & ((std::uint64_t{1} << minted_bits) - 1), facts);
+    if (!record) return std::nullopt;
+    return TokenValue{std::move(*record), import_in(number)};
   }
-  std::uint64_t value() const noexcept { return std::uint64_t{import} << minted_bits | minted_s; }
+  static std::uint16_t import_in(std::uint64_t number) noexcept {
+    return static_cast<std::uint16_t>(number >> minted_bits);
+  }
+  std::string to_bytes() const {
+    const auto number = encode_value(std::uint64_t{import} << minted_bits | record.minted_s);
+    return std::string(number.begin(), number.end()) + domain::encode_facts(record);
+  }
 };
 
 /// The form of a record in the database: after each 255 bytes, one byte that is not zero. So no whole sector of a log

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "domain/slot.h"
@@ -33,7 +34,7 @@ class TokenEntries {
       if (key.size() < id_.bytes.size()) continue;  // the store's own
       std::copy_n(key.data(), id_.bytes.size(), reinterpret_cast<char*>(id_.bytes.data()));
       if (!slots_[domain::slot_of(id_)]) continue;
-      value_ = key.size() == id_.bytes.size() ? TokenValue::of(entries_->number()) : TokenValue{};
+      value_ = key.size() == id_.bytes.size() ? entries_->token_value() : TokenValue{};
       return true;
     }
     return false;
@@ -42,19 +43,21 @@ class TokenEntries {
   const domain::TokenId& id() const noexcept { return id_; }
   const TokenValue& value() const noexcept { return value_; }
 
-  /// Calls `entry` with each key of the token and its value, and goes behind them.
+  /// Calls `entry` with each path of the token and its count, and goes behind them.
   template <typename Entry>
   void take(Entry entry) {
     for (; entries_->is_valid() && entries_->key().starts_with(key_of(id_)); entries_->next()) {
-      entry(entries_->key(), entries_->number());
+      const auto path = entries_->key().substr(id_.bytes.size());
+      if (!path.empty()) entry(path, static_cast<std::int64_t>(entries_->number()));
     }
   }
-  /// The same for a part of the token: the entries from `first` on, until `entry` returns false.
+  /// The same for a part of the token: the paths from `first` on, until `entry` returns false.
   template <typename Entry>
   void take_from(std::string_view first, Entry entry) {
-    for (entries_->seek(first); entries_->is_valid() && entries_->key().starts_with(key_of(id_));
-         entries_->next()) {
-      if (!entry(entries_->key(), entries_->number())) return;
+    for (entries_->seek(std::string(key_of(id_)).append(first));
+         entries_->is_valid() && entries_->key().starts_with(key_of(id_)); entries_->next()) {
+      const auto path = entries_->key().substr(id_.bytes.size());
+      if (!path.empty() && !entry(path, static_cast<std::int64_t>(entries_->number()))) return;
     }
   }
   /// Goes behind the token.

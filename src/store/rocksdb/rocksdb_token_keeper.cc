@@ -1,0 +1,96 @@
+#include "store/rocksdb/rocksdb_token_keeper.h"
+
+#include <string>
+#include <vector>
+
+#include "store/rocksdb/token_entries.h"
+
+namespace tracker::store::rocksdb {
+
+namespace {
+
+using Edited = Committer::Edited;
+
+/// Of the keys of one change. Hits wait as long as a change is written.
+constexpr std::size_t change_bytes = std::size_t{16} << 10U;
+/// That a step of sweep() looks at.
+constexpr int step_tokens = 256;
+
+}  // namespace
+
+std::optional<domain::TokenRecord> RocksDbTokenKeeper::change(const domain::TokenId& id,
+                                                              const TokenChange& change) {
+  return committer_.edit(id, [&](domain::TokenRecord& record) {
+    const auto before = record;
+    apply(change, rules_.now_s(), record);
+    return record == before ? Edited::unchanged : Edited::changed;
+  });
+}
+
+bool RocksDbTokenKeeper::purge(const domain::TokenId& id, domain::Seconds retain_s) {
+  bool is_outdated = false;
+  const auto record = committer_.edit(id, [&](domain::TokenRecord& its) {
+    is_outdated = domain::is_outdated(its, rules_.now_s(), retain_s);
+    if (!is_outdated || its.revoked_s != 0) return Edited::unchanged;
+    its.revoked_s = domain::end_of(its);
+    return Edited::changed;
+  });
+  if (!record) return true;
+  if (!is_outdated) return false;
+  remove_counts(id);
+  committer_.edit(id, [](domain::TokenRecord& /*record*/) { return Edited::removed; });
+  return true;
+}
+
+void RocksDbTokenKeeper::remove_counts(const domain::TokenId& id) {
+  std::vector<std::string> keys;
+  std::size_t bytes = 0;
+  const auto flush = [&] {
+    const auto fill = [&](CommitWrite& write) {
+      for (const auto& key : keys) write.remove(key);
+    };
+    if (!keys.empty()) committer_.make({.fill = fill});
+    keys.clear();
+    bytes = 0;
+  };
+  TokenEntries tokens(database_, domain::SlotSet{}.set(domain::slot_of(id)), id);
+  if (!tokens.next() || tokens.id() != id) return;
+  const std::string prefix(key_of(id));
+  tokens.take([&](std::string_view path, std::int64_t /*count*/) {
+    keys.push_back(prefix + std::string(path));
+    bytes += sizeof(std::string) + keys.back().size();
+    if (bytes >= change_bytes) flush();
+  });
+  flush();
+}
+
+TokenKeeper::Swept RocksDbTokenKeeper::sweep(const domain::SlotSet& slots, domain::Seconds retain_s) {
+  const auto marks = committer_.moves().marks;
+  const auto swept = slots & ~marks.stopped() & ~marks.of(SlotMark::Kind::importing);
+  const auto now_s = rules_.now_s();
+  std::vector<domain::TokenId> outdated;
+  {
+    TokenEntries tokens(database_, swept, swept_to_.value_or(domain::TokenId{}));
+    int looked_at = 0;
+    swept_to_.reset();
+    while (tokens.next()) {
+      if (looked_at++ == step_tokens) {
+        swept_to_ = tokens.id();
+        break;
+      }
+      if (domain::is_outdated(tokens.value().record, now_s, retain_s)) outdated.push_back(tokens.id());
+      tokens.skip();
+    }
+  }
+  Swept done{.is_end = !swept_to_};
+  for (const auto& id : outdated) {
+    try {
+      done.removed += purge(id, retain_s) ? 1 : 0;
+    } catch (const HeldError&) {
+      // a move of its slot has begun meanwhile
+    }
+  }
+  return done;
+}
+
+}  // namespace tracker::store::rocksdb
