@@ -38,7 +38,7 @@ void send_hits(benchmark::State& state, Workload workload) {
   Hits(workload).fill(hits, size);
   const domain::HitBatch* batch = &hits;
   std::string bytes;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     bytes.clear();
     rpc::append_batch({.number = 1'000'000, .deadline_ms = 2'000}, {&batch, 1}, bytes);
     benchmark::DoNotOptimize(bytes.data());
@@ -57,7 +57,7 @@ void receive_hits(benchmark::State& state, Workload workload) {
   const std::string bytes = bytes_of(hits);
   domain::HitBatch received;
   bool good = true;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     good = read_hits(bytes, received) && good;
     benchmark::DoNotOptimize(received);
   }
@@ -91,7 +91,7 @@ void send_verdicts(benchmark::State& state) {
   const auto size = static_cast<std::size_t>(state.range(0));
   const auto verdicts = some_verdicts(size);
   std::string bytes;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     bytes.clear();
     rpc::append_verdicts(1'000'000, verdicts, size, bytes);
     benchmark::DoNotOptimize(bytes.data());
@@ -110,7 +110,7 @@ void receive_verdicts(benchmark::State& state) {
   rpc::append_verdicts(1'000'000, verdicts, size, bytes);
   std::vector<HitVerdict> received;
   bool good = true;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     good = read_verdicts(bytes, size, received) && good;
     benchmark::DoNotOptimize(received.data());
   }

@@ -18,7 +18,7 @@ constexpr domain::Slot token_slot = 1202;
 
 void normal_path(benchmark::State& state, std::string_view raw, std::string_view expected) {
   std::string path;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     benchmark::DoNotOptimize(raw);
     path.clear();
     domain::append_normal_path(raw, path);
@@ -35,7 +35,7 @@ BENCHMARK_CAPTURE(normal_path, dots, "/api/./v0/../v1//items/000042", "/api/v1/i
 void parse_token(benchmark::State& state) {
   std::string_view text = token_text;
   std::optional<domain::Token> token;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     benchmark::DoNotOptimize(text);
     token = domain::parse_token(text);
     benchmark::DoNotOptimize(token);
@@ -47,7 +47,7 @@ BENCHMARK(parse_token);
 void token_id(benchmark::State& state) {
   auto token = *domain::parse_token(token_text);
   domain::TokenId id{};
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     benchmark::DoNotOptimize(token);
     id = domain::token_id(token);
     benchmark::DoNotOptimize(id);
@@ -59,7 +59,7 @@ BENCHMARK(token_id);
 void token_id_to_hex(benchmark::State& state) {
   auto id = domain::token_id(*domain::parse_token(token_text));
   std::string text;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     benchmark::DoNotOptimize(id);
     text = domain::to_string(id);
     benchmark::DoNotOptimize(text.data());
@@ -71,7 +71,7 @@ BENCHMARK(token_id_to_hex);
 void slot_of(benchmark::State& state) {
   auto id = domain::token_id(*domain::parse_token(token_text));
   domain::Slot slot = 0;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     benchmark::DoNotOptimize(id);
     slot = domain::slot_of(id);
     benchmark::DoNotOptimize(slot);
@@ -82,7 +82,7 @@ BENCHMARK(slot_of);
 
 void random_token(benchmark::State& state) {
   domain::Token last{};
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     const auto token = domain::random_token();
     if (token == last) return state.SkipWithError("the same token twice");
     last = token;
@@ -94,7 +94,7 @@ void fill_batch(benchmark::State& state, Workload workload) {
   Hits hits(workload);
   domain::HitBatch batch;
   const auto size = static_cast<std::size_t>(state.range(0));
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     hits.fill(batch, size);
     benchmark::DoNotOptimize(batch.path(size - 1).data());
   }

@@ -20,7 +20,7 @@ using envoy::Route;
 void request_head(benchmark::State& state, std::string_view bytes) {
   const envoy::HeadLimits limits;
   std::optional<envoy::RequestHead> head;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     benchmark::DoNotOptimize(bytes);
     head = envoy::parse_request_head(bytes, limits);
     benchmark::DoNotOptimize(head);
@@ -37,7 +37,7 @@ void route(benchmark::State& state, std::string_view bytes) {
   auto head = envoy::parse_request_head(bytes, envoy::HeadLimits{}).value();
   std::string path;
   Route what{};
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     benchmark::DoNotOptimize(head);
     what = envoy::route(head, path);
     benchmark::DoNotOptimize(what);
@@ -56,7 +56,7 @@ void request(benchmark::State& state, std::string_view bytes) {
   std::string path;
   std::string out;
   domain::HitBatch batch;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     benchmark::DoNotOptimize(bytes);
     batch.clear();
     out.clear();
@@ -80,7 +80,7 @@ void access_line(benchmark::State& state, runtime::LogFormat format) {
   envoy::AccessLog log({.path = "/dev/null", .sample = 1, .file = &file, .format = format});
   const auto id = domain::token_id(domain::parse_token(token_text).value());
   std::size_t lines = 0;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     envoy::Exchange exchange{
         .answer = envoy::Exchange::Answer::count, .count = 1'000'000, .access = log.begin()};
     exchange.access->method = "GET";
@@ -98,7 +98,7 @@ void answer_count(benchmark::State& state) {
   const envoy::AnswerWriter answers(1'700'000'000);
   auto count = state.range(0);
   std::string out;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     benchmark::DoNotOptimize(count);
     out.clear();
     answers.append_count(count, Persistence::stays, out);
@@ -113,7 +113,7 @@ void answer_token(benchmark::State& state) {
   const envoy::AnswerWriter answers(1'700'000'000);
   const auto token = *domain::parse_token(token_text);
   std::string out;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     out.clear();
     answers.append_token(token, Persistence::stays, out);
     benchmark::DoNotOptimize(out.data());
@@ -126,7 +126,7 @@ BENCHMARK(answer_token);
 void answer_refusal(benchmark::State& state) {
   const envoy::AnswerWriter answers(1'700'000'000);
   std::string out;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     out.clear();
     answers.append_refusal(envoy::Refusal::no_token, Persistence::stays, true, out);
     benchmark::DoNotOptimize(out.data());

@@ -43,7 +43,7 @@ void llhttp(benchmark::State& state, std::string_view bytes) {
   llhttp_t parser;
   Reading reading;
   bool read_whole = false;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     benchmark::DoNotOptimize(bytes);
     llhttp_init(&parser, HTTP_REQUEST, &settings);
     reading = {};

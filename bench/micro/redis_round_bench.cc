@@ -66,7 +66,7 @@ void redis_encode(benchmark::State& state, Workload workload) {
   link::Gather message;
   Counted reply;
   std::string out;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     out.clear();
     message.clear();
     message.add(batches.next(), reply);
@@ -100,7 +100,7 @@ void redis_there_and_back(benchmark::State& state, Workload workload) {
   reply.counted = 0;
   std::size_t at = 0;
   bool all = true;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     message.clear();
     message.add(batches.next(), reply);
     pipeline.send(message);

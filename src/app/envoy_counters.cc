@@ -30,7 +30,8 @@ void EnvoyCountersLog::trouble(const std::string& words) {
   log_.warning(words);
 }
 
-EnvoyCounters::EnvoyCounters(boost::asio::io_context& worker, CounterListPtr list, EnvoyCountersLog& log)
+EnvoyCounters::EnvoyCounters(boost::asio::io_context& worker, const CounterListPtr& list,
+                             EnvoyCountersLog& log)
     : worker_(worker),
       log_(log),
       readiness_(

@@ -36,7 +36,7 @@ class EnvoyCounters final : public counter::Counter {
  public:
   /// Without a list, everything is refused until one is adopted. The worker must have stopped, and still exist, when this
   /// is destroyed. `log` must outlive it.
-  EnvoyCounters(boost::asio::io_context& worker, counter::CounterListPtr list, EnvoyCountersLog& log);
+  EnvoyCounters(boost::asio::io_context& worker, const counter::CounterListPtr& list, EnvoyCountersLog& log);
 
   // The worker's thread only.
   void track(const domain::HitBatch& hits, counter::TrackReply& reply) override;

@@ -74,7 +74,7 @@ struct Node {
 };
 
 /// Everybody hears everybody, until nothing changes any more.
-void talk(std::vector<Node*> nodes) {
+void talk(const std::vector<Node*>& nodes) {
   for (int round = 0; round < 3; ++round) {
     for (auto* one : nodes) {
       for (auto* other : nodes) {

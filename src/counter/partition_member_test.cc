@@ -236,7 +236,7 @@ class PartitionMemberTest : public testing::Test {
     auto token = domain::random_token();
     while (!slots[domain::slot_of(domain::token_id(token))]) token = domain::random_token();
     std::promise<ReadOutcome> read;
-    member_->read(token, {.limit = 1}, soon(), [&](ReadOutcome outcome) { read.set_value(outcome); });
+    member_->read(token, {.limit = 1}, soon(), [&](const ReadOutcome& outcome) { read.set_value(outcome); });
     const auto outcome = read.get_future().get();
     const auto* failure = std::get_if<ReadFailure>(&outcome);
     return failure == nullptr ? std::nullopt : std::optional(*failure);

@@ -99,7 +99,7 @@ class PartitionedCounter::Minting final : public MintReply {
  private:
   void end(domain::Result<domain::Token> minted) {
     const std::unique_ptr<Minting> self(this);
-    reply_.on_minted(std::move(minted));
+    reply_.on_minted(minted);
   }
 
   PartitionedCounter& counters_;

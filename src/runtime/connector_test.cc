@@ -38,7 +38,7 @@ class ConnectorTest : public testing::Test {
   std::uint16_t port() const { return listener_.local_endpoint().port(); }
   boost::asio::ip::tcp::endpoint beside(const char* address) const { return {make_address(address), port()}; }
 
-  static NameLookup::LookUp finds(std::vector<const char*> addresses) {
+  static NameLookup::LookUp finds(const std::vector<const char*>& addresses) {
     return [addresses](const std::string& /*host*/) {
       std::vector<boost::asio::ip::address> found;
       for (const char* address : addresses) found.push_back(make_address(address));

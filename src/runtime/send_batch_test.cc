@@ -78,7 +78,7 @@ TEST_P(SendBatchTest, ItSaysWhatBecameOfEach) {
   const Pair full;
   const Pair gone;
   gone.shut_theirs();
-  const std::string much(10'000'000, 'x');
+  const auto much = std::string().append(10'000'000, 'x');
   std::vector<SendBatch::Message> messages{
       {full.ours(), much, 0}, {gone.ours(), "text", 0}, {-1, "text", 0}, {good.ours(), "text", 0}};
   batch_->send(messages);

@@ -77,7 +77,7 @@ class Served {
   Program& program() { return program_; }
   std::string socket() const { return directory_.path() / "admin"; }
   std::string keys_file() const {
-    const std::string file = directory_.path() / "keys";
+    std::string file = directory_.path() / "keys";
     if (!std::ifstream(file))
       write_keys(file, line_of_ana + std::string("bob write ") + digest_of_beta + "\n");
     return file;

@@ -121,6 +121,7 @@ int run(const Choice& choice, const std::filesystem::path& under) {
 
 }  // namespace
 
+// NOLINTNEXTLINE(bugprone-exception-escape): whoever runs it sees what was thrown
 int main(int argc, char** argv) {
   Choice choice;
   std::string under = std::filesystem::temp_directory_path();

@@ -80,7 +80,7 @@ std::size_t third_master(const ClusterFleet& fleet, std::size_t one, std::size_t
 // Of answered counts: those above what is stored, and those that were given out more than once.
 std::size_t lost(std::vector<std::int64_t> counts, std::int64_t stored) {
   std::ranges::sort(counts);
-  const auto distinct = std::ranges::unique(counts).begin();
+  const auto distinct = std::unique(counts.begin(), counts.end());
   const auto above = std::upper_bound(counts.begin(), distinct, stored);
   return static_cast<std::size_t>((counts.end() - distinct) + (distinct - above));
 }

@@ -34,6 +34,7 @@ bool move_there_and_back(Resharding& resharding, const Choice& choice) {
 
 }  // namespace
 
+// NOLINTNEXTLINE(bugprone-exception-escape): whoever runs it sees what was thrown
 int main(int argc, char** argv) {
   Choice choice;
   CLI::App program(

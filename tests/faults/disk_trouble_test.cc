@@ -66,7 +66,7 @@ class DiskTroubleTest : public testing::Test {
 
   // Mints a token and counts it `times` times at /p.
   std::string mint_and_count(int times) {
-    const std::string token = Caller(envoy()).mint();
+    std::string token = Caller(envoy()).mint();
     for (int count = 1; count <= times; ++count) EXPECT_EQ(Caller(envoy()).count("/p", token), count);
     return token;
   }

@@ -123,7 +123,7 @@ TEST_P(MetricsTest, CountEveryAnswerOnce) {
   RawClient client(deployment->envoy());
   const auto ask = [&client](const std::string& request, int status) {
     client.send(request);
-    const auto answer = client.read_answer();
+    auto answer = client.read_answer();
     EXPECT_EQ(answer.status, status) << request;
     return answer;
   };

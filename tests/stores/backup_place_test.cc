@@ -400,6 +400,7 @@ TEST_F(BackupPlaceTest, AFullDiskIsNamedByBackupAndRestore) {
       Arguments all{"--mount",
                     "sh",
                     "-c",
+                    // NOLINTNEXTLINE(bugprone-suspicious-missing-comma)
                     "mount -t tmpfs -o \"$1\" tmpfs \"$2\" && shift 2 && \"$@\"; r=$?; "
                     "test -z \"$(ls \"$0\")\" || echo left >&2; exit $r",
                     path("small"),

@@ -53,7 +53,7 @@ class BackupTest : public testing::Test {
   std::string make_store(const std::string& name) const {
     Service service = serve(name);
     Caller caller(service.door);
-    const std::string token = caller.mint();
+    std::string token = caller.mint();
     for (std::int64_t count = 1; count <= 3; ++count) EXPECT_EQ(caller.count("/", token), count);
     end(service);
     return token;

@@ -249,7 +249,7 @@ TEST_P(RedisCountReaderTest, WhatIsCountedBetweenTwoStepsIsSeen) {
 
 TEST_P(RedisCountReaderTest, PrefixesAreTakenAsTheyAre) {
   Paths paths;
-  const std::string bytes = std::string("*?[]\\^-a{}\"\r\n\xff", 15) + '\0';
+  const std::string bytes = std::string("*?[]\\^-a{}\"\r\n\xff", 14) + '\0';
   std::int64_t number = 0;
   for (const char first : bytes) {
     paths[std::string("/") + first] = ++number;

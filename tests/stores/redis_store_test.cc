@@ -66,7 +66,7 @@ class StoreCaller {
   // Returns why it is not ready after it has connected or failed to connect, or nothing if it is ready.
   std::optional<std::string> why_not_ready() const {
     for (const Deadline deadline; !deadline.passed(); std::this_thread::sleep_for(1ms)) {
-      const auto why_not = why_not_now();
+      auto why_not = why_not_now();
       if (!why_not || why_not->find("not reachable yet") == std::string::npos) return why_not;
     }
     return "still not reachable";

@@ -18,8 +18,7 @@ void LowestIds::add(const domain::TokenId& id) {
 
 void LowestIds::keep_lowest() {
   std::ranges::sort(ids_);
-  const auto repeated = std::ranges::unique(ids_);
-  ids_.erase(repeated.begin(), repeated.end());
+  ids_.erase(std::unique(ids_.begin(), ids_.end()), ids_.end());
   if (ids_.size() > max_) {
     left_out_ = true;
     ids_.resize(max_);

@@ -83,7 +83,7 @@ void RedisClient::connect() {
 }
 
 void RedisClient::lose() {
-  const std::string what = context_->errstr;
+  const std::string what = context_->errstr;  // NOLINT(clang-analyzer-cplusplus.StringChecker): it is there
   const bool is_late = context_->err == REDIS_ERR_IO && (errno == EAGAIN || errno == EWOULDBLOCK);
   context_.reset();
   due_ = 0;

@@ -184,7 +184,7 @@ TEST_F(DamageTest, RandomDamageIsSeenOrHarmless) {
     // Logs most often.
     const auto* kind = std::array{".log", ".log", ".log", ".sst", "MANIFEST", "CURRENT"}[seed % 6];
     const auto candidates = files(kind);
-    const auto file = candidates[seed / 6 % candidates.size()];
+    const auto& file = candidates[seed / 6 % candidates.size()];
     copy_store(crashed_, damaged_);
     const auto bytes = contents(damaged_ / "db" / file);
     if (content_bytes(bytes) == 0) continue;
