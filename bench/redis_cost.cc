@@ -102,7 +102,7 @@ struct Added final : store::AddReply {
 void measure(store::CounterStore& store, Redis& redis, Workload workload, std::size_t hits) {
   Hits drawn(workload);
   Added added;
-  for (const auto& id : drawn.tokens()) store.add_token(id, domain::Deadline::max(), added);
+  for (const auto& id : drawn.tokens()) store.add_token(id, {.minted_s = 1}, domain::Deadline::max(), added);
   while (added.tokens < drawn.tokens().size()) std::this_thread::sleep_for(1ms);
   std::vector<domain::HitBatch> batches(256);
   for (auto& batch : batches) {

@@ -303,7 +303,7 @@ class Run {
 
   void mint() {
     auto& its = *mints_.emplace_back(std::make_unique<Mint>());
-    auto& token = *new store::redis::AddToken(id(), domain::Deadline::max(), its);
+    auto& token = *new store::redis::AddToken(id(), {.minted_s = 1}, domain::Deadline::max(), its);
     requests_.push_back(token);
     pipeline_->send(token);
   }

@@ -20,7 +20,7 @@ bool add_tokens(MemoryStore& store, const Hits& hits) {
   Added reply;
   for (const auto& id : hits.tokens()) {
     reply.added = false;
-    store.add_token(id, domain::Deadline::max(), reply);
+    store.add_token(id, {.minted_s = 1}, domain::Deadline::max(), reply);
     if (!reply.added) return false;
   }
   return true;
@@ -67,7 +67,7 @@ void memory_store(benchmark::State& state, Workload workload) {
   const auto size = static_cast<std::size_t>(state.range(0));
   domain::HitBatch batch;
   Counted reply;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     hits.fill(batch, size);
     store.track(batch, reply);
   }
@@ -85,7 +85,7 @@ void memory_store_growth(benchmark::State& state) {
   const Hits hits(Workload::spread, static_cast<std::size_t>(state.range(0)));
   const std::size_t counters = hits.tokens().size() * hits.paths().size();
   double bytes = 0;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     const auto before = allocated_bytes();
     MemoryStore store;
     if (!add_tokens(store, hits) || count_each_once(store, hits) != counters) {

@@ -7,6 +7,7 @@
 #include <boost/system/system_error.hpp>
 #include <chrono>
 #include <condition_variable>
+#include <future>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -25,6 +26,14 @@
 #include "store/store_error.h"
 
 namespace tracker::app {
+
+std::function<domain::SlotSet()> own_slots(counter::PartitionMember* member) {
+  if (member == nullptr) return [] { return domain::SlotSet{}.set(); };
+  return [member] {
+    const auto record = member->record();
+    return record ? record->settled : domain::SlotSet{};
+  };
+}
 
 using settings::StartupError;
 
@@ -190,20 +199,42 @@ std::string what_can_be_lost(const OpenStore& open_store) {
   }
 }
 
+doors::OwnTokens own_tokens(counter::PartitionMember* member) {
+  if (member == nullptr) return {};
+  return {.own_slots = own_slots(member),
+          .owner_elsewhere = [member](const auto& id) { return member->owner_elsewhere(id); }};
+}
+
+/// Mints a token, for a thread that may wait.
+std::optional<domain::Token> mint_now(counter::Counter& minter, const domain::TokenRecord& record) {
+  struct Reply final : counter::MintReply {
+    void on_minted(domain::Result<domain::Token> outcome) override { minted.set_value(outcome); }
+    std::promise<domain::Result<domain::Token>> minted;
+  };
+  Reply reply;
+  minter.mint(record, std::chrono::steady_clock::now() + std::chrono::seconds(5), reply);
+  const auto minted = reply.minted.get_future().get();
+  return minted ? std::optional(*minted) : std::nullopt;
+}
+
+std::unique_ptr<doors::TokenChanges> changes(const OpenStore& open_store, const AdminParts& parts) {
+  if (parts.minter == nullptr) return nullptr;
+  return std::make_unique<doors::TokenChanges>(doors::TokenChanges::Parts{
+      .make_keeper = open_store.keeper,
+      .mint = [&minter = *parts.minter](const auto& record) { return mint_now(minter, record); },
+      .new_record = [terms = parts.terms] { return terms.for_operator(); },
+      .now_s = parts.terms.now_s,
+      .own = own_tokens(parts.member)});
+}
+
 std::unique_ptr<doors::AdminApi> readings(const OpenStore& open_store, const AdminParts& parts,
                                           std::shared_ptr<const LastBackup> last_backup) {
-  doors::AdminApi::Parts api{.make_reader = open_store.reader};
+  doors::AdminApi::Parts api{
+      .make_reader = open_store.reader, .own = own_tokens(parts.member), .now_s = parts.terms.now_s};
   if (parts.busiest != nullptr) {
     api.busiest = [&busiest = *parts.busiest](auto by) {
       return busiest.read(by, counter::Busiest::Clock::now());
     };
-  }
-  if (parts.member != nullptr) {
-    api.own_slots = [&member = *parts.member] {
-      const auto record = member.record();
-      return record ? record->settled : domain::SlotSet{};
-    };
-    api.owner_elsewhere = [&member = *parts.member](const auto& id) { return member.owner_elsewhere(id); };
   }
   api.status = [&open_store, parts, last_backup = std::move(last_backup), started = SystemClock::now()] {
     doors::AdminStatus status{.service = parts.service,
@@ -311,9 +342,11 @@ OpenAdminDoor open_admin_door(const OpenStore& open_store, const AdminSettings& 
   std::unique_ptr<doors::AdminApi> api;
   if (parts.readiness != nullptr) api = readings(open_store, parts, last_backup);
   if (!keys)
-    return {std::make_unique<doors::AdminDoor>(std::move(listeners), std::move(calls), std::move(api))};
+    return {std::make_unique<doors::AdminDoor>(std::move(listeners), std::move(calls), std::move(api),
+                                               changes(open_store, parts))};
   auto door = listening("--admin-addr", *settings.address, [&] {
     return std::make_unique<doors::AdminDoor>(std::move(listeners), std::move(calls), std::move(api),
+                                              changes(open_store, parts),
                                               doors::AdminDoor::Tcp{*settings.address, keys});
   });
   runtime::log_info("admin door at " + listening_text("address", door->endpoints()) + ", with the keys in " +

@@ -25,6 +25,9 @@ struct AdminSettings {
 /// Declares --admin-socket, --admin-addr and what belongs to it.
 void add_admin_settings(settings::SettingTable& table, AdminSettings& settings);
 
+/// The slots whose tokens a service answers for: those that are settled at a counter that is one of several, or all. Any thread.
+std::function<domain::SlotSet()> own_slots(counter::PartitionMember* member);
+
 /// Forgets another counter, as counter::PartitionMember::forget() does.
 using Forget =
     std::function<void(const std::string& name, std::function<void(bool done, const std::string& words)>)>;
@@ -38,6 +41,9 @@ struct AdminParts {
   std::function<void(metrics::Page& page)> report = nullptr;
   /// The counter, if it is one of several. Null: it owns every token.
   counter::PartitionMember* member = nullptr;
+  /// Mints tokens of operators. Null: nobody does.
+  counter::Counter* minter = nullptr;
+  counter::TokenTerms terms = {};
   /// Null: the service knows no other counters.
   Forget forget = nullptr;
   counter::Busiest* busiest = nullptr;  // null: nobody watches what is busiest

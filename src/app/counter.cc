@@ -10,6 +10,7 @@
 #include "app/remote_maker.h"
 #include "app/service.h"
 #include "app/table_watch.h"
+#include "app/token_sweep.h"
 #include "counter/local_counter.h"
 #include "counter/partition_member.h"
 #include "rpc/counter_door.h"
@@ -58,7 +59,7 @@ struct OwnCounter {
 };
 
 void make_member(const CounterSettings& settings, boost::asio::io_context& control,
-                 const OpenStore& open_store, OwnCounter& own) {
+                 const OpenStore& open_store, const counter::TokenTerms& terms, OwnCounter& own) {
   const auto list = read_list(settings.peers);
   const auto name = settings.name.empty() ? to_string(settings.service.address) : settings.name;
   if (list && list->find(name) == nullptr) {
@@ -68,8 +69,9 @@ void make_member(const CounterSettings& settings, boost::asio::io_context& contr
   }
   own.peers.emplace(control);
   auto make_peer = [&own](const auto& entry) { return own.peers->make(entry); };
-  auto member = std::make_unique<counter::PartitionMember>(control, *open_store.store, name, list,
-                                                           std::move(make_peer), make_read_queue(open_store));
+  auto member =
+      std::make_unique<counter::PartitionMember>(control, *open_store.store, name, list, std::move(make_peer),
+                                                 make_read_queue(open_store, terms), terms);
   const auto adopt = [&member = *member](const counter::CounterListPtr& changed) { member.adopt(changed); };
   own.reread = list_reread(settings.peers, adopt);
   if (!list) own.watch.emplace(control, settings.peers.balancers, adopt);
@@ -89,6 +91,7 @@ void add_counter_settings(SettingTable& table, CounterSettings& settings) {
   add_insecure_setting(table, settings.insecure, "--counter-addr", settings.service.address);
   add_partition_settings(table, settings);
   settings.store.add_settings(table, "redis");
+  add_token_settings(table, settings.tokens);
   table.begin_group(SettingTable::Group::deadlines);
   table.add_duration("--request-deadline", settings.request_deadline, 1ms,
                      "How long a call waits for its count, and how long Redis may be silent.");
@@ -106,18 +109,21 @@ void run_counter(const CounterSettings& settings) {
   const std::size_t descriptors = raise_descriptor_limit();
   boost::asio::io_context control(1);
   const auto workers = make_workers(settings.service.threads);
+  const auto rules = token_rules(settings.tokens);
+  const auto terms = token_terms(settings.tokens, rules);
   const auto open_store =
-      settings.store.open(workers->context(0), settings.request_deadline, settings.peers.is_given());
+      settings.store.open(workers->context(0), settings.request_deadline, rules, settings.peers.is_given());
   ConnectionBudget connections = wanted_connections(settings.port);
   const auto few_descriptors = fit_connections(
       connections, descriptors, reserved_descriptors(settings.service.threads, open_store.files_max));
   const auto watch = watch_busiest(open_store, settings.admin, workers->count());
   OwnCounter own;
   if (settings.peers.is_given()) {
-    make_member(settings, control, open_store, own);
+    make_member(settings, control, open_store, terms, own);
   } else {
     require_whole_store(open_store);
-    own.counter = std::make_unique<counter::LocalCounter>(*open_store.store, make_read_queue(open_store));
+    own.counter =
+        std::make_unique<counter::LocalCounter>(*open_store.store, make_read_queue(open_store, terms), terms);
   }
   counter::Counter& counter = *own.counter;
   if (watch) {
@@ -131,10 +137,13 @@ void run_counter(const CounterSettings& settings) {
     return rpc::CounterDoor(control, workers->contexts(), settings.service.address, counter, server);
   });
   own.admin_parts.service = "counter";
+  own.admin_parts.minter = &counter;
+  own.admin_parts.terms = terms;
   own.admin_parts.store = settings.store.text();
   own.admin_parts.readiness = &counter.readiness();
   own.admin_parts.report = [&](metrics::Page& page) { door.report(page); };
   const auto admin = open_admin_door(open_store, settings.admin, own.admin_parts);
+  const auto sweep = start_sweep(open_store, settings.tokens, own.admin_parts.member);
   const store::JointReadiness readiness({&counter.readiness(), &door.envoy_lists()});
   const auto report = [&](metrics::Page& page) {
     door.report(page);

@@ -9,6 +9,7 @@
 #include "app/port_settings.h"
 #include "app/service_settings.h"
 #include "app/store_choice.h"
+#include "app/token_settings.h"
 #include "settings/setting_table.h"
 
 namespace tracker::app {
@@ -17,6 +18,7 @@ namespace tracker::app {
 struct CounterSettings {
   ServiceSettings service;
   StoreChoice store;
+  TokenSettings tokens;
   ListSettings peers{.flag = "--peers"};
   std::string name;  // in that list; empty: the listening address
   AdminSettings admin;

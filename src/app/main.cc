@@ -90,7 +90,7 @@ class CommandLine {
         check_, cli::add_check_settings, cli::check);
     add("slots", "Shows which counter owns which tokens, or forgets a counter.", cli::about_slots, false,
         slots_, cli::add_slots_settings, cli::slots);
-    add("tokens", "Lists the tokens of services that run, or shows one.", cli::about_tokens, false, tokens_,
+    add("tokens", "Lists, makes and revokes tokens of services that run.", cli::about_tokens, false, tokens_,
         cli::add_tokens_settings, cli::tokens);
     add("counts", "Prints the counts of one token.", cli::about_counts, false, counts_,
         cli::add_counts_settings, cli::counts);

@@ -16,12 +16,13 @@ class MemoryKind final : public StoreKind {
     if (settings.require_durability) {
       refuse_durability("--store memory loses all when the process ends; choose another store");
     }
-    auto store = std::make_unique<store::memory::MemoryStore>();
+    auto store = std::make_unique<store::memory::MemoryStore>(settings.rules);
     auto& memory = *store;
     return {.store = std::move(store),
             .note = "store=memory: the counts end with this process",
             .contents = [&memory] { return memory.contents(); },
-            .reader = [&memory] { return memory.reader(); }};
+            .reader = [&memory] { return memory.reader(); },
+            .keeper = [&memory] { return memory.keeper(); }};
   }
 
   std::shared_ptr<store::StoreContents> open_contents(bool /*makes*/) const override {

@@ -137,7 +137,7 @@ class RocksDbKind final : public StoreKind, public StoreCopies {
     }
     require_memory_for_cache(cache_bytes_);
     try {
-      auto store = std::make_unique<RocksDbStore>(settings(open_settings.purpose));
+      auto store = std::make_unique<RocksDbStore>(settings(open_settings));
       auto& rocksdb = *store;
       return {
           .store = std::move(store),
@@ -153,7 +153,8 @@ class RocksDbKind final : public StoreKind, public StoreCopies {
                         return to_string(rocksdb.backup_into(directory, name));
                       }},
           .contents = [contents = std::shared_ptr(rocksdb.contents(loss()))] { return contents; },
-          .reader = [&rocksdb] { return rocksdb.reader(); }};
+          .reader = [&rocksdb] { return rocksdb.reader(); },
+          .keeper = [&rocksdb] { return rocksdb.keeper(); }};
     } catch (const store::StoreError& error) {
       throw StartupError(StartupError::refused_by_the_machine,
                          "--store " + std::string(prefix) + directory_ + ": " + error.what());
@@ -188,8 +189,10 @@ class RocksDbKind final : public StoreKind, public StoreCopies {
     return what_can_be_lost(durability_);
   }
 
-  RocksDbSettings settings(Purpose purpose) const {
+  RocksDbSettings settings(const OpenSettings& open_settings) const {
+    const auto purpose = open_settings.purpose;
     RocksDbSettings settings;
+    settings.rules = open_settings.rules;
     settings.directory = directory_;
     settings.durability = durability_;
     settings.cache_bytes = cache_bytes_;

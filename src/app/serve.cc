@@ -10,6 +10,7 @@
 #include "app/envoy_service.h"
 #include "app/self_service.h"
 #include "app/service.h"
+#include "app/token_sweep.h"
 #include "counter/local_counter.h"
 #include "rpc/counter_door.h"
 #include "runtime/log.h"
@@ -30,6 +31,7 @@ void add_serve_settings(SettingTable& table, ServeSettings& settings) {
                                                     is_off_loopback(*settings.counter_addr);
                                            }});
   settings.store.add_settings(table, store_on_disk);
+  add_token_settings(table, settings.tokens);
   add_port_settings(table, settings.port, SettingTable::Condition{"--counter-addr", [&settings] {
                                                                     return settings.counter_addr.has_value();
                                                                   }});
@@ -47,15 +49,18 @@ void serve(const ServeSettings& settings) {
   prepare_service(settings.service, more_addresses);
   auto access_log = open_access_log(settings.envoy);
   const auto workers = make_workers(settings.service.threads);
-  const auto open_store = settings.store.open(workers->context(0), settings.envoy.request_deadline);
+  const auto rules = token_rules(settings.tokens);
+  const auto terms = token_terms(settings.tokens, rules);
+  const auto open_store = settings.store.open(workers->context(0), settings.envoy.request_deadline, rules);
   require_whole_store(open_store);
   const auto watch = watch_busiest(open_store, settings.admin, workers->count());
-  counter::LocalCounter counter(*open_store.store, make_read_queue(open_store));
+  counter::LocalCounter counter(*open_store.store, make_read_queue(open_store, terms), terms);
   if (watch) counter.watch_by(watch->busiest());
   const auto self = make_self_service(
       settings.self, settings.envoy.request_deadline, [&](boost::asio::io_context& /*loop*/) {
-        return std::make_unique<counter::LocalCounter>(*open_store.store, make_read_queue(open_store));
+        return std::make_unique<counter::LocalCounter>(*open_store.store, make_read_queue(open_store, terms));
       });
+  const auto sweep = start_sweep(open_store, settings.tokens, nullptr);
   run_envoy(
       *workers, settings.service, settings.envoy,
       {.counter_of = [&](std::size_t) -> counter::Counter& { return counter; },
@@ -81,6 +86,8 @@ void serve(const ServeSettings& settings) {
                                      .store = settings.store.text(),
                                      .readiness = &counter.readiness(),
                                      .report = std::move(report),
+                                     .minter = &counter,
+                                     .terms = terms,
                                      .busiest = watch ? &watch->busiest() : nullptr});
            },
        .self = self.get(),

@@ -8,6 +8,7 @@
 #include "app/self_service.h"
 #include "app/service_settings.h"
 #include "app/store_choice.h"
+#include "app/token_settings.h"
 #include "envoy/envoy_settings.h"
 #include "runtime/address.h"
 #include "settings/setting_table.h"
@@ -20,6 +21,7 @@ struct ServeSettings {
   std::optional<runtime::Address> counter_addr;
   bool insecure = false;
   StoreChoice store;
+  TokenSettings tokens;
   envoy::EnvoySettings envoy;
   PortSettings port;
   SelfSettings self;

@@ -85,10 +85,11 @@ bool StoreChoice::parse(std::string_view text) {
 }
 
 OpenStore StoreChoice::open(boost::asio::io_context& loop, std::chrono::milliseconds reply_deadline,
-                            bool is_one_of_several) const {
+                            const store::TokenRules& rules, bool is_one_of_several) const {
   return chosen_->open(loop, {.require_durability = require_durability_,
                               .is_one_of_several = is_one_of_several,
-                              .reply_deadline = reply_deadline});
+                              .reply_deadline = reply_deadline,
+                              .rules = rules});
 }
 
 }  // namespace tracker::app

@@ -40,7 +40,7 @@ class StoreChoice {
   /// Opens the store for a service, as StoreKind::open() does. `is_one_of_several`: the tokens are partitioned among
   /// several counters.
   OpenStore open(boost::asio::io_context& loop, std::chrono::milliseconds reply_deadline,
-                 bool is_one_of_several = false) const;
+                 const store::TokenRules& rules, bool is_one_of_several = false) const;
 
  private:
   settings::SettingTable::Setting setting(

@@ -24,9 +24,10 @@ void require_whole_store(const OpenStore& open_store) {
       "start tracker counter with the same --peers and --name as before");
 }
 
-std::unique_ptr<counter::ReadQueue> make_read_queue(const OpenStore& open_store) {
+std::unique_ptr<counter::ReadQueue> make_read_queue(const OpenStore& open_store,
+                                                    const counter::TokenTerms& terms) {
   if (!open_store.reader) return nullptr;
-  return std::make_unique<counter::ReadQueue>(open_store.reader);
+  return std::make_unique<counter::ReadQueue>(open_store.reader, terms.now_s);
 }
 
 void log_note(const OpenStore& open_store) {

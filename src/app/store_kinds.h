@@ -11,11 +11,14 @@
 #include <vector>
 
 #include "counter/read_queue.h"
+#include "counter/token_terms.h"
 #include "runtime/descriptor.h"
 #include "settings/setting_table.h"
 #include "store/count_reader.h"
 #include "store/counter_store.h"
 #include "store/store_contents.h"
+#include "store/token_keeper.h"
+#include "store/token_rules.h"
 
 namespace tracker::app {
 
@@ -49,14 +52,18 @@ struct OpenStore {
   std::function<std::shared_ptr<store::StoreContents>()> contents = {};
   /// Makes a reader of tokens and counts. Store and kind outlive it. Any thread. Throws store::StoreError.
   std::function<std::unique_ptr<store::CountReader>()> reader = {};
+  /// Makes what changes and removes tokens. Store and kind outlive it. Any thread. Throws store::StoreError.
+  std::function<std::unique_ptr<store::TokenKeeper>()> keeper = {};
 };
 
 /// Refuses a store that has counted as that of one of several counters, for a service that owns every token. Throws
 /// StartupError. A store that is not known yet is judged later, by counter::LocalCounter.
 void require_whole_store(const OpenStore& open_store);
 
-/// Reads the store for callers that must not wait. It must outlive the queue. Null: it cannot be read.
-std::unique_ptr<counter::ReadQueue> make_read_queue(const OpenStore& open_store);
+/// Reads the store for callers that must not wait. It must outlive the queue. `terms` have the time by which tokens end. Null:
+/// it cannot be read.
+std::unique_ptr<counter::ReadQueue> make_read_queue(const OpenStore& open_store,
+                                                    const counter::TokenTerms& terms);
 
 /// Logs what is to be said of it at the start.
 void log_note(const OpenStore& open_store);
@@ -111,6 +118,7 @@ class StoreKind {
     bool is_one_of_several = false;   // a store that can never say which one it is, is refused
     std::chrono::milliseconds reply_deadline{2'000};  // of a store in another process
     Purpose purpose = Purpose::counting;
+    store::TokenRules rules = {};
   };
   /// `loop` is where its I/O runs, if it needs a loop. It outlives the store, and has stopped before that goes. Throws
   /// StartupError.

@@ -6,7 +6,6 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
@@ -50,6 +49,22 @@ std::string key_in(const std::string& file) {
 
 }  // namespace
 
+namespace {
+http::verb verb_of(AdminReader::Method method) {
+  switch (method) {
+    case AdminReader::Method::post:
+      return http::verb::post;
+    case AdminReader::Method::patch:
+      return http::verb::patch;
+    case AdminReader::Method::remove:
+      return http::verb::delete_;
+    case AdminReader::Method::get:
+      break;
+  }
+  return http::verb::get;
+}
+}  // namespace
+
 class AdminReader::Connection {
  public:
   Connection(const asio::generic::stream_protocol::endpoint& endpoint, std::string host, std::string key)
@@ -57,10 +72,13 @@ class AdminReader::Connection {
     wait([&](auto done) { socket_.async_connect(endpoint, std::move(done)); });
   }
 
-  Answer get(const std::string& target) {
-    http::request<http::empty_body> request(http::verb::get, target, 11);
+  Answer ask(Method method, const std::string& target, const std::string& body) {
+    http::request<http::string_body> request(verb_of(method), target, 11);
     request.set(http::field::host, host_);
     if (!key_.empty()) request.set(http::field::authorization, "Bearer " + key_);
+    request.body() = body;
+    if (!body.empty()) request.set(http::field::content_type, "application/json");
+    request.prepare_payload();
     wait([&](auto done) {
       http::async_write(socket_, request, [done](auto error, std::size_t) { done(error); });
     });
@@ -100,10 +118,10 @@ AdminReader::AdminReader(std::string name, std::unique_ptr<Connection> connectio
     : name_(std::move(name)), connection_(std::move(connection)) {}
 AdminReader::~AdminReader() = default;
 
-AdminReader::Answer AdminReader::get(const std::string& target) {
+AdminReader::Answer AdminReader::ask(Method method, const std::string& target, const std::string& body) {
   Answer answer;
   try {
-    answer = connection_->get(target);
+    answer = connection_->ask(method, target, body);
   } catch (const boost::system::system_error& error) {
     refuse(name_ + ": it does not answer (" + error.code().message() +
            "); see whether it runs, and try again");

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -32,8 +33,10 @@ class AdminReader {
     unsigned status = 0;
     std::string body;
   };
+  enum class Method : std::uint8_t { get, post, patch, remove };
   /// Asks for a target. Throws StartupError if there is no answer within a minute, or the door refuses the key.
-  Answer get(const std::string& target);
+  Answer ask(Method method, const std::string& target, const std::string& body = "");
+  Answer get(const std::string& target) { return ask(Method::get, target); }
 
   /// How errors call it.
   const std::string& name() const noexcept { return name_; }

@@ -10,7 +10,7 @@ namespace tracker::cli {
 namespace json = boost::json;
 
 json::object body_of(const AdminReader& reader, const AdminReader::Answer& answer) {
-  if (answer.status != 200) refuse(reader.name() + ": " + detail_of(answer));
+  if (answer.status != 200 && answer.status != 201) refuse(reader.name() + ": " + detail_of(answer));
   boost::system::error_code error;
   auto body = json::parse(answer.body, error);
   if (error || !body.is_object()) refuse(reader.name() + ": it answers what makes no sense; is it tracker?");

@@ -20,7 +20,9 @@
 #include "domain/percent_encoding.h"
 #include "domain/token.h"
 #include "domain/token_id.h"
+#include "domain/token_record.h"
 #include "runtime/printable.h"
+#include "settings/setting_values.h"
 #include "settings/shown_value.h"
 #include "settings/startup_error.h"
 
@@ -33,14 +35,20 @@ using Readers = std::vector<std::unique_ptr<AdminReader>>;
 using std::chrono_literals::operator""ms;
 
 const char* const about_tokens =
-    "Lists all tokens of services that run, or shows one. It asks the service that serves ./tracker-data, "
-    "unless it is told which. Of several counters, each token is listed once. Where they partition the "
-    "tokens, ask all of them.\n\n"
+    "Lists the tokens of services that run, shows one, or makes, changes, revokes or removes one. It asks "
+    "the "
+    "service that serves ./tracker-data, unless it is told which. Of several counters, each token is listed "
+    "once. Where they partition the tokens, ask all of them.\n\n"
     "  tracker tokens\n"
+    "  tracker tokens mint --label 'shop 7' --ttl 90d\n"
+    "  tracker tokens label 5d41402abc4b2a76b9719d911017c592 --label 'shop 8'\n"
+    "  tracker tokens revoke 5d41402abc4b2a76b9719d911017c592\n"
     "  tracker tokens list --json --admin 10.0.0.1:6391,10.0.0.2:6391 --admin-key-file ./key\n"
     "  tracker tokens show 5d41402abc4b2a76b9719d911017c592 --admin-socket /run/tracker/a.sock\n\n"
-    "A token is known by its id, which is not secret. tracker counts - makes the id of a token.\n\n"
-    "It exits with 0, with 1 if there is no such token or a service cannot be asked, and with 2 if a "
+    "A token is known by its id, which is not secret. tracker counts - makes the id of a token. Only mint "
+    "shows a token itself, once. A token that is revoked never counts again; its counts stay until they are "
+    "purged, or --retain of the service has passed.\n\n"
+    "It exits with 0, with 1 if there is no such token or a service cannot do it, and with 2 if a "
     "setting is wrong.";
 
 const char* const about_counts =
@@ -69,11 +77,12 @@ void print(const std::string& text) {
 /// The tokens of one service, in the order of their ids, page by page.
 class TokenPages {
  public:
-  explicit TokenPages(AdminReader& reader) : reader_(reader) {}
+  TokenPages(AdminReader& reader, const std::string& filter)
+      : first_("/v1/tokens?limit=1000" + filter), reader_(reader) {}
 
   /// Null: there are no more.
   const json::object* front() {
-    if (page_.empty() && !is_last_) fetch();
+    while (page_.empty() && !is_last_) fetch();
     return page_.empty() ? nullptr : &page_.front();
   }
   void pop() { page_.pop_front(); }
@@ -85,13 +94,13 @@ class TokenPages {
       if (token.is_object()) page_.push_back(token.as_object());
     }
     const auto next = text_of(body, "next");
-    is_last_ = next.empty() || page_.empty();
-    target_ = std::string(first) + "&cursor=" + next;
+    is_last_ = next.empty();
+    target_ = first_ + "&cursor=" + next;
   }
 
-  static constexpr const char* first = "/v1/tokens?limit=1000";
+  const std::string first_;
   AdminReader& reader_;
-  std::string target_ = first;
+  std::string target_ = first_;
   std::deque<json::object> page_;
   bool is_last_ = false;
 };
@@ -99,18 +108,21 @@ class TokenPages {
 void print_token(const json::object& token, bool as_json) {
   if (as_json) return print(json::serialize(token) + "\n");
   const auto minted = text_of(token, "minted");
-  std::printf("%s  %-20s  %8" PRId64 "  %14" PRId64 "\n", text_of(token, "id").c_str(),
-              minted.empty() ? "-" : minted.c_str(), number_of(token, "paths"), number_of(token, "total"));
+  std::printf("%s  %-20s  %-7s  %8" PRId64 "  %14" PRId64 "  %s\n", text_of(token, "id").c_str(),
+              minted.empty() ? "-" : minted.c_str(), text_of(token, "state").c_str(),
+              number_of(token, "paths"), number_of(token, "total"),
+              runtime::printable(text_of(token, "label")).c_str());
 }
 
 void print_token_heading(bool as_json) {
-  if (!as_json) std::printf("%-32s  %-20s  %8s  %14s\n", "id", "minted", "paths", "total");
+  if (!as_json)
+    std::printf("%-32s  %-20s  %-7s  %8s  %14s  %s\n", "id", "minted", "state", "paths", "total", "label");
 }
 
 /// Each token once: counters that share a store all have it.
-void list(const Readers& readers, bool as_json) {
-  std::vector<TokenPages> pages;
-  for (const auto& reader : readers) pages.emplace_back(*reader);
+void list(const Readers& readers, const std::string& filter, bool as_json) {
+  std::deque<TokenPages> pages;
+  for (const auto& reader : readers) pages.emplace_back(*reader, filter);
   std::size_t tokens = 0;
   std::int64_t paths = 0;
   std::int64_t total = 0;
@@ -136,11 +148,14 @@ void list(const Readers& readers, bool as_json) {
     std::printf("%zu tokens, %" PRId64 " paths, %" PRId64 " requests counted\n", tokens, paths, total);
 }
 
+using Method = AdminReader::Method;
+
 /// Asks one service after the other until one has the token. Null: none of them has it.
-AdminReader* find(const Readers& readers, const std::string& target, AdminReader::Answer& answer) {
+AdminReader* find(const Readers& readers, const std::string& target, AdminReader::Answer& answer,
+                  Method method = Method::get, const std::string& body = "") {
   constexpr unsigned elsewhere = 421;
   for (const auto& reader : readers) {
-    answer = reader->get(target);
+    answer = reader->ask(method, target, body);
     if (answer.status != 404 && (answer.status != elsewhere || readers.size() == 1)) return reader.get();
   }
   return nullptr;
@@ -330,20 +345,114 @@ void print_sums(std::size_t services, const Tallies& tallies, bool as_json) {
 
 }  // namespace
 
+namespace {
+
+std::optional<domain::Seconds> whole_seconds(const std::optional<std::chrono::milliseconds>& time) {
+  if (!time) return std::nullopt;
+  return static_cast<domain::Seconds>(std::chrono::ceil<std::chrono::seconds>(*time).count());
+}
+
+/// What the settings say of a token, as the body of a request.
+std::string body_with(const TokensSettings& settings) {
+  json::object body;
+  if (settings.label) body["label"] = *settings.label;
+  if (const auto ttl_s = whole_seconds(settings.ttl)) body["ttl_s"] = *ttl_s;
+  if (const auto idle_s = whole_seconds(settings.idle_ttl)) body["idle_ttl_s"] = *idle_s;
+  return json::serialize(body);
+}
+
+void print_made(const json::object& token, bool as_json) {
+  if (as_json) return print(json::serialize(token) + "\n");
+  for (const auto* name : {"token", "id", "label", "state", "minted", "expires", "ends"}) {
+    if (const auto text = text_of(token, name); !text.empty()) print_line(name, text);
+  }
+  if (token.contains("purged")) print_line("state", "removed");
+  if (const auto idle_s = number_of(token, "idle_ttl_s"); idle_s != 0)
+    print_line("idle limit", std::to_string(idle_s) + " s");
+}
+
+/// Of partitioned counters, each mints tokens of its own slots.
+bool mint(const Readers& readers, const TokensSettings& settings) {
+  auto& reader = *readers.front();
+  print_made(body_of(reader, reader.ask(Method::post, "/v1/tokens", body_with(settings))), settings.as_json);
+  return true;
+}
+
+bool change(const Readers& readers, const std::string& text, Method method, const std::string& parameters,
+            const std::string& body, bool as_json) {
+  const auto id = id_of(text);
+  AdminReader::Answer answer;
+  const auto* reader = find(readers, "/v1/tokens/" + id + parameters, answer, method, body);
+  if (reader == nullptr || answer.status == 404) return no_such_token(id);
+  print_made(body_of(*reader, answer), as_json);
+  return true;
+}
+
+void add_time(SettingTable& table, const char* flag, std::optional<std::chrono::milliseconds>& target,
+              const std::string& help, const SettingTable::Condition& condition) {
+  table.add(
+      {flag, "", help, "as the service has it for every token",
+       "a time such as 90d, 12h or 30s; 0 means no limit",
+       [&target](std::string_view text) { return (target = settings::parse_duration(text)).has_value(); },
+       "TIME", condition});
+}
+
+std::string filter_of(const TokensSettings& settings) {
+  std::string filter;
+  if (settings.label) filter += "&label=" + domain::query_value(*settings.label);
+  if (!settings.state.empty()) filter += "&state=" + settings.state;
+  return filter;
+}
+
+}  // namespace
+
 void add_tokens_settings(SettingTable& table, TokensSettings& settings) {
   table.add_action("list", "", settings.listed,
                    "Lists all tokens, in the order of their ids. So does no action.");
   table.add_action("show", "ID", settings.shown, "Shows the token with this id.");
+  table.add_action("mint", "", settings.minted, "Makes a token, and shows it once.");
+  table.add_action("label", "ID", settings.changed, "Changes the label or the times of a token.");
+  table.add_action("revoke", "ID", settings.revoked, "Has a token never count again.");
+  table.add_action("purge", "ID", settings.purged, "Revokes a token, and removes its counts.");
   add_admin_door_settings(table, settings.doors);
   table.begin_group(SettingTable::Group::process);
+  const auto makes = [&settings] { return !settings.minted.empty() || !settings.changed.empty(); };
+  const auto lists = [&settings, makes] {
+    return !makes() && settings.shown.empty() && settings.revoked.empty() && settings.purged.empty();
+  };
+  table.add({"--label", "", "What to call a token, or which tokens to list.", "none",
+             "a text of at most 256 bytes",
+             [&settings](std::string_view text) {
+               settings.label = text;
+               return text.size() <= domain::TokenRecord::label_bytes_max;
+             },
+             "TEXT", SettingTable::Condition{"list, mint and label", [=] { return makes() || lists(); }}});
+  const SettingTable::Condition with_times{"mint and label", makes};
+  add_time(table, "--ttl", settings.ttl, "How long from now until it expires.", with_times);
+  add_time(table, "--idle-ttl", settings.idle_ttl, "How long it may go unused before it expires.",
+           with_times);
+  table.add({"--state", "", "Lists only tokens in this state.", "any", "active, expired or revoked",
+             [&settings](std::string_view text) {
+               settings.state = text;
+               return text == "active" || text == "expired" || text == "revoked";
+             },
+             "STATE", SettingTable::Condition{"list", lists},
+             std::vector<std::string>{"active", "expired", "revoked"}});
   table.add_switch("--json", settings.as_json, "Prints a JSON object in each line.");
 }
 
 bool tokens(const TokensSettings& settings) {
   const auto id = settings.shown.empty() ? "" : id_of(settings.shown);
   const auto readers = open_admin_readers(settings.doors);
+  const bool as_json = settings.as_json;
+  if (!settings.minted.empty()) return mint(readers, settings);
+  if (!settings.changed.empty())
+    return change(readers, settings.changed, Method::patch, "", body_with(settings), as_json);
+  if (!settings.revoked.empty()) return change(readers, settings.revoked, Method::remove, "", "", as_json);
+  if (!settings.purged.empty())
+    return change(readers, settings.purged, Method::remove, "?purge=true", "", as_json);
   if (id.empty()) {
-    list(readers, settings.as_json);
+    list(readers, filter_of(settings), as_json);
   } else {
     AdminReader::Answer answer;
     const auto* reader = find(readers, "/v1/tokens/" + id, answer);

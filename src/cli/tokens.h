@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 
 #include "cli/admin_reader.h"
@@ -13,13 +14,22 @@ namespace tracker::cli {
 
 struct TokensSettings {
   std::string listed;  // not empty: all are listed, as without an action
-  std::string shown;   // the id of the token to be shown; empty: none
+  std::string minted;  // not empty: a token is made
+  // The id of the token to which something is done; empty: that is not done.
+  std::string shown;
+  std::string changed;
+  std::string revoked;
+  std::string purged;
+  std::optional<std::string> label;
+  std::optional<std::chrono::milliseconds> ttl;
+  std::optional<std::chrono::milliseconds> idle_ttl;
+  std::string state;  // of those that are listed; empty: any
   bool as_json = false;
   AdminDoorSettings doors;
 };
 extern const char* const about_tokens;
 void add_tokens_settings(settings::SettingTable& table, TokensSettings& settings);
-/// Returns false if there is no such token.
+/// Returns false if there is no such token, or it could not be made or changed.
 bool tokens(const TokensSettings& settings);
 
 struct CountsSettings {

@@ -65,6 +65,8 @@ class Counter {
 
   /// Makes a fresh token, known to every counter of the service. `reply` must stay valid until it is called.
   virtual void mint(domain::Deadline deadline, MintReply& reply) = 0;
+  /// The same for an operator, who gives the token a record. Only a counter of this process does so.
+  virtual void mint(const domain::TokenRecord& record, domain::Deadline deadline, MintReply& reply);
 
   /// Reads counts of a token, and counts nothing. It sees every count that was answered before. `on_read` is called once, on
   /// any thread, perhaps before read() has returned. It is not called if the counter ends first.

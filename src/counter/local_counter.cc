@@ -8,7 +8,6 @@
 
 #include "counter/busiest.h"
 #include "domain/token_id.h"
-#include "store/token_rules.h"
 
 namespace tracker::counter {
 
@@ -50,22 +49,28 @@ void Counter::feed_busiest(const domain::HitBatch& hits, std::span<const domain:
   busiest_->add(hits, verdicts);
 }
 
+void Counter::mint(const domain::TokenRecord& /*record*/, domain::Deadline /*deadline*/, MintReply& reply) {
+  reply.on_minted(domain::Failure::not_done);
+}
+
 void Counter::read(const domain::Token& /*token*/, const store::CountsQuery& /*query*/,
-                   domain::Deadline /*deadline*/, OnRead on_read) {
+                   domain::Deadline /*deadline*/,
+                   OnRead on_read) {  // NOLINT(performance-unnecessary-value-param): others keep it
   on_read(ReadFailure{ReadFailure::Kind::unsupported, "this store cannot be read"});
 }
 
-void mint_token(store::CounterStore& store, const domain::Token& token, domain::Deadline deadline,
-                MintReply& reply, std::shared_ptr<const void> held) {
-  store.add_token(domain::token_id(token), {.minted_s = store::system_seconds()}, deadline,
+void mint_token(store::CounterStore& store, const domain::Token& token, const domain::TokenRecord& record,
+                domain::Deadline deadline, MintReply& reply, std::shared_ptr<const void> held) {
+  store.add_token(domain::token_id(token), record, deadline,
                   *std::make_unique<Minting>(token, reply, std::move(held)).release());
 }
 
-LocalCounter::LocalCounter(store::CounterStore& store, std::unique_ptr<ReadQueue> reads)
+LocalCounter::LocalCounter(store::CounterStore& store, std::unique_ptr<ReadQueue> reads, TokenTerms terms)
     : store_(store),
       store_to_this_(store.facts().subscribe([this](const auto& facts) { on_store(facts); })),
       joint_({&store.readiness(), &fitness_}),
-      reads_(std::move(reads)) {}
+      reads_(std::move(reads)),
+      terms_(std::move(terms)) {}
 
 void LocalCounter::on_store(const std::optional<store::StoreFacts>& facts) {
   CounterFacts its;
@@ -84,8 +89,12 @@ void LocalCounter::track(const domain::HitBatch& hits, TrackReply& reply) {
 }
 
 void LocalCounter::mint(domain::Deadline deadline, MintReply& reply) {
+  mint(terms_.for_client(), deadline, reply);
+}
+
+void LocalCounter::mint(const domain::TokenRecord& record, domain::Deadline deadline, MintReply& reply) {
   if (!fits_) return reply.on_minted(domain::Failure::not_done);
-  mint_token(store_, domain::random_token(), deadline, reply);
+  mint_token(store_, domain::random_token(), record, deadline, reply);
 }
 
 void LocalCounter::read(const domain::Token& token, const store::CountsQuery& query,

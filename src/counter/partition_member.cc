@@ -112,7 +112,7 @@ class OnSlots final : public store::SlotsReply {
 
 PartitionMember::PartitionMember(boost::asio::io_context& control, store::CounterStore& store,
                                  std::string name, CounterListPtr list, MakePeer make_peer,
-                                 std::unique_ptr<ReadQueue> reads)
+                                 std::unique_ptr<ReadQueue> reads, TokenTerms terms)
     : control_(control),
       store_(store),
       name_(std::move(name)),
@@ -123,7 +123,8 @@ PartitionMember::PartitionMember(boost::asio::io_context& control, store::Counte
       list_(std::move(list)),
       again_(control),
       joint_({&store.readiness(), &fitness_}),
-      reads_(std::move(reads)) {
+      reads_(std::move(reads)),
+      terms_(std::move(terms)) {
   store_to_this_.emplace(store.facts().subscribe([this](const auto& facts) {
     std::weak_ptr<const View> former;
     {  // Nothing is counted in another store by what was settled in this one.
@@ -208,6 +209,10 @@ void PartitionMember::read(const domain::Token& token, const store::CountsQuery&
 // Minting.
 
 void PartitionMember::mint(domain::Deadline deadline, MintReply& reply) {
+  mint(terms_.for_client(), deadline, reply);
+}
+
+void PartitionMember::mint(const domain::TokenRecord& record, domain::Deadline deadline, MintReply& reply) {
   const auto its_view = view();
   if (its_view->countable.none()) return reply.on_minted(domain::Failure::not_done);
   for (int draw = 0; draw < draws_max; ++draw) {
@@ -217,12 +222,12 @@ void PartitionMember::mint(domain::Deadline deadline, MintReply& reply) {
     {
       const std::lock_guard lock(mutex_);
       if (!held_[slot]) {
-        waiting_mints_.push_back({token, deadline, &reply});
+        waiting_mints_.push_back({token, record, deadline, &reply});
         if (!std::exchange(mints_are_announced_, true)) boost::asio::post(control_, [this] { go_on(); });
         return;
       }
     }
-    return mint_token(store_, token, deadline, reply, its_view);
+    return mint_token(store_, token, record, deadline, reply, its_view);
   }
   reply.on_minted(domain::Failure::not_done);
 }
@@ -242,9 +247,9 @@ void PartitionMember::mint_waiting() {
     ready.assign(first_ready, waiting_mints_.end());
     waiting_mints_.erase(first_ready, waiting_mints_.end());
   }
-  for (const auto& [token, deadline, reply] : ready) {
+  for (const auto& [token, record, deadline, reply] : ready) {
     if (deadline > now && its_view->countable[domain::slot_of(domain::token_id(token))]) {
-      mint_token(store_, token, deadline, *reply, its_view);
+      mint_token(store_, token, record, deadline, *reply, its_view);
     } else {
       reply->on_minted(domain::Failure::not_done);
     }

@@ -14,6 +14,7 @@
 #include "counter/counter.h"
 #include "counter/membership.h"
 #include "counter/read_queue.h"
+#include "counter/token_terms.h"
 #include "runtime/log.h"
 #include "store/readiness.h"
 
@@ -34,13 +35,15 @@ class PartitionMember final : public Counter {
 
   /// `list` has this `name`. Null: the list that the store has kept counts, or else nothing is counted until one is
   /// adopted. `control` runs the decisions, and has stopped before this is destroyed.
-  /// `reads` reads the store; null: it cannot be read.
+  /// `reads` reads the store; null: it cannot be read. `terms` are for tokens of clients.
   PartitionMember(boost::asio::io_context& control, store::CounterStore& store, std::string name,
-                  CounterListPtr list, MakePeer make_peer, std::unique_ptr<ReadQueue> reads = nullptr);
+                  CounterListPtr list, MakePeer make_peer, std::unique_ptr<ReadQueue> reads = nullptr,
+                  TokenTerms terms = {});
   ~PartitionMember() override;
 
   void track(const domain::HitBatch& hits, TrackReply& reply) override;
   void mint(domain::Deadline deadline, MintReply& reply) override;
+  void mint(const domain::TokenRecord& record, domain::Deadline deadline, MintReply& reply) override;
   /// Reads tokens of the settled slots alone. `on_read` may be called on any thread.
   void read(const domain::Token& token, const store::CountsQuery& query, domain::Deadline deadline,
             OnRead on_read) override;
@@ -75,6 +78,7 @@ class PartitionMember final : public Counter {
   using ViewPtr = std::shared_ptr<const View>;
   struct WaitingMint {
     domain::Token token;
+    domain::TokenRecord record;
     domain::Deadline deadline;
     MintReply* reply;
   };
@@ -151,6 +155,7 @@ class PartitionMember final : public Counter {
   std::optional<runtime::Subscription> store_to_this_;
   const store::JointReadiness joint_;
   const std::unique_ptr<ReadQueue> reads_;
+  const TokenTerms terms_;
 };
 
 }  // namespace tracker::counter

@@ -14,7 +14,8 @@ namespace {
 using Kind = ReadFailure::Kind;
 }  // namespace
 
-ReadQueue::ReadQueue(MakeReader make_reader) : make_reader_(std::move(make_reader)) {}
+ReadQueue::ReadQueue(MakeReader make_reader, std::function<domain::Seconds()> now_s)
+    : make_reader_(std::move(make_reader)), now_s_(std::move(now_s)) {}
 
 ReadQueue::~ReadQueue() {
   {
@@ -26,7 +27,7 @@ ReadQueue::~ReadQueue() {
 }
 
 void ReadQueue::read(const domain::TokenId& id, const store::CountsQuery& query, domain::Deadline deadline,
-                     OnRead on_read) {
+                     const OnRead& on_read) {
   if (const auto failure = put({id, query, deadline, on_read})) on_read(*failure);
 }
 
@@ -77,7 +78,10 @@ ReadOutcome ReadQueue::read_now(const Read& read) {
   const auto mark = reader_->mark_of(domain::slot_of(read.id));
   const ReadFailure moves{Kind::unavailable, "tokens are moving from or to this store"};
   if (mark && mark != store::SlotMark::Kind::importing) return moves;
-  if (auto counts = reader_->read(read.id, read.query)) return std::move(*counts);
+  if (auto counts = reader_->read(read.id, read.query)) {
+    if (state_of(counts->record, now_s_()) == domain::TokenState::active) return std::move(*counts);
+    return ReadFailure{Kind::unknown_token};
+  }
   return mark ? moves : ReadFailure{Kind::unknown_token};  // it may still be imported
 }
 

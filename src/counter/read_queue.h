@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "counter/counter.h"
+#include "store/token_rules.h"
 
 namespace tracker::counter {
 
@@ -21,8 +22,8 @@ class ReadQueue {
   static constexpr std::size_t waiting_max = 128;
 
   /// `make_reader` is called on the thread of the reads, and throws store::StoreError. Where hits are not counted because
-  /// tokens move, their counts are unavailable.
-  explicit ReadQueue(MakeReader make_reader);
+  /// tokens move, their counts are unavailable. A token that has ended by the time of `now_s` is unknown.
+  explicit ReadQueue(MakeReader make_reader, std::function<domain::Seconds()> now_s = store::system_seconds);
 
   /// Waits for the read that is running. The others get no outcome.
   ~ReadQueue();
@@ -31,7 +32,7 @@ class ReadQueue {
 
   /// As Counter::read(). Any thread.
   void read(const domain::TokenId& id, const store::CountsQuery& query, domain::Deadline deadline,
-            OnRead on_read);
+            const OnRead& on_read);
 
  private:
   struct Read {
@@ -48,6 +49,7 @@ class ReadQueue {
   ReadOutcome read_now(const Read& read);
 
   const MakeReader make_reader_;
+  const std::function<domain::Seconds()> now_s_;
   std::unique_ptr<store::CountReader> reader_;  // the thread's alone; null: not made yet
 
   std::mutex mutex_;

@@ -4,7 +4,6 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
-#include <ctime>
 #include <stdexcept>
 #include <utility>
 
@@ -12,7 +11,7 @@
 #include "domain/percent_encoding.h"
 #include "doors/counts_page.h"
 #include "doors/page_query.h"
-#include "doors/problem.h"
+#include "doors/token_json.h"
 #include "runtime/printable.h"
 #include "runtime/utc_time.h"
 
@@ -29,43 +28,36 @@ constexpr std::size_t top_of_a_page = 10;
 constexpr char kind_of_tokens = 2;
 constexpr int pauses_per_step = 7;
 
-/// What is answered instead of what was asked for.
-struct Refused {
-  Answer answer;
-};
+/// Of the tokens that a page with a filter looks at.
+constexpr std::size_t looked_at_max = 100'000;
 
-[[noreturn]] void refuse(unsigned status, const std::string& detail) {
-  throw Refused{problem(status, detail)};
+json::object summary_json(const store::TokenSummary& token, domain::Seconds now_s) {
+  auto shown = token_json(token.id, token.record, now_s);
+  shown["paths"] = token.paths;
+  shown["total"] = token.total;
+  return shown;
 }
 
-/// Empty: nobody knows.
-std::string minted_text(std::uint64_t minted_s) {
-  if (minted_s == 0) return "";
-  return runtime::utc_seconds(std::chrono::system_clock::from_time_t(static_cast<std::time_t>(minted_s)));
-}
-
-json::value minted_json(std::uint64_t minted_s) {
-  if (minted_s == 0) return nullptr;
-  return json::string(minted_text(minted_s));
-}
-
-json::object to_json(const store::TokenSummary& token) {
-  return {{"id", domain::to_string(token.id)},
-          {"minted", minted_json(token.record.minted_s)},
-          {"paths", token.paths},
-          {"total", token.total}};
-}
-
-/// A field of a line of CSV (RFC 4180).
-void append_csv(std::string_view field, std::string& out) {
-  if (field.find_first_of(",\"\r\n") == field.npos) {
-    out += field;
-    return;
+/// Which tokens are listed.
+class Filter {
+ public:
+  explicit Filter(const PageQuery& query) : label_(query.find("label")) {
+    const auto state = query.find("state");
+    if (!state) return;
+    for (const auto its :
+         {domain::TokenState::active, domain::TokenState::expired, domain::TokenState::revoked}) {
+      if (*state == to_string(its)) state_ = its;
+    }
+    if (!state_) refuse(400, "The parameter state must be active, expired or revoked.");
   }
-  out += '"';
-  for (const char c : field) out += c == '"' ? std::string("\"\"") : std::string(1, c);
-  out += '"';
-}
+  bool takes(const domain::TokenRecord& record, domain::Seconds now_s) const {
+    return (!label_ || record.label == *label_) && (!state_ || state_of(record, now_s) == *state_);
+  }
+
+ private:
+  const std::optional<std::string> label_;
+  std::optional<domain::TokenState> state_;
+};
 
 std::string shown_id(const std::string& bytes) {
   std::string id;
@@ -92,44 +84,22 @@ std::string next_target(std::string_view path, const PageQuery& query, const std
 
 }  // namespace
 
-Answer problem(unsigned status, const std::string& detail) {
-  return {.status = status, .type = problem_type, .body = problem_json(status, detail)};
-}
-
 Answer AdminApi::get(std::string_view target, std::string_view accept) {
-  const auto question = std::min(target.find('?'), target.size());
-  auto path = target.substr(0, question);
-  const auto query = target.substr(std::min(question + 1, target.size()));
   const bool as_csv = accept.find("text/csv") != accept.npos;
-  constexpr std::string_view one_token = "/v1/tokens/";
-  constexpr std::string_view its_counts = "/counts";
-  try {
-    if (path == "/v1/status") return PageQuery(query, {}), status();
-    if (path == "/v1/top") return top(PageQuery(query, {"by", "limit"}), as_csv);
-    if (path == "/v1/tokens") return tokens(PageQuery(query, {"limit", "cursor"}), as_csv);
-    if (path.starts_with(one_token)) {
-      path.remove_prefix(one_token.size());
-      const bool wants_counts = path.ends_with(its_counts);
-      if (wants_counts) path.remove_suffix(its_counts.size());
-      domain::TokenId id{};
-      if (!domain::parse_hex(path, id.bytes))
-        refuse(404, "A token's id has 32 hex digits. It is not the token itself.");
-      if (wants_counts) return counts(id, query, as_csv);
-      return PageQuery(query, {}), token(id);
-    }
+  return answer_of([&]() -> Answer {
+    const ApiTarget its(target);
+    if (its.path == "/v1/status") return PageQuery(its.query, {}), status();
+    if (its.path == "/v1/top") return top(PageQuery(its.query, {"by", "limit"}), as_csv);
+    if (its.path == "/v1/tokens")
+      return tokens(PageQuery(its.query, {"limit", "cursor", "label", "state"}), as_csv);
+    constexpr std::string_view its_counts = "/counts";
+    if (its.is_below_tokens() && its.path.ends_with(its_counts))
+      return counts(its.token_id(its_counts), its.query, as_csv);
+    if (its.is_below_tokens()) return PageQuery(its.query, {}), token(its.token_id());
     refuse(404,
            "There are /v1/status, /v1/top, /v1/tokens, /v1/tokens/ID and /v1/tokens/ID/counts, where ID is a "
-           "token's "
-           "id.");
-  } catch (const Refused& refused) {
-    return refused.answer;
-  } catch (const std::invalid_argument& error) {
-    return problem(400, error.what());
-  } catch (const store::UnsupportedError& error) {
-    return problem(501, error.what());
-  } catch (const store::StoreError& error) {
-    return problem(503, error.what());
-  }
+           "token's id.");
+  });
 }
 
 Answer AdminApi::tokens(const PageQuery& query, bool as_csv) {
@@ -139,16 +109,21 @@ Answer AdminApi::tokens(const PageQuery& query, bool as_csv) {
     if (position.size() != after.emplace().bytes.size()) refuse(400, cursor_wanted);
     std::copy(position.begin(), position.end(), after->bytes.begin());
   }
-  const auto slots = own_slots();
+  const Filter filter(query);
+  const auto slots = parts_.own.slots();
+  const auto now_s = parts_.now_s();
   std::vector<store::TokenSummary> found;
   bool is_more = true;
-  while (is_more && found.size() < limit) {
+  for (std::size_t looked_at = 0; is_more && found.size() < limit && looked_at < looked_at_max;) {
     const auto begin = Clock::now();
     const auto step = reader().list(slots, after, limit - found.size());
     is_more = !step.empty();
     if (!is_more) break;
     after = step.back().id;
-    found.insert(found.end(), step.begin(), step.end());
+    looked_at += step.size();
+    for (const auto& token : step) {
+      if (filter.takes(token.record, now_s)) found.push_back(token);
+    }
     pause(Clock::now() - begin);
   }
 
@@ -161,15 +136,19 @@ Answer AdminApi::tokens(const PageQuery& query, bool as_csv) {
   }
   if (as_csv) {
     answer.type = "text/csv";
-    answer.body = "id,minted,paths,total\r\n";
-    for (const auto& token : found) {
-      answer.body += domain::to_string(token.id) + ',' + minted_text(token.record.minted_s) + ',' +
-                     std::to_string(token.paths) + ',' + std::to_string(token.total) + "\r\n";
+    answer.body = "id,minted,paths,total,state,last_used,expires,label\r\n";
+    for (const auto& [id, record, paths, total] : found) {
+      answer.body += domain::to_string(id) + ',' + time_text(record.minted_s) + ',' + std::to_string(paths) +
+                     ',' + std::to_string(total) + ',';
+      answer.body.append(to_string(state_of(record, now_s))) += ',';
+      answer.body += time_text(record.used_s) + ',' + time_text(record.expires_s) + ',';
+      append_csv(record.label, answer.body);
+      answer.body += "\r\n";
     }
     return answer;
   }
   json::array tokens;
-  for (const auto& token : found) tokens.push_back(to_json(token));
+  for (const auto& token : found) tokens.push_back(summary_json(token, now_s));
   json::object body{{"tokens", std::move(tokens)}};
   if (is_more) body["next"] = cursor;
   answer.body = json::serialize(body);
@@ -177,14 +156,14 @@ Answer AdminApi::tokens(const PageQuery& query, bool as_csv) {
 }
 
 Answer AdminApi::token(const domain::TokenId& id) {
-  require_own(id);
+  parts_.own.require(id);
   const auto token = reader().find(id);
   if (!token) refuse(404, "There is no such token.");
-  return {.body = json::serialize(to_json(*token))};
+  return {.body = json::serialize(summary_json(*token, parts_.now_s()))};
 }
 
 Answer AdminApi::counts(const domain::TokenId& id, std::string_view query, bool as_csv) {
-  require_own(id);
+  parts_.own.require(id);
   const auto found = reader().read(id, parse_counts_query(query));
   if (!found) refuse(404, "There is no such token.");
   Answer answer;
@@ -202,8 +181,7 @@ Answer AdminApi::counts(const domain::TokenId& id, std::string_view query, bool 
     }
     return answer;
   }
-  answer.body =
-      counts_json(*found, {{"id", domain::to_string(id)}, {"minted", minted_json(found->record.minted_s)}});
+  answer.body = counts_json(*found, token_json(id, found->record, parts_.now_s()));
   return answer;
 }
 
@@ -301,17 +279,6 @@ store::CountReader& AdminApi::reader() {
   if (!parts_.make_reader) refuse(501, "Counts in this store cannot be read.");
   if (!reader_) reader_ = parts_.make_reader();
   return *reader_;
-}
-
-domain::SlotSet AdminApi::own_slots() const {
-  return parts_.own_slots ? parts_.own_slots() : domain::SlotSet{}.set();
-}
-
-void AdminApi::require_own(const domain::TokenId& id) const {
-  const auto owner = parts_.owner_elsewhere ? parts_.owner_elsewhere(id) : std::nullopt;
-  if (owner) refuse(421, "This token is counted by another counter: ask " + *owner + ".");
-  if (!own_slots()[domain::slot_of(id)])
-    refuse(503, "The slot of this token is not settled at this counter; see why at /readyz.");
 }
 
 /// Leaves the processor and the disk to counting for a while.

@@ -16,8 +16,10 @@
 #include "domain/readiness.h"
 #include "domain/slot.h"
 #include "domain/token_id.h"
+#include "doors/api_answer.h"
 #include "doors/page_query.h"
 #include "store/count_reader.h"
+#include "store/token_rules.h"
 
 namespace tracker::doors {
 
@@ -55,22 +57,16 @@ class AdminApi {
   struct Parts {
     /// Null: the store cannot be read.
     std::function<std::unique_ptr<store::CountReader>()> make_reader = nullptr;
-    /// The slots whose tokens are this counter's, so that no token is told by two. Null: all.
-    std::function<domain::SlotSet()> own_slots = nullptr;
-    /// Who owns the token, if that is another counter. Null: nobody else owns any.
-    std::function<std::optional<std::string>(const domain::TokenId&)> owner_elsewhere = nullptr;
+    OwnTokens own = {};
+    /// By which tokens end.
+    std::function<domain::Seconds()> now_s = store::system_seconds;
     std::function<AdminStatus()> status = nullptr;
     /// Null: it is not known.
     std::function<counter::Busiest::Periods(counter::Busiest::By)> busiest = nullptr;
   };
   explicit AdminApi(Parts parts) : parts_(std::move(parts)) {}
 
-  struct Answer {
-    unsigned status = 200;
-    std::string type = "application/json";
-    std::string body = {};
-    std::string next = {};  // the target of the next page; empty: there is none
-  };
+  using Answer = ApiAnswer;
   /// Answers a GET. `accept` is the value of the field of the same name.
   Answer get(std::string_view target, std::string_view accept);
 
@@ -84,8 +80,6 @@ class AdminApi {
   Answer status();
   Answer top(const PageQuery& query, bool as_csv);
   store::CountReader& reader();
-  domain::SlotSet own_slots() const;
-  void require_own(const domain::TokenId& id) const;
   void pause(std::chrono::steady_clock::duration step);
 
   const Parts parts_;
@@ -94,8 +88,5 @@ class AdminApi {
   std::condition_variable changed_;
   bool has_ended_ = false;  // mutex_
 };
-
-/// An answer that says what is wrong (RFC 9457).
-AdminApi::Answer problem(unsigned status, const std::string& detail);
 
 }  // namespace tracker::doors

@@ -134,7 +134,8 @@ TEST_F(AdminApiTest, WritesCsv) {
   const auto tokens = get("/v1/tokens?limit=1", "text/csv");
   EXPECT_EQ(tokens.type, "text/csv");
   EXPECT_EQ(tokens.body,
-            "id,minted,paths,total\r\n00000000000000000000000000000001,2023-11-14T22:13:20Z,4,10\r\n");
+            "id,minted,paths,total,state,last_used,expires,label\r\n"
+            "00000000000000000000000000000001,2023-11-14T22:13:20Z,4,10,active,,,\r\n");
   EXPECT_FALSE(tokens.next.empty());
   EXPECT_EQ(get("/v1/tokens/00000000000000000000000000000001/counts", "text/csv").body,
             "path,count\r\n/a,1\r\n\"/a,\"\"b\"\"\",3\r\n/a/b,2\r\n/z,4\r\n");
@@ -160,11 +161,11 @@ TEST_F(AdminApiTest, ReadsOnlyWhatIsThisCounters) {
                           std::map<domain::TokenId, std::map<std::string, std::int64_t>>{
                               {id_of(1), {{"/", 1}}}, {id_of(2), {}}, {id_of(3), {}}});
                     },
-                .own_slots = [] { return domain::SlotSet{}.set(domain::slot_of(id_of(1))); },
-                .owner_elsewhere = [](const auto& id) -> std::optional<std::string> {
-                  if (id == id_of(2)) return "counter b at h:1";
-                  return std::nullopt;
-                }});
+                .own = {.own_slots = [] { return domain::SlotSet{}.set(domain::slot_of(id_of(1))); },
+                        .owner_elsewhere = [](const auto& id) -> std::optional<std::string> {
+                          if (id == id_of(2)) return "counter b at h:1";
+                          return std::nullopt;
+                        }}});
   EXPECT_EQ(json::parse(api.get("/v1/tokens", "").body).at("tokens").as_array().size(), 1U);
   EXPECT_EQ(api.get("/v1/tokens/00000000000000000000000000000001", "").status, 200U);
   const auto elsewhere = api.get("/v1/tokens/00000000000000000000000000000002/counts", "");

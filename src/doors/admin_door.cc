@@ -21,7 +21,7 @@ namespace {
 using Local = asio::local::stream_protocol;
 constexpr std::size_t body_bytes_max = 64 * 1024;
 constexpr auto pause_of_the_unauthorized = std::chrono::seconds(1);
-constexpr std::string_view readings_at = "/v1/";
+constexpr std::string_view api_at = "/v1/";
 
 HttpServer<Local>::Acceptor acceptor_of(asio::io_context& context, AdminListener& listener) {
   HttpServer<Local>::Acceptor acceptor(context.get_executor());
@@ -30,13 +30,32 @@ HttpServer<Local>::Acceptor acceptor_of(asio::io_context& context, AdminListener
   return acceptor;
 }
 
+/// Whether AdminApi or TokenChanges answers it.
+bool is_of_api(const Request& request) {
+  return request.target().starts_with(api_at);
+}
+
 bool is_reading(const Request& request) {
-  return request.target().starts_with(readings_at);
+  return is_of_api(request) && (request.method() == http::verb::get || request.method() == http::verb::head);
+}
+
+std::optional<TokenChanges::Method> change_method(http::verb verb) {
+  switch (verb) {
+    case http::verb::post:
+      return TokenChanges::Method::post;
+    case http::verb::patch:
+      return TokenChanges::Method::patch;
+    case http::verb::delete_:
+      return TokenChanges::Method::remove;
+    default:
+      return std::nullopt;
+  }
 }
 
 Response response_of(const AdminApi::Answer& answer) {
   auto response = respond(static_cast<http::status>(answer.status), answer.type.c_str(), answer.body);
   if (!answer.next.empty()) response.set(http::field::link, "<" + answer.next + ">; rel=\"next\"");
+  if (!answer.allow.empty()) response.set(http::field::allow, answer.allow);
   return response;
 }
 
@@ -54,11 +73,16 @@ bool is_foreign(std::string_view host, const std::string& own) {
 /// What is answered.
 class AdminDoor::Answers {
  public:
-  Answers(std::vector<Call> its_calls, std::unique_ptr<AdminApi> its_readings, std::optional<Tcp> its_tcp)
-      : calls(std::move(its_calls)), readings(std::move(its_readings)), tcp(std::move(its_tcp)) {}
+  Answers(std::vector<Call> its_calls, std::unique_ptr<AdminApi> its_readings,
+          std::unique_ptr<TokenChanges> its_changes, std::optional<Tcp> its_tcp)
+      : calls(std::move(its_calls)),
+        readings(std::move(its_readings)),
+        changes(std::move(its_changes)),
+        tcp(std::move(its_tcp)) {}
 
   const std::vector<Call> calls;
   const std::unique_ptr<AdminApi> readings;
+  const std::unique_ptr<TokenChanges> changes;
   const std::optional<Tcp> tcp;
 
   /// Who may do what was asked: anybody at the socket, and over TCP the holder of a key.
@@ -85,13 +109,14 @@ class AdminDoor::Answers {
   }
 
   Response answer(const Request& request, const runtime::Descriptor& passed, const std::string& who) {
-    if (is_reading(request)) return read(request);
+    if (is_of_api(request)) return answer_api(request, who);
     std::string known;
     for (const auto& call : calls) {
       if (request.target() == call.target) return run(call, request, passed, who);
       known += " POST " + call.target;
     }
     if (readings) known += " GET /v1/status GET /v1/top GET /v1/tokens";
+    if (changes) known += " POST /v1/tokens";
     return respond(http::status::not_found, "text/plain", "there is" + known + "\n");
   }
 
@@ -100,14 +125,20 @@ class AdminDoor::Answers {
   }
 
  private:
-  Response read(const Request& request) {
-    if (request.method() != http::verb::get && request.method() != http::verb::head) {
-      auto response = response_of(problem(405, "Use GET."));
-      response.set(http::field::allow, "GET, HEAD");
-      return response;
-    }
+  Response answer_api(const Request& request, const std::string& who) {
     if (!readings) return response_of(problem(404, "There is nothing to read here."));
-    return response_of(readings->get(request.target(), request[http::field::accept]));
+    if (is_reading(request))
+      return response_of(readings->get(request.target(), request[http::field::accept]));
+    const auto method = changes ? change_method(request.method()) : std::nullopt;
+    if (!method) {
+      auto answer = problem(405, "Use GET.");
+      answer.allow = "GET, HEAD";
+      return response_of(answer);
+    }
+    const auto answer = changes->answer(*method, request.target(), request.body());
+    runtime::log_info("admin, " + who + ": " + std::string(request.method_string()) + ' ' +
+                      std::string(request.target()) + ": " + std::to_string(answer.status));
+    return response_of(answer);
   }
 
   static Response run(const Call& call, const Request& request, const runtime::Descriptor& passed,
@@ -131,11 +162,11 @@ class AdminDoor::Answers {
   runtime::RareLog wrong_keys_;
 };
 
-/// On the thread for readings or that for calls.
+/// On the thread for the API or that for calls.
 template <typename Request, typename Done>
 void AdminDoor::answer(const Request& request, const runtime::Descriptor& passed, const std::string& who,
                        Done done) {
-  auto& loop = is_reading(request) ? readings_ : calls_;
+  auto& loop = is_of_api(request) ? api_ : calls_;
   asio::post(loop.context, [this, &request, &passed, who, done = std::move(done)] {
     done(answers_->answer(request, passed, who));
   });
@@ -172,8 +203,10 @@ class AdminDoor::TcpServer : public HttpServer<asio::ip::tcp> {
 };
 
 AdminDoor::AdminDoor(std::vector<AdminListener> listeners, std::vector<Call> calls,
-                     std::unique_ptr<AdminApi> readings, std::optional<Tcp> tcp)
-    : answers_(std::make_unique<Answers>(std::move(calls), std::move(readings), std::move(tcp))),
+                     std::unique_ptr<AdminApi> readings, std::unique_ptr<TokenChanges> changes,
+                     std::optional<Tcp> tcp)
+    : answers_(std::make_unique<Answers>(std::move(calls), std::move(readings), std::move(changes),
+                                         std::move(tcp))),
       listeners_(std::move(listeners)) {
   for (auto& listener : listeners_) {
     socket_servers_.push_back(
@@ -187,7 +220,7 @@ AdminDoor::AdminDoor(std::vector<AdminListener> listeners, std::vector<Call> cal
   for (const auto& server : tcp_servers_) server->start();
   start(connections_, "admin", false);
   start(calls_, "admin-calls", true);
-  start(readings_, "admin-readings", true);
+  start(api_, "admin-api", true);
 }
 
 void AdminDoor::start(Loop& loop, const std::string& name, bool gives_way) {
@@ -199,8 +232,8 @@ void AdminDoor::start(Loop& loop, const std::string& name, bool gives_way) {
 
 AdminDoor::~AdminDoor() {
   end_calls();
-  for (auto* loop : {&connections_, &calls_, &readings_}) loop->context.stop();
-  for (auto* loop : {&connections_, &calls_, &readings_}) loop->thread.join();
+  for (auto* loop : {&connections_, &calls_, &api_}) loop->context.stop();
+  for (auto* loop : {&connections_, &calls_, &api_}) loop->thread.join();
   close();
 }
 

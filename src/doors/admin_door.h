@@ -12,6 +12,7 @@
 #include "doors/admin_api.h"
 #include "doors/admin_keys.h"
 #include "doors/admin_socket.h"
+#include "doors/token_changes.h"
 #include "runtime/address.h"
 #include "runtime/descriptor.h"
 #include "runtime/listener.h"
@@ -19,8 +20,8 @@
 namespace tracker::doors {
 
 /// The HTTP listener for whoever runs the service: Unix sockets that nobody else may open, and TCP for who has a key. Its
-/// calls may change things and take long. They run one after the other on a thread of their own, and readings on another
-/// one, both at a low priority. Every call is logged with who made it. Any thread may call the functions below.
+/// calls may change things and take long. They run one after the other on a thread of their own, and what is read and changed
+/// below /v1/ on another one, both at a low priority. Every call and change is logged with who made it. Any thread may call the functions below.
 class AdminDoor {
  public:
   /// Where it listens over TCP. A request needs a key. One with an Origin, or for a host that is not this one, is refused:
@@ -44,9 +45,10 @@ class AdminDoor {
     std::function<void()> on_end = nullptr;
   };
 
-  /// Serves. Null: there is nothing to read. Throws boost::system::system_error if it cannot listen over TCP.
+  /// Serves. Null: there is nothing to read, or to change. Throws boost::system::system_error if it cannot listen over TCP.
   AdminDoor(std::vector<AdminListener> listeners, std::vector<Call> calls,
-            std::unique_ptr<AdminApi> readings = nullptr, std::optional<Tcp> tcp = std::nullopt);
+            std::unique_ptr<AdminApi> readings = nullptr, std::unique_ptr<TokenChanges> changes = nullptr,
+            std::optional<Tcp> tcp = std::nullopt);
 
   /// Waits for the call and the reading that are running.
   ~AdminDoor();
@@ -78,7 +80,7 @@ class AdminDoor {
   const std::unique_ptr<Answers> answers_;
   Loop connections_;  // outlives the others, which have their coroutines
   Loop calls_;
-  Loop readings_;
+  Loop api_;
   // These belong to the thread of the connections.
   std::vector<AdminListener> listeners_;
   std::vector<std::shared_ptr<SocketServer>> socket_servers_;  // each at one of the listeners

@@ -27,13 +27,14 @@ using store::StoreError;
 
 namespace {
 
-constexpr std::string_view format = "tracker export 1";
+constexpr std::string_view format = "tracker export 2";
+/// Its tokens have no facts but the time of minting.
+constexpr std::string_view first_format = "tracker export 1";
 constexpr std::string_view receipt_format = "tracker receipt 1";
 constexpr std::array<std::string_view, 3> kind_names{"held", "lost", "copy"};
 /// Both begin at the same place and have the same length, so that one can be written over the other.
 constexpr std::string_view valid_start = R"({"void":false,)";
 constexpr std::string_view void_start = R"({"void":true ,)";
-constexpr std::uint64_t minted_s_max = (std::uint64_t{1} << 48U) - 1;  // what stores keep
 constexpr std::size_t page_bytes = std::size_t{64} << 10U;
 constexpr std::size_t sync_bytes = std::size_t{1} << 20U;
 constexpr std::size_t buffer_bytes = std::size_t{256} << 10U;
@@ -116,7 +117,7 @@ std::uint64_t number_of(const json::object& object, std::string_view name) {
 
 /// Throws what Boost.JSON throws if something is missing.
 ExportHeader header_of(const json::object& object) {
-  if (text_of(object, "format") != format) {
+  if (text_of(object, "format") != format && text_of(object, "format") != first_format) {
     throw StoreError("the file is no export, or one of a newer version of tracker (it says " +
                      std::string(text_of(object, "format")) + ", and this program knows " +
                      std::string(format) + ")");
@@ -147,6 +148,10 @@ void append_token(const store::StoredToken& token, std::string& out) {
   domain::append_hex(token.id.bytes, out);
   out += R"(","minted":)";
   out += std::to_string(token.record.minted_s);
+  auto record = token.record;
+  record.paths.reset();  // the counts tell
+  if (const auto facts = domain::encode_facts(record); !facts.empty())
+    out += R"(,"facts":)" + json::serialize(json::string_view(facts));
   out += R"(,"counts":{)";
   const char* separator = "";
   for (const auto& [path, count] : token.counts) {
@@ -160,9 +165,13 @@ void append_token(const store::StoredToken& token, std::string& out) {
 }
 
 store::StoredToken token_of(const json::object& object) {
-  store::StoredToken token{.id = {bytes_of<store::ExportId>(object, "token")},
-                           .record = {.minted_s = number_of(object, "minted")}};
-  if (token.record.minted_s > minted_s_max) refuse("a time makes no sense");
+  const auto* facts = object.if_contains("facts");
+  const auto minted_s = number_of(object, "minted");
+  if (minted_s > domain::TokenRecord::seconds_max) refuse("a time makes no sense");
+  const auto record = domain::decode_facts(
+      minted_s, facts == nullptr ? std::string_view() : std::string_view(facts->as_string()));
+  if (!record) refuse("the facts of a token make no sense");
+  store::StoredToken token{.id = {bytes_of<store::ExportId>(object, "token")}, .record = *record};
   for (const auto& [path, count] : object.at("counts").as_object()) {
     const auto number = json::value_to<std::int64_t>(count);
     if (path.empty() || number < 0) refuse("a count makes no sense");

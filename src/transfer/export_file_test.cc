@@ -71,6 +71,35 @@ class ExportFileTest : public testing::Test {
   const tests::TemporaryDirectory directory_;
 };
 
+TEST_F(ExportFileTest, CarriesWhatIsKnownOfAToken) {
+  auto known = token({{"/a", 1}});
+  known.record = {.minted_s = 5,
+                  .expires_s = 9,
+                  .idle_s = 7,
+                  .used_s = 8,
+                  .use_by_s = 6,
+                  .revoked_s = 10,
+                  .label = "\"shop\" 1\n",
+                  .others = "quota=5"};
+  const auto plain = token({});
+  std::vector tokens{known, plain};
+  std::ranges::sort(tokens, {}, &store::StoredToken::id);
+  write(whole(), tokens);
+  EXPECT_EQ(read(), tokens);
+}
+
+// As versions before wrote it, whose tokens had no facts.
+TEST_F(ExportFileTest, AFileOfTheFirstFormatIsRead) {
+  const auto one = token({{"/a", 1}});
+  write(whole(), {one});
+  auto old = text();
+  old.replace(old.find("tracker export 2"), 16, "tracker export 1");
+  write(old);
+  const auto file = open();
+  ExportReader reader(file.number());
+  EXPECT_EQ(reader.next(), std::vector{one});
+}
+
 TEST_F(ExportFileTest, IsReadAsItWasWritten) {
   std::string control;
   for (char c = 1; c < 0x7F; ++c) control += c;

@@ -281,7 +281,7 @@ TEST(AdminReadingTest, OverTcpAKeyIsNeeded) {
   EXPECT_EQ(served.ask("POST /slots/forget", alpha).status, 403);
   EXPECT_EQ(served.ask("POST /slots/forget", beta).status, 500)
       << "it is allowed, and there is no such counter";
-  EXPECT_EQ(served.ask("POST /v1/tokens", beta).status, 405);
+  EXPECT_EQ(served.ask("PUT /v1/tokens", beta).status, 405);
   RawClient client(served.admin());
   client.send("GET /v1/status HTTP/1.1\r\nHost: evil.example\r\n" + alpha + "\r\n");
   EXPECT_EQ(client.read_answer().status, 421);

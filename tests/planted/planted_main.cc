@@ -33,7 +33,7 @@ Store plant(const std::string& fault, Store store) {
 // The same as app::serve().
 void serve(const std::string& fault, const app::ServeSettings& settings) {
   const auto workers = app::make_workers(settings.service.threads);
-  auto open_store = settings.store.open(workers->context(0), settings.envoy.request_deadline);
+  auto open_store = settings.store.open(workers->context(0), settings.envoy.request_deadline, {});
   const Store store = plant(fault, std::move(open_store.store));
   tracker::counter::LocalCounter counter(*store);
   app::run_envoy(*workers, settings.service, settings.envoy,

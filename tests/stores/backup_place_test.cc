@@ -397,16 +397,11 @@ TEST_F(BackupPlaceTest, AFullDiskIsNamedByBackupAndRestore) {
     for (const auto& arguments : {Arguments{"backup", path("small/new"), "--store", store("data")},
                                   Arguments{"restore", path("backup"), "--store", store("small/new")}}) {
       SCOPED_TRACE(arguments.front());
-      Arguments all{"--mount",
-                    "sh",
-                    "-c",
+      Arguments all{"--mount", "sh", "-c",
                     // NOLINTNEXTLINE(bugprone-suspicious-missing-comma)
                     "mount -t tmpfs -o \"$1\" tmpfs \"$2\" && shift 2 && \"$@\"; r=$?; "
                     "test -z \"$(ls \"$0\")\" || echo left >&2; exit $r",
-                    path("small"),
-                    size,
-                    path("small"),
-                    tracker_binary()};
+                    path("small"), size, path("small"), tracker_binary()};
       for (const auto& argument : arguments) all.push_back(argument);
       Program program(all, {}, "/usr/bin/unshare");
       const auto exit_code = program.wait_exit();

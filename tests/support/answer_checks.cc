@@ -31,7 +31,7 @@ AssertionResult has_common_fields(const HttpAnswer& answer, std::string_view con
   return AssertionSuccess();
 }
 
-AssertionResult has_only_fields(const HttpAnswer& answer, std::vector<std::string> extra) {
+AssertionResult has_only_fields(const HttpAnswer& answer, const std::vector<std::string>& extra) {
   std::size_t known = answer.field_count("Content-Length") + answer.field_count("Connection");
   for (const char* name : {"Content-Type", "Cache-Control", "Date"}) known += answer.field_count(name);
   for (const std::string& name : extra) known += answer.field_count(name);

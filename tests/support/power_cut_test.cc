@@ -117,7 +117,7 @@ class PowerCutInZerosTest : public PowerCutTest {
       return kept;
     };
     power_.cut(data(), keep, lose_sector);
-    const auto bytes = files().at("a");
+    auto bytes = files().at("a");
     EXPECT_EQ(after_cut().at("a"), bytes) << "it is on disk now";
     return bytes;
   }
