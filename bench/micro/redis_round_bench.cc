@@ -29,7 +29,7 @@ Reply next_reply(redisReader& reader) {
 void encode(RedisRound& round, link::Gather& message, std::string& out) {
   round.begin(message, false);
   for (std::uint32_t call = 0; call < round.calls(); ++call)
-    round.append(call, RedisRound::Form::hash, "", out);
+    round.append(call, RedisRound::Form::hash, "", {}, out);
 }
 
 /// What Redis would reply to these commands: a count for each path. (Commands have the form of replies.)

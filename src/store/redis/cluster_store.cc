@@ -92,6 +92,7 @@ class ClusterStore::Parts final : private ClusterListener {
   void on_full_coverage_required() override;
   void on_readiness(Node& node, const Readiness& readiness);
   void tell();
+  void share_tokens();
   void tell_slots();
   Node& node_at(const runtime::Address& address);
   Node* find(const runtime::Address& address) const;
@@ -311,8 +312,18 @@ void ClusterStore::Parts::on_view(const ClusterView& view, TimePoint asked) {
   for (const auto& node : map_.nodes())
     by_index_.push_back(node.slots == 0 ? nullptr : &node_at(node.address));
   retire_unused();
+  share_tokens();
   tell_slots();
   tell();
+}
+
+/// Each master may have an equal share of the tokens.
+void ClusterStore::Parts::share_tokens() {
+  const auto masters = std::ranges::count_if(by_index_, [](const Node* node) { return node != nullptr; });
+  if (settings_.rules.tokens_max == 0 || masters == 0) return;
+  const auto share =
+      std::max<std::uint64_t>(settings_.rules.tokens_max / static_cast<std::uint64_t>(masters), 1);
+  for (auto& [address, node] : nodes_) node->shared.knowledge.tokens_max = share;
 }
 
 void ClusterStore::Parts::tell_slots() {

@@ -22,7 +22,9 @@ struct RedisShared {
       : loop(its_loop),
         settings(its_settings),
         name("Redis at " + to_string(its_settings.redis)),
-        durability(settings) {}
+        durability(settings) {
+    if (can_bound_tokens(settings)) knowledge.tokens_max = settings.rules.tokens_max;
+  }
 
   boost::asio::io_context& loop;
   RedisSettings settings;  // the password may change; the next connection uses the new one

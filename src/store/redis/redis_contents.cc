@@ -51,11 +51,12 @@ end
 return redis.call('HGETALL', KEYS[2])
 )";
 
-/// Gives the token back the key by which it is counted.
+/// Gives the token back the key by which it is counted. A token that was revoked gets the key of those that have ended.
 constexpr std::string_view release_script = R"(
-if redis.call('HEXISTS', KEYS[2], '') == 0 then return redis.call('DEL', KEYS[2]) end
-if redis.call('HLEN', KEYS[1]) > 0 then return -1 end
-redis.call('RENAME', KEYS[2], KEYS[1])
+local its = redis.call('HGET', KEYS[2], '')
+if not its then return redis.call('DEL', KEYS[2]) end
+if redis.call('HLEN', KEYS[1]) > 0 or redis.call('HLEN', KEYS[3]) > 0 then return -1 end
+redis.call('RENAME', KEYS[2], string.find(its, ' revoked=[1-9]') and KEYS[3] or KEYS[1])
 return 1
 )";
 
@@ -73,9 +74,10 @@ return 1
 )";
 
 std::string origin_text(const StoredToken& token, const ExportId& export_id) {
-  auto text = std::to_string(token.record.minted_s) + ' ';
-  domain::append_hex(export_id, text);
-  return text;
+  Origin origin{.record = token.record, .export_id = export_id};
+  auto& paths = origin.record.paths.emplace();
+  for (const auto& count : token.counts) paths.bytes += count.path.size();
+  return origin.to_string();
 }
 
 /// Reads the reply to HGETALL. Nothing if it is no token.
@@ -89,7 +91,7 @@ std::optional<StoredToken> parse_token(const TokenId& id, const redisReply& fiel
     const auto path = string_of(*fields.element[i]);
     const auto value = string_of(*fields.element[i + 1]);
     if (path.empty()) {
-      token.record.minted_s = parse_origin(value).minted_s;
+      token.record = parse_origin(value, fields.elements / 2, redis_key(id)).record;
       is_known = true;
       continue;
     }
@@ -176,14 +178,17 @@ class Reader final : public TokenReader {
   /// Returns whether there are any more.
   bool find_ids() {
     LowestIds lowest(ids_max_, last_);
+    const auto visit = [&](std::string_view key) {
+      const auto its = parse_key(key);
+      if (!its || is_probe(its->id)) return;
+      const auto slot = domain::slot_of(its->id);
+      if (plan_.slots[slot] && (!its->is_held || plan_.held[slot])) lowest.add(its->id);
+    };
     nodes_->scan(
-        all_tokens, [&] { lowest.clear(); },
-        [&](std::string_view key) {
-          const auto its = parse_key(key);
-          if (!its || is_probe(its->id)) return;
-          const auto slot = domain::slot_of(its->id);
-          if (plan_.slots[slot] && (!its->is_held || plan_.held[slot])) lowest.add(its->id);
-        });
+        all_tokens, [&] { lowest.clear(); }, visit);
+    // A token that ended meanwhile, or came to life again, has got another key. In held slots none does.
+    const auto add_to_them = [] {};
+    if ((plan_.slots & ~plan_.held).any()) nodes_->scan(all_tokens, add_to_them, visit);
     const auto found = lowest.take();
     is_more_ = lowest.left_out();
     if (!found.empty()) last_ = found.back();
@@ -191,7 +196,7 @@ class Reader final : public TokenReader {
     return !ids_.empty();
   }
 
-  /// How many fields the next tokens have.
+  /// How many fields the next tokens have. A token that has ended has another key.
   void measure() {
     std::vector<RedisTask> tasks;
     std::vector<std::size_t> token_of;  // each task
@@ -203,6 +208,7 @@ class Reader final : public TokenReader {
         token_of.push_back(fields_.size());
       };
       add(redis_key(id));
+      add(ended_key(id));
       if (is_held(id)) add(held_key(id));
       fields_.push_back(0);
     }
@@ -218,13 +224,8 @@ class Reader final : public TokenReader {
     for (long long fields = 0;
          !fields_.empty() && (ids.empty() || fields + fields_.front() <= fields_of_a_page);) {
       const auto& id = ids.emplace_back(ids_.front());
-      auto& task = tasks.emplace_back(task_of(id));
-      if (is_held(id)) {
-        task.add({"EVAL", hold_script, "2", task.key, held_key(id)});
-        writes = true;
-      } else {
-        task.add({"HGETALL", task.key});
-      }
+      add_reads(id, tasks);
+      writes = writes || is_held(id);
       fields += fields_.front();
       ids_.pop_front();
       fields_.pop_front();
@@ -232,11 +233,39 @@ class Reader final : public TokenReader {
     nodes_->run(tasks, writes ? Kind::writes : Kind::reads);
     std::vector<StoredToken> tokens;
     for (std::size_t i = 0; i < ids.size(); ++i) {
-      const auto& reply = *tasks[i].replies.front();
-      if (reply.type == REDIS_REPLY_INTEGER) throw_twofold(tasks[i].key);
-      if (auto token = parse_token(ids[i], reply)) tokens.push_back(std::move(*token));
+      auto token = token_of(ids[i], {&tasks[2 * i], 2});
+      if (!token) token = read_again(ids[i]);
+      if (token) tokens.push_back(std::move(*token));
     }
     return tokens;
+  }
+
+  /// Two tasks: while a slot of a cluster moves, its keys are at two nodes.
+  void add_reads(const TokenId& id, std::vector<RedisTask>& tasks) const {
+    auto& task = tasks.emplace_back(task_of(id));
+    if (is_held(id)) {
+      task.add({"EVAL", hold_script, "2", task.key, held_key(id)});
+    } else {
+      task.add({"HGETALL", task.key});
+    }
+    tasks.emplace_back(domain::slot_of(id), ended_key(id)).add({"HGETALL", ended_key(id)});
+  }
+
+  static std::optional<StoredToken> token_of(const TokenId& id, std::span<const RedisTask> tasks) {
+    for (const auto& task : tasks) {
+      const auto& reply = *task.replies.front();
+      if (reply.type == REDIS_REPLY_INTEGER) throw_twofold(task.key);
+      if (auto token = parse_token(id, reply)) return token;
+    }
+    return std::nullopt;
+  }
+
+  /// One that has ended may have come to life between the two readings.
+  std::optional<StoredToken> read_again(const TokenId& id) {
+    std::vector<RedisTask> tasks;
+    add_reads(id, tasks);
+    nodes_->run(tasks, is_held(id) ? Kind::writes : Kind::reads);
+    return token_of(id, tasks);
   }
 
   const std::shared_ptr<RedisNodes> nodes_;
@@ -449,21 +478,21 @@ class RedisContents final : public StoreContents {
           const auto token = parse_key(key);
           if (!token || !token->is_held || !slots[domain::slot_of(token->id)]) return;
           auto task = task_of(token->id);
-          task.add({"EVAL", release_script, "2", task.key, key});
+          task.add({"EVAL", release_script, "3", task.key, key, ended_key(token->id)});
           tasks.add(std::move(task));
         });
     tasks.run();
   }
 
-  /// Calls `found(i, origin)` for each tokens[i] that Redis has, by either key.
+  /// Calls `found(i, origin)` for each tokens[i] that Redis has, by any key.
   template <typename Found>
   void find_those_there(std::span<const StoredToken> tokens, Found found) {
-    constexpr auto tokens_in_flight = tasks_in_flight / 2;
+    constexpr auto tokens_in_flight = tasks_in_flight / 3;
     for (std::size_t begin = 0; begin < tokens.size(); begin += tokens_in_flight) {
       const auto portion = tokens.subspan(begin, std::min(tokens.size() - begin, tokens_in_flight));
       std::vector<RedisTask> tasks;
       for (const auto& token : portion) {
-        for (auto key : {redis_key(token.id), held_key(token.id)}) {
+        for (auto key : {redis_key(token.id), held_key(token.id), ended_key(token.id)}) {
           auto& task = tasks.emplace_back(domain::slot_of(token.id), std::move(key));
           task.add({"HGET", task.key, ""});
         }
@@ -471,7 +500,8 @@ class RedisContents final : public StoreContents {
       nodes_->run(tasks, Kind::reads);
       for (std::size_t i = 0; i < tasks.size(); ++i) {
         const auto& reply = *tasks[i].replies.front();
-        if (reply.type == REDIS_REPLY_STRING) found(begin + i / 2, parse_origin(text_of(reply)));
+        if (reply.type == REDIS_REPLY_STRING)
+          found(begin + i / 3, parse_origin(text_of(reply), 1, tasks[i].key));
       }
     }
   }

@@ -40,7 +40,7 @@ struct Place {
   enum class Kind : std::uint8_t { nowhere, moved, here };
   Kind kind = Kind::nowhere;
   std::string key = {};
-  std::uint64_t minted_s = 0;
+  domain::TokenRecord record = {};
   std::size_t fields = 0;
 };
 
@@ -93,8 +93,7 @@ class Reader final : public CountReader {
             if (!path.empty()) lowest.add(path, count_in(place.key, value));
           });
       if (!is_there) return std::nullopt;
-      return TokenCounts{
-          .record = {.minted_s = place.minted_s}, .counts = lowest.counts(), .is_more = lowest.left_out()};
+      return TokenCounts{.record = place.record, .counts = lowest.counts(), .is_more = lowest.left_out()};
     });
   }
 
@@ -190,8 +189,7 @@ class Reader final : public CountReader {
 
   /// One of the fields is the empty one.
   static TokenSummary summary_of(const TokenId& id, const Place& place, const DistinctSum& sum) {
-    return {
-        .id = id, .record = {.minted_s = place.minted_s}, .paths = sum.fields() - 1, .total = sum.total()};
+    return {.id = id, .record = place.record, .paths = sum.fields() - 1, .total = sum.total()};
   }
 
   /// Of those that are here.
@@ -240,7 +238,7 @@ class Reader final : public CountReader {
     }
   }
 
-  /// A token may get its other key between two commands. So the first key is looked at twice, and the mark before and after. Each
+  /// A token may get another key between two commands. So the first key is looked at twice, and the mark before and after. Each
   /// look is a task of its own: while a slot of a cluster moves, its keys are at two nodes.
   std::vector<Place> places_of(std::span<const TokenId> ids) {
     const bool marks_are_together = !proxy_ && !nodes_->is_cluster();
@@ -283,7 +281,7 @@ class Reader final : public CountReader {
     const auto slot = domain::slot_of(id);
     const auto key = redis_key(id);
     if (nodes_->is_cluster()) add_look(tasks, slot, mark_key(slot), marked_field);
-    for (const auto& its : {key, held_key(id), key}) add_look(tasks, slot, its, "");
+    for (const auto& its : {key, ended_key(id), held_key(id), key}) add_look(tasks, slot, its, "");
     if (nodes_->is_cluster()) add_look(tasks, slot, mark_key(slot), marked_field);
   }
 
@@ -304,17 +302,20 @@ class Reader final : public CountReader {
     const auto is_at = [&](std::size_t look) { return looks[look].replies[0]->type == REDIS_REPLY_STRING; };
     const auto here = [&](std::size_t look) {
       const auto& its = looks[look];
+      const auto fields = static_cast<std::size_t>(its.replies[1]->integer);
       return Place{.kind = Place::Kind::here,
                    .key = its.key,
-                   .minted_s = parse_origin(string_of(*its.replies[0])).minted_s,
-                   .fields = static_cast<std::size_t>(its.replies[1]->integer)};
+                   .record = parse_origin(string_of(*its.replies[0]), fields, its.key).record,
+                   .fields = fields};
     };
+    constexpr std::size_t first = 0, ended = 1, held = 2, again = 3;
     if (marks.before == Mark::moved) return {Place::Kind::moved};
-    if (is_at(0)) return here(0);
-    if (is_at(1) && (marks.before == Mark::held || marks.after == Mark::held)) return here(1);
-    if (is_at(2)) return here(2);
+    if (is_at(first)) return here(first);
+    if (is_at(ended)) return here(ended);
+    if (is_at(held) && (marks.before == Mark::held || marks.after == Mark::held)) return here(held);
+    if (is_at(again)) return here(again);
     if (marks.after == Mark::moved) return {Place::Kind::moved};
-    if (is_at(1) && proxy_) {
+    if (is_at(held) && proxy_) {
       throw StoreError("token " + to_string(id) +
                        " is being moved, and through a proxy nobody sees how; ask the Redis that has it, by "
                        "--redis-addr without --redis-proxy");

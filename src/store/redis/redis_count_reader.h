@@ -16,8 +16,8 @@ inline constexpr std::size_t ids_of_a_list = 200'000;
 /// A reader of one Redis, or of all that is behind a proxy, where it lists nothing. Connects at once, and again after a
 /// connection is lost. Throws StoreError.
 ///
-/// A list that goes on within a minute, and from where it ended, knows the ids already. Tokens that were minted meanwhile may then
-/// be missed; no count is. A page of one token's counts takes one pass over all its paths.
+/// A list that goes on within a minute, and from where it ended, knows the ids already. Tokens that were minted, or ended, meanwhile
+/// may then be missed; no count is. A page of one token's counts takes one pass over all its paths.
 std::unique_ptr<CountReader> redis_count_reader(const RedisSettings& settings,
                                                 std::size_t ids_max = ids_of_a_list);
 

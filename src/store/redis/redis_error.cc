@@ -56,13 +56,14 @@ std::string remedy(std::string_view error, const RedisSettings& settings) {
     // The name is that of a user who has logged in, or Redis' default user.
     const std::string& user = settings.redis.user;
     return "its ACL is too narrow; this would do: ACL SETUSER " + (user.empty() ? "default" : user) +
-           " ~tracker:* +hsetnx +hexists +hincrby +eval +evalsha +del +hset +hget +hmget +scan +select +ping "
-           "+config|get +info" +
+           " ~tracker:* +hsetnx +hexists +hincrby +eval +evalsha +del +hlen +hkeys +hdel +dbsize "
+           "+hset +hget +hmget +scan +select +ping +config|get +info" +
            (settings.replicas > 0 ? " +wait" : "");
   }
   if (is_unknown_command(error)) {
-    return "counting needs HSETNX, HEXISTS, HINCRBY, EVAL, EVALSHA and DEL; none of them may be renamed or "
-           "disabled (rename-command)";
+    return "counting needs HSETNX, HEXISTS, HINCRBY, HGET, HSET, HLEN, HKEYS, HDEL, EVAL, EVALSHA and DEL; "
+           "none of "
+           "them may be renamed or disabled (rename-command)";
   }
   if (is_of_cluster(error)) {
     return "this is a node of a Redis Cluster; give --store redis-cluster, or name in " +
@@ -114,6 +115,10 @@ bool is_all_held(std::string_view error) {
   return is_held(error) && error.ends_with(all_slots);
 }
 
+bool is_too_many_paths(std::string_view error) {
+  return code_of(error) == "PATHS";
+}
+
 bool is_denied(std::string_view error) {
   // Redis 6 and 7.0 say the second of commands in a script; later versions say the third.
   return code_of(error) == "NOPERM" || error.find("The user executing the script can't") != error.npos ||
@@ -128,6 +133,7 @@ bool is_unfit(std::string_view error) {
 
 bool is_not_executed(std::string_view error, bool proxy) {
   return !proxy || is_unfit(error) || is_no_script(error) || is_wrong_type(error) ||
+         is_too_many_paths(error) || code_of(error) == "NEWER" ||
          error.starts_with("ERR hash value is not an integer") ||
          error.starts_with("ERR increment or decrement would overflow");
 }

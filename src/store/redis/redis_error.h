@@ -29,6 +29,10 @@ bool is_held(std::string_view error);
 /// Returns whether this HELD says that every token is held or has moved.
 bool is_all_held(std::string_view error);
 
+/// Returns whether this error is PATHS, which tracker's own script returns: the token has as many paths as it may. The
+/// increment was not executed, or was taken back in the same step.
+bool is_too_many_paths(std::string_view error);
+
 /// Returns whether the error says that an ACL does not allow the command or the key.
 bool is_denied(std::string_view error);
 

@@ -1,20 +1,20 @@
 #pragma once
 
-#include <cstdint>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "domain/slot.h"
 #include "domain/token_id.h"
+#include "domain/token_record.h"
 #include "store/slot_marks.h"
 
 namespace tracker::store::redis {
 
 /// Counts in Redis are kept in one hash for each token, with the key `tracker:{<id>}`. It has a field for each path,
-/// with the count. The empty field, which is never a path, is for tracker's own facts: the time of minting, in seconds
-/// since 1970, and for an imported token a space and the id of the export. A token is known if its hash has the empty
-/// field.
+/// with the count. The empty field, which is never a path, is for tracker's own facts (Origin). A token is known if its hash
+/// has the empty field.
 std::string redis_key(const domain::TokenId& id);
 void append_redis_key(const domain::TokenId& id, std::string& out);
 
@@ -22,20 +22,34 @@ void append_redis_key(const domain::TokenId& id, std::string& out);
 /// finds it unknown. It has the hash tag of redis_key(), and so the same slot.
 std::string held_key(const domain::TokenId& id);
 
-/// The token of one of these two keys.
+/// The key of a token that was revoked, or has expired and was swept. So a counter of a version that knows no ends finds it
+/// unknown, too. It has the same hash tag.
+std::string ended_key(const domain::TokenId& id);
+
+/// The token of one of these three keys.
 struct KeyOfToken {
-  domain::TokenId id;
-  bool is_held;
+  domain::TokenId id{};
+  bool is_held = false;
+  bool is_ended = false;
 };
 /// Returns nothing for any other key.
 std::optional<KeyOfToken> parse_key(std::string_view key);
 
-/// What the empty field of a token has. Old versions wrote the time alone, and did not care what it was.
+/// What the empty field of a token has: `MINTED[ EXPORTID][ FACTS]`. Old versions wrote the time alone, and did not care what
+/// it was. They read the time, whatever follows it. FACTS are those of domain::encode_facts(), but for the number of paths,
+/// which the hash has. track_script adds two of its own, which it makes again when they are missing:
+/// - `due=T`: until then a hit on a known path changes no fact, and the token does not end.
+/// - `full=1`: a new path was refused. So the script asks before it adds one.
 struct Origin {
-  std::uint64_t minted_s = 0;
+  domain::TokenRecord record = {};
   std::optional<ExportId> export_id = {};  // of an imported token
+
+  /// `fields`: how many the hash has. Nothing: a later version of tracker wrote it.
+  static std::optional<Origin> parse(std::string_view text, std::size_t fields);
+  std::string to_string() const;
 };
-Origin parse_origin(std::string_view text);
+/// The same. Throws StoreError in place of nothing. `key`: for the error.
+Origin parse_origin(std::string_view text, std::size_t fields, std::string_view key);
 
 /// Whether no token has this id, because it is one of those with which a store probes. Where DEL is denied, their keys stay.
 bool is_probe(const domain::TokenId& id);

@@ -145,6 +145,7 @@ void RedisPipeline::greet() {
                                  "/", no_increment, "/", no_increment});
   probe(facts_key);  // the fence is not known yet, but the marks count
   ask(Question::probe_add, {"EVAL", probe_add_script, "1", key});
+  probe_bounds(key);
   ask_for_replicas(Question::probe_replicas);
   ask_about_durability();
   questions_due_ = due_.size();
@@ -159,6 +160,7 @@ void RedisPipeline::look() {
     ask_about_durability();
   }
   questions_due_ = due_.size() - before;
+  ask_for_keys();
 }
 
 /// Does what counting does, without effect, on keys that belong to no token.
@@ -190,17 +192,34 @@ void RedisPipeline::identify() {
       ask(Question::probe_script_text, {"EVAL", track_script, "1", key, any_fence, "/", no_increment});
       probe(any_fence);
       ask(Question::probe_add, {"EVAL", probe_add_script, "1", key});
+      probe_bounds(key);
       ask_for_replicas(Question::probe_replicas);
       ask(Question::coverage, {"CONFIG", "GET", "cluster-require-full-coverage"});
     }
     ask_about_durability();
     questions_due_ = due_.size();
+    ask_for_keys();
     return;
   }
   RedisFacts::append_questions(new_identity(), out_);
   for (const auto question : {Question::identity, Question::kept, Question::server}) {
     due_.push_back({.question = question});
   }
+  ask_for_keys();  // last: the identity is one
+}
+
+/// Whether bounds on paths can be held. Counting goes on without them, as with an ACL of an older version.
+void RedisPipeline::probe_bounds(const std::string& key) {
+  if (settings_.rules.paths_max == 0 && settings_.rules.path_bytes_max == 0) return;
+  ask(Question::probe_bounds, {"HLEN", key});
+  ask(Question::probe_bounds, {"HDEL", key, "/"});
+}
+
+/// Keys that are minted while the reply is under way come on top.
+void RedisPipeline::ask_for_keys() {
+  if (settings_.rules.tokens_max == 0 || settings_.proxy || settings_.only_views) return;
+  minted_since_ = 0;
+  ask(Question::keys, {"DBSIZE"});
 }
 
 void RedisPipeline::ask_about_durability() {
@@ -241,7 +260,7 @@ void RedisPipeline::ask_for_replicas(Question question) {
 /// Sends a call of a round. What a node is asked on the word of another one follows ASKING.
 void RedisPipeline::append_call(const Due& due, RedisRound::Form form) {
   if (due.asked != nullptr) ask(Question::asking, {"ASKING"});
-  due.round->append(due.call, form, fence_for(due.round->token(due.call)), out_);
+  due.round->append(due.call, form, fence_for(due.round->token(due.call)), settings_.rules, out_);
   owes_wait_ = true;
   due_.push_back(due);
   due_.back().question = form == RedisRound::Form::hash ? Question::script : Question::script_text;
@@ -254,6 +273,12 @@ void RedisPipeline::send(FetchView& fetch) {
 }
 
 void RedisPipeline::send(AddToken& token) {
+  if (knowledge_.tokens_max > 0 && knowledge_.keys >= knowledge_.tokens_max) {
+    const std::unique_ptr<AddToken> refused(&token);
+    return refused->on_failed(domain::Failure::not_done);
+  }
+  ++knowledge_.keys;
+  ++minted_since_;
   append(token, RedisRound::Form::hash);
   due_.push_back({.question = Question::add, .token = &token});
 }
@@ -262,9 +287,14 @@ void RedisPipeline::append(const AddToken& token, RedisRound::Form form) {
   if (token.asking) ask(Question::asking, {"ASKING"});
   owes_wait_ = true;
   const bool by_hash = form == RedisRound::Form::hash;
+  auto record = token.record;
+  record.paths.emplace();  // it has none yet
+  const auto text = Origin{.record = std::move(record)}.to_string();
+  const auto key = redis_key(token.id);
+  const auto [now, paths_max, path_bytes_max] = terms_of(settings_.rules);
   append_command(
-      {by_hash ? "EVALSHA" : "EVAL", by_hash ? std::string_view(track_script_sha1()) : track_script, "1",
-       redis_key(token.id), fence_for(token.id), "", std::to_string(token.record.minted_s)},
+      {by_hash ? "EVALSHA" : "EVAL", by_hash ? std::string_view(track_script_sha1()) : track_script, "1", key,
+       fence_for(token.id), "", text, now, paths_max, path_bytes_max},
       out_);
 }
 
@@ -331,6 +361,9 @@ bool RedisPipeline::can_reply(const Due& due, const redisReply& reply) {
     case Question::write:
     case Question::identity:
       return is_zero_or_one(reply);
+    case Question::keys:
+    case Question::probe_bounds:
+      return reply.type == REDIS_REPLY_INTEGER && reply.integer >= 0;
     case Question::script:
     case Question::script_text:
       return due.round->can_return(due.call, reply);
@@ -415,6 +448,11 @@ bool RedisPipeline::take(const redisReply& reply) {
     case Question::info:
       durability_.take(reply);
       take_question(due.question, reply);
+      break;
+    case Question::keys:
+      if (reply.type == REDIS_REPLY_INTEGER)
+        knowledge_.keys = static_cast<std::uint64_t>(reply.integer) + minted_since_;
+      if (reply.type == REDIS_REPLY_ERROR) miss_bounds(text_of(reply));
       break;
     default:
       take_question(due.question, reply);
@@ -621,12 +659,20 @@ void RedisPipeline::take_question(Question question, const redisReply& reply) {
     case Question::probe_add:
       if (!is_no_script(error) && !is_wrong_type(error)) become_unfit(explain(error, settings_));
       return;
+    case Question::probe_bounds:
+      return miss_bounds(error);
     case Question::ping:
       if (is_unfit(error)) become_unfit(explain(error, settings_));
       return;  // any other error is a sign of life, too
     default:
       return;  // durability stays unknown without an answer
   }
+}
+
+/// What is there counts all the same.
+void RedisPipeline::miss_bounds(std::string_view error) {
+  if (fitness_.is_ready() && !is_wrong_type(error))
+    trouble_ = {"bounds on paths and tokens cannot be held", explain(error, settings_)};
 }
 
 /// Takes what a node says of its probe, if it is about the cluster. A slot that has moved is no fault. A node that executes

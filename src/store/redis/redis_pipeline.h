@@ -33,7 +33,9 @@ struct RedisKnowledge {
   std::string fence;                        // the one with which this process counts
   std::string fence_before;                 // the one that stood there before this process wrote a record
   const std::string own_fence = new_fence();
-  bool has_taken = false;              // it has sent a record, and so its own fence
+  bool has_taken = false;        // it has sent a record, and so its own fence
+  std::uint64_t tokens_max = 0;  // this Redis' share of the rules'; 0: no bound
+  std::uint64_t keys = 0;        // it had at least so many when it was last asked, with what was minted since
   ClusterListener* cluster = nullptr;  // of which this Redis is a node; null: of none
 };
 
@@ -221,11 +223,13 @@ class RedisPipeline {
     probe_together,  // EVALSHA with keys of two slots
     probe_increment,
     probe_add,
-    identity,  // HSETNX of this store's id
-    kept,      // HMGET of this store's id, record and fence
-    server,    // INFO
+    probe_bounds,  // what only bounds on paths take
+    identity,      // HSETNX of this store's id
+    kept,          // HMGET of this store's id, record and fence
+    server,        // INFO
     config,
     info,
+    keys,  // DBSIZE
     ping,
     replicas,        // WAIT, after what counts or adds
     probe_replicas,  // WAIT, after the probes
@@ -269,9 +273,12 @@ class RedisPipeline {
   bool take_probe_elsewhere(std::string_view error);
   void ask(Question question, std::initializer_list<std::string_view> command);
   void ask_about_durability();
+  void probe_bounds(const std::string& key);
+  void ask_for_keys();
   void probe(std::string_view fence);
   std::unique_ptr<FindSlots> end_finding();
   RedisRound& new_round();
+  void miss_bounds(std::string_view error);
   void become_unfit(std::string why_not);
   void meet(const domain::TokenId& id, const redisReply& reply, bool is_not_counted);
 
@@ -288,7 +295,8 @@ class RedisPipeline {
   bool apart_;                                // the keys of a call must share a slot
   std::optional<domain::TokenId> own_probe_;  // of a node of a cluster: an id in a slot of its own
   std::chrono::steady_clock::time_point own_view_asked_{};
-  std::size_t questions_due_ = 0;  // of the greeting or look
+  std::uint64_t minted_since_ = 0;  // sent after the last DBSIZE
+  std::size_t questions_due_ = 0;   // of the greeting or look
   bool look_done_ = false;
   RedisDurability durability_;
   RedisFacts facts_;

@@ -45,7 +45,7 @@ class RedisPipelineTest : public testing::Test {
  protected:
   // A pipeline that has greeted.
   RedisPipelineTest() : RedisPipelineTest(RedisSettings{}) {}
-  explicit RedisPipelineTest(const RedisSettings& settings) : settings_(settings) {
+  explicit RedisPipelineTest(const RedisSettings& settings) : settings_(with_clock(settings)) {
     connect();
     EXPECT_TRUE(take(settings.proxy ? pong : greeting + (settings.replicas > 0 ? one : "") + durability));
     EXPECT_FALSE(pipeline_->is_waiting());
@@ -136,6 +136,11 @@ class RedisPipelineTest : public testing::Test {
   static inline const std::string durability = "*0\r\n*0\r\n*0\r\n$0\r\n\r\n$0\r\n\r\n$0\r\n\r\n";
   static inline const std::string no_script = "-NOSCRIPT No matching script. Please use EVAL.\r\n";
 
+  static RedisSettings with_clock(RedisSettings settings) {
+    settings.rules.now_s = [] { return domain::Seconds{1'700'000'001}; };
+    return settings;
+  }
+
   const RedisSettings settings_;
   RedisKnowledge knowledge_;
   const domain::TokenId id_{{1}};
@@ -208,9 +213,9 @@ TEST_F(RedisPipelineTest, TheTokensOfAMessageShareACall) {
   Verdicts verdicts(hits.size());
   track(hits, verdicts);
   std::string expected;
-  append_command(
-      {"EVALSHA", track_script_sha1(), "2", redis_key(id_), redis_key(other_), "", "/a", "1", "/a", "1"},
-      expected);
+  append_command({"EVALSHA", track_script_sha1(), "2", redis_key(id_), redis_key(other_), "", "/a", "1", "/a",
+                  "1", "1700000001", "0", "0"},
+                 expected);
   EXPECT_EQ(pipeline_->out(), expected);
   EXPECT_TRUE(take("*2\r\n:5\r\n:6\r\n"));
   EXPECT_EQ(verdicts.all, (Expected{Verdict::counted(6), Verdict::counted(5)}));
@@ -235,8 +240,11 @@ TEST_F(RedisPipelineTest, WhereKeysOfACallMustShareASlotEachTokenHasItsOwn) {
   Verdicts verdicts(hits.size());
   track(hits, verdicts);
   std::string expected;
-  append_command({"EVALSHA", track_script_sha1(), "1", redis_key(id_), "", "/a", "1"}, expected);
-  append_command({"EVALSHA", track_script_sha1(), "1", redis_key(other_), "", "/a", "1"}, expected);
+  append_command({"EVALSHA", track_script_sha1(), "1", redis_key(id_), "", "/a", "1", "1700000001", "0", "0"},
+                 expected);
+  append_command(
+      {"EVALSHA", track_script_sha1(), "1", redis_key(other_), "", "/a", "1", "1700000001", "0", "0"},
+      expected);
   EXPECT_EQ(pipeline_->out(), expected);
   EXPECT_TRUE(take("*1\r\n:5\r\n*1\r\n:6\r\n"));
   EXPECT_EQ(verdicts.all, (Expected{Verdict::counted(6), Verdict::counted(5)}));
@@ -263,10 +271,11 @@ TEST_F(RedisPipelineTest, NoScriptMeansSomethingForEvalshaAlone) {
 
 TEST_F(RedisPipelineTest, AddsATokenByTheScript) {
   add(id_);
-  std::string begin;
-  append_command({"EVALSHA", track_script_sha1(), "1", redis_key(id_), "", ""}, begin);
-  begin.replace(0, 2, "*7");  // the time follows
-  EXPECT_THAT(pipeline_->out(), StartsWith(begin));
+  std::string expected;
+  append_command({"EVALSHA", track_script_sha1(), "1", redis_key(id_), "", "", "1700000000 bytes=0",
+                  "1700000001", "0", "0"},
+                 expected);
+  EXPECT_EQ(pipeline_->out(), expected);
   pipeline_->out().clear();
   EXPECT_TRUE(take(no_script));
   EXPECT_THAT(pipeline_->out(), HasSubstr("$4\r\nEVAL\r\n"));
@@ -293,7 +302,8 @@ TEST_F(RedisPipelineTest, NoScriptSendsTheCallAgainOnce) {
   pipeline_->out().clear();
   EXPECT_TRUE(take(no_script));
   std::string expected;
-  append_command({"EVAL", track_script, "2", redis_key(id_), redis_key(other_), "", "/a", "1", "/b", "1"},
+  append_command({"EVAL", track_script, "2", redis_key(id_), redis_key(other_), "", "/a", "1", "/b", "1",
+                  "1700000001", "0", "0"},
                  expected);
   EXPECT_EQ(pipeline_->out(), expected);
   EXPECT_FALSE(take(no_script));
@@ -440,7 +450,9 @@ TEST_F(RedisPipelineTest, CountsWithTheFenceThatStandsThere) {
   Verdicts verdicts(hits.size());
   track(hits, verdicts);
   std::string expected;
-  append_command({"EVALSHA", track_script_sha1(), "1", redis_key(id_), "fence", "/a", "1"}, expected);
+  append_command(
+      {"EVALSHA", track_script_sha1(), "1", redis_key(id_), "fence", "/a", "1", "1700000001", "0", "0"},
+      expected);
   EXPECT_EQ(pipeline_->out(), expected);
   EXPECT_TRUE(take("-FENCED no\r\n"));
   EXPECT_EQ(verdicts.all, Expected{Verdict::not_counted()});
@@ -667,13 +679,16 @@ TEST_F(RedisNodePipelineTest, WhatFollowsAskIsAskedAgainWithAsking) {
   std::string expected;
   append_command({"ASKING"}, expected);
   const auto mark = mark_key(domain::slot_of(id_));
-  append_command({"EVALSHA", track_script_sha1(), "1", redis_key(id_), mark, "/a", "1"}, expected);
+  append_command(
+      {"EVALSHA", track_script_sha1(), "1", redis_key(id_), mark, "/a", "1", "1700000001", "0", "0"},
+      expected);
   EXPECT_EQ(pipeline_->out(), expected);
   pipeline_->out().clear();
   EXPECT_TRUE(take("+OK\r\n" + no_script));
   expected.clear();
   append_command({"ASKING"}, expected);
-  append_command({"EVAL", track_script, "1", redis_key(id_), mark, "/a", "1"}, expected);
+  append_command({"EVAL", track_script, "1", redis_key(id_), mark, "/a", "1", "1700000001", "0", "0"},
+                 expected);
   EXPECT_EQ(pipeline_->out(), expected);
   EXPECT_TRUE(take("+OK\r\n*1\r\n:5\r\n"));
   EXPECT_EQ(verdicts.all, Expected{Verdict::counted(5)});

@@ -14,10 +14,11 @@
 
 namespace tracker::store::redis {
 
-// pcall, so that an error fails its own increment alone. A user who may not read the marks sees none: the ACL may be of an older
-// version.
+// pcall, so that an error fails its own increment alone. A user who may not read the marks sees none, and one who may not read
+// records judges by none: the ACL may be of an older version. Nearly every call is of known paths of tokens that are not due.
+// So the functions are only made when they are needed: to make them takes as long as to count a hit.
 const std::string_view track_script = R"(
-local KEYS, ARGV, call = KEYS, ARGV, redis.pcall
+local KEYS, ARGV, call, match, find = KEYS, ARGV, redis.pcall, string.match, string.find
 local marks = ARGV[1]
 if marks ~= '*' and string.sub(marks, 1, 8) ~= 'tracker:' then
   marks = 'tracker:store'
@@ -25,25 +26,165 @@ if marks ~= '*' and string.sub(marks, 1, 8) ~= 'tracker:' then
   if type(fence) ~= 'string' then fence = '' end
   if fence ~= ARGV[1] then return redis.error_reply('FENCED another counter has this Redis') end
 end
-local counts, key, known = {}, nil, nil
+local terms = 2 * #KEYS + 2
+local now = tonumber(ARGV[terms]) or 0
+
+-- Of the token at hand: its key; what its empty field has now, and had; whether it is known; the numbers of its record, if they
+-- were needed; whether its use is to be noted; whether it is full.
+local key, text, before, known, facts, uses, full
+
+local function make_functions()
+  local function read_facts()
+    if facts then return end
+    facts = {expires = 0, idle = 0, used = 0, use_by = 0, revoked = 0}
+    for name, value in string.gmatch(text, ' ([%l_]+)=(%d+)') do facts[name] = tonumber(value) end
+  end
+
+  local function set(name, value)
+    facts[name] = value
+    local first, last = find(text, ' ' .. name .. '=%d+')
+    if not first then
+      first = find(text, ' [%l_]+=') or #text + 1
+      last = first - 1
+    end
+    local fact = string.format(' %s=%.0f', name, value)
+    text = string.sub(text, 1, first - 1) .. fact .. string.sub(text, last + 1)
+  end
+
+  local function step()
+    return facts.idle == 0 and 3600 or math.min(math.max(math.floor(facts.idle / 8), 1), 3600)
+  end
+
+  local function end_of()
+    local ends = math.huge
+    if facts.expires > 0 then ends = facts.expires end
+    if facts.idle > 0 then
+      local used = math.max(facts.used, tonumber(match(text, '^%d+')) or 0)
+      ends = math.min(ends, used + facts.idle + step())
+    end
+    if facts.use_by > 0 and facts.use_by < ends and facts.bytes == 0 and call('HLEN', key) == 1 then
+      ends = facts.use_by
+    end
+    return ends
+  end
+
+  local function is_of_later_version()
+    return match(text, '^%d* v=') or match(text, '^%d* %x+ v=')
+  end
+
+  -- 1: its hits are counted. false: it is unknown, or has ended.
+  local function look(path)
+    if type(text) == 'table' then
+      text = nil
+      local its = call('HEXISTS', key, '')
+      if its ~= 0 then return its end
+    end
+    if text then
+      if is_of_later_version() then return {err = 'NEWER a later version of tracker wrote what is known of this token'} end
+      read_facts()
+      if facts.revoked > 0 or end_of() <= now then return false end
+      uses, full = now >= facts.used + step(), facts.full
+      return 1
+    end
+    if path == '' and marks ~= '*' and call('HEXISTS', 'tracker:ended:' .. string.sub(key, 9), '') == 1 then return 0 end
+    local its = marks ~= '*' and call('HGET', marks, path == '' and 'holds' or 'marked')
+    return type(its) == 'string' and {err = 'HELD ' .. its}
+  end
+
+  local function number_of_paths()
+    local fields = call('HLEN', key)
+    return type(fields) == 'number' and fields - 1 or 0
+  end
+
+  -- `paths`: with this one.
+  local function is_bounded(path, paths)
+    local paths_max, bytes_max = tonumber(ARGV[terms + 1]) or 0, tonumber(ARGV[terms + 2]) or 0
+    if paths_max > 0 and paths > paths_max then return true end
+    if bytes_max == 0 then return false end
+    if not facts.bytes then
+      local all, bytes = call('HKEYS', key), 0
+      if all.err then return false end
+      for _, its in ipairs(all) do
+        if its ~= path then bytes = bytes + #its end
+      end
+      set('bytes', bytes)
+    end
+    return facts.bytes + #path > bytes_max
+  end
+
+  local function too_many()
+    return {err = 'PATHS this token has as many paths as it may'}
+  end
+
+  -- A full token is not written for each path that it does not get.
+  local function refuses(path)
+    return call('HEXISTS', key, path) == 0 and is_bounded(path, number_of_paths() + 1) and too_many()
+  end
+
+  -- The path was new.
+  local function admit(path, count)
+    if not text then return count end
+    read_facts()
+    if is_bounded(path, number_of_paths()) and call('HDEL', key, path) == 1 then
+      full = 1
+      set('full', 1)
+      return too_many()
+    end
+    if facts.bytes then set('bytes', facts.bytes + #path) end
+    return count
+  end
+
+  local function note_use()
+    uses = nil
+    set('used', now)
+  end
+
+  local function keep()
+    if full then
+      text = string.gsub(text, ' due=%d+', '')
+    elseif find(text, '=', 1, true) then
+      set('due', math.min(facts.used + step(), end_of()))
+    end
+    if text ~= before then call('HSET', key, '', text) end
+  end
+
+  return look, refuses, admit, note_use, keep
+end
+
+local counts, look, refuses, admit, note_use, keep = {}
+local function need_functions()
+  if not look then look, refuses, admit, note_use, keep = make_functions() end
+end
 for i = 1, #KEYS do
+  local path, by = ARGV[2 * i], ARGV[2 * i + 1]
   if KEYS[i] ~= key then
+    if facts and known == 1 then keep() end
     key = KEYS[i]
-    known = call('HEXISTS', key, '')
-    if known == 0 then
-      local its = marks ~= '*' and call('HGET', marks, ARGV[2 * i] == '' and 'holds' or 'marked')
-      known = type(its) == 'string' and {err = 'HELD ' .. its}
+    text = call('HGET', key, '')
+    before, facts, uses, full = text, nil, nil, nil
+    local due = type(text) == 'string' and (match(text, ' due=(%d+)') or not find(text, '=', 1, true) and 'never')
+    if due == 'never' or due and now < due + 0 then
+      known = 1
+    else
+      need_functions()
+      known = look(path)
     end
   end
-  local path = ARGV[2 * i]
   if path == '' then
-    counts[i] = known or call('HSETNX', key, '', ARGV[2 * i + 1])
+    counts[i] = known or call('HSETNX', key, '', by)
   elseif known == 1 then
-    counts[i] = call('HINCRBY', key, path, ARGV[2 * i + 1])
+    local count = full and refuses(path) or call('HINCRBY', key, path, by)
+    if count == 1 or by ~= '1' and count == by + 0 then
+      need_functions()
+      count = admit(path, count)
+    end
+    if uses and type(count) == 'number' then note_use() end
+    counts[i] = count
   else
     counts[i] = known
   end
 end
+if facts and known == 1 then keep() end
 return counts
 )";
 
@@ -102,6 +243,11 @@ void append_bulk(std::size_t number, std::string& out) {
 
 }  // namespace
 
+std::array<std::string, 3> terms_of(const TokenRules& rules) {
+  return {std::to_string(rules.now_s()), std::to_string(rules.paths_max),
+          std::to_string(rules.path_bytes_max)};
+}
+
 void append_command(std::span<const std::string_view> arguments, std::string& out) {
   append_number('*', arguments.size(), out);
   for (const auto& argument : arguments) append_bulk(argument, out);
@@ -150,9 +296,11 @@ void RedisRound::divide(bool apart) {
   }
 }
 
-void RedisRound::append(std::uint32_t call, Form form, std::string_view fence, std::string& out) const {
+void RedisRound::append(std::uint32_t call, Form form, std::string_view fence, const TokenRules& rules,
+                        std::string& out) const {
   const auto [begin, end] = calls_[call];
-  append_number('*', 4 + 3 * (end - begin), out);
+  const auto terms = terms_of(rules);
+  append_number('*', 4 + 3 * (end - begin) + terms.size(), out);
   append_bulk(form == Form::hash ? "EVALSHA" : "EVAL", out);
   append_bulk(form == Form::hash ? std::string_view(track_script_sha1()) : track_script, out);
   append_bulk(end - begin, out);
@@ -166,6 +314,7 @@ void RedisRound::append(std::uint32_t call, Form form, std::string_view fence, s
     append_bulk(path(hits_[increments_[i].begin]), out);
     append_bulk(increments_[i].end - increments_[i].begin, out);
   }
+  for (const auto& term : terms) append_bulk(term, out);
 }
 
 bool RedisRound::can_return(std::uint32_t call, const redisReply& reply) const {
@@ -196,10 +345,14 @@ std::optional<RedisRound::NoCount> RedisRound::take(std::uint32_t call, const re
   return no_count;
 }
 
-/// Returns whether it was a count, nil or HELD.
+/// Returns whether it was a count, nil, HELD or PATHS.
 bool RedisRound::take_element(const Increment& increment, const redisReply& element) {
   if (element.type == REDIS_REPLY_NIL) {
     settle(increment, domain::Verdict::unknown_token());
+    return true;
+  }
+  if (element.type == REDIS_REPLY_ERROR && is_too_many_paths(text_of(element))) {
+    settle(increment, domain::Verdict::too_many_paths());
     return true;
   }
   if (element.type == REDIS_REPLY_ERROR) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
@@ -13,6 +14,7 @@
 #include "link/gather.h"
 #include "store/counter_store.h"
 #include "store/redis/redis_keys.h"
+#include "store/token_rules.h"
 
 struct redisReply;
 
@@ -21,16 +23,24 @@ namespace tracker::store::redis {
 /// The script that counts the hits of one or more tokens in one atomic step, or makes a token known. ARGV begins with
 /// the fence, or in its place with the key that has the marks of the tokens' slot. Who gives a fence need not name
 /// facts_key. For each increment there is a key in KEYS, and a path and a number in ARGV. The increments of one token
-/// follow each other. The empty path makes the token known: the number is the time. Returns an array with an element for
-/// each increment: the count, nil if the token is unknown, or the error of this increment. That is HELD if a mark forbids
-/// to mint, or to say that the token is unknown. Does nothing and returns the error FENCED if the fence is not the one that
-/// stands in Redis.
+/// follow each other. The empty path makes the token known: in place of the number is its record (Origin). At the end of ARGV
+/// are the time, and how many paths, and bytes of paths, a token may have (0: any number).
+///
+/// Returns an array with an element for each increment: the count, nil if the token is unknown or has ended, or the error of
+/// this increment. That is HELD if a mark forbids to mint, or to say that the token is unknown, and PATHS if the token has as
+/// many paths as it may. Does nothing and returns the error FENCED if the fence is not the one that stands in Redis.
+///
+/// It judges a record as domain::end_of() and TokenRules::allow_path() do. A token of an older version, which has no facts,
+/// gets some with its next new path.
 extern const std::string_view track_script;
 /// The SHA-1 of the script in hex, by which EVALSHA names it.
 const std::string& track_script_sha1();
 
 /// A fence that fits whatever stands there. No marks are looked at. A proxy leads to several Redis, which have neither.
 inline constexpr std::string_view any_fence = "*";
+
+/// The end of ARGV.
+std::array<std::string, 3> terms_of(const TokenRules& rules);
 
 /// Appends one command in RESP (an array of bulk strings).
 void append_command(std::span<const std::string_view> arguments, std::string& out);
@@ -75,7 +85,8 @@ class RedisRound {
     text,
   };
   /// Only while the call has no verdict yet.
-  void append(std::uint32_t call, Form form, std::string_view fence, std::string& out) const;
+  void append(std::uint32_t call, Form form, std::string_view fence, const TokenRules& rules,
+              std::string& out) const;
 
   /// Returns whether the script can have returned this, judged by type and shape alone.
   bool can_return(std::uint32_t call, const redisReply& reply) const;
@@ -85,8 +96,8 @@ class RedisRound {
     domain::TokenId token;
     const redisReply* reply;  // an element of the reply
   };
-  /// Turns what the script returned into verdicts. Returns the last element that was neither a count nor nil nor HELD, if
-  /// there was one.
+  /// Turns what the script returned into verdicts. Returns the last element that was neither a count nor nil nor HELD nor
+  /// PATHS, if there was one.
   std::optional<NoCount> take(std::uint32_t call, const redisReply& reply);
 
   /// Returns whether there are counts that wait for release(), which settles their hits: by their counts if the counts are

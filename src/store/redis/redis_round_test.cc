@@ -40,6 +40,7 @@ class RedisRoundTest : public testing::Test {
   const domain::TokenId high_{{2}};
   link::Gather message_;
   RedisRound round_;
+  const TokenRules rules_{.now_s = [] { return domain::Seconds{1'700'000'000}; }, .paths_max = 5};
 };
 
 TEST(RedisCommand, IsWrittenInResp) {
@@ -64,17 +65,17 @@ TEST_F(RedisRoundTest, OneCallForAllTokensAndOneIncrementForEachPath) {
   ASSERT_EQ(round_.calls(), 1U);
 
   std::string out;
-  round_.append(0, RedisRound::Form::hash, "fence", out);
+  round_.append(0, RedisRound::Form::hash, "fence", rules_, out);
   std::string expected;
   append_command({"EVALSHA", track_script_sha1(), "3", redis_key(low_), redis_key(high_), redis_key(high_),
-                  "fence", "/x", "1", "/a", "1", "/b", "3"},
+                  "fence", "/x", "1", "/a", "1", "/b", "3", "1700000000", "5", "0"},
                  expected);
   EXPECT_EQ(out, expected);
   out.clear();
   expected.clear();
-  round_.append(0, RedisRound::Form::text, "fence", out);
+  round_.append(0, RedisRound::Form::text, "fence", rules_, out);
   append_command({"EVAL", track_script, "3", redis_key(low_), redis_key(high_), redis_key(high_), "fence",
-                  "/x", "1", "/a", "1", "/b", "3"},
+                  "/x", "1", "/a", "1", "/b", "3", "1700000000", "5", "0"},
                  expected);
   EXPECT_EQ(out, expected);
 
@@ -97,10 +98,10 @@ TEST_F(RedisRoundTest, ApartEachTokenHasACallOfItsOwn) {
   EXPECT_EQ(round_.token(0), low_);
   EXPECT_EQ(round_.token(1), high_);
   std::string out;
-  round_.append(1, RedisRound::Form::hash, "fence", out);
+  round_.append(1, RedisRound::Form::hash, "fence", rules_, out);
   std::string expected;
   append_command({"EVALSHA", track_script_sha1(), "2", redis_key(high_), redis_key(high_), "fence", "/a", "1",
-                  "/b", "1"},
+                  "/b", "1", "1700000000", "5", "0"},
                  expected);
   EXPECT_EQ(out, expected);
 
@@ -145,7 +146,7 @@ TEST_F(RedisRoundTest, ACallHasABoundedNumberOfBytes) {
   EXPECT_EQ(round_.calls(), 3U);
   for (std::uint32_t call = 0; call < round_.calls(); ++call) {
     std::string out;
-    round_.append(call, RedisRound::Form::hash, "fence", out);
+    round_.append(call, RedisRound::Form::hash, "fence", rules_, out);
     EXPECT_LT(out.size(), RedisRound::path_bytes_max + path_bytes + 1024);
     round_.settle_call(call, Verdict::not_counted());
   }

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "store/redis/redis_address.h"
+#include "store/token_rules.h"
 
 namespace tracker::store::redis {
 
@@ -25,6 +26,14 @@ struct RedisSettings {
   std::size_t replicas = 0;
   /// A node of a cluster is only asked for its view of the cluster. Nothing is counted.
   bool only_views = false;
+  TokenRules rules = {};
 };
+
+/// Whether `rules.tokens_max` has an effect. Each node has an equal share of it, and is asked once a second how many keys its
+/// database has: keys of others count, too, and so do a few of tracker's own. So one counter mints no more than that. Several
+/// counters together may exceed it by what they mint within a second. Nobody can ask so through a proxy.
+inline bool can_bound_tokens(const RedisSettings& settings) {
+  return !settings.proxy;
+}
 
 }  // namespace tracker::store::redis
