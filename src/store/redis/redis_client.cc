@@ -25,7 +25,8 @@ std::string explain_denied(std::string_view error, const RedisSettings& settings
   return "it says " + printable(error) +
          ": its ACL is too narrow to read and move tokens; this adds what is missing: ACL SETUSER " +
          (user.empty() ? "default" : user) +
-         " ~tracker:* +hgetall +hscan +hlen +hdel +rename +unlink +hexists +hsetnx +hset +hget +hmget +del "
+         " ~tracker:* +hgetall +hscan +hlen +hdel +rename +renamenx +unlink +hexists +hsetnx +hset +hget "
+         "+hmget +del "
          "+eval "
          "+scan +select "
          "+config|get +info" +

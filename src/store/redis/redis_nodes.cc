@@ -24,7 +24,8 @@ constexpr auto pause_longest = 500ms;
 constexpr int passes_max = 5;
 constexpr auto pass_pause = 200ms;
 constexpr std::string_view keys_of_a_scan = "1000";  // less than a millisecond of Redis
-constexpr auto scan_pause = 1ms;                     // in which Redis serves others
+constexpr std::string_view keys_of_a_step = "200";
+constexpr auto scan_pause = 1ms;  // in which Redis serves others
 constexpr std::size_t fields_of_a_scan_first = 100;
 constexpr std::size_t fields_of_a_scan_max = 1'000;  // less than a millisecond of Redis
 constexpr std::size_t bytes_of_a_scan = 64 * 1024;   // about
@@ -276,27 +277,58 @@ void RedisNodes::run(std::span<RedisTask> tasks, Kind kind) {
   }
 }
 
+/// Returns the next cursor.
+std::string RedisNodes::scan_keys(RedisClient& client, std::string_view cursor, std::string_view pattern,
+                                  std::string_view number,
+                                  const std::function<void(std::string_view key)>& visit) {
+  const auto reply = client.call({"SCAN", cursor, "MATCH", pattern, "COUNT", number});
+  if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 ||
+      reply->element[0]->type != REDIS_REPLY_STRING || reply->element[1]->type != REDIS_REPLY_ARRAY) {
+    throw StoreError(client.name() + " replies what makes no sense to SCAN");
+  }
+  const auto& keys = *reply->element[1];
+  for (std::size_t i = 0; i < keys.elements; ++i) {
+    if (keys.element[i]->type == REDIS_REPLY_STRING) visit(text_of(*keys.element[i]));
+  }
+  return std::string(text_of(*reply->element[0]));
+}
+
 void RedisNodes::scan_once(std::string_view pattern, const std::function<void(std::string_view key)>& visit) {
   for (auto* client : clients()) {
     client->begin();
     const auto connection = client->connections();
     std::string cursor = "0";
     do {
-      const auto reply = client->call({"SCAN", cursor, "MATCH", pattern, "COUNT", keys_of_a_scan});
-      if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 ||
-          reply->element[0]->type != REDIS_REPLY_STRING || reply->element[1]->type != REDIS_REPLY_ARRAY) {
-        throw StoreError(client->name() + " replies what makes no sense to SCAN");
-      }
-      const auto& keys = *reply->element[1];
-      for (std::size_t i = 0; i < keys.elements; ++i) {
-        if (keys.element[i]->type == REDIS_REPLY_STRING) visit(text_of(*keys.element[i]));
-      }
-      cursor = text_of(*reply->element[0]);
+      cursor = scan_keys(*client, cursor, pattern, keys_of_a_scan, visit);
       if (client->connections() != connection)
         throw ConnectionLost(client->name() + " has ended the connection; run this again when it is well");
       std::this_thread::sleep_for(scan_pause);
     } while (cursor != "0");
   }
+}
+
+/// A cursor means nothing to a Redis that was started again: then its keys are visited from the first one on.
+void RedisNodes::scan_step(std::string_view pattern, ScanPlace& place,
+                           const std::function<void(std::string_view key)>& visit) {
+  if (place == ScanPlace{}) refresh();
+  const auto nodes = clients();
+  if (place.node >= nodes.size()) {
+    place = {};
+    return;
+  }
+  auto& client = *nodes[place.node];
+  try {
+    client.begin();
+    if (client.connections() != place.connection) place.cursor = "0";
+    place.connection = client.connections();
+    place.cursor = scan_keys(client, place.cursor, pattern, keys_of_a_step, visit);
+    if (client.connections() != place.connection) return;  // it is the cursor of another Redis, perhaps
+  } catch (const ConnectionLost&) {
+    place = {};  // another node may have its keys
+    throw;
+  }
+  if (place.cursor == "0") place = {.node = place.node + 1, .connection = 0};
+  if (place.node == nodes.size()) place = {};
 }
 
 /// A cursor means nothing to a Redis that was started again, or to a promoted replica. Keys that move between nodes may be missed.

@@ -72,6 +72,18 @@ class RedisNodes {
   void scan(std::string_view pattern, const std::function<void()>& begin,
             const std::function<void(std::string_view key)>& visit);
 
+  /// Where scan_step() goes on.
+  struct ScanPlace {
+    std::size_t node = 0;  // of clients()
+    std::string cursor = "0";
+    std::uint64_t connection = 0;
+    bool operator==(const ScanPlace&) const = default;
+  };
+  /// Visits some of the keys that match, in less than a millisecond of Redis, and moves the place on. Once all were visited, the
+  /// place is where it began. While masters change or slots move, keys may be missed.
+  void scan_step(std::string_view pattern, ScanPlace& place,
+                 const std::function<void(std::string_view key)>& visit);
+
   /// Goes through the fields of a hash that match, and misses none that is there all the time. A field may come several
   /// times. Where the connection ends meanwhile, or the slot moves, it begins anew: then it calls `begin` again. Returns false
   /// if the hash is not there.
@@ -99,6 +111,8 @@ class RedisNodes {
   void finish(RedisClient& client, std::span<RedisTask* const> tasks, Kind kind,
               std::vector<RedisTask*>& again);
   bool is_elsewhere(RedisTask& task, const RedisClient& client) const;
+  std::string scan_keys(RedisClient& client, std::string_view cursor, std::string_view pattern,
+                        std::string_view number, const std::function<void(std::string_view key)>& visit);
   void scan_once(std::string_view pattern, const std::function<void(std::string_view key)>& visit);
   enum class Pass : std::uint8_t { whole, gone, interrupted };
   Pass scan_hash_once(domain::Slot slot, const std::string& key, std::string_view pattern,
