@@ -369,6 +369,7 @@ TEST_F(RedisTokenTest, ARevocationComesThroughAFloodOfNewPaths) {
     for (int i = 0; !stop.stop_requested(); ++i) {
       store_->hit(id, "/" + std::to_string(i));
       has_begun = true;
+      has_begun.notify_one();
     }
   });
   has_begun.wait(false);

@@ -98,6 +98,7 @@ std::optional<StoredToken> parse_token(const TokenId& id, const redisReply& fiel
     token.counts.push_back({std::string(path), count_in(key, value)});
   }
   if (!is_known) return std::nullopt;
+  token.record.paths.reset();
   std::ranges::sort(token.counts, {}, &StoredCount::path);
   return token;
 }

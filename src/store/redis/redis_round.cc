@@ -107,7 +107,7 @@ local function make_functions()
       for _, its in ipairs(all) do
         if its ~= path then bytes = bytes + #its end
       end
-      set('bytes', bytes)
+      facts.bytes = bytes
     end
     return facts.bytes + #path > bytes_max
   end
@@ -130,7 +130,7 @@ local function make_functions()
       set('full', 1)
       return too_many()
     end
-    if facts.bytes then set('bytes', facts.bytes + #path) end
+    if facts.bytes then facts.bytes = facts.bytes + #path end
     return count
   end
 
@@ -140,6 +140,7 @@ local function make_functions()
   end
 
   local function keep()
+    if facts.bytes then set('bytes', facts.bytes) end
     if full then
       text = string.gsub(text, ' due=%d+', '')
     elseif find(text, '=', 1, true) then
