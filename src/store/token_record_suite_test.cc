@@ -521,6 +521,54 @@ TEST_P(TokenRecordSuite, SlotsThatMoveAreLeftAlone) {
   EXPECT_EQ(listed(), std::set<TokenId>());
 }
 
+TEST_P(TokenRecordSuite, TokensThatHaveEndedMoveLikeOthers) {
+  open();
+  const auto revoked = mint({.label = "label"});
+  const auto expired = mint({.expires_s = start_s + 10});
+  SlotSet slots;
+  for (const auto& id : {revoked, expired}) {
+    hit(id);
+    slots.set(domain::slot_of(id));
+  }
+  EXPECT_TRUE(change(revoked, {.revokes = true}));
+  now_s_ = start_s + 10;
+  EXPECT_EQ(sweep(every_slot, 1'000), 0U);
+  EXPECT_EQ(tests::find_slots(*opened_.store).value_or(slots), slots);
+  auto tokens = read_all();
+  ASSERT_EQ(tokens.size(), 2U);
+  for (const auto& [id, token] : tokens) EXPECT_EQ(token.counts, (std::vector{StoredCount{"/p", 1}}));
+  EXPECT_EQ(tokens.at(revoked).record.revoked_s, start_s);
+  EXPECT_EQ(tokens.at(revoked).record.label, "label");
+  const std::vector moved{tokens.at(revoked), tokens.at(expired)};
+  EXPECT_EQ(opened_.contents->find(one_export, moved), std::vector(2, Presence::stranger));
+
+  // An import that is given up leaves them; a move that is done does not.
+  opened_.contents->set_mark({Kind::importing, one_export, slots});
+  EXPECT_THROW(opened_.contents->put(one_export, moved), StoreError);
+  opened_.contents->remove(slots);
+  opened_.contents->clear_marks(slots);
+  EXPECT_EQ(listed(), (std::set{revoked, expired}));
+  opened_.contents->set_mark({Kind::held, one_export, slots});
+  EXPECT_EQ(read_all().size(), 2U);
+  opened_.contents->set_mark({Kind::moved, one_export, slots});
+  EXPECT_TRUE(read_all().empty());
+  EXPECT_THROW(find(revoked), MovedError);
+  opened_.contents->remove(slots);
+  EXPECT_EQ(opened_.contents->find(one_export, moved), std::vector(2, Presence::absent));
+
+  // And back.
+  opened_.contents->set_mark({Kind::importing, one_export, slots});
+  opened_.contents->put(one_export, moved);
+  opened_.contents->clear_marks(slots);
+  for (const auto& id : {revoked, expired}) {
+    EXPECT_EQ(hit(id), Verdict::unknown_token());
+    EXPECT_EQ(find(id).value().total, 1);
+  }
+  EXPECT_EQ(state(revoked), TokenState::revoked);
+  EXPECT_TRUE(change(expired, {.expires_s = 0}));
+  EXPECT_EQ(hit(expired), Verdict::counted(2));
+}
+
 TEST_P(TokenRecordSuite, AnImportBringsTheRecords) {
   open({.path_bytes_max = 10});
   std::vector<StoredToken> tokens;

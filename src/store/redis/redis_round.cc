@@ -153,9 +153,6 @@ local function make_functions()
 end
 
 local counts, look, refuses, admit, note_use, keep = {}
-local function need_functions()
-  if not look then look, refuses, admit, note_use, keep = make_functions() end
-end
 for i = 1, #KEYS do
   local path, by = ARGV[2 * i], ARGV[2 * i + 1]
   if KEYS[i] ~= key then
@@ -167,7 +164,7 @@ for i = 1, #KEYS do
     if due == 'never' or due and now < due + 0 then
       known = 1
     else
-      need_functions()
+      if not look then look, refuses, admit, note_use, keep = make_functions() end
       known = look(path)
     end
   end
@@ -176,7 +173,7 @@ for i = 1, #KEYS do
   elseif known == 1 then
     local count = full and refuses(path) or call('HINCRBY', key, path, by)
     if count == 1 or by ~= '1' and count == by + 0 then
-      need_functions()
+      if not look then look, refuses, admit, note_use, keep = make_functions() end
       count = admit(path, count)
     end
     if uses and type(count) == 'number' then note_use() end
