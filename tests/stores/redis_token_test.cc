@@ -384,20 +384,24 @@ TEST_F(RedisTokenTest, ARevocationComesThroughAFloodOfNewPaths) {
   EXPECT_EQ(static_cast<std::int64_t>(found.paths), found.total);
 }
 
-TEST_F(RedisTokenTest, OneCounterMintsNoMoreTokensThanThereMayBeHoweverFast) {
+TEST_F(RedisTokenTest, CountersTogetherMintNoMoreTokensThanThereMayBe) {
   open({.tokens_max = 50});
+  RunningRedis other(
+      {.redis = store::redis::parse_redis_address(redis_.address()), .rules = {.tokens_max = 50}});
   const auto keys = redis_.command({"DBSIZE"}).integer;
   std::atomic<int> minted = 0;
   {
     std::vector<std::jthread> clients;
     for (int client = 0; client < 4; ++client) {
-      clients.emplace_back([&] {
-        for (int i = 0; i < 100; ++i) minted += store_->add(new_id()) ? 1 : 0;
+      clients.emplace_back([&, client] {
+        auto& its = client % 2 == 0 ? *store_ : other;
+        for (int i = 0; i < 100; ++i) minted += its.add(new_id()) ? 1 : 0;
       });
     }
   }
   EXPECT_EQ(minted, 50 - keys);
   EXPECT_EQ(redis_.command({"DBSIZE"}).integer, 50);
+  EXPECT_EQ(store_->hit(new_id()), Verdict::unknown_token());
 }
 
 // Where what bounds take is denied, it counts without them, as it did, and says so.

@@ -119,6 +119,10 @@ bool is_too_many_paths(std::string_view error) {
   return code_of(error) == "PATHS";
 }
 
+bool is_too_many_tokens(std::string_view error) {
+  return code_of(error) == "TOKENS";
+}
+
 bool is_denied(std::string_view error) {
   // Redis 6 and 7.0 say the second of commands in a script; later versions say the third.
   return code_of(error) == "NOPERM" || error.find("The user executing the script can't") != error.npos ||
@@ -133,7 +137,7 @@ bool is_unfit(std::string_view error) {
 
 bool is_not_executed(std::string_view error, bool proxy) {
   return !proxy || is_unfit(error) || is_no_script(error) || is_wrong_type(error) ||
-         is_too_many_paths(error) || code_of(error) == "NEWER" ||
+         is_too_many_paths(error) || is_any(code_of(error), {"TOKENS", "NEWER"}) ||
          error.starts_with("ERR hash value is not an integer") ||
          error.starts_with("ERR increment or decrement would overflow");
 }

@@ -33,6 +33,10 @@ bool is_all_held(std::string_view error);
 /// increment was not executed, or was taken back in the same step.
 bool is_too_many_paths(std::string_view error);
 
+/// Returns whether this error is TOKENS, which tracker's own script returns: Redis has as many keys as it may have tokens. Nothing
+/// was executed.
+bool is_too_many_tokens(std::string_view error);
+
 /// Returns whether the error says that an ACL does not allow the command or the key.
 bool is_denied(std::string_view error);
 

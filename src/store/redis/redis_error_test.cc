@@ -79,6 +79,15 @@ TEST(RedisErrorTest, AScriptThatBeganMayHaveWritten) {
   }
 }
 
+TEST(RedisErrorTest, WhatTheScriptRefusesWasNotExecutedBehindAProxyEither) {
+  for (const std::string_view error : {"PATHS no", "TOKENS no", "NEWER no"}) {
+    EXPECT_TRUE(is_not_executed(error, true)) << error;
+    EXPECT_FALSE(is_unfit(error)) << error;
+    EXPECT_EQ(is_too_many_paths(error), error.starts_with("PATHS"));
+    EXPECT_EQ(is_too_many_tokens(error), error.starts_with("TOKENS"));
+  }
+}
+
 TEST(RedisErrorTest, NamesTheRemedy) {
   const auto settings = settings_of("redis://counter:secret@127.0.0.1:6379");
   EXPECT_EQ(

@@ -160,7 +160,6 @@ void RedisPipeline::look() {
     ask_about_durability();
   }
   questions_due_ = due_.size() - before;
-  ask_for_keys();
 }
 
 /// Does what counting does, without effect, on keys that belong to no token.
@@ -198,28 +197,22 @@ void RedisPipeline::identify() {
     }
     ask_about_durability();
     questions_due_ = due_.size();
-    ask_for_keys();
     return;
   }
   RedisFacts::append_questions(new_identity(), out_);
   for (const auto question : {Question::identity, Question::kept, Question::server}) {
     due_.push_back({.question = question});
   }
-  ask_for_keys();  // last: the identity is one
 }
 
-/// Whether bounds on paths can be held. Counting goes on without them, as with an ACL of an older version.
+/// Whether bounds can be held. Counting goes on without them, as with an ACL of an older version.
 void RedisPipeline::probe_bounds(const std::string& key) {
-  if (settings_.rules.paths_max == 0 && settings_.rules.path_bytes_max == 0) return;
-  ask(Question::probe_bounds, {"HLEN", key});
-  ask(Question::probe_bounds, {"HDEL", key, "/"});
-}
-
-/// Keys that are minted while the reply is under way come on top.
-void RedisPipeline::ask_for_keys() {
-  if (settings_.rules.tokens_max == 0 || settings_.proxy || settings_.only_views) return;
-  minted_since_ = 0;
-  ask(Question::keys, {"DBSIZE"});
+  const auto& rules = settings_.rules;
+  if (rules.paths_max > 0 || rules.path_bytes_max > 0) {
+    ask(Question::probe_bounds, {"HLEN", key});
+    ask(Question::probe_bounds, {"HDEL", key, "/"});
+  }
+  if (rules.tokens_max > 0) ask(Question::probe_bounds, {"DBSIZE"});
 }
 
 void RedisPipeline::ask_about_durability() {
@@ -273,12 +266,6 @@ void RedisPipeline::send(FetchView& fetch) {
 }
 
 void RedisPipeline::send(AddToken& token) {
-  if (knowledge_.tokens_max > 0 && knowledge_.keys >= knowledge_.tokens_max) {
-    const std::unique_ptr<AddToken> refused(&token);
-    return refused->on_failed(domain::Failure::not_done);
-  }
-  ++knowledge_.keys;
-  ++minted_since_;
   append(token, RedisRound::Form::hash);
   due_.push_back({.question = Question::add, .token = &token});
 }
@@ -294,7 +281,7 @@ void RedisPipeline::append(const AddToken& token, RedisRound::Form form) {
   const auto [now, paths_max, path_bytes_max] = terms_of(settings_.rules);
   append_command(
       {by_hash ? "EVALSHA" : "EVAL", by_hash ? std::string_view(track_script_sha1()) : track_script, "1", key,
-       fence_for(token.id), "", text, now, paths_max, path_bytes_max},
+       fence_for(token.id), "", text, now, paths_max, path_bytes_max, std::to_string(knowledge_.tokens_max)},
       out_);
 }
 
@@ -361,7 +348,6 @@ bool RedisPipeline::can_reply(const Due& due, const redisReply& reply) {
     case Question::write:
     case Question::identity:
       return is_zero_or_one(reply);
-    case Question::keys:
     case Question::probe_bounds:
       return reply.type == REDIS_REPLY_INTEGER && reply.integer >= 0;
     case Question::script:
@@ -448,11 +434,6 @@ bool RedisPipeline::take(const redisReply& reply) {
     case Question::info:
       durability_.take(reply);
       take_question(due.question, reply);
-      break;
-    case Question::keys:
-      if (reply.type == REDIS_REPLY_INTEGER)
-        knowledge_.keys = static_cast<std::uint64_t>(reply.integer) + minted_since_;
-      if (reply.type == REDIS_REPLY_ERROR) miss_bounds(text_of(reply));
       break;
     default:
       take_question(due.question, reply);
@@ -564,7 +545,7 @@ void RedisPipeline::take_add(const Due& due, const redisReply& reply) {
   const auto& its = is_of_whole_call ? reply : *reply.element[0];
   const bool is_not_done =
       is_of_whole_call ? is_not_begun(text_of(its)) : is_not_executed(text_of(its), settings_.proxy);
-  if (!is_held(text_of(its))) meet(token->id, its, is_not_done);
+  if (!is_held(text_of(its)) && !is_too_many_tokens(text_of(its))) meet(token->id, its, is_not_done);
   token->on_failed(is_not_done ? domain::Failure::not_done : domain::Failure::perhaps_done);
 }
 

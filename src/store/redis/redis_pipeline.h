@@ -223,13 +223,12 @@ class RedisPipeline {
     probe_together,  // EVALSHA with keys of two slots
     probe_increment,
     probe_add,
-    probe_bounds,  // what only bounds on paths take
+    probe_bounds,  // what only bounds take
     identity,      // HSETNX of this store's id
     kept,          // HMGET of this store's id, record and fence
     server,        // INFO
     config,
     info,
-    keys,  // DBSIZE
     ping,
     replicas,        // WAIT, after what counts or adds
     probe_replicas,  // WAIT, after the probes
@@ -274,7 +273,6 @@ class RedisPipeline {
   void ask(Question question, std::initializer_list<std::string_view> command);
   void ask_about_durability();
   void probe_bounds(const std::string& key);
-  void ask_for_keys();
   void probe(std::string_view fence);
   std::unique_ptr<FindSlots> end_finding();
   RedisRound& new_round();
@@ -295,8 +293,7 @@ class RedisPipeline {
   bool apart_;                                // the keys of a call must share a slot
   std::optional<domain::TokenId> own_probe_;  // of a node of a cluster: an id in a slot of its own
   std::chrono::steady_clock::time_point own_view_asked_{};
-  std::uint64_t minted_since_ = 0;  // sent after the last DBSIZE
-  std::size_t questions_due_ = 0;   // of the greeting or look
+  std::size_t questions_due_ = 0;  // of the greeting or look
   bool look_done_ = false;
   RedisDurability durability_;
   RedisFacts facts_;

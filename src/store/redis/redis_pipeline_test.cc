@@ -195,6 +195,20 @@ TEST_F(RedisPipelineTest, WhatIsHeldIsNotCountedAndNotLogged) {
   EXPECT_TRUE(pipeline_->fitness().is_ready());
 }
 
+// So it is with what is more than there may be.
+TEST_F(RedisPipelineTest, WhatIsTooManyIsNotCountedAndNotLogged) {
+  EXPECT_THAT(verdicts_after(id_, {"/a", "/b", "/b"}, "*2\r\n:1\r\n-PATHS no\r\n"),
+              ElementsAre(Verdict::counted(1), Verdict::too_many_paths(), Verdict::too_many_paths()));
+  EXPECT_TRUE(makes_sense_);
+  EXPECT_TRUE(fitness_.is_ready());
+  EXPECT_FALSE(trouble_.has_value());
+  add(id_);
+  EXPECT_TRUE(take("*1\r\n-TOKENS no\r\n"));
+  EXPECT_THAT(added_.outcomes, ElementsAre(domain::Failure::not_done));
+  EXPECT_FALSE(pipeline_->has_trouble());
+  EXPECT_TRUE(pipeline_->fitness().is_ready());
+}
+
 TEST_F(RedisPipelineTest, WhereAllIsHeldItIsUnfitAndSaysSo) {
   for (const auto& [said, is_ready] : {std::pair("some", true), {"all", false}}) {
     connect();
@@ -273,7 +287,7 @@ TEST_F(RedisPipelineTest, AddsATokenByTheScript) {
   add(id_);
   std::string expected;
   append_command({"EVALSHA", track_script_sha1(), "1", redis_key(id_), "", "", "1700000000 bytes=0",
-                  "1700000001", "0", "0"},
+                  "1700000001", "0", "0", "0"},
                  expected);
   EXPECT_EQ(pipeline_->out(), expected);
   pipeline_->out().clear();

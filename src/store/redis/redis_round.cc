@@ -169,6 +169,9 @@ for i = 1, #KEYS do
     end
   end
   if path == '' then
+    local tokens_max = tonumber(ARGV[terms + 3]) or 0
+    local keys = not known and tokens_max > 0 and call('DBSIZE')
+    if type(keys) == 'number' and keys >= tokens_max then known = {err = 'TOKENS there are as many as there may be'} end
     counts[i] = known or call('HSETNX', key, '', by)
   elseif known == 1 then
     local count = full and refuses(path) or call('HINCRBY', key, path, by)

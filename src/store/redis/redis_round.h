@@ -24,11 +24,13 @@ namespace tracker::store::redis {
 /// the fence, or in its place with the key that has the marks of the tokens' slot. Who gives a fence need not name
 /// facts_key. For each increment there is a key in KEYS, and a path and a number in ARGV. The increments of one token
 /// follow each other. The empty path makes the token known: in place of the number is its record (Origin). At the end of ARGV
-/// are the time, and how many paths, and bytes of paths, a token may have (0: any number).
+/// are the time, and how many paths, and bytes of paths, a token may have (0: any number). Behind that, where a token is made
+/// known, is how many keys this Redis may have with it.
 ///
 /// Returns an array with an element for each increment: the count, nil if the token is unknown or has ended, or the error of
-/// this increment. That is HELD if a mark forbids to mint, or to say that the token is unknown, and PATHS if the token has as
-/// many paths as it may. Does nothing and returns the error FENCED if the fence is not the one that stands in Redis.
+/// this increment. That is HELD if a mark forbids to mint, or to say that the token is unknown, PATHS if the token has as
+/// many paths as it may, and TOKENS if there are as many keys as there may be. Does nothing and returns the error FENCED if
+/// the fence is not the one that stands in Redis.
 ///
 /// It judges a record as domain::end_of() and TokenRules::allow_path() do. A token of an older version, which has no facts,
 /// gets some with its next new path.
@@ -39,7 +41,7 @@ const std::string& track_script_sha1();
 /// A fence that fits whatever stands there. No marks are looked at. A proxy leads to several Redis, which have neither.
 inline constexpr std::string_view any_fence = "*";
 
-/// The end of ARGV.
+/// The end of ARGV, but for the number of keys.
 std::array<std::string, 3> terms_of(const TokenRules& rules);
 
 /// Appends one command in RESP (an array of bulk strings).

@@ -29,9 +29,9 @@ struct RedisSettings {
   TokenRules rules = {};
 };
 
-/// Whether `rules.tokens_max` has an effect. Each node has an equal share of it, and is asked once a second how many keys its
-/// database has: keys of others count, too, and so do a few of tracker's own. So one counter mints no more than that. Several
-/// counters together may exceed it by what they mint within a second. Nobody can ask so through a proxy.
+/// Whether `rules.tokens_max` has an effect. Each master of a cluster has an equal share of it. The keys of the database are
+/// compared with that in the step that mints, so any number of counters with the same rules never exceed it. Keys of others
+/// count, too, and so do a few of tracker's own. Through a proxy nobody knows how many Redis there are.
 inline bool can_bound_tokens(const RedisSettings& settings) {
   return !settings.proxy;
 }
