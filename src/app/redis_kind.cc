@@ -4,6 +4,7 @@
 
 #include "app/redis_login.h"
 #include "app/store_kinds.h"
+#include "app/token_settings.h"
 #include "runtime/log.h"
 #include "settings/startup_error.h"
 #include "store/redis/cluster_store.h"
@@ -11,6 +12,7 @@
 #include "store/redis/redis_contents.h"
 #include "store/redis/redis_count_reader.h"
 #include "store/redis/redis_store.h"
+#include "store/redis/redis_token_keeper.h"
 #include "store/store_error.h"
 
 namespace tracker::app {
@@ -46,8 +48,8 @@ std::shared_ptr<store::StoreContents> contents_or_startup_error(
 }
 
 /// For a store that is open. Throws StoreError.
-std::unique_ptr<store::CountReader> reader_or_store_error(
-    const std::function<std::unique_ptr<store::CountReader>()>& open) {
+template <typename Open>
+auto or_store_error(Open open) {
   try {
     return open();
   } catch (const StartupError& error) {  // the password file may be gone by now
@@ -125,8 +127,10 @@ class RedisKind final : public StoreKind {
               this->settings(settings));  // the password may be another one by now
         }};
     open.reader = [this, settings] {
-      return reader_or_store_error(
-          [&] { return store::redis::redis_count_reader(this->settings(settings)); });
+      return or_store_error([&] { return store::redis::redis_count_reader(this->settings(settings)); });
+    };
+    open.keeper = [this, settings] {
+      return or_store_error([&] { return store::redis::redis_token_keeper(this->settings(settings)); });
     };
     open.reread = shared_->login.reread([&redis](const auto& password) { redis.set_password(password); });
     return open;
@@ -151,7 +155,8 @@ class RedisKind final : public StoreKind {
             .proxy = proxy_,
             .store_name = store_name_,
             .require_durability = settings.require_durability,
-            .replicas = shared_->replicas};
+            .replicas = shared_->replicas,
+            .rules = settings.rules};
   }
 
   /// A proxy has no use for AUTH and SELECT, and closes the connection. Throws StartupError.
@@ -163,6 +168,10 @@ class RedisKind final : public StoreKind {
           "with --peers (or --counters-file); leave that out, and give all counters on this "
           "proxy one --store-name, or leave out --redis-proxy, and give each counter a Redis of "
           "its own");
+    }
+    if (settings.rules.tokens_max != 0 && settings.rules.tokens_max != tokens_max_default) {
+      throw StartupError(StartupError::bad_setting,
+                         "--tokens-max: nobody can count the tokens behind a --redis-proxy; leave it out");
     }
     const auto& redis = shared_->login.addresses().front();
     if (redis.user.empty() && redis.password.empty() && redis.database == 0) return;
@@ -208,8 +217,13 @@ class RedisClusterKind final : public StoreKind {
                      return store::redis::cluster_contents(this->settings(settings), shared_->login.nodes());
                    }};
     open.reader = [this, settings] {
-      return reader_or_store_error([&] {
+      return or_store_error([&] {
         return store::redis::cluster_count_reader(this->settings(settings), shared_->login.nodes());
+      });
+    };
+    open.keeper = [this, settings] {
+      return or_store_error([&] {
+        return store::redis::cluster_token_keeper(this->settings(settings), shared_->login.nodes());
       });
     };
     open.reread = shared_->login.reread([&cluster](const auto& password) { cluster.set_password(password); });
@@ -226,7 +240,8 @@ class RedisClusterKind final : public StoreKind {
     return {.redis = shared_->login.with_password(),
             .reply_deadline = settings.reply_deadline,
             .require_durability = settings.require_durability,
-            .replicas = shared_->replicas};
+            .replicas = shared_->replicas,
+            .rules = settings.rules};
   }
 
   const std::shared_ptr<SharedSettings> shared_;

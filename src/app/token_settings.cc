@@ -27,7 +27,9 @@ void add_token_settings(SettingTable& table, TokenSettings& settings) {
   table.add_bytes("--token-bytes-max", settings.path_bytes_max, 0, most,
                   "How many bytes the paths of a token may have together; 0: any number.");
   table.add_count("--tokens-max", settings.tokens_max, 0, most,
-                  "How many tokens the store may have before no more are minted; 0: any number.");
+                  "How many tokens the store may have before no more are minted; 0: any number. Of a Redis "
+                  "it is its keys, "
+                  "and behind a --redis-proxy nothing is counted.");
   table.begin_group(SettingTable::Group::deadlines);
   table.add_duration(
       "--token-ttl", settings.ttl, 0ms,

@@ -9,6 +9,8 @@
 
 namespace tracker::app {
 
+inline constexpr std::size_t tokens_max_default = 10'000'000;
+
 /// How long tokens live, and what one may fill.
 struct TokenSettings {
   std::chrono::milliseconds ttl{0};
@@ -17,7 +19,7 @@ struct TokenSettings {
   std::chrono::milliseconds retain = std::chrono::hours(24) * 30;
   std::size_t paths_max = 10'000;
   std::size_t path_bytes_max = std::size_t{1} << 20U;
-  std::size_t tokens_max = 10'000'000;
+  std::size_t tokens_max = tokens_max_default;
 };
 
 /// Declares them. The target must outlive the table.

@@ -11,6 +11,14 @@ namespace tracker::domain {
 /// Seconds since 1970.
 using Seconds = std::uint64_t;
 
+/// How many paths a token has counted, and their bytes together. A value.
+struct TokenPaths {
+  std::uint64_t number = 0;
+  std::uint64_t bytes = 0;
+
+  bool operator==(const TokenPaths&) const = default;
+};
+
 /// What is kept of a token beside its counts. A value.
 struct TokenRecord {
   Seconds minted_s = 0;   // 0: nobody knows
@@ -21,13 +29,8 @@ struct TokenRecord {
   Seconds use_by_s = 0;   // it expires then unless it has counted something; 0: never
   Seconds revoked_s = 0;  // 0: it is not revoked
 
-  /// Of the paths that it has counted. Nothing: nobody knows, because a version of tracker minted it that did not note it.
-  struct Paths {
-    std::uint64_t number = 0;
-    std::uint64_t bytes = 0;
-
-    bool operator==(const Paths&) const = default;
-  };
+  using Paths = TokenPaths;
+  /// Nothing: nobody knows, because a version of tracker minted it that did not note it.
   std::optional<Paths> paths = {};
 
   std::string label = {};   // at most label_bytes_max

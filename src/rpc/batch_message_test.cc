@@ -354,8 +354,19 @@ const std::vector<HitVerdict> some = {{5, Verdict::counted(-7)}, {200, Verdict::
 TEST(BatchMessage, VerdictsComeBackAsTheyWere) {
   expect_same(there_and_back(all_counted, 2), all_counted);
   expect_same(there_and_back(mixed, 4), mixed);
+  expect_same(there_and_back({{0, Verdict::too_many_paths()}}, 1), {{0, Verdict::too_many_paths()}});
   expect_same(there_and_back(backwards, 2), backwards);
   expect_same(there_and_back(some, 201), some);
+}
+
+// An envoy of before takes it for one that was certainly not counted.
+TEST(BatchMessage, AnOlderEnvoyUnderstandsThatAPathIsTooMuch) {
+  std::string message;
+  append_verdicts(1, std::vector<HitVerdict>{{0, Verdict::too_many_paths()}}, 1, message);
+  v1::TrackResponse response;
+  ASSERT_TRUE(response.ParseFromString(message));
+  EXPECT_EQ(response.verdicts().kinds(), std::string(1, static_cast<char>(v1::VERDICT_KIND_NOT_COUNTED)));
+  EXPECT_EQ(response.verdicts().counts(0), 16);
 }
 
 TEST(BatchMessage, VerdictsAreWrittenAsProtobufWritesThem) {

@@ -25,12 +25,15 @@
 #include "store/redis/redis_count_reader.h"
 #include "store/redis/redis_store.h"
 #include "store/redis/redis_token_keeper.h"
+#include "store/rocksdb/rocksdb_store.h"
 #include "store/token_keeper.h"
 #include "store/token_rules.h"
 #include "support/blocking_store.h"
 #include "support/deadline.h"
 #include "support/redis_cluster.h"
 #include "support/redis_server.h"
+#include "support/store_on_disk.h"
+#include "support/temporary_directory.h"
 
 namespace tracker::store {
 
@@ -108,6 +111,18 @@ OpenedStore memory_store(const TokenRules& rules) {
   auto reader = store->reader();
   auto keeper = store->keeper();
   return {nullptr, std::move(store), std::move(contents), std::move(reader), std::move(keeper)};
+}
+
+/// The directory goes last.
+OpenedStore rocksdb_store(const TokenRules& rules, std::size_t cache_bytes) {
+  auto directory = std::make_shared<tests::TemporaryDirectory>();
+  auto settings = tests::small_settings(directory->path() / "store", cache_bytes);
+  settings.rules = rules;
+  auto store = std::make_unique<rocksdb::RocksDbStore>(settings);
+  auto contents = store->contents("");
+  auto reader = store->reader();
+  auto keeper = store->keeper();
+  return {directory, std::move(store), std::move(contents), std::move(reader), std::move(keeper)};
 }
 
 OpenedStore redis_store(const TokenRules& rules) {
@@ -625,12 +640,14 @@ TEST_P(TokenRecordSuite, NoMoreTokensThanThereMayBe) {
   EXPECT_EQ(listed().size(), ids.size());
 }
 
-INSTANTIATE_TEST_SUITE_P(Stores, TokenRecordSuite,
-                         testing::Values(StoreUnderTest{"memory", 0, memory_store},
-                                         StoreUnderTest{"redis", 1, redis_store},
-                                         StoreUnderTest{"redis_cluster", 3, cluster_store}),
-                         [](const auto& store) { return store.param.name; });
-// RocksDB's is to come.
+INSTANTIATE_TEST_SUITE_P(
+    Stores, TokenRecordSuite,
+    testing::Values(
+        StoreUnderTest{"memory", 0, memory_store},
+        StoreUnderTest{"rocksdb", 0, [](const auto& rules) { return rocksdb_store(rules, 32U << 20U); }},
+        StoreUnderTest{"rocksdb_tiny_cache", 0, [](const auto& rules) { return rocksdb_store(rules, 4096); }},
+        StoreUnderTest{"redis", 1, redis_store}, StoreUnderTest{"redis_cluster", 3, cluster_store}),
+    [](const auto& store) { return store.param.name; });
 
 }  // namespace
 }  // namespace tracker::store

@@ -58,6 +58,7 @@ class Topology {
   }
 
   const std::vector<Endpoint>& doors() const { return doors_; }
+  const Endpoint& health() const { return health_.value(); }  // of serve
 
   Outcome tokens(const Arguments& arguments) {
     Arguments all{"tokens"};
@@ -84,7 +85,8 @@ class Topology {
     all.insert(all.end(), flags.begin(), flags.end());
     program_ = std::make_unique<Program>(all);
     const auto listening = program_->wait_listening();
-    wait_all_ready(listening.at("health"));
+    health_ = listening.at("health");
+    wait_all_ready(health());
     doors_.push_back(listening.at("envoy"));
     add_admin(*program_);
   }
@@ -121,6 +123,7 @@ class Topology {
   std::unique_ptr<Program> program_;
   std::unique_ptr<Partition> partition_;
   std::vector<Endpoint> doors_;
+  std::optional<Endpoint> health_;
   std::string admins_;
 };
 
@@ -241,7 +244,9 @@ TEST_P(TokenLifeTest, ATokenHasAsManyPathsAsItMay) {
   EXPECT_EQ(caller.count("/c", token), 2);
 }
 
-INSTANTIATE_TEST_SUITE_P(Topologies, TokenLifeTest, testing::Values("memory", "rocksdb", "partition"),
+INSTANTIATE_TEST_SUITE_P(Topologies, TokenLifeTest,
+                         testing::Values("memory", "rocksdb", "redis", "partition", "shared_redis",
+                                         "redis_cluster"),
                          [](const auto& topology) { return std::string(topology.param); });
 
 TEST(TokenLimitsTest, TheStoreHasAsManyTokensAsItMay) {
@@ -250,9 +255,11 @@ TEST(TokenLimitsTest, TheStoreHasAsManyTokensAsItMay) {
   const auto token = caller.mint();
   caller.mint();
   EXPECT_TRUE(is_refusal(caller.ask(get_without_token("/auth")), 503));
+  EXPECT_THAT(ask_health(topology.health(), "/readyz").body, HasSubstr("no more tokens are minted"));
   EXPECT_THAT(topology.tokens({"mint"}).err, HasSubstr("has as many as it may"));
   EXPECT_EQ(caller.count("/p", token), 1);
   EXPECT_EQ(topology.tokens({"purge", id_of(token)}).exit_code, 0);
+  wait_all_ready(topology.health());
   caller.mint();
 }
 

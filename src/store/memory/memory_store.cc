@@ -28,6 +28,8 @@ std::size_t bytes_of(const StoredToken& token) {
 
 MemoryStore::MemoryStore(TokenRules rules)
     : rules_(std::move(rules)),
+      tokens_(rules_.tokens_max),
+      joint_({&readiness_, &tokens_.readiness()}),
       facts_(StoreFacts{.id = domain::random_token().bytes, .is_lasting = false}),
       shards_(std::make_unique<MemoryShard[]>(shard_count)),
       marks_(std::make_unique<Marks>()) {}
@@ -54,12 +56,9 @@ void MemoryStore::track(const domain::HitBatch& hits, TrackReply& reply) {
 
 void MemoryStore::add_token(const domain::TokenId& id, const domain::TokenRecord& record,
                             domain::Deadline /*deadline*/, AddReply& reply) {
-  if (tokens_.fetch_add(1) >= rules_.tokens_max && rules_.tokens_max != 0) {
-    tokens_.fetch_sub(1);
-    return reply.on_added(domain::Failure::not_done);
-  }
+  if (!tokens_.add_one()) return reply.on_added(domain::Failure::not_done);
   const auto added = shards_[MemoryShard::index_of(id)].add_token(id, record, *marks_);
-  if (added != MemoryShard::Added::added) tokens_.fetch_sub(1);
+  if (added != MemoryShard::Added::added) tokens_.add(-1);
   if (added == MemoryShard::Added::refused) return reply.on_added(domain::Failure::not_done);
   reply.on_added({});
 }
@@ -178,12 +177,12 @@ class MemoryStore::Contents final : public StoreContents {
     for (std::size_t i = 0; i < tokens.size(); ++i) {
       if (found[i] != Presence::absent) continue;
       shard_of(tokens[i]).put(export_id, tokens[i]);
-      ++store_.tokens_;
+      store_.tokens_.add(1);
     }
   }
   void remove(const domain::SlotSet& slots) override {
     for (std::size_t i = 0; i < shard_count; ++i)
-      store_.tokens_ -= store_.shards_[i].remove(slots, *store_.marks_);
+      store_.tokens_.add(-static_cast<std::int64_t>(store_.shards_[i].remove(slots, *store_.marks_)));
   }
 
  private:
@@ -254,7 +253,7 @@ class MemoryStore::Keeper final : public TokenKeeper {
   std::size_t remove(MemoryShard& shard, const domain::SlotSet& slots,
                      const std::optional<domain::TokenId>& only, domain::Seconds retain_s) {
     const auto removed = shard.purge(slots, only, *store_.marks_, store_.rules_.now_s(), retain_s);
-    store_.tokens_ -= removed;
+    store_.tokens_.add(-static_cast<std::int64_t>(removed));
     return removed;
   }
 

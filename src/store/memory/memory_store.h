@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <memory>
@@ -10,6 +9,7 @@
 #include "store/count_reader.h"
 #include "store/counter_store.h"
 #include "store/store_contents.h"
+#include "store/token_count.h"
 #include "store/token_keeper.h"
 #include "store/token_rules.h"
 
@@ -34,7 +34,7 @@ class MemoryStore final : public CounterStore {
   /// start.
   void write_record(std::string record, domain::Deadline deadline, WriteReply& reply) override;
   void find_slots(SlotsReply& reply) override;
-  const ReadinessSource& readiness() const override { return readiness_; }
+  const ReadinessSource& readiness() const override { return joint_.readiness(); }
   void report(metrics::Page& page) const override;
 
   /// The contents, to read and move them. A reading is of one moment as a whole. The store outlives it, and it its readers.
@@ -56,8 +56,10 @@ class MemoryStore final : public CounterStore {
   void set_marks(SlotMarks marks);
 
   const TokenRules rules_;
-  std::atomic<std::uint64_t> tokens_ = 0;
-  ReadinessSource readiness_{domain::Readiness::ready(std::chrono::system_clock::now())};
+  TokenCount tokens_;
+  ReadinessSource readiness_{
+      domain::Readiness::ready(std::chrono::system_clock::now())};  // says what marks forbid
+  const JointReadiness joint_;
   const StoreFactsSource facts_;  // never change
   std::unique_ptr<MemoryShard[]> shards_;
   std::unique_ptr<Marks> marks_;

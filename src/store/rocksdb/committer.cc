@@ -39,6 +39,7 @@ Committer::Committer(Database& database, const RocksDbSettings& settings,
     : database_(database),
       settings_(settings),
       admit_(std::move(admit)),
+      tokens_(settings.rules.tokens_max, database.facts_at_open().tokens),
       cache_(counter_cache_bytes(settings)),
       committed_(database.facts_at_open()),
       write_(database.secret()),
@@ -53,7 +54,6 @@ Committer::Committer(Database& database, const RocksDbSettings& settings,
                                          });
                                        })),
       thread_(runtime::start_thread("committer", [this] {
-        tokens_.set(static_cast<std::int64_t>(committed_.tokens));
         set_moves(database_.moves_at_open());
         run();
       })) {}
@@ -102,7 +102,7 @@ std::optional<domain::TokenRecord> Committer::edit(const domain::TokenId& id, Ed
 
 void Committer::report(metrics::Page& page) const {
   report_commits(page, "rocksdb", commit_durations_, commit_hits_);
-  report_tokens(page, static_cast<std::uint64_t>(tokens_.value()));
+  report_tokens(page, tokens_.value());
 }
 
 void Committer::set_lacking(int error) {
@@ -491,7 +491,7 @@ void Committer::make(WaitingChange& waiting) {
 
 void Committer::set_committed(const CommitFacts& facts) {
   committed_ = facts;
-  tokens_.set(static_cast<std::int64_t>(facts.tokens));
+  tokens_.set(facts.tokens);
 }
 
 /// Returns false if nothing was written because there is no room.

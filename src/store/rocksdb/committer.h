@@ -24,6 +24,7 @@
 #include "store/rocksdb/database.h"
 #include "store/rocksdb/interval_sync.h"
 #include "store/rocksdb/loader.h"
+#include "store/token_count.h"
 #include "store/token_keeper.h"
 
 namespace tracker::store::rocksdb {
@@ -61,6 +62,8 @@ class Committer {
   void write_record(std::string record, domain::Deadline deadline, WriteReply& reply);
   const ReadinessSource& readiness() const noexcept { return readiness_; }
   void report(metrics::Page& page) const;
+  /// Says that no more tokens are minted, if so.
+  const ReadinessSource& tokens_readiness() const noexcept { return tokens_.readiness(); }
   /// Says what is refused because of moves.
   const ReadinessSource& marks_readiness() const noexcept { return marks_readiness_; }
 
@@ -208,7 +211,7 @@ class Committer {
   // The thread writes, any thread reads.
   metrics::Durations commit_durations_;
   metrics::Sizes commit_hits_;
-  metrics::Level tokens_;  // as of the last commit
+  TokenCount tokens_;  // as of the last commit
 
   // The thread only.
   bool stopping_ = false;

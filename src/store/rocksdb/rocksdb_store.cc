@@ -40,7 +40,7 @@ struct RocksDbStore::Parts {
     directory.keep();
     watch.emplace(directory, database.damaged_tables());
     readiness.emplace(std::vector{&watch->readiness(), &committer.readiness(), &committer.marks_readiness(),
-                                  &database.damaged_tables().readiness()});
+                                  &committer.tokens_readiness(), &database.damaged_tables().readiness()});
   }
   /// If it is not in its place any more, what is there now belongs to somebody else.
   ~Parts() {
