@@ -15,6 +15,7 @@
 #include "micro/workload.h"
 #include "runtime/workers.h"
 #include "store/redis/redis_store.h"
+#include "store/token_rules.h"
 
 namespace tracker::bench {
 namespace {
@@ -102,7 +103,8 @@ struct Added final : store::AddReply {
 void measure(store::CounterStore& store, Redis& redis, Workload workload, std::size_t hits) {
   Hits drawn(workload);
   Added added;
-  for (const auto& id : drawn.tokens()) store.add_token(id, {.minted_s = 1}, domain::Deadline::max(), added);
+  for (const auto& id : drawn.tokens())
+    store.add_token(id, {.minted_s = store::system_seconds()}, domain::Deadline::max(), added);
   while (added.tokens < drawn.tokens().size()) std::this_thread::sleep_for(1ms);
   std::vector<domain::HitBatch> batches(256);
   for (auto& batch : batches) {

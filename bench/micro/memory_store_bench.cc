@@ -2,6 +2,7 @@
 #include <malloc.h>
 
 #include "store/memory/memory_store.h"
+#include "store/token_rules.h"
 #include "workload.h"
 
 namespace tracker::bench {
@@ -20,7 +21,7 @@ bool add_tokens(MemoryStore& store, const Hits& hits) {
   Added reply;
   for (const auto& id : hits.tokens()) {
     reply.added = false;
-    store.add_token(id, {.minted_s = 1}, domain::Deadline::max(), reply);
+    store.add_token(id, {.minted_s = store::system_seconds()}, domain::Deadline::max(), reply);
     if (!reply.added) return false;
   }
   return true;
@@ -67,7 +68,7 @@ void memory_store(benchmark::State& state, Workload workload) {
   const auto size = static_cast<std::size_t>(state.range(0));
   domain::HitBatch batch;
   Counted reply;
-  for ([[maybe_unused]] auto _ : state) {
+  for (auto _ : state) {
     hits.fill(batch, size);
     store.track(batch, reply);
   }
@@ -85,7 +86,7 @@ void memory_store_growth(benchmark::State& state) {
   const Hits hits(Workload::spread, static_cast<std::size_t>(state.range(0)));
   const std::size_t counters = hits.tokens().size() * hits.paths().size();
   double bytes = 0;
-  for ([[maybe_unused]] auto _ : state) {
+  for (auto _ : state) {
     const auto before = allocated_bytes();
     MemoryStore store;
     if (!add_tokens(store, hits) || count_each_once(store, hits) != counters) {
