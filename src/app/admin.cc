@@ -27,8 +27,13 @@
 
 namespace tracker::app {
 
-std::function<domain::SlotSet()> own_slots(counter::PartitionMember* member) {
-  if (member == nullptr) return [] { return domain::SlotSet{}.set(); };
+std::function<domain::SlotSet()> own_slots(const OpenStore& open_store, counter::PartitionMember* member) {
+  if (member == nullptr) {
+    return [&facts = open_store.store->facts()] {
+      const auto its = facts.value();
+      return its && its->record.empty() ? domain::SlotSet{}.set() : domain::SlotSet{};
+    };
+  }
   return [member] {
     const auto record = member->record();
     return record ? record->settled : domain::SlotSet{};
@@ -199,22 +204,36 @@ std::string what_can_be_lost(const OpenStore& open_store) {
   }
 }
 
-doors::OwnTokens own_tokens(counter::PartitionMember* member) {
+doors::OwnTokens own_tokens(const OpenStore& open_store, counter::PartitionMember* member) {
   if (member == nullptr) return {};
-  return {.own_slots = own_slots(member),
+  return {.own_slots = own_slots(open_store, member),
           .owner_elsewhere = [member](const auto& id) { return member->owner_elsewhere(id); }};
+}
+
+/// A store in which several counters count is not to be changed by one that owns every token.
+doors::OwnTokens own_to_change(const OpenStore& open_store, counter::PartitionMember* member) {
+  if (member != nullptr) return own_tokens(open_store, member);
+  return {.own_slots = own_slots(open_store, nullptr)};
 }
 
 /// Mints a token, for a thread that may wait.
 std::optional<domain::Token> mint_now(counter::Counter& minter, const domain::TokenRecord& record) {
   struct Reply final : counter::MintReply {
-    void on_minted(domain::Result<domain::Token> outcome) override { minted.set_value(outcome); }
+    void on_minted(domain::Result<domain::Token> outcome) override {
+      const auto stays = std::move(self);
+      minted.set_value(outcome);
+    }
     std::promise<domain::Result<domain::Token>> minted;
+    std::shared_ptr<Reply> self;  // until it is called
   };
-  Reply reply;
-  minter.mint(record, std::chrono::steady_clock::now() + std::chrono::seconds(5), reply);
-  const auto minted = reply.minted.get_future().get();
-  return minted ? std::optional(*minted) : std::nullopt;
+  const auto reply = std::make_shared<Reply>();
+  reply->self = reply;
+  auto minted = reply->minted.get_future();
+  constexpr auto patience = std::chrono::seconds(5);
+  minter.mint(record, std::chrono::steady_clock::now() + patience, *reply);
+  if (minted.wait_for(patience + std::chrono::seconds(1)) != std::future_status::ready) return std::nullopt;
+  const auto outcome = minted.get();
+  return outcome ? std::optional(*outcome) : std::nullopt;
 }
 
 std::unique_ptr<doors::TokenChanges> changes(const OpenStore& open_store, const AdminParts& parts) {
@@ -224,13 +243,14 @@ std::unique_ptr<doors::TokenChanges> changes(const OpenStore& open_store, const 
       .mint = [&minter = *parts.minter](const auto& record) { return mint_now(minter, record); },
       .new_record = [terms = parts.terms] { return terms.for_operator(); },
       .now_s = parts.terms.now_s,
-      .own = own_tokens(parts.member)});
+      .own = own_to_change(open_store, parts.member)});
 }
 
 std::unique_ptr<doors::AdminApi> readings(const OpenStore& open_store, const AdminParts& parts,
                                           std::shared_ptr<const LastBackup> last_backup) {
-  doors::AdminApi::Parts api{
-      .make_reader = open_store.reader, .own = own_tokens(parts.member), .now_s = parts.terms.now_s};
+  doors::AdminApi::Parts api{.make_reader = open_store.reader,
+                             .own = own_tokens(open_store, parts.member),
+                             .now_s = parts.terms.now_s};
   if (parts.busiest != nullptr) {
     api.busiest = [&busiest = *parts.busiest](auto by) {
       return busiest.read(by, counter::Busiest::Clock::now());

@@ -25,8 +25,9 @@ struct AdminSettings {
 /// Declares --admin-socket, --admin-addr and what belongs to it.
 void add_admin_settings(settings::SettingTable& table, AdminSettings& settings);
 
-/// The slots whose tokens a service answers for: those that are settled at a counter that is one of several, or all. Any thread.
-std::function<domain::SlotSet()> own_slots(counter::PartitionMember* member);
+/// The slots whose tokens a service may change: those that are settled at a counter that is one of several; otherwise all, unless
+/// several counters count in the store. Any thread. They outlive it.
+std::function<domain::SlotSet()> own_slots(const OpenStore& open_store, counter::PartitionMember* member);
 
 /// Forgets another counter, as counter::PartitionMember::forget() does.
 using Forget =

@@ -132,6 +132,7 @@ class RedisKind final : public StoreKind {
     open.keeper = [this, settings] {
       return or_store_error([&] { return store::redis::redis_token_keeper(this->settings(settings)); });
     };
+    open.can_sweep = !proxy_;  // a proxy does not pass on SCAN
     open.reread = shared_->login.reread([&redis](const auto& password) { redis.set_password(password); });
     return open;
   }

@@ -54,6 +54,8 @@ struct OpenStore {
   std::function<std::unique_ptr<store::CountReader>()> reader = {};
   /// Makes what changes and removes tokens. Store and kind outlive it. Any thread. Throws store::StoreError.
   std::function<std::unique_ptr<store::TokenKeeper>()> keeper = {};
+  /// Whether it can look for tokens that have ended.
+  bool can_sweep = true;
 };
 
 /// Refuses a store that has counted as that of one of several counters, for a service that owns every token. Throws

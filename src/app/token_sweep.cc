@@ -34,7 +34,7 @@ TokenSweep::~TokenSweep() {
 void TokenSweep::run() {
   runtime::give_way();
   runtime::ChangeLog log;
-  for (Clock::duration rest{}; pause(rest);) {
+  for (Clock::duration rest = round_pause; pause(rest);) {
     try {
       rest = step();
       log.good("tokens that have ended are removed again");
@@ -62,10 +62,10 @@ Clock::duration TokenSweep::step() {
 
 std::unique_ptr<TokenSweep> start_sweep(const OpenStore& open_store, const TokenSettings& settings,
                                         counter::PartitionMember* member) {
-  if (!open_store.keeper) return nullptr;
+  if (!open_store.keeper || !open_store.can_sweep) return nullptr;
   const auto retain_s = std::chrono::ceil<std::chrono::seconds>(settings.retain).count();
   return std::make_unique<TokenSweep>(TokenSweep::Parts{.make_keeper = open_store.keeper,
-                                                        .slots = own_slots(member),
+                                                        .slots = own_slots(open_store, member),
                                                         .retain_s = static_cast<domain::Seconds>(retain_s)});
 }
 

@@ -15,7 +15,7 @@
 namespace tracker::app {
 
 /// Removes tokens that ended long ago, on a thread that lets counting go first. It goes through the tokens in small steps with
-/// pauses, and once it has seen all of them, again after a minute.
+/// pauses. It begins a minute after the start, and again a minute after it has seen all of them.
 class TokenSweep {
  public:
   struct Parts {

@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "cli/json_answer.h"
+#include "cli/refusal.h"
 #include "domain/percent_encoding.h"
 #include "domain/token.h"
 #include "domain/token_id.h"
@@ -383,6 +384,7 @@ bool change(const Readers& readers, const std::string& text, Method method, cons
   const auto id = id_of(text);
   AdminReader::Answer answer;
   const auto* reader = find(readers, "/v1/tokens/" + id + parameters, answer, method, body);
+  if (reader == nullptr && answer.status != 404) refuse(readers.back()->name() + ": " + detail_of(answer));
   if (reader == nullptr || answer.status == 404) return no_such_token(id);
   print_made(body_of(*reader, answer), as_json);
   return true;

@@ -57,7 +57,7 @@ std::optional<std::string> percent_decoded(std::string_view text) {
 bool take(std::string_view name, std::string_view value, TokenRecord& record) {
   if (name == "label") {
     auto label = percent_decoded(value);
-    if (!label) return false;
+    if (!label || label->size() > TokenRecord::label_bytes_max) return false;
     record.label = std::move(*label);
     return true;
   }
@@ -110,6 +110,7 @@ TokenState state_of(const TokenRecord& record, Seconds now_s) noexcept {
 }
 
 bool is_outdated(const TokenRecord& record, Seconds now_s, Seconds retain_s) noexcept {
+  if (retain_s == 0 && record.revoked_s != 0) return true;  // even if the clock was ahead then
   const bool had_to_be_used = record.use_by_s != 0 && record.use_by_s <= now_s && record.revoked_s == 0;
   if (had_to_be_used && !has_counts(record)) return true;
   const auto end = end_of(record);

@@ -24,8 +24,8 @@ struct TokenRecord {
   Seconds minted_s = 0;   // 0: nobody knows
   Seconds expires_s = 0;  // 0: never
   Seconds idle_s = 0;     // it expires when nobody has used it for so long; 0: never
-  Seconds used_s =
-      0;  // when it was last used, as used_step() says; 0: not since it was minted, or nobody knows
+  /// When it was last used, as used_step() says. 0: not since it was minted, or nobody knows.
+  Seconds used_s = 0;
   Seconds use_by_s = 0;   // it expires then unless it has counted something; 0: never
   Seconds revoked_s = 0;  // 0: it is not revoked
 

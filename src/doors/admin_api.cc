@@ -28,8 +28,8 @@ constexpr std::size_t top_of_a_page = 10;
 constexpr char kind_of_tokens = 2;
 constexpr int pauses_per_step = 7;
 
-/// Of the tokens that a page with a filter looks at.
-constexpr std::size_t looked_at_max = 100'000;
+/// After that, a page of tokens with a filter ends with those that were found.
+constexpr auto filtering_longest = std::chrono::seconds(1);
 
 json::object summary_json(const store::TokenSummary& token, domain::Seconds now_s) {
   auto shown = token_json(token.id, token.record, now_s);
@@ -50,6 +50,7 @@ class Filter {
     }
     if (!state_) refuse(400, "The parameter state must be active, expired or revoked.");
   }
+  bool is_set() const { return label_ || state_; }
   bool takes(const domain::TokenRecord& record, domain::Seconds now_s) const {
     return (!label_ || record.label == *label_) && (!state_ || state_of(record, now_s) == *state_);
   }
@@ -114,13 +115,13 @@ Answer AdminApi::tokens(const PageQuery& query, bool as_csv) {
   const auto now_s = parts_.now_s();
   std::vector<store::TokenSummary> found;
   bool is_more = true;
-  for (std::size_t looked_at = 0; is_more && found.size() < limit && looked_at < looked_at_max;) {
+  const auto give_up = Clock::now() + filtering_longest;
+  while (is_more && found.size() < limit && (!filter.is_set() || Clock::now() < give_up)) {
     const auto begin = Clock::now();
     const auto step = reader().list(slots, after, limit - found.size());
     is_more = !step.empty();
     if (!is_more) break;
     after = step.back().id;
-    looked_at += step.size();
     for (const auto& token : step) {
       if (filter.takes(token.record, now_s)) found.push_back(token);
     }
@@ -142,7 +143,7 @@ Answer AdminApi::tokens(const PageQuery& query, bool as_csv) {
                      ',' + std::to_string(total) + ',';
       answer.body.append(to_string(state_of(record, now_s))) += ',';
       answer.body += time_text(record.used_s) + ',' + time_text(record.expires_s) + ',';
-      append_csv(record.label, answer.body);
+      append_csv(runtime::as_utf8(record.label), answer.body);
       answer.body += "\r\n";
     }
     return answer;

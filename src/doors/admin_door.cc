@@ -39,7 +39,7 @@ bool is_reading(const Request& request) {
   return is_of_api(request) && (request.method() == http::verb::get || request.method() == http::verb::head);
 }
 
-std::optional<TokenChanges::Method> change_method(http::verb verb) {
+TokenChanges::Method change_method(http::verb verb) {
   switch (verb) {
     case http::verb::post:
       return TokenChanges::Method::post;
@@ -48,7 +48,7 @@ std::optional<TokenChanges::Method> change_method(http::verb verb) {
     case http::verb::delete_:
       return TokenChanges::Method::remove;
     default:
-      return std::nullopt;
+      return TokenChanges::Method::other;
   }
 }
 
@@ -129,15 +129,17 @@ class AdminDoor::Answers {
     if (!readings) return response_of(problem(404, "There is nothing to read here."));
     if (is_reading(request))
       return response_of(readings->get(request.target(), request[http::field::accept]));
-    const auto method = changes ? change_method(request.method()) : std::nullopt;
-    if (!method) {
+    if (!changes) {
       auto answer = problem(405, "Use GET.");
       answer.allow = "GET, HEAD";
       return response_of(answer);
     }
-    const auto answer = changes->answer(*method, request.target(), request.body());
-    runtime::log_info("admin, " + who + ": " + std::string(request.method_string()) + ' ' +
-                      std::string(request.target()) + ": " + std::to_string(answer.status));
+    const auto answer = changes->answer(change_method(request.method()), request.target(), request.body());
+    // What was asked for is not logged: somebody may have written a token there in place of an id.
+    if (!answer.about.empty()) {
+      runtime::log_info("admin, " + who + ": " + std::string(request.method_string()) + " of token " +
+                        answer.about + ": " + std::to_string(answer.status));
+    }
     return response_of(answer);
   }
 
@@ -162,11 +164,11 @@ class AdminDoor::Answers {
   runtime::RareLog wrong_keys_;
 };
 
-/// On the thread for the API or that for calls.
+/// On the thread for readings, changes or calls.
 template <typename Request, typename Done>
 void AdminDoor::answer(const Request& request, const runtime::Descriptor& passed, const std::string& who,
                        Done done) {
-  auto& loop = is_of_api(request) ? api_ : calls_;
+  auto& loop = is_reading(request) ? readings_ : is_of_api(request) ? changes_ : calls_;
   asio::post(loop.context, [this, &request, &passed, who, done = std::move(done)] {
     done(answers_->answer(request, passed, who));
   });
@@ -220,7 +222,8 @@ AdminDoor::AdminDoor(std::vector<AdminListener> listeners, std::vector<Call> cal
   for (const auto& server : tcp_servers_) server->start();
   start(connections_, "admin", false);
   start(calls_, "admin-calls", true);
-  start(api_, "admin-api", true);
+  start(readings_, "admin-readings", true);
+  start(changes_, "admin-changes", true);
 }
 
 void AdminDoor::start(Loop& loop, const std::string& name, bool gives_way) {
@@ -232,18 +235,20 @@ void AdminDoor::start(Loop& loop, const std::string& name, bool gives_way) {
 
 AdminDoor::~AdminDoor() {
   end_calls();
-  for (auto* loop : {&connections_, &calls_, &api_}) loop->context.stop();
-  for (auto* loop : {&connections_, &calls_, &api_}) loop->thread.join();
+  for (auto* loop : {&connections_, &calls_, &readings_, &changes_}) loop->context.stop();
+  for (auto* loop : {&connections_, &calls_, &readings_, &changes_}) loop->thread.join();
   close();
 }
 
 void AdminDoor::drain(std::function<void()> drained) {
   end_calls();
-  // What is posted now comes after the call that is running, and after its answer.
+  // What is posted now comes after the call and the change that are running, and after their answers.
   asio::post(calls_.context, [this, drained = std::move(drained)] {
-    asio::post(connections_.context, [this, drained] {
-      close();
-      drained();
+    asio::post(changes_.context, [this, drained] {
+      asio::post(connections_.context, [this, drained] {
+        close();
+        drained();
+      });
     });
   });
 }

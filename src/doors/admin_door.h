@@ -20,8 +20,8 @@
 namespace tracker::doors {
 
 /// The HTTP listener for whoever runs the service: Unix sockets that nobody else may open, and TCP for who has a key. Its
-/// calls may change things and take long. They run one after the other on a thread of their own, and what is read and changed
-/// below /v1/ on another one, both at a low priority. Every call and change is logged with who made it. Any thread may call the functions below.
+/// calls may change things and take long. They run one after the other on a thread of their own, and so do readings, and changes
+/// of tokens, all at a low priority. Every call and change is logged with who made it. Any thread may call the functions below.
 class AdminDoor {
  public:
   /// Where it listens over TCP. A request needs a key. One with an Origin, or for a host that is not this one, is refused:
@@ -80,7 +80,8 @@ class AdminDoor {
   const std::unique_ptr<Answers> answers_;
   Loop connections_;  // outlives the others, which have their coroutines
   Loop calls_;
-  Loop api_;
+  Loop readings_;
+  Loop changes_;
   // These belong to the thread of the connections.
   std::vector<AdminListener> listeners_;
   std::vector<std::shared_ptr<SocketServer>> socket_servers_;  // each at one of the listeners

@@ -17,6 +17,7 @@ struct ApiAnswer {
   std::string body = {};
   std::string next = {};   // the target of the next page; empty: there is none
   std::string allow = {};  // of 405: the methods
+  std::string about = {};  // the id of the token that was made or changed, for the log
 };
 
 /// An answer that says what is wrong (RFC 9457).

@@ -80,8 +80,11 @@ ApiAnswer TokenChanges::answer(Method method, std::string_view target, std::stri
       const PageQuery no_parameters(its.query, {});
       return mint(body);
     }
-    if (!its.is_below_tokens() || its.path.ends_with("/counts")) refuse_method("GET, HEAD");
-    if (method == Method::post) refuse_method("GET, HEAD, PATCH, DELETE");
+    if (its.path == "/v1/status" || its.path == "/v1/top" || its.path.ends_with("/counts"))
+      refuse_method("GET, HEAD");
+    if (!its.is_below_tokens())
+      refuse(404, "There are /v1/tokens and /v1/tokens/ID, where ID is a token's id.");
+    if (method != Method::patch && method != Method::remove) refuse_method("GET, HEAD, PATCH, DELETE");
     const auto id = its.token_id();
     const PageQuery query(its.query, {"purge"});
     const auto purges = query.find("purge");
@@ -98,20 +101,24 @@ ApiAnswer TokenChanges::mint(std::string_view body) {
   const auto wanted = read_body(body);
   if (!parts_.mint) refuse(501, "No tokens are minted here.");
   auto record = parts_.new_record();
-  apply(change_of(wanted, record.minted_s), record.minted_s, record);
+  record.paths.emplace();
+  const auto terms = change_of(wanted, record.minted_s);
+  record.label = terms.label.value_or("");
+  record.expires_s = terms.expires_s.value_or(record.expires_s);
+  record.idle_s = terms.idle_s.value_or(record.idle_s);
   const auto token = parts_.mint(record);
   if (!token)
     refuse(503, "The token could not be made: the store cannot be reached, or has as many as it may.");
-  record.paths.emplace();
   auto shown = token_json(domain::token_id(*token), record, record.minted_s);
   shown["token"] = domain::to_string(*token);
-  return {.status = 201, .body = json::serialize(shown)};
+  return {
+      .status = 201, .body = json::serialize(shown), .about = domain::to_string(domain::token_id(*token))};
 }
 
 ApiAnswer TokenChanges::change(const domain::TokenId& id, const store::TokenChange& change) {
   const auto record = keeper().change(id, change);
   if (!record) refuse(404, "There is no such token.");
-  return {.body = json::serialize(token_json(id, *record, parts_.now_s()))};
+  return {.body = json::serialize(token_json(id, *record, parts_.now_s())), .about = domain::to_string(id)};
 }
 
 /// The token is revoked first, so that no hit comes between.
@@ -119,7 +126,8 @@ ApiAnswer TokenChanges::purge(const domain::TokenId& id) {
   const auto record = keeper().change(id, {.revokes = true});
   if (!record) refuse(404, "There is no such token.");
   if (!keeper().purge(id, 0)) refuse(503, "The token is revoked, but not removed yet; do the same again.");
-  return {.body = json::serialize(json::object{{"id", domain::to_string(id)}, {"purged", true}})};
+  return {.body = json::serialize(json::object{{"id", domain::to_string(id)}, {"purged", true}}),
+          .about = domain::to_string(id)};
 }
 
 /// It stays open, so that a store in another process is connected to once.

@@ -30,7 +30,7 @@ class TokenChanges {
   };
   explicit TokenChanges(Parts parts) : parts_(std::move(parts)) {}
 
-  enum class Method : std::uint8_t { post, patch, remove };
+  enum class Method : std::uint8_t { post, patch, remove, other };
   ApiAnswer answer(Method method, std::string_view target, std::string_view body);
 
  private:

@@ -73,7 +73,10 @@ TEST_F(TokenChangesTest, MintsATokenAndShowsItOnce) {
   const auto& [id, record] = *records_.begin();
   EXPECT_EQ(minted.at("id").as_string(), domain::to_string(id));
   EXPECT_EQ(domain::token_id(*domain::parse_token(minted.at("token").as_string())), id);
-  EXPECT_EQ(record, (TokenRecord{.minted_s = now_s, .expires_s = now_s + 100, .label = "shop 1"}));
+  EXPECT_EQ(
+      record,
+      (TokenRecord{
+          .minted_s = now_s, .expires_s = now_s + 100, .paths = domain::TokenPaths{}, .label = "shop 1"}));
   EXPECT_EQ(minted.at("state").as_string(), "active");
   EXPECT_EQ(minted.at("expires").as_string(), "2023-11-14T22:15:00Z");
   EXPECT_TRUE(minted.at("idle_ttl_s").is_null());
@@ -82,7 +85,9 @@ TEST_F(TokenChangesTest, MintsATokenAndShowsItOnce) {
 
 TEST_F(TokenChangesTest, WhatIsNotGivenIsAsForEveryToken) {
   mint("");
-  EXPECT_EQ(records_.begin()->second, (TokenRecord{.minted_s = now_s, .expires_s = now_s + 5, .idle_s = 7}));
+  EXPECT_EQ(
+      records_.begin()->second,
+      (TokenRecord{.minted_s = now_s, .expires_s = now_s + 5, .idle_s = 7, .paths = domain::TokenPaths{}}));
 }
 
 TEST_F(TokenChangesTest, ChangesRevokesAndPurges) {
@@ -128,6 +133,9 @@ TEST_F(TokenChangesTest, SaysWhichMethodsThereAre) {
   EXPECT_EQ(allow(Method::post, target), "GET, HEAD, PATCH, DELETE");
   EXPECT_EQ(allow(Method::remove, target + "/counts"), "GET, HEAD");
   EXPECT_EQ(allow(Method::post, "/v1/status"), "GET, HEAD");
+  EXPECT_EQ(allow(Method::other, "/v1/tokens"), "GET, HEAD, POST");
+  EXPECT_EQ(allow(Method::other, target), "GET, HEAD, PATCH, DELETE");
+  refusal(Method::post, "/v1/token", "", 404);
 }
 
 TEST_F(TokenChangesTest, WhatIsNotItsOwnOrCannotBeDoneIsRefused) {

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <ctime>
 
+#include "runtime/printable.h"
 #include "runtime/utc_time.h"
 
 namespace tracker::doors {
@@ -26,7 +27,7 @@ std::string time_text(domain::Seconds time_s) {
 json::object token_json(const domain::TokenId& id, const domain::TokenRecord& record, domain::Seconds now_s) {
   const auto end_s = domain::end_of(record);
   return {{"id", domain::to_string(id)},
-          {"label", record.label},
+          {"label", runtime::as_utf8(record.label)},
           {"state", domain::to_string(domain::state_of(record, now_s))},
           {"minted", time_json(record.minted_s)},
           {"last_used", time_json(record.used_s)},

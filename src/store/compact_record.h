@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -44,6 +45,11 @@ class CompactRecord {
     used_s_ = static_cast<std::uint32_t>(now_s);
     if (whole_) whole_->used_s = now_s;
     return true;
+  }
+
+  /// What it takes beside itself.
+  std::size_t more_bytes() const noexcept {
+    return whole_ ? sizeof *whole_ + whole_->label.capacity() + whole_->others.capacity() : 0;
   }
 
   bool knows_paths() const noexcept { return path_bytes_ != unknown; }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -22,8 +23,14 @@ struct TokenChange {
 inline void apply(const TokenChange& change, domain::Seconds now_s, domain::TokenRecord& record) {
   if (change.label) record.label = *change.label;
   if (change.expires_s) record.expires_s = *change.expires_s;
+  if (change.idle_s.value_or(0) != 0) {
+    // Its last use may be later than is noted, by a step of the limit so far. Of a token of an earlier version nobody knows it.
+    const bool is_known = record.used_s != 0 || record.paths;
+    if (!is_known) record.used_s = now_s;
+    if (record.used_s != 0) record.used_s = std::min(now_s, record.used_s + used_step(record));
+  }
   if (change.idle_s) record.idle_s = *change.idle_s;
-  if (change.revokes && record.revoked_s == 0) record.revoked_s = now_s;
+  if (change.revokes && record.revoked_s == 0) record.revoked_s = std::max<domain::Seconds>(now_s, 1);
 }
 
 /// What change() and purge() throw of a token whose slot is held, has moved, or is being imported.

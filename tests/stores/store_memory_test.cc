@@ -32,7 +32,8 @@ TEST(StoreMemoryTest, IsBoundedWhateverTheNumberOfCounters) {
 #endif
   const TemporaryDirectory temporary;
   Program program({"serve", "--store", "rocksdb:" + (temporary.path() / "store").string(), "--envoy-addr",
-                   "127.0.0.1:0", "--health-addr", "127.0.0.1:0", "--cache-bytes", "8MiB"});
+                   "127.0.0.1:0", "--health-addr", "127.0.0.1:0", "--cache-bytes", "8MiB", "--paths-max", "0",
+                   "--token-bytes-max", "0"});
   const Endpoint envoy = program.wait_listening().at("envoy");
   const std::string token = Caller(envoy).mint();
   RawClient client(envoy);

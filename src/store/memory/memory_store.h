@@ -19,8 +19,8 @@ class MemoryShard;
 struct Marks;
 
 /// Counts in memory. The counts end with the process. The counters are divided into shards by token id, so that workers
-/// seldom wait for each other. Every call replies before it returns. Nothing but what moves to another store is ever removed:
-/// memory grows with the number of different pairs of token and path.
+/// seldom wait for each other. Every call replies before it returns. It
+/// grows with the number of different pairs of token and path. What a token has counted goes with it, but its paths stay.
 class MemoryStore final : public CounterStore {
  public:
   explicit MemoryStore(TokenRules rules = {});

@@ -30,7 +30,7 @@ constexpr std::string_view all_tokens = "tracker:*{*";
 constexpr std::string_view no_marks = "*";
 
 /// Writes a record, and gives the token the key that it is to have. ARGV: where the marks are (key and field), and what they
-/// were; the empty field as it was, and as it is to be; the last use, if it has none; the key; whether the record makes no sense
+/// were; the empty field as it was, and as it is to be; the last use, if it is to be noted; the key; whether the record makes no sense
 /// under another key. What counting has written meanwhile stays. Returns the empty field as it is now, or 0 if the marks or the
 /// record have changed.
 ///
@@ -53,7 +53,7 @@ if ARGV[7] ~= key then
     return redis.error_reply('TRYAGAIN the token cannot get its other key now')
   end
 end
-local its = without_counting(ARGV[5]) .. (string.match(text, ' used=%d+') or ARGV[6]) ..
+local its = without_counting(ARGV[5]) .. (ARGV[6] ~= '' and ARGV[6] or string.match(text, ' used=%d+') or '') ..
             (string.match(text, ' bytes=%d+') or '')
 redis.call('HSET', key, '', its)
 return its
@@ -90,13 +90,12 @@ class Keeper final : public TokenKeeper {
       auto origin = parse_origin(seen->text, seen->fields, seen->key);
       auto& record = origin.record;
       const auto now_s = rules_.now_s();
-      // Nobody has noted when a token of an older version was used. It is not to expire at once.
-      const bool notes_use = change.idle_s && record.used_s == 0 && !record.paths;
-      if (notes_use) record.used_s = now_s;
+      const auto used_before = record.used_s;
       apply(change, now_s, record);
+      const bool notes_use = record.used_s != used_before;
       const auto state = state_of(record, now_s);
       const auto key = proxy_ ? seen->key : key_in(id, state, seen->key);
-      const auto used = notes_use ? " used=" + std::to_string(now_s) : "";
+      const auto used = notes_use ? " used=" + std::to_string(record.used_s) : "";
       RedisTask task(domain::slot_of(id), seen->key);
       task.add({"EVAL", change_script, "1", seen->key, marks.key, marks.field, marks.text, seen->text,
                 origin.to_string(), used, key, state == TokenState::active ? "must" : ""});

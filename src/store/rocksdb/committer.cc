@@ -133,6 +133,10 @@ void Committer::run() {
     cache_.turn();
     for (const auto* load : taken_.loaded) {
       auto loading = take_loaded(*load);
+      if (may_be_old(*loading)) {
+        load_again(std::move(loading));
+        continue;
+      }
       judge(*loading);
       recycle(std::move(loading));
     }
@@ -140,7 +144,7 @@ void Committer::run() {
     for (const auto& token : taken_.tokens) add(token);
     for (const auto& batch : taken_.batches) count(batch);
     if (taken_.record && may_write(*taken_.record)) record_ = std::move(taken_.record);
-    if (taken_.change && !taken_.change->change.moves) change_ = std::move(taken_.change);
+    if (taken_.change && !taken_.change->change.moves) take(*taken_.change);
     if (!to_load_.empty()) {
       loader_->load(to_load_);
       to_load_.clear();
@@ -148,6 +152,14 @@ void Committer::run() {
     if (!commit()) undo();
     deliver();
   }
+}
+
+/// It is made with the next commit.
+void Committer::take(WaitingChange& waiting) {
+  const auto slot = waiting.change.slot;
+  if (slot && (stopped_[*slot] || importing_[*slot]))
+    return waiting.made.set_exception(std::make_exception_ptr(HeldError()));
+  change_ = std::move(waiting);
 }
 
 /// Waits for work. Returns false if there will be no more.
@@ -170,7 +182,8 @@ void Committer::wait_for_work() {
     return;
   }
   // Without work it checks now and then, because RocksDB may have found no room in the background.
-  while (!inbox_.wait_until(Clock::now() + disk_look_pause, has_work) && database_.lacking() == 0) {
+  while (!inbox_.wait_until(Clock::now() + disk_look_pause, has_work) && database_.lacking() == 0 &&
+         !format_failed_) {
   }
 }
 
@@ -283,14 +296,21 @@ void Committer::edit(WaitingEdit& waiting, CachedToken* token) {
 
 /// Whether records of tokens may be written: the store's format says that there may be some.
 bool Committer::admits_records() {
-  const bool writes = !taken_.batches.empty() || !taken_.tokens.empty() || !taken_.edits.empty() ||
-                      !taken_.loaded.empty() || (taken_.change && !taken_.change->change.moves);
+  const bool writes = format_failed_ || !taken_.batches.empty() || !taken_.tokens.empty() ||
+                      !taken_.edits.empty() || !taken_.loaded.empty() ||
+                      (taken_.change && !taken_.change->change.moves);
   if (admits_records_ || !writes) return true;
   try {
     admit_(StoreFormat::with_token_records);
     admits_records_ = true;
+    format_failed_ = false;
+    readiness_.set(domain::Readiness::ready(std::chrono::system_clock::now()));
   } catch (const StoreError& error) {
-    record_log_.warning(std::string("nothing is counted: ") + error.what());
+    format_failed_ = true;
+    const auto why_not =
+        std::string("nothing is counted, because the format of the store cannot be noted: ") + error.what();
+    readiness_.set(domain::Readiness::not_ready(why_not, std::chrono::system_clock::now()));
+    record_log_.warning(why_not);
   }
   return admits_records_;
 }
@@ -320,13 +340,7 @@ void Committer::when_loaded(const CounterKey& key, domain::Deadline deadline, Wa
   auto loading = new_loading(key);
   loading->deadline = deadline;
   wait(*loading);
-  if (loader_->load_from_memory(*loading)) {
-    judge(*loading);
-    return recycle(std::move(loading));
-  }
-  to_load_.push_back(loading.get());
-  const std::string_view its_key = loading->key;
-  loading_.emplace(its_key, std::move(loading));
+  load(std::move(loading));
 }
 
 std::unique_ptr<Committer::Loading> Committer::new_loading(const CounterKey& key) {
@@ -334,12 +348,52 @@ std::unique_ptr<Committer::Loading> Committer::new_loading(const CounterKey& key
   auto loading = std::move(free_loadings_.back());
   free_loadings_.pop_back();
   loading->key = loading_key_;
-  loading->changes = changes_made_;
-  const auto* token = key.path.empty() ? nullptr : cache_.find_token(key.id);
-  loading->token_known = token != nullptr;
-  loading->wants_paths = settings_.rules.bound_paths() && !key.path.empty() &&
-                         (token == nullptr || !token->record.knows_paths());
+  begin(*loading, key);
   return loading;
+}
+
+void Committer::begin(Loading& loading, const CounterKey& key) {
+  loading.changes = changes_made_;
+  loading.turns = cache_.turns();
+  const auto* token = key.path.empty() ? nullptr : cache_.find_token(key.id);
+  loading.token_known = token != nullptr;
+  loading.wants_paths = settings_.rules.bound_paths() && !key.path.empty() &&
+                        (token == nullptr || !token->record.knows_paths());
+}
+
+bool Committer::has_failed(const Loading& loading) const {
+  return loading.counter.kind == Reading::Kind::failed || loading.token.kind == Reading::Kind::failed ||
+         loading.changes != changes_made_;
+}
+
+/// Whether the token may have changed since it was read, and is not in the cache any more (invariant 4).
+bool Committer::may_be_old(const Loading& loading) {
+  if (has_failed(loading)) return false;
+  domain::TokenId id{};
+  std::copy_n(loading.key.begin(), id.bytes.size(), id.bytes.begin());
+  return cache_.find_token(id) == nullptr && (loading.token_known || cache_.turns() - loading.turns >= 2);
+}
+
+/// Until its deadline has passed: then the loader does not read it, and it has failed.
+void Committer::load_again(std::unique_ptr<Loading> loading) {
+  domain::TokenId id{};
+  std::copy_n(loading->key.begin(), id.bytes.size(), id.bytes.begin());
+  loading->counter = {};
+  loading->token = {};
+  loading->paths.reset();
+  begin(*loading, {id, std::string_view(loading->key).substr(id.bytes.size())});
+  load(std::move(loading));
+}
+
+/// Judges it at once if that needs no disk.
+void Committer::load(std::unique_ptr<Loading> loading) {
+  if (loader_->load_from_memory(*loading)) {
+    judge(*loading);
+    return recycle(std::move(loading));
+  }
+  to_load_.push_back(loading.get());
+  const std::string_view its_key = loading->key;
+  loading_.emplace(its_key, std::move(loading));
 }
 
 void Committer::recycle(std::unique_ptr<Loading> loading) {
@@ -366,8 +420,7 @@ void Committer::judge(const Loading& loading) {
   std::copy_n(loading.key.begin(), id.bytes.size(), id.bytes.begin());
   const CounterKey key{id, std::string_view(loading.key).substr(id.bytes.size())};
   report(loading);
-  const bool failed = loading.counter.kind == Reading::Kind::failed ||
-                      loading.token.kind == Reading::Kind::failed || loading.changes != changes_made_;
+  const bool failed = has_failed(loading);
   if (key.path.empty()) {
     judge_token(loading, id, failed);
   } else {
@@ -421,11 +474,13 @@ void Committer::judge_hits(const Loading& loading, const CounterKey& key, bool f
   auto* token = failed ? nullptr : token_of(loading, key);
   const bool is_importing = importing_.any() && importing_[domain::slot_of(key.id)];
   const bool is_hidden = token != nullptr && is_importing && moves_.is_under_way(token->import);
-  auto* counter = token != nullptr ? cache_.find(key) : nullptr;
-  if (token != nullptr && counter == nullptr && loading.counter.kind == Reading::Kind::found)
-    counter = cache_.insert(key.path, *token, loading.counter.value);
-  if (token != nullptr && loading.paths && !token->record.knows_paths())
+  // A hidden counter is not in the cache, so that no hit finds it there.
+  const bool is_there = token != nullptr && !is_hidden && loading.counter.kind == Reading::Kind::found;
+  auto* counter = is_there ? cache_.insert(key.path, *token, loading.counter.value) : nullptr;
+  if (token != nullptr && loading.paths && !token->record.knows_paths()) {
     token->record.set_paths(*loading.paths);
+    touch(*token);  // so that they are not counted again
+  }
   const auto now = Clock::now();
   for (const auto& [batch, hit] : loading.hits) {
     if (failed || is_hidden || batch->hits->deadline() < now || (token == nullptr && is_importing)) {
@@ -540,6 +595,7 @@ void Committer::undo() {
   touched_.clear();
   touched_tokens_.clear();
   cache_.clear();
+  ++changes_made_;
   counted_ = 0;
   new_tokens_ = 0;
   for (auto* reply : added_) reply->on_added(domain::Failure::not_done);

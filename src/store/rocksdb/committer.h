@@ -42,7 +42,9 @@ namespace tracker::store::rocksdb {
 ///     that commit is written (CounterCache::turn() is called only between commits).
 ///  3. A counter that is being loaded is not in the cache, and nobody counts it until it is. Later hits on it wait with
 ///     the first. So a reading is never older than a count.
-///  4. A reading that began before the marks changed is not used after that, and the cache is empty then. Other changes are to
+///  4. A token that is not in the cache is as it was read, unless the cache has turned twice since: it may have been in the cache
+///     meanwhile, and have changed. Then it is read again.
+///  5. A reading that began before the marks changed is not used after that, and the cache is empty then. Other changes are to
 ///     tokens that the marks keep from being counted. So nothing is counted by what was in the store before.
 class Committer {
  public:
@@ -71,10 +73,12 @@ class Committer {
   struct Change {
     std::function<void(CommitWrite&)> fill = [](CommitWrite&) {};
     std::int64_t tokens = 0;                // how many more there are after it
+    std::optional<domain::Slot> slot = {};  // it is not made if the marks say that nothing is to change there
     std::optional<StoredMoves> moves = {};  // in place of those so far
   };
   /// Makes the change. Only one with `moves` may change tokens that the marks so far let be counted, but for those that are
-  /// revoked. What is judged from then on is judged by it. Blocks; call it on another thread. Throws StoreError if the change is not made.
+  /// revoked. What is judged from then on is judged by it. Blocks; call it on another thread. Throws StoreError if the change is
+  /// not made, or HeldError.
   void make(Change change);
 
   /// What an edit does to a token's record.
@@ -153,6 +157,7 @@ class Committer {
   /// A counter or token that is being read, and what waits for it.
   struct Loading : Load {
     std::uint64_t changes = 0;  // that were made before it
+    std::uint64_t turns = 0;    // CounterCache::turns() when it began
     std::vector<WaitingHit> hits;
     std::vector<WaitingToken> tokens;
     std::vector<std::shared_ptr<WaitingEdit>> edits;
@@ -161,6 +166,7 @@ class Committer {
   // The thread only, for everything below.
   void run();
   bool take();
+  void take(WaitingChange& waiting);
   void wait_for_work();
   void gather();
   void count(const WaitingBatch& waiting);
@@ -178,6 +184,11 @@ class Committer {
   template <typename Wait>
   void when_loaded(const CounterKey& key, domain::Deadline deadline, Wait wait);
   std::unique_ptr<Loading> new_loading(const CounterKey& key);
+  void begin(Loading& loading, const CounterKey& key);
+  bool has_failed(const Loading& loading) const;
+  bool may_be_old(const Loading& loading);
+  void load_again(std::unique_ptr<Loading> loading);
+  void load(std::unique_ptr<Loading> loading);
   std::unique_ptr<Loading> take_loaded(const Load& load);
   void judge(const Loading& loading);
   void recycle(std::unique_ptr<Loading> loading);
@@ -226,6 +237,7 @@ class Committer {
   std::uint64_t counted_ = 0;    // hits, since the last commit
   domain::Seconds now_s_ = 0;    // by which hits are judged
   bool admits_records_ = false;  // the store may have records of tokens
+  bool format_failed_ = false;   // that could not be noted; it is tried again, also without work
   Waiting taken_;
   std::vector<std::unique_ptr<Batch>> batches_;  // all of them
   std::vector<Batch*> free_batches_;

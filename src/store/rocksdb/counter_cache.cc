@@ -93,7 +93,7 @@ void CounterCache::make_young(CachedToken& token) {
 
 void CounterCache::own(std::unique_ptr<CachedToken> token) {
   token->generation = static_cast<std::uint8_t>(younger_);
-  younger().bytes += token_bytes;
+  younger().bytes += token_bytes + token->record.more_bytes();
   const auto id = token->id;
   younger().tokens.insert_or_assign(id, std::move(token));
 }
@@ -102,6 +102,7 @@ void CounterCache::turn() {
   if (younger().bytes < bytes_max_ && younger().index.size() < counters_max_) return;
   older().clear();
   younger_ = 1 - younger_;
+  ++turns_;
 }
 
 void CounterCache::clear() noexcept {

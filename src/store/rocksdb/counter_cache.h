@@ -65,6 +65,9 @@ class CounterCache {
 
   void clear() noexcept;
 
+  /// How often an older generation was dropped. What is put into the cache now is there until this has grown by two.
+  std::uint64_t turns() const noexcept { return turns_; }
+
   /// How many counters both generations hold.
   std::size_t counters() const noexcept {
     return generations_[0].index.size() + generations_[1].index.size();
@@ -106,6 +109,7 @@ class CounterCache {
   std::size_t bytes_max_;     // of a generation, without the index
   std::array<Generation, 2> generations_;
   std::size_t younger_ = 0;
+  std::uint64_t turns_ = 0;
 };
 
 }  // namespace tracker::store::rocksdb

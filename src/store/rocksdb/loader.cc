@@ -44,10 +44,19 @@ bool Loader::load_from_memory(Load& load) {
   return !load.needs_paths();
 }
 
-/// Takes time in proportion to their number, but is done only once for a token.
+/// Takes time in proportion to their number, but is done only once for a token, as long as it can be written.
 void Loader::count_paths(Load& load) {
+  if (load.deadline < std::chrono::steady_clock::now()) {
+    load.counter = {.kind = Reading::Kind::failed,
+                    .error = "its turn came too late, many paths were counted"};
+    return;
+  }
   try {
-    load.paths = database_.count_paths(std::string_view(load.key).substr(0, id_bytes));
+    const auto token = load.key.substr(0, id_bytes);
+    const auto found = counted_.find(token);
+    load.paths = found != counted_.end()
+                     ? found->second
+                     : counted_.emplace(token, database_.count_paths(token)).first->second;
   } catch (const StoreError& error) {
     load.counter = {.kind = Reading::Kind::failed, .error = error.what()};
   }
@@ -99,6 +108,7 @@ void Loader::read(std::span<Load* const> loads) {
     if (load->wants_token()) load->token = std::move(*reading++);
     if (load->needs_paths()) count_paths(*load);
   }
+  counted_.clear();
 }
 
 }  // namespace tracker::store::rocksdb

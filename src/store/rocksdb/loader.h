@@ -2,6 +2,7 @@
 
 #include <condition_variable>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <span>
@@ -65,6 +66,8 @@ class Loader {
   std::vector<Load*> waiting_;  // mutex_
   bool stopping_ = false;       // mutex_
 
+  std::map<std::string, domain::TokenRecord::Paths>
+      counted_;                 // of the loads that are being read; the thread's
   std::vector<Load*> in_time_;  // this and the next belong to the thread
   std::vector<::rocksdb::Slice> keys_;
   std::thread thread_;

@@ -215,6 +215,7 @@ TEST_F(RocksDbStoreTest, NothingIsWrittenWhileTheFormatCannotBe) {
       EXPECT_FALSE(added.wait());
       EXPECT_EQ(track_one(store, id, "/a"), Verdict::not_counted());
       EXPECT_THROW(store.keeper()->change(id, {.revokes = true}), StoreError);
+      EXPECT_THAT(store.readiness().value().why_not(), HasSubstr("nothing is counted"));
     }
   }
   EXPECT_EQ(contents(path() / "FORMAT"), "tracker store, format 1\n");

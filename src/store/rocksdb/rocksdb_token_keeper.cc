@@ -1,5 +1,6 @@
 #include "store/rocksdb/rocksdb_token_keeper.h"
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,8 @@ using Edited = Committer::Edited;
 constexpr std::size_t change_bytes = std::size_t{16} << 10U;
 /// That a step of sweep() looks at.
 constexpr int step_tokens = 256;
+/// After which a step removes no further token.
+constexpr auto step_time = std::chrono::milliseconds(5);
 
 }  // namespace
 
@@ -31,8 +34,8 @@ bool RocksDbTokenKeeper::purge(const domain::TokenId& id, domain::Seconds retain
   bool is_outdated = false;
   const auto record = committer_.edit(id, [&](domain::TokenRecord& its) {
     is_outdated = domain::is_outdated(its, rules_.now_s(), retain_s);
-    if (!is_outdated || its.revoked_s != 0) return Edited::unchanged;
-    its.revoked_s = domain::end_of(its);
+    if (!is_outdated) return Edited::unchanged;
+    its.revoked_s = 1;  // so long ago that a sweep removes what is left of it, if this is interrupted
     return Edited::changed;
   });
   if (!record) return true;
@@ -49,7 +52,7 @@ void RocksDbTokenKeeper::remove_counts(const domain::TokenId& id) {
     const auto fill = [&](CommitWrite& write) {
       for (const auto& key : keys) write.remove(key);
     };
-    if (!keys.empty()) committer_.make({.fill = fill});
+    if (!keys.empty()) committer_.make({.fill = fill, .slot = domain::slot_of(id)});
     keys.clear();
     bytes = 0;
   };
@@ -71,26 +74,35 @@ TokenKeeper::Swept RocksDbTokenKeeper::sweep(const domain::SlotSet& slots, domai
   std::vector<domain::TokenId> outdated;
   {
     TokenEntries tokens(database_, swept, swept_to_.value_or(domain::TokenId{}));
-    int looked_at = 0;
-    swept_to_.reset();
-    while (tokens.next()) {
-      if (looked_at++ == step_tokens) {
-        swept_to_ = tokens.id();
-        break;
-      }
-      if (domain::is_outdated(tokens.value().record, now_s, retain_s)) outdated.push_back(tokens.id());
-      tokens.skip();
-    }
-  }
-  Swept done{.is_end = !swept_to_};
-  for (const auto& id : outdated) {
+    std::optional<domain::TokenId> next;
     try {
-      done.removed += purge(id, retain_s) ? 1 : 0;
+      for (int looked_at = 0; tokens.next(); tokens.skip()) {
+        if (looked_at++ == step_tokens) {
+          next = tokens.id();
+          break;
+        }
+        if (domain::is_outdated(tokens.value().record, now_s, retain_s)) outdated.push_back(tokens.id());
+      }
+    } catch (const DamageError&) {
+      swept_to_ = domain::next_id(tokens.id());  // goes on behind it
+      throw;
+    }
+    swept_to_ = next;
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  std::size_t removed = 0;
+  for (const auto& id : outdated) {
+    if (removed > 0 && std::chrono::steady_clock::now() - begin > step_time) {
+      swept_to_ = id;
+      break;
+    }
+    try {
+      removed += purge(id, retain_s) ? 1 : 0;
     } catch (const HeldError&) {
       // a move of its slot has begun meanwhile
     }
   }
-  return done;
+  return {.removed = removed, .is_end = !swept_to_};
 }
 
 }  // namespace tracker::store::rocksdb

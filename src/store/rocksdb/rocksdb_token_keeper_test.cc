@@ -1,5 +1,6 @@
 #include "store/rocksdb/rocksdb_token_keeper.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -97,6 +98,7 @@ TEST_F(RocksDbTokenKeeperTest, ATokenOfBeforeHasItsPathsCountedWhenItGetsOneMore
   EXPECT_EQ(record_of(id).paths, (TokenRecord::Paths{3, 14}));
   EXPECT_EQ(track_one(*store_, id, "/four"), Verdict::too_many_paths());
   EXPECT_EQ(track_one(*store_, id, "/two"), Verdict::counted(21));
+  EXPECT_EQ(state_of(*keeper_->change(id, {.idle_s = 60}), now_s_), domain::TokenState::active);
   open();
   EXPECT_EQ(track_one(*store_, id, "/four"), Verdict::too_many_paths());
 }
@@ -126,6 +128,61 @@ TEST_F(RocksDbTokenKeeperTest, ATokenThatIsPurgedIsGoneForGood) {
   EXPECT_EQ(store_->tokens_at_open(), 1U);
 }
 
+// What is left of a token when a purge is interrupted is removed by the next sweep, whatever the time to retain is.
+TEST_F(RocksDbTokenKeeperTest, APurgeThatWasInterruptedIsFinishedByASweep) {
+  open();
+  const auto id = add({.minted_s = now_s_});
+  EXPECT_EQ(track_one(*store_, id, "/a"), Verdict::counted(1));
+  const auto contents = store_->contents("");
+  contents->set_mark({SlotMark::Kind::held, {1}, domain::SlotSet{}.set(domain::slot_of(id))});
+  EXPECT_THROW(keeper_->purge(id, 0), HeldError);
+  contents->clear_marks(domain::SlotSet{}.set());
+  EXPECT_TRUE(keeper_->change(id, {.revokes = true}));
+  EXPECT_FALSE(keeper_->purge(id, 100));
+  now_s_ -= 50;  // the clock was ahead when it was revoked
+  EXPECT_FALSE(keeper_->purge(id, 1));
+  EXPECT_TRUE(keeper_->purge(id, 0));
+  EXPECT_EQ(store_->reader()->find(id), std::nullopt);
+}
+
+// Whatever happens to the token while a hit waits for the disk, in a cache that turns with nearly every commit.
+TEST_F(RocksDbTokenKeeperTest, ARevokedTokenStaysRevokedInATinyCache) {
+  auto tiny = tests::small_settings(directory_.path() / "store", 4096);
+  tiny.rules.now_s = [this] { return now_s_.load(); };
+  store_ = std::make_unique<RocksDbStore>(tiny);
+  keeper_ = store_->keeper();
+  const auto id = add({.minted_s = now_s_});
+  const auto other = add({.minted_s = now_s_});
+  EXPECT_EQ(track_one(*store_, id, "/a"), Verdict::counted(1));
+  for (int round = 0; round < 300; ++round) {
+    EXPECT_EQ(track_one(*store_, other, "/" + std::to_string(round)), Verdict::counted(1));
+    if (round < 100) continue;
+    if (round == 100) {
+      EXPECT_TRUE(keeper_->change(id, {.revokes = true}));
+    }
+    EXPECT_EQ(track_one(*store_, id, round % 2 == 0 ? "/a" : "/b"), Verdict::unknown_token());
+  }
+  EXPECT_EQ(state_of(record_of(id), now_s_), domain::TokenState::revoked);
+}
+
+// Nor when a hit comes twice: its counter must not be found in the cache.
+TEST_F(RocksDbTokenKeeperTest, ATokenOfAnImportUnderWayIsNotCounted) {
+  open();
+  const auto id = domain::token_id(domain::random_token());
+  const auto slots = domain::SlotSet{}.set(domain::slot_of(id));
+  const ExportId export_id{7};
+  const auto contents = store_->contents("");
+  contents->set_mark({SlotMark::Kind::importing, export_id, slots});
+  contents->put(export_id,
+                std::vector{StoredToken{.id = id, .record = {.minted_s = 5}, .counts = {{"/a", 5}}}});
+  domain::HitBatch hits;
+  for (int i = 0; i < 3; ++i) hits.push(id, "/a");
+  for (int round = 0; round < 2; ++round)
+    EXPECT_THAT(tests::track(*store_, hits), testing::Each(Verdict::not_counted()));
+  contents->clear_marks(slots);
+  EXPECT_EQ(track_one(*store_, id, "/a"), Verdict::counted(6));
+}
+
 TEST_F(RocksDbTokenKeeperTest, SweepsInStepsFromTokenToToken) {
   open();
   for (int i = 0; i < 600; ++i) add({.minted_s = now_s_, .expires_s = i % 3 == 0 ? now_s_ + 1 : 0});
@@ -138,7 +195,7 @@ TEST_F(RocksDbTokenKeeperTest, SweepsInStepsFromTokenToToken) {
     if (swept.is_end) break;
   }
   EXPECT_EQ(removed, 200U);
-  EXPECT_EQ(steps, 3);
+  EXPECT_GE(steps, 3);
   open();
   EXPECT_EQ(store_->tokens_at_open(), 400U);
 }
