@@ -134,7 +134,7 @@ TEST_P(StoreStepsTest, WhileItsFirstRecordIsWritten) {
     const auto killed = write_record(step);
     const auto format_then = format();
     if (killed.answered) {
-      EXPECT_EQ(format_then, "tracker store, format 2");
+      EXPECT_EQ(format_then, "tracker store, format 4");
     }
     Records after{};
     ASSERT_NO_THROW(after = write_record(0));
@@ -142,7 +142,7 @@ TEST_P(StoreStepsTest, WhileItsFirstRecordIsWritten) {
     EXPECT_GE(*after.found, killed.answered.value_or(0));
     EXPECT_LE(*after.found, 1);
     if (*after.found == 1) {
-      EXPECT_EQ(format_then, "tracker store, format 2");
+      EXPECT_EQ(format_then, "tracker store, format 4");
     }
     if (!killed.was_killed) break;
   }
