@@ -57,7 +57,7 @@ std::string remedy(std::string_view error, const RedisSettings& settings) {
     const std::string& user = settings.redis.user;
     return "its ACL is too narrow; this would do: ACL SETUSER " + (user.empty() ? "default" : user) +
            " ~tracker:* +hsetnx +hexists +hincrby +eval +evalsha +del +hlen +hkeys +hdel +dbsize "
-           "+hset +hget +hmget +scan +select +ping +config|get +info" +
+           "+renamenx +unlink +hset +hget +hmget +scan +select +ping +config|get +info" +
            (settings.replicas > 0 ? " +wait" : "");
   }
   if (is_unknown_command(error)) {

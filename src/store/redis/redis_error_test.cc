@@ -94,7 +94,7 @@ TEST(RedisErrorTest, NamesTheRemedy) {
       explain("NOPERM this user has no permissions to run the 'hincrby' command", settings),
       "it says NOPERM this user has no permissions to run the 'hincrby' command: its ACL is too narrow; "
       "this would do: ACL SETUSER counter ~tracker:* +hsetnx +hexists +hincrby +eval +evalsha +del +hlen "
-      "+hkeys +hdel +dbsize +hset +hget +hmget +scan +select +ping +config|get +info");
+      "+hkeys +hdel +dbsize +renamenx +unlink +hset +hget +hmget +scan +select +ping +config|get +info");
   EXPECT_THAT(explain("NOPERM no", settings_of("127.0.0.1:6379")),
               HasSubstr("ACL SETUSER default ~tracker:* "));
   EXPECT_THAT(explain("MOVED 866 127.0.0.1:7001", settings), HasSubstr("this is a node of a Redis Cluster"));

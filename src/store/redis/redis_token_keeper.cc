@@ -34,7 +34,8 @@ constexpr std::string_view no_marks = "*";
 /// under another key. What counting has written meanwhile stays. Returns the empty field as it is now, or 0 if the marks or the
 /// record have changed.
 ///
-/// While a slot of a cluster moves, the marks and the other key may be at the other node: then they are errors. What an export
+/// The record is written even if the token cannot get its other key, and then the script fails, so that nobody thinks that an older
+/// counter does not find it. While a slot of a cluster moves, the marks and the other key may be at the other node: then they are errors. What an export
 /// holds it reads after that, with the new record.
 constexpr std::string_view change_script = R"(
 local mark = ARGV[1] ~= '*' and redis.pcall('HGET', ARGV[1], ARGV[2])
@@ -45,17 +46,23 @@ local function without_counting(text)
 end
 local text = redis.call('HGET', KEYS[1], '')
 if not text or without_counting(text) ~= without_counting(ARGV[4]) then return 0 end
-local key = KEYS[1]
+local key, trouble = KEYS[1], nil
 if ARGV[7] ~= key then
-  if redis.pcall('RENAMENX', key, ARGV[7]) == 1 then
+  local renamed = redis.pcall('RENAMENX', key, ARGV[7])
+  if renamed == 1 then
     key = ARGV[7]
   elseif ARGV[8] == 'must' then
     return redis.error_reply('TRYAGAIN the token cannot get its other key now')
+  elseif string.sub(ARGV[1], 1, 13) ~= 'tracker:mark:' and ARGV[1] ~= '*' then
+    trouble = renamed
   end
 end
-local its = without_counting(ARGV[5]) .. (ARGV[6] ~= '' and ARGV[6] or string.match(text, ' used=%d+') or '') ..
+local used = math.max(tonumber(string.match(text, ' used=(%d+)')) or 0, tonumber(string.match(ARGV[6], '%d+')) or 0)
+local its = without_counting(ARGV[5]) .. (used > 0 and string.format(' used=%.0f', used) or '') ..
             (string.match(text, ' bytes=%d+') or '')
 redis.call('HSET', key, '', its)
+if type(trouble) == 'table' then return trouble end
+if trouble == 0 then return redis.error_reply('ERR the token has two keys; it is revoked under one of them') end
 return its
 )";
 
@@ -95,6 +102,12 @@ class Keeper final : public TokenKeeper {
       const bool notes_use = record.used_s != used_before;
       const auto state = state_of(record, now_s);
       const auto key = proxy_ ? seen->key : key_in(id, state, seen->key);
+      if (proxy_ && state == TokenState::active && seen->key != redis_key(id)) {
+        throw UnsupportedError(
+            "the token has the key of those that have ended, and cannot get its own back through a proxy; "
+            "ask a counter "
+            "that reaches its Redis without --redis-proxy");
+      }
       const auto used = notes_use ? " used=" + std::to_string(record.used_s) : "";
       RedisTask task(domain::slot_of(id), seen->key);
       task.add({"EVAL", change_script, "1", seen->key, marks.key, marks.field, marks.text, seen->text,
