@@ -279,7 +279,7 @@ TEST(RedisClusterTest, TheCountersOfOneClusterStandInForEachOther) {
   Partition partition(2);
   const auto start = [&](char name) {
     partition.start_counter_on(name, cluster.addresses(), {"--store", "redis-cluster"});
-    wait_readyz(partition.counter(name).health, 200);
+    wait_all_ready(partition.counter(name).health);  // each master, and not only one
   };
   start('a');
   start('b');
