@@ -27,6 +27,8 @@
 
 namespace tracker::app {
 
+using settings::StartupError;
+
 std::function<domain::SlotSet()> own_slots(const OpenStore& open_store, counter::PartitionMember* member) {
   if (member == nullptr) {
     return [&facts = open_store.store->facts()] {
@@ -39,8 +41,6 @@ std::function<domain::SlotSet()> own_slots(const OpenStore& open_store, counter:
     return record ? record->settled : domain::SlotSet{};
   };
 }
-
-using settings::StartupError;
 
 namespace {
 
@@ -204,16 +204,12 @@ std::string what_can_be_lost(const OpenStore& open_store) {
   }
 }
 
+/// The tokens that may be changed.
 doors::OwnTokens own_tokens(const OpenStore& open_store, counter::PartitionMember* member) {
-  if (member == nullptr) return {};
-  return {.own_slots = own_slots(open_store, member),
-          .owner_elsewhere = [member](const auto& id) { return member->owner_elsewhere(id); }};
-}
-
-/// A store in which several counters count is not to be changed by one that owns every token.
-doors::OwnTokens own_to_change(const OpenStore& open_store, counter::PartitionMember* member) {
-  if (member != nullptr) return own_tokens(open_store, member);
-  return {.own_slots = own_slots(open_store, nullptr)};
+  doors::OwnTokens own{.own_slots = own_slots(open_store, member)};
+  if (member != nullptr)
+    own.owner_elsewhere = [member](const auto& id) { return member->owner_elsewhere(id); };
+  return own;
 }
 
 /// Mints a token, for a thread that may wait.
@@ -243,14 +239,15 @@ std::unique_ptr<doors::TokenChanges> changes(const OpenStore& open_store, const 
       .mint = [&minter = *parts.minter](const auto& record) { return mint_now(minter, record); },
       .new_record = [terms = parts.terms] { return terms.for_operator(); },
       .now_s = parts.terms.now_s,
-      .own = own_to_change(open_store, parts.member)});
+      .own = own_tokens(open_store, parts.member)});
 }
 
 std::unique_ptr<doors::AdminApi> readings(const OpenStore& open_store, const AdminParts& parts,
                                           std::shared_ptr<const LastBackup> last_backup) {
-  doors::AdminApi::Parts api{.make_reader = open_store.reader,
-                             .own = own_tokens(open_store, parts.member),
-                             .now_s = parts.terms.now_s};
+  doors::AdminApi::Parts api{
+      .make_reader = open_store.reader,
+      .own = parts.member == nullptr ? doors::OwnTokens{} : own_tokens(open_store, parts.member),
+      .now_s = parts.terms.now_s};
   if (parts.busiest != nullptr) {
     api.busiest = [&busiest = *parts.busiest](auto by) {
       return busiest.read(by, counter::Busiest::Clock::now());

@@ -1,12 +1,11 @@
 #pragma once
 
-#include <condition_variable>
+#include <cstddef>
 #include <memory>
-#include <mutex>
-#include <thread>
 
 #include "app/admin.h"
 #include "counter/busiest.h"
+#include "runtime/repeating.h"
 
 namespace tracker::app {
 
@@ -15,20 +14,12 @@ class BusiestWatch {
  public:
   /// `threads` is how many threads count.
   explicit BusiestWatch(std::size_t threads);
-  ~BusiestWatch();
-  BusiestWatch(const BusiestWatch&) = delete;
-  BusiestWatch& operator=(const BusiestWatch&) = delete;
 
   counter::Busiest& busiest() noexcept { return busiest_; }
 
  private:
-  void run();
-
   counter::Busiest busiest_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool ends_ = false;  // mutex_
-  std::thread thread_;
+  runtime::Repeating collecting_;
 };
 
 /// Null: there will be no admin door, at which one could ask.

@@ -2,21 +2,13 @@
 
 #include <memory>
 
+#include "settings/setting_values.h"
 #include "store/token_clock.h"
 
 namespace tracker::app {
 
 using settings::SettingTable;
 using std::chrono_literals::operator""ms;
-
-namespace {
-
-/// A part of a second counts as a whole one, so that a limit that is given is never none.
-domain::Seconds seconds(std::chrono::milliseconds time) {
-  return static_cast<domain::Seconds>(std::chrono::ceil<std::chrono::seconds>(time).count());
-}
-
-}  // namespace
 
 void add_token_settings(SettingTable& table, TokenSettings& settings) {
   table.begin_group(SettingTable::Group::limits);
@@ -27,9 +19,8 @@ void add_token_settings(SettingTable& table, TokenSettings& settings) {
   table.add_bytes("--token-bytes-max", settings.path_bytes_max, 0, most,
                   "How many bytes the paths of a token may have together; 0: any number.");
   table.add_count("--tokens-max", settings.tokens_max, 0, most,
-                  "How many tokens the store may have before no more are minted; 0: any number. Of a Redis "
-                  "it is its keys, "
-                  "and behind a --redis-proxy nothing is counted.");
+                  "How many tokens the store may have before no more are minted; 0: any number. In a Redis, "
+                  "all keys of the database count as tokens. Behind a --redis-proxy there is no such bound.");
   table.begin_group(SettingTable::Group::deadlines);
   table.add_duration(
       "--token-ttl", settings.ttl, 0ms,
@@ -37,7 +28,7 @@ void add_token_settings(SettingTable& table, TokenSettings& settings) {
   table.add_duration(
       "--token-idle-ttl", settings.idle_ttl, 0ms,
       "How long a token may go unused before it expires; 0: for ever. For tokens that are minted from "
-      "now on. It is up to an eighth, or an hour, longer.");
+      "now on. They expire later than that by up to an eighth of it, and by an hour at most.");
   table.add_duration(
       "--unused-token-ttl", settings.unused_ttl, 0ms,
       "How long a token of /auth may go without counting anything before it is removed; 0: for ever.");
@@ -56,9 +47,9 @@ store::TokenRules token_rules(const TokenSettings& settings) {
 
 counter::TokenTerms token_terms(const TokenSettings& settings, const store::TokenRules& rules) {
   return {.now_s = rules.now_s,
-          .ttl_s = seconds(settings.ttl),
-          .idle_s = seconds(settings.idle_ttl),
-          .unused_s = seconds(settings.unused_ttl)};
+          .ttl_s = settings::whole_seconds(settings.ttl),
+          .idle_s = settings::whole_seconds(settings.idle_ttl),
+          .unused_s = settings::whole_seconds(settings.unused_ttl)};
 }
 
 }  // namespace tracker::app

@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "app/admin.h"
-#include "runtime/log.h"
 #include "runtime/workers.h"
-#include "store/count_reader.h"
+#include "settings/setting_values.h"
+#include "store/store_error.h"
 
 namespace tracker::app {
 
@@ -20,37 +20,23 @@ constexpr int pauses_per_step = 7;
 }  // namespace
 
 TokenSweep::TokenSweep(Parts parts)
-    : parts_(std::move(parts)), thread_(runtime::start_thread("sweep", [this] { run(); })) {}
-
-TokenSweep::~TokenSweep() {
-  {
-    const std::lock_guard lock(mutex_);
-    ends_ = true;
-  }
-  changed_.notify_all();
-  thread_.join();
-}
-
-void TokenSweep::run() {
-  runtime::give_way();
-  runtime::ChangeLog log;
-  for (Clock::duration rest = round_pause; pause(rest);) {
-    try {
-      rest = step();
-      log.good("tokens that have ended are removed again");
-    } catch (const store::UnsupportedError& error) {
-      runtime::log_warning(std::string("tokens that have ended are not removed: ") + error.what());
-      return;
-    } catch (const store::StoreError& error) {
-      log.bad(std::string("tokens that have ended are not removed for now: ") + error.what());
-      rest = round_pause;
-    }
-  }
-}
+    : parts_(std::move(parts)), sweeping_("sweep", round_pause, [this] { return step(); }) {}
 
 /// Returns how long to rest after it.
-Clock::duration TokenSweep::step() {
-  if (!keeper_) keeper_ = parts_.make_keeper();
+runtime::Repeating::Duration TokenSweep::step() try {
+  const auto rest = sweep();
+  log_.good("tokens that have ended are removed again");
+  return rest;
+} catch (const store::StoreError& error) {
+  log_.bad(std::string("tokens that have ended are not removed for now: ") + error.what());
+  return round_pause;
+}
+
+runtime::Repeating::Duration TokenSweep::sweep() {
+  if (!keeper_) {
+    runtime::give_way();
+    keeper_ = parts_.make_keeper();
+  }
   const auto begin = Clock::now();
   const auto swept = keeper_->sweep(parts_.slots(), parts_.retain_s);
   removed_ += swept.removed;
@@ -63,16 +49,10 @@ Clock::duration TokenSweep::step() {
 std::unique_ptr<TokenSweep> start_sweep(const OpenStore& open_store, const TokenSettings& settings,
                                         counter::PartitionMember* member) {
   if (!open_store.keeper || !open_store.can_sweep) return nullptr;
-  const auto retain_s = std::chrono::ceil<std::chrono::seconds>(settings.retain).count();
-  return std::make_unique<TokenSweep>(TokenSweep::Parts{.make_keeper = open_store.keeper,
-                                                        .slots = own_slots(open_store, member),
-                                                        .retain_s = static_cast<domain::Seconds>(retain_s)});
-}
-
-/// Returns false at the end.
-bool TokenSweep::pause(Clock::duration time) {
-  std::unique_lock lock(mutex_);
-  return !changed_.wait_for(lock, time, [this] { return ends_; });
+  return std::make_unique<TokenSweep>(
+      TokenSweep::Parts{.make_keeper = open_store.keeper,
+                        .slots = own_slots(open_store, member),
+                        .retain_s = settings::whole_seconds(settings.retain)});
 }
 
 }  // namespace tracker::app

@@ -1,15 +1,15 @@
 #pragma once
 
-#include <condition_variable>
+#include <cstddef>
 #include <functional>
 #include <memory>
-#include <mutex>
-#include <thread>
 
 #include "app/store_kinds.h"
 #include "app/token_settings.h"
 #include "counter/partition_member.h"
 #include "domain/slot.h"
+#include "runtime/log.h"
+#include "runtime/repeating.h"
 #include "store/token_keeper.h"
 
 namespace tracker::app {
@@ -26,24 +26,17 @@ class TokenSweep {
     domain::Seconds retain_s;
   };
   explicit TokenSweep(Parts parts);
-  /// Waits for the step that is running.
-  ~TokenSweep();
-  TokenSweep(const TokenSweep&) = delete;
-  TokenSweep& operator=(const TokenSweep&) = delete;
 
  private:
-  void run();
-  std::chrono::steady_clock::duration step();
-  bool pause(std::chrono::steady_clock::duration time);
+  // On the thread, for everything below.
+  runtime::Repeating::Duration step();
+  runtime::Repeating::Duration sweep();
 
   const Parts parts_;
-  std::unique_ptr<store::TokenKeeper> keeper_;  // the thread's
-  std::size_t removed_ = 0;                     // the thread's; in this round
-
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool ends_ = false;  // mutex_
-  std::thread thread_;
+  std::unique_ptr<store::TokenKeeper> keeper_;
+  std::size_t removed_ = 0;  // in this round
+  runtime::ChangeLog log_;
+  runtime::Repeating sweeping_;
 };
 
 /// Sweeps the store as the settings say. `member` is the counter, if it is one of several. They outlive it. Null: nothing can be

@@ -348,17 +348,12 @@ void print_sums(std::size_t services, const Tallies& tallies, bool as_json) {
 
 namespace {
 
-std::optional<domain::Seconds> whole_seconds(const std::optional<std::chrono::milliseconds>& time) {
-  if (!time) return std::nullopt;
-  return static_cast<domain::Seconds>(std::chrono::ceil<std::chrono::seconds>(*time).count());
-}
-
 /// What the settings say of a token, as the body of a request.
 std::string body_with(const TokensSettings& settings) {
   json::object body;
   if (settings.label) body["label"] = *settings.label;
-  if (const auto ttl_s = whole_seconds(settings.ttl)) body["ttl_s"] = *ttl_s;
-  if (const auto idle_s = whole_seconds(settings.idle_ttl)) body["idle_ttl_s"] = *idle_s;
+  if (settings.ttl) body["ttl_s"] = settings::whole_seconds(*settings.ttl);
+  if (settings.idle_ttl) body["idle_ttl_s"] = settings::whole_seconds(*settings.idle_ttl);
   return json::serialize(body);
 }
 

@@ -52,6 +52,10 @@ std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
   return std::chrono::milliseconds(std::llround(duration_ms));
 }
 
+std::uint64_t whole_seconds(std::chrono::milliseconds time) {
+  return static_cast<std::uint64_t>(std::chrono::ceil<std::chrono::seconds>(time).count());
+}
+
 std::optional<std::size_t> parse_bytes(std::string_view text) {
   const auto parts = number_and_unit<std::size_t>(text);
   if (!parts) return std::nullopt;

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +13,9 @@ namespace tracker::settings {
 /// Reads `250ms`, `2s`, `1.5s`, `5m`, `1h`, `1d`, or a bare number of seconds. Not negative, and at most a year. Pure,
 /// like the other functions here.
 std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
+
+/// A part of a second counts as a whole one, so that a limit that is given is never none.
+std::uint64_t whole_seconds(std::chrono::milliseconds time);
 
 /// Reads `4096`, `8KiB`, `1MiB` or `2GiB`, in any case. K and KB also mean KiB (1024 bytes), and so on. Limits of
 /// memory are usually given in these units, and a limit that was meant in thousands is kept within 1024-based units

@@ -1,7 +1,5 @@
 #include "store/rocksdb/store_watch.h"
 
-#include "runtime/workers.h"
-
 namespace tracker::store::rocksdb {
 
 namespace {
@@ -9,27 +7,10 @@ constexpr auto look_pause = std::chrono::milliseconds(250);
 }
 
 StoreWatch::StoreWatch(const DataDirectory& directory, DamagedTables& damaged_tables)
-    : directory_(directory),
-      damaged_tables_(damaged_tables),
-      thread_(runtime::start_thread("store-watch", [this] { run(); })) {}
-
-StoreWatch::~StoreWatch() {
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
-  stopped_.notify_one();
-  thread_.join();
-}
-
-void StoreWatch::run() {
-  std::unique_lock lock(mutex_);
-  while (!stopped_.wait_for(lock, look_pause, [this] { return stopping_; })) {
-    lock.unlock();
-    look();
-    lock.lock();
-  }
-}
+    : directory_(directory), damaged_tables_(damaged_tables), looking_("store-watch", look_pause, [this] {
+        look();
+        return look_pause;
+      }) {}
 
 void StoreWatch::look() {
   if (const auto line = damaged_tables_.due(DamagedTables::Clock::now())) runtime::log_warning(*line);

@@ -2,11 +2,9 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
-#include <mutex>
-#include <thread>
 
 #include "runtime/log.h"
+#include "runtime/repeating.h"
 #include "store/readiness.h"
 #include "store/rocksdb/damaged_tables.h"
 #include "store/rocksdb/data_directory.h"
@@ -20,7 +18,6 @@ class StoreWatch {
  public:
   /// Both must outlive it.
   StoreWatch(const DataDirectory& directory, DamagedTables& damaged_tables);
-  ~StoreWatch();
 
   /// Whether the store was in its place at the last check. Cheap. Any thread.
   bool is_in_place() const noexcept { return in_place_.load(std::memory_order_relaxed); }
@@ -29,7 +26,6 @@ class StoreWatch {
   const ReadinessSource& readiness() const noexcept { return readiness_; }
 
  private:
-  void run();
   void look();
 
   const DataDirectory& directory_;
@@ -38,11 +34,7 @@ class StoreWatch {
   std::atomic<bool> in_place_ = true;
 
   ReadinessSource readiness_{domain::Readiness::ready(std::chrono::system_clock::now())};
-
-  std::mutex mutex_;
-  std::condition_variable stopped_;
-  bool stopping_ = false;  // mutex_
-  std::thread thread_;
+  runtime::Repeating looking_;
 };
 
 }  // namespace tracker::store::rocksdb
