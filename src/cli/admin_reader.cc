@@ -47,9 +47,6 @@ std::string key_in(const std::string& file) {
   return key;
 }
 
-}  // namespace
-
-namespace {
 http::verb verb_of(AdminReader::Method method) {
   switch (method) {
     case AdminReader::Method::post:
@@ -63,6 +60,7 @@ http::verb verb_of(AdminReader::Method method) {
   }
   return http::verb::get;
 }
+
 }  // namespace
 
 class AdminReader::Connection {

@@ -24,7 +24,8 @@ struct AdminDoorSettings {
 /// Declares --admin-socket, --admin, --admin-key-file and --store. `settings` outlives the table.
 void add_admin_door_settings(settings::SettingTable& table, AdminDoorSettings& settings);
 
-/// A connection to one admin door, over a socket or TCP, for what can be read there. Its functions block.
+/// A connection to one admin door, over a socket or TCP, for what can be read and changed below /v1/. Its
+/// functions block.
 class AdminReader {
  public:
   ~AdminReader();

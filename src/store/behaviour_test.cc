@@ -27,6 +27,7 @@
 #include "support/deadline.h"
 #include "support/redis_cluster.h"
 #include "support/redis_server.h"
+#include "support/store_and_loop.h"
 #include "support/store_on_disk.h"
 #include "support/temporary_directory.h"
 
@@ -69,59 +70,21 @@ struct StoreUnderTest {
   std::function<std::unique_ptr<CounterStore>(Place&)> open;
 };
 
-/// A Redis store, or one in a cluster, and the loop that it needs.
-template <typename Store>
-class StoreAndLoop final : public CounterStore {
- public:
-  template <typename... Arguments>
-  explicit StoreAndLoop(const Arguments&... arguments) : store_(loop_.context(0), arguments...) {
-    loop_.start();
-  }
-  ~StoreAndLoop() override { loop_.stop(); }
-
-  void track(const HitBatch& hits, TrackReply& reply) override { store_.track(hits, reply); }
-  void add_token(const TokenId& id, const domain::TokenRecord& record, domain::Deadline deadline,
-                 AddReply& reply) override {
-    store_.add_token(id, record, deadline, reply);
-  }
-  const StoreFactsSource& facts() const override { return store_.facts(); }
-  void write_record(std::string record, domain::Deadline deadline, WriteReply& reply) override {
-    store_.write_record(std::move(record), deadline, reply);
-  }
-  void find_slots(SlotsReply& reply) override { store_.find_slots(reply); }
-  const ReadinessSource& readiness() const override { return store_.readiness(); }
-
- private:
-  runtime::Workers loop_{1};
-  Store store_;
-};
-
 std::ostream& operator<<(std::ostream& out, const StoreUnderTest& store) {
   return out << store.name;
 }
 
-std::unique_ptr<CounterStore> connected(std::unique_ptr<CounterStore> store) {
-  const auto counts_all = [&store] {
-    const auto readiness = store->readiness().value();
-    return readiness.is_ready() && readiness.remarks().empty();
-  };
-  for (const tests::Deadline deadline; !counts_all() && !deadline.passed();) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-  return store;
-}
-
 std::unique_ptr<CounterStore> connected_redis_store(Place& place) {
-  return connected(std::make_unique<StoreAndLoop<redis::RedisStore>>(
-      redis::RedisSettings{.redis = redis::parse_redis_address(place.redis().address())}));
+  return std::make_unique<tests::StoreAndLoop<redis::RedisStore>>(
+      redis::RedisSettings{.redis = redis::parse_redis_address(place.redis().address())});
 }
 
 /// Each count waits for the replicas of its master.
 std::unique_ptr<CounterStore> connected_cluster_store(Place& place, std::size_t masters,
                                                       std::size_t replicas) {
   const auto node = redis::parse_redis_address(place.cluster(masters, replicas).node(0).address()).address;
-  return connected(std::make_unique<StoreAndLoop<redis::ClusterStore>>(
-      redis::RedisSettings{.redis = {}, .replicas = replicas}, std::vector{node}));
+  return std::make_unique<tests::StoreAndLoop<redis::ClusterStore>>(
+      redis::RedisSettings{.redis = {}, .replicas = replicas}, std::vector{node});
 }
 
 constexpr std::size_t mebibyte = std::size_t{1} << 20U;

@@ -23,6 +23,10 @@ class TokenCount {
     tokens_ = tokens;
     tell();
   }
+  /// Whether there may be one more, beside `others` that are not counted yet.
+  bool has_room(std::int64_t others = 0) const noexcept {
+    return tokens_max_ == 0 || tokens_ + static_cast<std::uint64_t>(others) < tokens_max_;
+  }
   /// Counts one more, unless there are as many as there may be. Returns whether it did.
   bool add_one() {
     auto tokens = tokens_.load();
@@ -43,7 +47,7 @@ class TokenCount {
 
  private:
   void tell() {
-    const bool is_full = tokens_max_ != 0 && tokens_ >= tokens_max_;
+    const bool is_full = !has_room();
     if (is_full_.exchange(is_full) == is_full) return;
     readiness_.update([this] {
       const auto now = std::chrono::system_clock::now();

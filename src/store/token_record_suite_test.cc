@@ -32,6 +32,7 @@
 #include "support/deadline.h"
 #include "support/redis_cluster.h"
 #include "support/redis_server.h"
+#include "support/store_and_loop.h"
 #include "support/store_on_disk.h"
 #include "support/temporary_directory.h"
 
@@ -73,38 +74,6 @@ std::ostream& operator<<(std::ostream& out, const StoreUnderTest& store) {
   return out << store.name;
 }
 
-/// A Redis store, or one in a cluster, and the loop that it needs.
-template <typename Store>
-class StoreAndLoop final : public CounterStore {
- public:
-  template <typename... Arguments>
-  explicit StoreAndLoop(const Arguments&... arguments) : store_(loop_.context(0), arguments...) {
-    loop_.start();
-    for (const tests::Deadline deadline; !deadline.passed();) {
-      const auto readiness = store_.readiness().value();
-      if (readiness.is_ready() && readiness.remarks().empty()) return;
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
-  }
-  ~StoreAndLoop() override { loop_.stop(); }
-
-  void track(const HitBatch& hits, TrackReply& reply) override { store_.track(hits, reply); }
-  void add_token(const TokenId& id, const TokenRecord& record, domain::Deadline deadline,
-                 AddReply& reply) override {
-    store_.add_token(id, record, deadline, reply);
-  }
-  const StoreFactsSource& facts() const override { return store_.facts(); }
-  void write_record(std::string record, domain::Deadline deadline, WriteReply& reply) override {
-    store_.write_record(std::move(record), deadline, reply);
-  }
-  void find_slots(SlotsReply& reply) override { store_.find_slots(reply); }
-  const ReadinessSource& readiness() const override { return store_.readiness(); }
-
- private:
-  runtime::Workers loop_{1};
-  Store store_;
-};
-
 OpenedStore memory_store(const TokenRules& rules) {
   auto store = std::make_unique<memory::MemoryStore>(rules);
   auto contents = store->contents();
@@ -128,7 +97,7 @@ OpenedStore rocksdb_store(const TokenRules& rules, std::size_t cache_bytes) {
 OpenedStore redis_store(const TokenRules& rules) {
   auto server = std::make_shared<tests::RedisServer>();
   const redis::RedisSettings settings{.redis = redis::parse_redis_address(server->address()), .rules = rules};
-  return {server, std::make_unique<StoreAndLoop<redis::RedisStore>>(settings),
+  return {server, std::make_unique<tests::StoreAndLoop<redis::RedisStore>>(settings),
           redis::redis_contents(settings), redis::redis_count_reader(settings),
           redis::redis_token_keeper(settings)};
 }
@@ -137,7 +106,7 @@ OpenedStore cluster_store(const TokenRules& rules) {
   auto cluster = std::make_shared<tests::RedisCluster>(3);
   const std::vector nodes{redis::parse_redis_address(cluster->node(0).address()).address};
   const redis::RedisSettings settings{.redis = {}, .rules = rules};
-  return {cluster, std::make_unique<StoreAndLoop<redis::ClusterStore>>(settings, nodes),
+  return {cluster, std::make_unique<tests::StoreAndLoop<redis::ClusterStore>>(settings, nodes),
           redis::cluster_contents(settings, nodes), redis::cluster_count_reader(settings, nodes),
           redis::cluster_token_keeper(settings, nodes)};
 }

@@ -190,6 +190,7 @@ TEST_F(RedisTokenTest, TheScriptJudgesARecordAsTheDomainDoes) {
                                  .revoked_s = revoked,
                                  .label = "expires=1 used=2"};
               if (paths >= 0) record.paths = {static_cast<std::uint64_t>(paths), paths * 2ULL};
+              const auto original = record;
               const auto end = end_of(record);
               for (const auto now : {Seconds{941}, end - 1, end, end + 1, Seconds{100'000}}) {
                 if (now < 941 || now > 200'000) continue;
@@ -217,14 +218,7 @@ TEST_F(RedisTokenTest, TheScriptJudgesARecordAsTheDomainDoes) {
                             state_of(before, later) == TokenState::active)
                       << Origin{.record = before}.to_string() << " at " << later;
                 }
-                record = TokenRecord{.minted_s = 940,
-                                     .expires_s = expires,
-                                     .idle_s = idle,
-                                     .used_s = used,
-                                     .use_by_s = use_by,
-                                     .revoked_s = revoked,
-                                     .label = "expires=1 used=2"};
-                if (paths >= 0) record.paths = {static_cast<std::uint64_t>(paths), paths * 2ULL};
+                record = original;
               }
             }
           }

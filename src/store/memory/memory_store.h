@@ -19,8 +19,8 @@ class MemoryShard;
 struct Marks;
 
 /// Counts in memory. The counts end with the process. The counters are divided into shards by token id, so that workers
-/// seldom wait for each other. Every call replies before it returns. It
-/// grows with the number of different pairs of token and path. What a token has counted goes with it, but its paths stay.
+/// seldom wait for each other. Every call replies before it returns. The memory
+/// grows with the number of different pairs of token and path. A token that is removed takes its counts with it, but its paths stay.
 class MemoryStore final : public CounterStore {
  public:
   explicit MemoryStore(TokenRules rules = {});
@@ -57,8 +57,8 @@ class MemoryStore final : public CounterStore {
 
   const TokenRules rules_;
   TokenCount tokens_;
-  ReadinessSource readiness_{
-      domain::Readiness::ready(std::chrono::system_clock::now())};  // says what marks forbid
+  // Says what marks forbid.
+  ReadinessSource readiness_{domain::Readiness::ready(std::chrono::system_clock::now())};
   const JointReadiness joint_;
   const StoreFactsSource facts_;  // never change
   std::unique_ptr<MemoryShard[]> shards_;

@@ -369,15 +369,13 @@ bool Committer::has_failed(const Loading& loading) const {
 /// Whether the token may have changed since it was read, and is not in the cache any more (invariant 4).
 bool Committer::may_be_old(const Loading& loading) {
   if (has_failed(loading)) return false;
-  domain::TokenId id{};
-  std::copy_n(loading.key.begin(), id.bytes.size(), id.bytes.begin());
-  return cache_.find_token(id) == nullptr && (loading.token_known || cache_.turns() - loading.turns >= 2);
+  return cache_.find_token(id_in(loading.key)) == nullptr &&
+         (loading.token_known || cache_.turns() - loading.turns >= 2);
 }
 
 /// Until its deadline has passed: then the loader does not read it, and it has failed.
 void Committer::load_again(std::unique_ptr<Loading> loading) {
-  domain::TokenId id{};
-  std::copy_n(loading->key.begin(), id.bytes.size(), id.bytes.begin());
+  const auto id = id_in(loading->key);
   loading->counter = {};
   loading->token = {};
   loading->paths.reset();
@@ -416,8 +414,7 @@ std::unique_ptr<Committer::Loading> Committer::take_loaded(const Load& load) {
 
 /// Judges the hits and tokens that waited for this counter.
 void Committer::judge(const Loading& loading) {
-  domain::TokenId id{};
-  std::copy_n(loading.key.begin(), id.bytes.size(), id.bytes.begin());
+  const auto id = id_in(loading.key);
   const CounterKey key{id, std::string_view(loading.key).substr(id.bytes.size())};
   report(loading);
   const bool failed = has_failed(loading);
@@ -442,9 +439,7 @@ void Committer::judge_token(const Loading& loading, const domain::TokenId& id, b
   auto* token = failed ? nullptr : token_of(loading, {id, {}});
   const auto now = Clock::now();
   for (const auto& waiting : loading.tokens) {
-    const auto tokens = committed_.tokens + static_cast<std::uint64_t>(new_tokens_);
-    const bool is_full = settings_.rules.tokens_max != 0 && tokens >= settings_.rules.tokens_max;
-    if (failed || waiting.deadline < now || (token == nullptr && is_full)) {
+    if (failed || waiting.deadline < now || (token == nullptr && !tokens_.has_room(new_tokens_))) {
       waiting.reply->on_added(domain::Failure::not_done);
       continue;
     }

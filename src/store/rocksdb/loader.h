@@ -20,8 +20,8 @@ namespace tracker::store::rocksdb {
 struct Load {
   std::string key;
   bool token_known = false;  // the token need not be read
-  bool wants_paths =
-      false;  // the paths of the token are counted, if it does not say how many, and the counter is not there
+  /// The paths of the token are counted, if it does not say how many, and the counter is not there.
+  bool wants_paths = false;
   domain::Deadline deadline = domain::Deadline::max();  // it is not read after that
 
   Reading counter;
@@ -66,10 +66,11 @@ class Loader {
   std::vector<Load*> waiting_;  // mutex_
   bool stopping_ = false;       // mutex_
 
-  std::map<std::string, domain::TokenRecord::Paths>
-      counted_;                 // of the loads that are being read; the thread's
-  std::vector<Load*> in_time_;  // this and the next belong to the thread
+  // The thread's, while it reads.
+  std::vector<Load*> in_time_;
   std::vector<::rocksdb::Slice> keys_;
+  std::map<std::string, domain::TokenRecord::Paths> counted_;  // by the tokens' keys
+
   std::thread thread_;
 };
 

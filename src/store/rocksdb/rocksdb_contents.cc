@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "domain/token_id.h"
+#include "store/rocksdb/removal.h"
 #include "store/rocksdb/token_entries.h"
 #include "store/store_error.h"
 
@@ -12,8 +13,8 @@ namespace tracker::store::rocksdb {
 namespace {
 
 constexpr std::size_t page_bytes = std::size_t{64} << 10U;
-/// Of the keys of one change. Hits wait as long as a change is written.
-constexpr std::size_t change_bytes = std::size_t{16} << 10U;
+/// What a change puts. Hits wait as long as one is written.
+constexpr std::size_t change_bytes = Removal::change_bytes;
 
 void put_token(const StoredToken& token, std::uint16_t import, CommitWrite& write) {
   std::string key(key_of(token.id));
@@ -137,18 +138,8 @@ void RocksDbContents::put(const ExportId& export_id, std::span<const StoredToken
 }
 
 void RocksDbContents::remove(const domain::SlotSet& slots) {
-  std::vector<std::string> keys;
-  std::size_t bytes = 0;
-  std::int64_t removed = 0;
-  const auto flush = [&] {
-    const auto fill = [&](CommitWrite& write) {
-      for (const auto& key : keys) write.remove(key);
-    };
-    if (!keys.empty()) committer_.make({.fill = fill, .tokens = -removed});
-    keys.clear();
-    bytes = 0;
-    removed = 0;
-  };
+  Removal removal(committer_);
+  std::int64_t removed = 0;  // since the last change
   {
     TokenEntries tokens(database_, slots);
     while (tokens.next()) {
@@ -160,15 +151,13 @@ void RocksDbContents::remove(const domain::SlotSet& slots) {
         continue;
       }
       const std::string id(key_of(tokens.id()));
-      keys.push_back(id);
-      tokens.take([&](std::string_view path, std::int64_t /*count*/) {
-        bytes += sizeof(std::string) + id.size() + path.size();
-        keys.push_back(id + std::string(path));
-      });
+      removal.add(id);
+      tokens.take(
+          [&](std::string_view path, std::int64_t /*count*/) { removal.add(id + std::string(path)); });
       ++removed;
-      if (bytes >= change_bytes) flush();
+      if (removal.is_full()) removal.flush(std::exchange(removed, 0));
     }
-    flush();
+    removal.flush(removed);
   }
   database_.compact();
 }

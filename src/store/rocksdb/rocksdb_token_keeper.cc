@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "store/rocksdb/removal.h"
 #include "store/rocksdb/token_entries.h"
 
 namespace tracker::store::rocksdb {
@@ -12,8 +13,6 @@ namespace {
 
 using Edited = Committer::Edited;
 
-/// Of the keys of one change. Hits wait as long as a change is written.
-constexpr std::size_t change_bytes = std::size_t{16} << 10U;
 /// That a step of sweep() looks at.
 constexpr int step_tokens = 256;
 /// After which a step removes no further token.
@@ -46,25 +45,16 @@ bool RocksDbTokenKeeper::purge(const domain::TokenId& id, domain::Seconds retain
 }
 
 void RocksDbTokenKeeper::remove_counts(const domain::TokenId& id) {
-  std::vector<std::string> keys;
-  std::size_t bytes = 0;
-  const auto flush = [&] {
-    const auto fill = [&](CommitWrite& write) {
-      for (const auto& key : keys) write.remove(key);
-    };
-    if (!keys.empty()) committer_.make({.fill = fill, .slot = domain::slot_of(id)});
-    keys.clear();
-    bytes = 0;
-  };
-  TokenEntries tokens(database_, domain::SlotSet{}.set(domain::slot_of(id)), id);
+  const auto slot = domain::slot_of(id);
+  TokenEntries tokens(database_, domain::SlotSet{}.set(slot), id);
   if (!tokens.next() || tokens.id() != id) return;
+  Removal removal(committer_, slot);
   const std::string prefix(key_of(id));
   tokens.take([&](std::string_view path, std::int64_t /*count*/) {
-    keys.push_back(prefix + std::string(path));
-    bytes += sizeof(std::string) + keys.back().size();
-    if (bytes >= change_bytes) flush();
+    removal.add(prefix + std::string(path));
+    if (removal.is_full()) removal.flush(0);
   });
-  flush();
+  removal.flush(0);
 }
 
 TokenKeeper::Swept RocksDbTokenKeeper::sweep(const domain::SlotSet& slots, domain::Seconds retain_s) {

@@ -18,6 +18,13 @@ inline std::string_view key_of(const domain::TokenId& id) noexcept {
   return {reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size()};
 }
 
+/// The token of such a key.
+inline domain::TokenId id_in(std::string_view key) noexcept {
+  domain::TokenId id{};
+  std::copy_n(key.data(), id.bytes.size(), reinterpret_cast<char*>(id.bytes.data()));
+  return id;
+}
+
 /// Goes through the tokens of some slots, from entry to entry.
 class TokenEntries {
  public:
@@ -32,7 +39,7 @@ class TokenEntries {
     for (; entries_->is_valid(); skip()) {
       const auto key = entries_->key();
       if (key.size() < id_.bytes.size()) continue;  // the store's own
-      std::copy_n(key.data(), id_.bytes.size(), reinterpret_cast<char*>(id_.bytes.data()));
+      id_ = id_in(key);
       if (!slots_[domain::slot_of(id_)]) continue;
       value_ = key.size() == id_.bytes.size() ? entries_->token_value() : TokenValue{};
       return true;
