@@ -77,6 +77,17 @@ std::size_t third_master(const ClusterFleet& fleet, std::size_t one, std::size_t
   throw std::runtime_error("there are two masters only");
 }
 
+// Whether `redis-cli --cluster fix` succeeds.
+bool fixes(const RedisCluster& cluster, std::size_t asked, Arguments flags) {
+  flags.emplace_back("--cluster-yes");
+  try {
+    cluster.manage("fix", asked, flags);
+    return true;
+  } catch (const std::runtime_error&) {
+    return false;
+  }
+}
+
 // Of answered counts: those above what is stored, and those that were given out more than once.
 std::size_t lost(std::vector<std::int64_t> counts, std::int64_t stored) {
   std::ranges::sort(counts);
@@ -124,7 +135,7 @@ Resharding::ThereAndBack Resharding::there_and_back(std::size_t slots, std::size
   return done;
 }
 
-Resharding::Failover Resharding::fail_over(std::uint16_t slot, Dies dies) {
+Resharding::Failover Resharding::fail_over(std::uint16_t slot, Dies dies, bool early) {
   auto& cluster = fleet_.cluster();
   const auto elsewhere = static_cast<std::uint16_t>((slot + domain::slots / 2) % domain::slots);
   const auto from = fleet_.node_of(slot);
@@ -158,15 +169,34 @@ Resharding::Failover Resharding::fail_over(std::uint16_t slot, Dies dies) {
       if (deadline.passed()) throw std::runtime_error("no replica is promoted");
       std::this_thread::sleep_for(5ms);
     }
+    if (!early) {
+      cluster.node(dying).start_again();
+      cluster.wait_until_well();
+      fleet_.wait_until_all_counts();
+    }
+    failover.until_promoted = stop(load);
+  }
+  if (early) {
+    cluster.wait_until_well({dying});
+    auto& tried = failover.tried_early.emplace();
+    tried.succeeded = fixes(cluster, third, {});
+    tried.forced = !tried.succeeded && fixes(cluster, third, {"--cluster-fix-with-unreachable-masters"});
+    fleet_.wait_until_all_counts();
+    const auto answers = ask_each(envoy, tokens);
+    tried.answers = answers_of(answers);
+    all.insert(all.end(), answers.begin(), answers.end());
     cluster.node(dying).start_again();
     cluster.wait_until_well();
     fleet_.wait_until_all_counts();
-    failover.until_promoted = stop(load);
   }
   const auto of_each = ask_each(envoy, tokens);
   failover.until_fixed = answers_of(of_each);
   all.insert(all.end(), of_each.begin(), of_each.end());
-  cluster.manage("fix", 0, {"--cluster-yes"});
+  // The nodes may need a moment until they agree.
+  for (const Deadline deadline; !fixes(cluster, 0, {});) {
+    if (deadline.passed()) throw std::runtime_error("redis-cli --cluster fix goes on failing");
+    std::this_thread::sleep_for(100ms);
+  }
   {
     SteadyLoad load(envoy, tokens, {path});
     load.wait_for_more(Kind::counted, some_answers);
@@ -188,6 +218,13 @@ Resharding::Failover Resharding::fail_over(std::uint16_t slot, Dies dies) {
 std::string Resharding::Failover::to_string() const {
   return "a slot with " + std::to_string(tokens) +
          " tokens, half of them moved\n  until a replica is promoted: " + until_promoted.to_string() +
+         (tried_early
+              ? "\n  redis-cli --cluster fix before the master is back: " +
+                    std::string(tried_early->succeeded ? "succeeds" : "fails") +
+                    (tried_early->forced ? ", and succeeds with --cluster-fix-with-unreachable-masters"
+                                         : "") +
+                    "; then " + tried_early->answers.to_string()
+              : "") +
          "\n  then, of one request for each token: " + until_fixed.to_string() +
          "\n  after redis-cli --cluster fix: " + after.to_string() +
          "\n  lost: " + std::to_string(counts_lost) + " counts that were answered, " +

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -45,16 +46,24 @@ class Resharding {
   struct Failover {
     std::size_t tokens = 0;  // of the slot that was moving; half of them had moved
     Answers until_promoted;  // from before the end of the master
-    Answers until_fixed;     // of one request for each token: the cluster is well again, but for the slot
-    Answers after;           // `redis-cli --cluster fix`
+    // Where fix was tried while the master was still away: whether redis-cli succeeded, and whether with
+    // --cluster-fix-with-unreachable-masters; then, of one request for each token.
+    struct TriedEarly {
+      bool succeeded = false;
+      bool forced = false;
+      Answers answers;
+    };
+    std::optional<TriedEarly> tried_early;
+    Answers until_fixed;  // of one request for each token: the cluster is well again, but for the slot
+    Answers after;        // `redis-cli --cluster fix`
     std::size_t counts_lost = 0;  // that were answered, and are not stored, or were given out again
     std::size_t tokens_lost = 0;
 
     std::string to_string() const;
   };
   // Kills a master that gives or takes a slot, in the middle of the move, and starts it again once its replica has its
-  // place. Then repairs the slot.
-  Failover fail_over(std::uint16_t slot, Dies dies);
+  // place. Then repairs the slot. `early`: it is also tried before the master is back.
+  Failover fail_over(std::uint16_t slot, Dies dies, bool early = false);
 
  private:
   ClusterFleet fleet_;

@@ -19,6 +19,7 @@ struct Choice {
   std::size_t tokens = 1'000;
   std::size_t failovers = 4;
   std::size_t replicas = 0;
+  bool early = false;
   std::uint64_t seed = std::random_device{}();
 };
 
@@ -51,6 +52,8 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   program.add_option("--tokens", choice.tokens, "How many tokens are in them.")->capture_default_str();
   program.add_option("--failovers", choice.failovers, "How many masters are killed.")->capture_default_str();
+  program.add_flag("--early", choice.early,
+                   "Try redis-cli --cluster fix also while the master that was killed is still away.");
   program
       .add_option("--redis-replicas", choice.replicas,
                   "What the counter is given: 0, or 1 to wait for the replica.")
@@ -68,8 +71,8 @@ int main(int argc, char** argv) {
     for (std::size_t i = 0; i < choice.failovers; ++i) {
       const bool gives = i % 2 == 0;
       const auto slot = static_cast<std::uint16_t>(any_of(random, 0, 16'383));
-      const auto failover =
-          resharding.fail_over(slot, gives ? Resharding::Dies::source : Resharding::Dies::target);
+      const auto failover = resharding.fail_over(
+          slot, gives ? Resharding::Dies::source : Resharding::Dies::target, choice.early);
       std::cout << "killed the master that " << (gives ? "gives" : "takes") << ": " << failover.to_string()
                 << std::endl;
     }

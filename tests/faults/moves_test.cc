@@ -8,6 +8,7 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <iostream>
 #include <map>
 #include <memory>
 #include <string>
@@ -328,26 +329,59 @@ TEST_F(GrowingTest, AListThatChangesInTheMiddleOfAMoveLosesNothing) {
 }
 
 // Counter a has only copies of what is lost with b. They are never counted.
-TEST_F(GrowingTest, WhatIsLostWithItsOnlyHolderCanBeGivenUp) {
-  const auto& envoy = start_alone();
-  const auto tokens = mint(envoy.door, 60);
-  Caller caller(envoy.door);
-  for (const auto& token : tokens) EXPECT_EQ(caller.count("/p", token), 1);
+class ForgettingTest : public GrowingTest {
+ protected:
+  // Counter b gets some of the tokens of a, and is lost with its disk. A copy of that is kept. Then the list has only a, which
+  // does not take it.
+  ForgettingTest() {
+    for (const auto& token : tokens_) EXPECT_EQ(caller_.count("/p", token), 1);
+    write_list("ab");
+    start('b');
+    tell_all("a");
+    move_lost('a', "b", false);
+    for (const char name : {'a', 'b'}) wait_all_ready(partition_.counter(name).health);
+    wait_all_ready(envoy_.health);
+    for (const auto& token : tokens_) EXPECT_EQ(caller_.count("/p", token), 2);
+    partition_.kill_counter('b');
+    tracker({"export", path("kept"), "--store", partition_.counter_flags('b').back()});
+    partition_.lose_store('b');
+    write_list("a");
+    tell_all("a");
+    wait_readyz(partition_.counter('a').health, 200, lacks_b);
+  }
 
-  write_list("ab");
-  start('b');
-  tell_all("a");
-  move_lost('a', "b", false);
-  for (const char name : {'a', 'b'}) wait_all_ready(partition_.counter(name).health);
-  wait_all_ready(envoy.health);
-  for (const auto& token : tokens) EXPECT_EQ(caller.count("/p", token), 2);
-  partition_.kill_counter('b');
-  tracker({"export", path("kept"), "--store", partition_.counter_flags('b').back()});
-  partition_.lose_store('b');
+  // Each token is counted at a, or was at b and is unknown now. Returns how many are unknown.
+  std::size_t expect_lost() {
+    std::size_t lost = 0;
+    for (const auto& token : tokens_) {
+      const auto answer = caller_.ask(get("/p", token));
+      if (answer.status == 401) ++lost;
+      EXPECT_TRUE(answer.status == 401 || is_count(answer, 3)) << answer.to_string();
+    }
+    EXPECT_GT(lost, 5U);
+    EXPECT_LT(lost, 55U);
+    return lost;
+  }
 
-  write_list("a");
-  tell_all("a");
-  wait_readyz(partition_.counter('a').health, 200, "it lacks b, which may hold tokens");
+  // Whether counter a, which has just started, takes the list without b.
+  bool takes_list() {
+    for (const Deadline deadline; !deadline.passed();
+         std::this_thread::sleep_for(std::chrono::milliseconds(5))) {
+      const auto answer = ask_health(partition_.counter('a').health, "/readyz");
+      if (answer.status == 200) return true;
+      if (answer.body.find(lacks_b) != answer.body.npos) return false;
+    }
+    ADD_FAILURE() << "it says neither";
+    return false;
+  }
+
+  static constexpr auto lacks_b = "it lacks b, which may hold tokens";
+  const Service& envoy_ = start_alone();
+  const std::vector<std::string> tokens_ = mint(envoy_.door, 60);
+  Caller caller_{envoy_.door};
+};
+
+TEST_F(ForgettingTest, WhatIsLostWithItsOnlyHolderCanBeGivenUp) {
   const auto outcome = run_to_end({"slots", "forget", "b", "--admin-socket", socket('a')});
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
   EXPECT_THAT(outcome.out, HasSubstr("slots had moved away from here"));
@@ -355,27 +389,50 @@ TEST_F(GrowingTest, WhatIsLostWithItsOnlyHolderCanBeGivenUp) {
   tell_all("a");
   restart('a');
   wait_all_ready(partition_.counter('a').health);
-  wait_all_ready(envoy.health);
-  std::size_t lost = 0;
-  for (const auto& token : tokens) {
-    const auto answer = caller.ask(get("/p", token));
-    if (answer.status == 401) ++lost;
-    EXPECT_TRUE(answer.status == 401 || is_count(answer, 3)) << answer.to_string();
-  }
-  EXPECT_GT(lost, 5U);
-  EXPECT_LT(lost, 55U);
-  for (const auto& token : mint(envoy.door, 60)) EXPECT_EQ(caller.count("/p", token), 1);
+  wait_all_ready(envoy_.health);
+  const auto lost = expect_lost();
+  for (const auto& token : mint(envoy_.door, 60)) EXPECT_EQ(caller_.count("/p", token), 1);
   EXPECT_THAT(tracker({"export", path("left"), "--admin-socket", socket('a')}),
-              HasSubstr("tokens=" + std::to_string(tokens.size() - lost + 60)));
+              HasSubstr("tokens=" + std::to_string(tokens_.size() - lost + 60)));
 
   tracker({"import", path("kept"), "--copy", "--admin-socket", socket('a')});
   std::size_t found = 0;
-  for (const auto& token : tokens) {
-    const auto count = caller.count("/p", token);
+  for (const auto& token : tokens_) {
+    const auto count = caller_.count("/p", token);
     if (count == 3) ++found;
     EXPECT_TRUE(count == 3 || count == 4) << count;
   }
   EXPECT_EQ(found, lost) << "they go on where they were in the copy of b";
+}
+
+// The counter is killed at every moment of it. Until it is done, no token of b is said to be unknown.
+TEST_F(ForgettingTest, AForgettingThatIsKilledIsDoneAgain) {
+  std::size_t kills = 0;
+  bool is_done = false;
+  for (auto pause = std::chrono::microseconds(0); !is_done; pause += std::chrono::microseconds(1'500)) {
+    ASSERT_LT(kills, 200U) << "it never ends";
+    Program forget({"slots", "forget", "b", "--admin-socket", socket('a')});
+    std::this_thread::sleep_for(pause);
+    if (!forget.running()) {
+      EXPECT_EQ(forget.wait_exit(), 0) << forget.output();
+      is_done = true;
+      break;
+    }
+    ++kills;
+    partition_.kill_counter('a');
+    forget.wait_exit();
+    start('a');
+    is_done = takes_list();
+    if (is_done) break;
+    for (const auto& token : tokens_) EXPECT_EQ(caller_.ask(get("/p", token)).status, 503);
+  }
+  std::cout << kills << " kills\n";
+  EXPECT_GT(kills, 2U);
+  tell_all("a");
+  restart('a');
+  wait_all_ready(partition_.counter('a').health);
+  wait_all_ready(envoy_.health);
+  expect_lost();
 }
 
 // The commands of a page, as they stand there. Its ports are other ones here.

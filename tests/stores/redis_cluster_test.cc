@@ -18,6 +18,7 @@
 #include "domain/token.h"
 #include "runtime/workers.h"
 #include "store/redis/cluster_store.h"
+#include "store/redis/redis_keys.h"
 #include "store/redis/redis_round.h"
 #include "store/token_rules.h"
 #include "support/blocking_store.h"
@@ -177,6 +178,45 @@ TEST(RedisClusterTest, SlotsMoveUnderLoad) {
   for (std::size_t i = 0; i < ids.size(); ++i)
     EXPECT_EQ(hit(*store, ids[i]), Verdict::counted(counts[i] + 1));
   for (const auto& id : minted) EXPECT_EQ(hit(*store, id), Verdict::counted(1));
+}
+
+// While a slot moves, its mark is at one of two nodes. Wherever it is, no token of the slot is said to be unknown, and none is
+// minted.
+TEST(RedisClusterTest, AMarkIsFoundWhileItsSlotMoves) {
+  RedisCluster cluster(3);
+  RunningCluster store({address_of(cluster.node(0))});
+  ASSERT_TRUE(store.wait_ready());
+  const domain::Slot marked = 5;  // both of the first master
+  const domain::Slot free = 6;
+  const auto mark = store::redis::mark_key(marked);
+  const auto known = token_in(marked);
+  ASSERT_TRUE(add(*store, known));
+  const auto expect_held = [&](const std::string& when) {
+    EXPECT_EQ(hit(*store, token_in(marked)), Verdict::not_counted()) << when;
+    const auto minted = token_in(marked);
+    EXPECT_FALSE(add(*store, minted)) << when;
+    for (const std::size_t node : {0U, 1U}) {
+      const auto reply = cluster.node(node).command({"EXISTS", store::redis::redis_key(minted)});
+      EXPECT_NE(reply.integer, 1) << when;
+    }
+    EXPECT_EQ(hit(*store, token_in(free)), Verdict::unknown_token()) << when;
+    EXPECT_TRUE(add(*store, token_in(free))) << when;
+  };
+  const std::string text = "h 000102030405060708090a0b0c0d0e0f";
+  cluster.node(0).command({"HSET", mark, "marked", text, "holds", text});
+  expect_held("at rest");
+  for (const auto slot : {marked, free}) cluster.begin_move(slot, 0, 1);
+  expect_held("the mark is at the node that gives the slot");
+  cluster.migrate({store::redis::redis_key(known)}, 0, 1);
+  EXPECT_EQ(hit_when_possible(*store, known), Verdict::counted(1)) << "not read for the export yet";
+  cluster.migrate({mark}, 0, 1);
+  expect_held("the mark is at the node that takes the slot");
+  for (const auto slot : {marked, free}) {
+    cluster.move_keys(slot, 0, 1);
+    cluster.end_move(slot, 0, 1);
+  }
+  EXPECT_EQ(hit_when_possible(*store, known), Verdict::counted(2));
+  expect_held("the slot has moved");
 }
 
 TEST(RedisClusterTest, AMasterThatIsGoneRefusesItsSlotsOnly) {

@@ -45,6 +45,7 @@ using store::TokenKeeper;
 using store::TokenRules;
 using store::redis::ended_key;
 using store::redis::held_key;
+using store::redis::mark_key;
 using store::redis::Origin;
 using store::redis::redis_key;
 using store::redis::RedisSettings;
@@ -519,6 +520,35 @@ TEST_F(ClusterTokenTest, ATokenWhoseSlotMovesIsRevokedAtOnce) {
   sweep(1'000);
   EXPECT_EQ(removed, 3U);
   EXPECT_EQ(store_.hit_when_possible(ids[3]), Verdict::counted(4));
+}
+
+// The mark is still at the node that gives the slot, and the token is at the one that takes it.
+TEST_F(ClusterTokenTest, TheSweepLeavesATokenAloneWhoseSlotIsHeldAndMoves) {
+  constexpr domain::Slot slot = 5;
+  const auto id = id_in(slot);
+  ASSERT_TRUE(store_.add(id));
+  EXPECT_TRUE(keeper_->change(id, {.revokes = true}));
+  const std::string text = "h 000102030405060708090a0b0c0d0e0f";
+  cluster_.node(0).command({"HSET", mark_key(slot), "marked", text, "holds", text});
+  cluster_.begin_move(slot, 0, 1);
+  cluster_.migrate({ended_key(id)}, 0, 1);
+  const auto sweep = [&] {
+    std::size_t removed = 0;
+    for (bool is_end = false; !is_end;) {
+      const auto step = keeper_->sweep(domain::SlotSet{}.set(), 0);
+      removed += step.removed;
+      is_end = step.is_end;
+    }
+    return removed;
+  };
+  store_.now_s = start_s + 1'000;
+  EXPECT_EQ(sweep(), 0U);
+  cluster_.move_keys(slot, 0, 1);
+  cluster_.end_move(slot, 0, 1);
+  EXPECT_EQ(cluster_.node(1).command({"EXISTS", ended_key(id)}).integer, 1);
+  EXPECT_EQ(sweep(), 0U);
+  cluster_.node(1).command({"DEL", mark_key(slot)});
+  EXPECT_EQ(sweep(), 1U);
 }
 
 }  // namespace

@@ -17,6 +17,7 @@
 #include "runtime/log.h"
 #include "store/redis/cluster_listener.h"
 #include "store/redis/redis_channel.h"
+#include "store/redis/redis_keys.h"
 #include "store/store_metrics.h"
 
 namespace tracker::store::redis {
@@ -111,6 +112,9 @@ class ClusterStore::Parts final : private ClusterListener {
   void take_back(Part& part) { free_.push_back(&part); }
   bool may_try_again(const Part& part, Elsewhere how) const;
   void try_again(Part& part);
+  void ask_for_mark(Slot slot, std::string_view field, domain::Deadline deadline,
+                    const FindMark::Reply& reply) const;
+  void seek_mark(Slot slot, Part& part);
   void at(TimePoint time, std::function<void()> action);
   void wait_for_first_due();
 
@@ -174,6 +178,9 @@ struct ClusterStore::Parts::Attempt {
   int redirects = 0;
   int tries = 0;  // redirects and refusals
   Elsewhere how = Elsewhere::no;
+  /// Where ASK leads, an unknown token may be one whose slot is marked at the node that said ASK. So that one is asked for
+  /// the mark, and then the other one for the token once more.
+  bool mark_was_sought = false;
 };
 
 /// The hits of a batch that go to one node, or that wait to be sent again.
@@ -187,7 +194,16 @@ class ClusterStore::Parts::Part final : public domain::SubBatch {
   void on_verdicts(std::span<const domain::HitVerdict> verdicts) override {
     std::vector<domain::HitVerdict> certain;
     Part* again[2] = {};  // of hits for which ASK came, and of others
+    std::map<Slot, Part*> unknown;
     for (const auto& [hit, verdict] : verdicts) {
+      if (attempt.how == Elsewhere::asked && !attempt.mark_was_sought &&
+          verdict.kind == Verdict::Kind::unknown_token) {
+        auto*& part = unknown[domain::slot_of(hits().id(hit))];
+        if (part == nullptr) part = &parts_.new_part(whole(), hits().deadline(), attempt);
+        part->push(hits(), hit, number(hit));
+        leave(1);
+        continue;
+      }
       const auto its = elsewhere(verdict);
       if (its == Elsewhere::no || !parts_.may_try_again(*this, its)) {
         certain.push_back({hit, its == Elsewhere::no ? verdict : Verdict::not_counted()});
@@ -208,6 +224,15 @@ class ClusterStore::Parts::Part final : public domain::SubBatch {
     for (auto* part : again) {
       if (part != nullptr) parts_.try_again(*part);
     }
+    for (const auto& [slot, part] : unknown) parts_.seek_mark(slot, *part);
+  }
+
+  /// The verdict on all its hits.
+  void settle(const Verdict& verdict) {
+    std::vector<domain::HitVerdict> verdicts;
+    for (std::uint32_t hit = 0; hit < hits().size(); ++hit) verdicts.push_back({hit, verdict});
+    pass_on(verdicts);
+    parts_.take_back(*this);
   }
 
   /// Its hits are in other parts now.
@@ -226,18 +251,20 @@ class ClusterStore::Parts::Adding final : public AddReply {
 
   void send() {
     const auto slot = domain::slot_of(id_);
-    Node* node = parts_.route(slot);
-    const bool asking =
-        tries_ % 2 == 1 && parts_.asked_.contains(slot);  // the owner may have finished the move
-    if (asking) node = parts_.node_asked_for(slot);
-    if (node == nullptr) return on_added(domain::Failure::not_done);
-    node->link.request(std::make_unique<AddToken>(id_, record_, deadline_, *this, asking));
+    // Not each time, because the owner may have finished the move.
+    if (tries_ % 2 == 0 || !parts_.asked_.contains(slot)) return send(parts_.route(slot), false);
+    parts_.ask_for_mark(slot, holds_field, deadline_, [this, slot](FindMark::Place place) {
+      is_refused_ = place == FindMark::Place::here;
+      if (place != FindMark::Place::elsewhere) return on_added(domain::Failure::not_done);
+      send(parts_.node_asked_for(slot), true);
+    });
   }
 
   /// To add a token twice harms nobody, but what was perhaps added is told as such.
   void on_added(domain::Result<void> added) override {
+    if (sent_ != nullptr) is_refused_ = std::exchange(sent_, nullptr)->is_refused;
     const auto at = TimePoint::clock::now() + pause_after(tries_);
-    if (added || added.error() != domain::Failure::not_done || tries_ == add_redirects_max ||
+    if (added || added.error() != domain::Failure::not_done || is_refused_ || tries_ == add_redirects_max ||
         at + refusal_margin > deadline_) {
       const std::unique_ptr<Adding> self(this);
       return reply_.on_added(added);
@@ -247,11 +274,20 @@ class ClusterStore::Parts::Adding final : public AddReply {
   }
 
  private:
+  void send(Node* node, bool asking) {
+    if (node == nullptr) return on_added(domain::Failure::not_done);
+    auto token = std::make_unique<AddToken>(id_, record_, deadline_, *this, asking);
+    sent_ = token.get();
+    node->link.request(std::move(token));
+  }
+
   Parts& parts_;
   const domain::TokenId id_;
   const domain::TokenRecord record_;
   const domain::Deadline deadline_;
   AddReply& reply_;
+  const AddToken* sent_ = nullptr;  // until its answer has been heard
+  bool is_refused_ = false;
   int tries_ = 0;
 };
 
@@ -466,6 +502,7 @@ void ClusterStore::Parts::divide(const domain::HitBatch& hits, TrackReply& reply
         if (later == nullptr) {
           auto next = attempt;
           ++next.tries;
+          next.mark_was_sought = false;
           later = &new_part(reply, hits.deadline(), next);
         }
         later->push(hits, hit, number);
@@ -522,6 +559,26 @@ void ClusterStore::Parts::try_again(Part& part) {
   const auto pause = pause_after(part.attempt.tries - 1);
   if (pause == 0ms) return send_again();
   at(TimePoint::clock::now() + pause, send_again);
+}
+
+void ClusterStore::Parts::ask_for_mark(Slot slot, std::string_view field, domain::Deadline deadline,
+                                       const FindMark::Reply& reply) const {
+  auto* owner = route(slot);
+  if (owner == nullptr) return reply(FindMark::Place::unknown);
+  owner->link.request(std::make_unique<FindMark>(slot, field, deadline, reply));
+}
+
+/// Asks for the mark of a slot that moves, before these tokens of it are said to be unknown.
+void ClusterStore::Parts::seek_mark(Slot slot, Part& part) {
+  ask_for_mark(slot, marked_field, part.hits().deadline(), [this, &part](FindMark::Place place) {
+    part.attempt.mark_was_sought = place == FindMark::Place::elsewhere;
+    if (part.attempt.mark_was_sought) return divide(part.hits(), part.whole(), &part);
+    part.attempt.how = Elsewhere::again;
+    ++part.attempt.tries;
+    if (place == FindMark::Place::here || !may_try_again(part, Elsewhere::again))
+      return part.settle(Verdict::not_counted());
+    try_again(part);
+  });
 }
 
 void ClusterStore::Parts::at(TimePoint time, std::function<void()> action) {

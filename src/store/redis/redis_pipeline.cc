@@ -109,6 +109,10 @@ void AskedHits::send_on(RedisPipeline& pipeline) {
   pipeline.send(*this);
 }
 
+void FindMark::send_on(RedisPipeline& pipeline) {
+  pipeline.send(*this);
+}
+
 void FetchView::send_on(RedisPipeline& pipeline) {
   pipeline.send(*this);
 }
@@ -259,6 +263,11 @@ void RedisPipeline::append_call(const Due& due, RedisRound::Form form) {
   due_.back().question = form == RedisRound::Form::hash ? Question::script : Question::script_text;
 }
 
+void RedisPipeline::send(FindMark& find) {
+  ask(Question::mark, {"HGET", mark_key(find.slot), find.field});
+  due_.back().mark = &find;
+}
+
 void RedisPipeline::send(FetchView& fetch) {
   fetch.asked = std::chrono::steady_clock::now();
   ask(Question::view, {"CLUSTER", "NODES"});
@@ -362,6 +371,8 @@ bool RedisPipeline::can_reply(const Due& due, const redisReply& reply) {
       return is_array(reply, 0);
     case Question::scan:
       return is_scan(reply);
+    case Question::mark:
+      return is_text_or_nil(&reply);
     case Question::kept:
       return is_array(reply, 3) && is_array_of(is_text_or_nil, reply);
     case Question::own_view:
@@ -403,6 +414,9 @@ bool RedisPipeline::take(const redisReply& reply) {
       take_scan(reply);
       break;
     case Question::asking:
+      break;
+    case Question::mark:
+      take_mark(due, reply);
       break;
     case Question::coverage:
       if (is_array(reply, 2) && text_of(*reply.element[1]) == "yes")
@@ -528,6 +542,16 @@ void RedisPipeline::choose_own_probe(const ClusterView& view) {
   own_probe_ = probe_id_in(slots);
 }
 
+void RedisPipeline::take_mark(const Due& due, const redisReply& reply) {
+  using enum FindMark::Place;
+  const std::unique_ptr<FindMark> find(due.mark);
+  if (reply.type != REDIS_REPLY_ERROR) return find->reply(is_text(&reply) ? here : unknown);
+  take_elsewhere(due, reply);
+  // A user who may not read the marks sees none.
+  const bool is_not_here = elsewhere_by(text_of(reply)) == Elsewhere::asked || is_denied(text_of(reply));
+  find->reply(is_not_here ? elsewhere : unknown);
+}
+
 void RedisPipeline::take_add(const Due& due, const redisReply& reply) {
   const bool is_of_whole_call = reply.type == REDIS_REPLY_ERROR;
   if (is_of_whole_call && is_no_script(text_of(reply))) {
@@ -545,7 +569,8 @@ void RedisPipeline::take_add(const Due& due, const redisReply& reply) {
   const auto& its = is_of_whole_call ? reply : *reply.element[0];
   const bool is_not_done =
       is_of_whole_call ? is_not_begun(text_of(its)) : is_not_executed(text_of(its), settings_.proxy);
-  if (!is_held(text_of(its)) && !is_too_many_tokens(text_of(its))) meet(token->id, its, is_not_done);
+  token->is_refused = is_held(text_of(its)) || is_too_many_tokens(text_of(its));
+  if (!token->is_refused) meet(token->id, its, is_not_done);
   token->on_failed(is_not_done ? domain::Failure::not_done : domain::Failure::perhaps_done);
 }
 

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -66,6 +67,29 @@ class AddToken final : public RedisRequest {
   const domain::TokenRecord record;
   AddReply& reply;
   const bool asking;
+  bool is_refused = false;  // by a rule of tracker's own: nobody else would add it either
+};
+
+/// A question to the master that has a slot: whether the slot has a mark there that forbids something. While the slot moves, its
+/// mark may still be there, or already where ASK leads.
+class FindMark final : public RedisRequest {
+ public:
+  enum class Place : std::uint8_t {
+    here,
+    elsewhere,  // ASK: the other node has the mark, or nobody has. While the slot moves, it can only be made there
+    unknown,  // the slot does not move any more, or there was no answer
+  };
+  using Reply = std::function<void(Place)>;
+
+  /// `field`: marked_field, or holds_field.
+  FindMark(domain::Slot its_slot, std::string_view its_field, domain::Deadline deadline, Reply its_reply)
+      : RedisRequest(deadline), slot(its_slot), field(its_field), reply(std::move(its_reply)) {}
+  void send_on(RedisPipeline& pipeline) override;
+  void on_failed(domain::Failure /*failure*/) override { reply(Place::unknown); }
+
+  const domain::Slot slot;
+  const std::string_view field;
+  const Reply reply;
 };
 
 /// Hits for which another node of the cluster replied ASK.
@@ -162,6 +186,7 @@ class RedisPipeline {
   void send(AddToken& token);
   void send(WriteRecord& write);
   void send(AskedHits& hits);
+  void send(FindMark& find);
   void send(FetchView& fetch);
   /// Several of these are done one after the other.
   void send(FindSlots& find);
@@ -213,6 +238,7 @@ class RedisPipeline {
     write,        // EVAL that writes the record
     scan,         // SCAN
     asking,       // ASKING, before a command of a node's
+    mark,         // HGET of a slot's mark
     own_view,     // CLUSTER NODES, at the greeting
     view,         // CLUSTER NODES, later
     coverage,     // CONFIG GET cluster-require-full-coverage
@@ -240,6 +266,7 @@ class RedisPipeline {
     AddToken* token = nullptr;      // of the two that add
     WriteRecord* record = nullptr;  // of `write`
     AskedHits* asked = nullptr;     // of the first two questions; the round is its own
+    FindMark* mark = nullptr;       // of `mark`
     FetchView* fetch = nullptr;     // of `view`
   };
 
@@ -264,6 +291,7 @@ class RedisPipeline {
   void tell_written(const Due& due, bool safe);
   static bool can_reply(const Due& due, const redisReply& reply);
   void take_script(const Due& due, const redisReply& reply);
+  void take_mark(const Due& due, const redisReply& reply);
   void take_add(const Due& due, const redisReply& reply);
   void take_write(const Due& due, const redisReply& reply);
   void take_scan(const redisReply& reply);

@@ -6,6 +6,7 @@
 #include <boost/intrusive/list.hpp>
 #include <chrono>
 #include <deque>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -706,6 +707,29 @@ TEST_F(RedisNodePipelineTest, WhatFollowsAskIsAskedAgainWithAsking) {
   EXPECT_EQ(pipeline_->out(), expected);
   EXPECT_TRUE(take("+OK\r\n*1\r\n:5\r\n"));
   EXPECT_EQ(verdicts.all, Expected{Verdict::counted(5)});
+}
+
+// Where the mark of a slot that moves is, by what its owner says.
+TEST_F(RedisNodePipelineTest, TheOwnerOfASlotSaysWhetherItsMarkIsThere) {
+  const auto place_after = [&](const std::string& reply) {
+    std::optional<FindMark::Place> place;
+    pipeline_->send(*new FindMark(domain::slot_of(id_), holds_field, domain::Deadline::max(),
+                                  [&](FindMark::Place its) { place = its; }));
+    std::string expected;
+    append_command({"HGET", mark_key(domain::slot_of(id_)), "holds"}, expected);
+    EXPECT_EQ(std::exchange(pipeline_->out(), {}), expected);
+    EXPECT_TRUE(take(reply));
+    return place;
+  };
+  using enum FindMark::Place;
+  EXPECT_EQ(place_after("$3\r\nh 1\r\n"), here);
+  EXPECT_EQ(place_after("-ASK 4000 :7002\r\n"), elsewhere);
+  EXPECT_EQ(place_after("-NOPERM this user has no permissions\r\n"), elsewhere)
+      << "who may not read marks sees none";
+  EXPECT_EQ(place_after("$-1\r\n"), unknown);
+  EXPECT_EQ(place_after("-MOVED 4000 :7002\r\n"), unknown);
+  EXPECT_EQ(place_after("-CLUSTERDOWN The cluster is down\r\n"), unknown);
+  EXPECT_TRUE(pipeline_->fitness().is_ready());
 }
 
 class RedisReplicasPipelineTest : public RedisPipelineTest {

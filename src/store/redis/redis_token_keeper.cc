@@ -155,8 +155,8 @@ class Keeper final : public TokenKeeper {
       add_look(looks, domain::slot_of(its->id), key);
     }
     nodes_->run(looks, Kind::reads);
-    std::vector<RedisTask> tasks;
-    std::vector<bool> removes;
+    std::vector<RedisTask> removals;
+    std::vector<RedisTask> renames;
     const auto now_s = rules_.now_s();
     for (const auto& look : looks) {
       const auto seen = seen_by(look);
@@ -167,13 +167,16 @@ class Keeper final : public TokenKeeper {
       const bool is_removed = is_outdated(origin->record, now_s, retain_s);
       const auto key = key_in(id, swept_state(origin->record, now_s), seen->key);
       if (!is_removed && key == seen->key) continue;
-      tasks.push_back(task_to_sweep(look.slot, *seen, marks_at(look.slot, marks),
-                                    is_removed ? "" : std::string_view(key)));
-      removes.push_back(is_removed);
+      (is_removed ? removals : renames)
+          .push_back(task_to_sweep(look.slot, *seen, marks_at(look.slot, marks),
+                                   is_removed ? "" : std::string_view(key)));
     }
-    nodes_->run(tasks, Kind::writes);
-    for (std::size_t i = 0; i < tasks.size(); ++i) {
-      if (removes[i] && tasks[i].replies.front()->integer == 1) ++done.removed;
+    for (auto* tasks : {&removals, &renames}) {
+      leave_out_marked(*tasks);
+      nodes_->run(*tasks, Kind::writes);
+    }
+    for (const auto& task : removals) {
+      if (task.replies.front()->integer == 1) ++done.removed;
     }
     return done;
   }
@@ -204,6 +207,24 @@ class Keeper final : public TokenKeeper {
         nodes_->is_cluster() ? !marks.text.empty() : parse_stored(marks.text).of(slot) != nullptr;
     if (is_marked) throw HeldError();
     return marks;
+  }
+
+  /// The scripts look at the marks, too. But while a slot of a cluster moves, its mark may be at the other node.
+  void leave_out_marked(std::vector<RedisTask>& tasks) {
+    if (!nodes_->is_cluster()) return;
+    SlotSet slots;
+    for (const auto& task : tasks) slots.set(task.slot);
+    std::vector<RedisTask> looks;
+    for (std::size_t slot = 0; slot < domain::slots; ++slot) {
+      if (!slots[slot]) continue;
+      auto& look = looks.emplace_back(mark_task(slot));
+      look.add({"HGET", look.key, marked_field});
+    }
+    nodes_->run(looks, Kind::reads);
+    for (const auto& look : looks) {
+      if (look.replies.front()->type == REDIS_REPLY_STRING) slots.reset(look.slot);
+    }
+    std::erase_if(tasks, [&](const RedisTask& task) { return !slots[task.slot]; });
   }
 
   static void add_look(std::vector<RedisTask>& tasks, domain::Slot slot, const std::string& key) {
