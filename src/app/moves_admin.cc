@@ -11,6 +11,7 @@
 #include "domain/hex.h"
 #include "doors/admin_calls.h"
 #include "runtime/log.h"
+#include "runtime/priority.h"
 #include "store/store_error.h"
 #include "transfer/requests.h"
 
@@ -23,7 +24,6 @@ using store::StoreError;
 
 using Clock = std::chrono::steady_clock;
 constexpr auto patience = std::chrono::seconds(8);
-constexpr int pauses_per_step = 7;
 
 /// Throws StoreError if there is none yet.
 counter::PartitionRecord durable_record(const counter::PartitionMember& member) {
@@ -188,7 +188,7 @@ class Moving {
   transfer::Progress beside_counting() const {
     return [this, begun = Clock::now()](const auto&) mutable {
       std::unique_lock lock(mutex_);
-      if (changed_.wait_for(lock, pauses_per_step * (Clock::now() - begun), [this] { return has_ended_; }))
+      if (changed_.wait_for(lock, runtime::pause_after(Clock::now() - begun), [this] { return has_ended_; }))
         throw StoreError("the process that serves the store ends; do the same again when it runs");
       begun = Clock::now();
     };

@@ -7,6 +7,7 @@
 
 #include "app/service.h"
 #include "domain/target.h"
+#include "runtime/priority.h"
 #include "runtime/workers.h"
 #include "settings/startup_error.h"
 

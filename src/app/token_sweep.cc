@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "app/admin.h"
-#include "runtime/workers.h"
+#include "runtime/priority.h"
 #include "settings/setting_values.h"
 #include "store/store_error.h"
 
@@ -15,7 +15,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr auto round_pause = std::chrono::minutes(1);
-constexpr int pauses_per_step = 7;
 
 }  // namespace
 
@@ -40,7 +39,7 @@ runtime::Repeating::Duration TokenSweep::sweep() {
   const auto begin = Clock::now();
   const auto swept = keeper_->sweep(parts_.slots(), parts_.retain_s);
   removed_ += swept.removed;
-  if (!swept.is_end) return pauses_per_step * (Clock::now() - begin);
+  if (!swept.is_end) return runtime::pause_after(Clock::now() - begin);
   if (removed_ > 0)
     runtime::log_info("removed " + std::to_string(std::exchange(removed_, 0)) + " tokens that have ended");
   return round_pause;

@@ -23,6 +23,7 @@
 #include "domain/token_id.h"
 #include "domain/token_record.h"
 #include "runtime/printable.h"
+#include "runtime/priority.h"
 #include "settings/setting_values.h"
 #include "settings/shown_value.h"
 #include "settings/startup_error.h"
@@ -122,6 +123,7 @@ void print_token_heading(bool as_json) {
 
 /// Each token once: counters that share a store all have it.
 void list(const Readers& readers, const std::string& filter, bool as_json) {
+  runtime::run_when_idle();
   std::deque<TokenPages> pages;
   for (const auto& reader : readers) pages.emplace_back(*reader, filter);
   std::size_t tokens = 0;
@@ -210,6 +212,7 @@ std::string id_of(const CountsSettings& settings) {
 /// Calls `take` with each path and its count, in order. Returns false if there is no such token.
 template <typename Take>
 bool read_counts(const Readers& readers, const std::string& id, const std::string& prefix, Take take) {
+  runtime::run_when_idle();
   const auto first = "/v1/tokens/" + id + "/counts?limit=1000" +
                      (prefix.empty() ? "" : "&prefix=" + domain::query_value(prefix));
   AdminReader::Answer answer;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "domain/slot.h"
+#include "runtime/priority.h"
 #include "runtime/workers.h"
 
 namespace tracker::counter {

@@ -13,6 +13,7 @@
 #include "doors/page_query.h"
 #include "doors/token_json.h"
 #include "runtime/printable.h"
+#include "runtime/priority.h"
 #include "runtime/utc_time.h"
 
 namespace tracker::doors {
@@ -26,7 +27,7 @@ namespace {
 constexpr std::size_t tokens_of_a_page = 100;
 constexpr std::size_t top_of_a_page = 10;
 constexpr char kind_of_tokens = 2;
-constexpr int pauses_per_step = 7;
+constexpr auto step_shortest = std::chrono::microseconds(30);  // so that small ones are not a pause each
 
 /// After that, a page of tokens with a filter ends with those that were found.
 constexpr auto filtering_longest = std::chrono::seconds(1);
@@ -36,6 +37,16 @@ json::object summary_json(const store::TokenSummary& token, domain::Seconds now_
   shown["paths"] = token.paths;
   shown["total"] = token.total;
   return shown;
+}
+
+void append_line(const store::TokenSummary& token, domain::Seconds now_s, std::string& out) {
+  const auto& record = token.record;
+  out += domain::to_string(token.id) + ',' + time_text(record.minted_s) + ',' + std::to_string(token.paths) +
+         ',' + std::to_string(token.total) + ',';
+  out.append(to_string(state_of(record, now_s))) += ',';
+  out += time_text(record.used_s) + ',' + time_text(record.expires_s) + ',';
+  append_csv(runtime::as_utf8(record.label), out);
+  out += "\r\n";
 }
 
 /// Which tokens are listed.
@@ -113,46 +124,41 @@ Answer AdminApi::tokens(const PageQuery& query, bool as_csv) {
   const Filter filter(query);
   const auto slots = parts_.own.slots();
   const auto now_s = parts_.now_s();
-  std::vector<store::TokenSummary> found;
+  // What is shown of a token is made in the step that found it, so that the pause counts it.
+  Answer answer;
+  if (as_csv) answer.type = "text/csv";
+  answer.body = as_csv ? "id,minted,paths,total,state,last_used,expires,label\r\n" : R"({"tokens":[)";
+  std::size_t found = 0;
   bool is_more = true;
   const auto give_up = Clock::now() + filtering_longest;
-  while (is_more && found.size() < limit && (!filter.is_set() || Clock::now() < give_up)) {
-    const auto begin = Clock::now();
-    const auto step = reader().list(slots, after, limit - found.size());
+  auto begin = Clock::now();
+  while (is_more && found < limit && (!filter.is_set() || Clock::now() < give_up)) {
+    const auto step = reader().list(slots, after, limit - found);
     is_more = !step.empty();
     if (!is_more) break;
     after = step.back().id;
     for (const auto& token : step) {
-      if (filter.takes(token.record, now_s)) found.push_back(token);
+      if (!filter.takes(token.record, now_s)) continue;
+      if (as_csv) {
+        append_line(token, now_s, answer.body);
+      } else {
+        if (found > 0) answer.body += ',';
+        answer.body += json::serialize(summary_json(token, now_s));
+      }
+      ++found;
     }
+    if (Clock::now() - begin < step_shortest) continue;
     pause(Clock::now() - begin);
+    begin = Clock::now();
   }
-
-  Answer answer;
+  pause(Clock::now() - begin);
   std::string cursor;
   if (is_more) {
     cursor =
         cursor_at(kind_of_tokens, {reinterpret_cast<const char*>(after->bytes.data()), after->bytes.size()});
     answer.next = next_target("/v1/tokens", query, cursor);
   }
-  if (as_csv) {
-    answer.type = "text/csv";
-    answer.body = "id,minted,paths,total,state,last_used,expires,label\r\n";
-    for (const auto& [id, record, paths, total] : found) {
-      answer.body += domain::to_string(id) + ',' + time_text(record.minted_s) + ',' + std::to_string(paths) +
-                     ',' + std::to_string(total) + ',';
-      answer.body.append(to_string(state_of(record, now_s))) += ',';
-      answer.body += time_text(record.used_s) + ',' + time_text(record.expires_s) + ',';
-      append_csv(runtime::as_utf8(record.label), answer.body);
-      answer.body += "\r\n";
-    }
-    return answer;
-  }
-  json::array tokens;
-  for (const auto& token : found) tokens.push_back(summary_json(token, now_s));
-  json::object body{{"tokens", std::move(tokens)}};
-  if (is_more) body["next"] = cursor;
-  answer.body = json::serialize(body);
+  if (!as_csv) answer.body += is_more ? R"(],"next":")" + cursor + "\"}" : "]}";
   return answer;
 }
 
@@ -285,7 +291,7 @@ store::CountReader& AdminApi::reader() {
 /// Leaves the processor and the disk to counting for a while.
 void AdminApi::pause(Clock::duration step) {
   std::unique_lock lock(mutex_);
-  if (changed_.wait_for(lock, pauses_per_step * step, [this] { return has_ended_; }))
+  if (changed_.wait_for(lock, runtime::pause_after(step), [this] { return has_ended_; }))
     refuse(503, "The service is shutting down.");
 }
 

@@ -10,6 +10,7 @@
 #include "domain/ascii.h"
 #include "doors/http_server.h"
 #include "runtime/log.h"
+#include "runtime/priority.h"
 #include "runtime/workers.h"
 
 namespace tracker::doors {

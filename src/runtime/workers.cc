@@ -1,14 +1,12 @@
 #include "runtime/workers.h"
 
 #include <pthread.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <cassert>
 #include <csignal>
-#include <cstdint>
 #include <utility>
+
+#include "runtime/priority.h"
 
 namespace tracker::runtime {
 
@@ -29,37 +27,12 @@ std::thread start_thread(const std::string& name, std::function<void()> run) {
   return thread;
 }
 
-void run_in_short_slices() noexcept {
-  // sched_setattr(2), which libc does not have: the ordinary policy with the shortest slice.
-  struct {
-    std::uint32_t size = sizeof(*this);
-    std::uint32_t policy = SCHED_OTHER;
-    std::uint64_t flags = 0;
-    std::int32_t nice = getpriority(PRIO_PROCESS, 0);
-    std::uint32_t priority = 0;
-    std::uint64_t runtime_ns = 100'000;
-    std::uint64_t deadline_ns = 0;
-    std::uint64_t period_ns = 0;
-  } attributes;
-  static_cast<void>(syscall(SYS_sched_setattr, 0, &attributes, 0));
-}
-
-void give_way() noexcept {
-  constexpr int niceness = 10;
-  ::setpriority(PRIO_PROCESS, 0, niceness);  // in Linux, of this thread alone
-}
-
 Workers::Workers(unsigned count) {
   for (unsigned i = 0; i < count; ++i) workers_.push_back(std::make_unique<Worker>());
 }
 
 Workers::~Workers() {
   stop();
-}
-
-void interrupt_nobody() noexcept {
-  const sched_param none{};
-  static_cast<void>(sched_setscheduler(0, SCHED_BATCH, &none));
 }
 
 std::vector<boost::asio::io_context*> Workers::contexts() {

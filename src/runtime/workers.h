@@ -13,17 +13,6 @@ namespace tracker::runtime {
 /// Starts a thread with a name, cut to 15 characters. The thread blocks all signals.
 std::thread start_thread(const std::string& name, std::function<void()> run);
 
-/// Asks the system to run the calling thread ahead of threads with longer time slices. For short work that many wait
-/// for. A hint, which Linux heeds since 6.12.
-void run_in_short_slices() noexcept;
-
-/// Asks the system not to interrupt other threads when the calling thread has work. So where all processors are busy, more
-/// work has come by its turn, and a turn costs less for each hit. On an idle processor it runs at once nevertheless. A hint.
-void interrupt_nobody() noexcept;
-
-/// Lets threads that count have the processor before the calling thread: for work that takes long. A hint.
-void give_way() noexcept;
-
 /// The worker threads, with one event loop each. What belongs to a worker is touched only by its thread.
 class Workers {
  public:

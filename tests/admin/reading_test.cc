@@ -175,9 +175,9 @@ TEST_P(ReadingTest, AReadingSeesWhatWasAnsweredBefore) {
   for (int i = 0; i < 8; ++i) tokens.push_back(caller.mint());
   SteadyLoad load(served.envoy(), tokens, {"/a", "/b"});
   const auto own = caller.mint();
-  RawClient admin(served.admin());
   for (std::int64_t count = 1; count <= 50; ++count) {
     ASSERT_EQ(caller.count("/own", own), count);
+    RawClient admin(served.admin());
     admin.send("GET /v1/tokens/" + id_of(own) +
                "/counts HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer alpha\r\n\r\n");
     const auto answer = admin.read_answer();

@@ -5,6 +5,7 @@
 #include <span>
 #include <utility>
 
+#include "runtime/priority.h"
 #include "runtime/workers.h"
 #include "store/rocksdb/no_room.h"
 #include "store/rocksdb/token_entries.h"
