@@ -129,6 +129,15 @@ class Running {
     return verdict;
   }
 
+  // Waits until /readyz would have a remark, or none. Returns it.
+  std::string wait_remark(bool wanted = true) const {
+    for (const Deadline deadline; !deadline.passed(); std::this_thread::sleep_for(1ms)) {
+      const auto remarks = store_.readiness().value().remarks();
+      if (remarks.empty() != wanted) return wanted ? remarks.front() : "";
+    }
+    return wanted ? "" : "there is still one";
+  }
+
   std::atomic<Seconds> now_s = start_s;
 
  private:
@@ -397,6 +406,12 @@ TEST_F(RedisTokenTest, CountersTogetherMintNoMoreTokensThanThereMayBe) {
   EXPECT_EQ(minted, 50 - keys);
   EXPECT_EQ(redis_.command({"DBSIZE"}).integer, 50);
   EXPECT_EQ(store_->hit(new_id()), Verdict::unknown_token());
+  // Both say so until there is room again.
+  for (auto* its : {&*store_, &other})
+    EXPECT_THAT(its->wait_remark(), HasSubstr("as many keys as --tokens-max allows it, 50"));
+  for (const auto& key : redis_.command({"KEYS", "tracker:{*"}).elements) redis_.command({"DEL", key.text});
+  for (auto* its : {&*store_, &other}) EXPECT_EQ(its->wait_remark(false), "");
+  EXPECT_TRUE(other.add(new_id()));
 }
 
 // Where what bounds take is denied, it counts without them, as it did, and says so.

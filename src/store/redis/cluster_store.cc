@@ -157,6 +157,7 @@ struct ClusterStore::Parts::Node {
                              return std::make_shared<RedisChannel>(shared, link, id, std::move(transport));
                            }}) {
     shared.knowledge.cluster = &parts;
+    of_room.emplace(shared.room.subscribe([&parts](const Readiness& /*its*/) { parts.tell(); }));
     to_parts.emplace(
         link.readiness().subscribe([this, &parts](const Readiness& its) { parts.on_readiness(*this, its); }));
   }
@@ -171,6 +172,7 @@ struct ClusterStore::Parts::Node {
   TimePoint ready_since{};  // it counts only if another master has confirmed it since then
   Readiness readiness = Readiness::not_ready("it is not known yet");
   std::optional<runtime::Subscription> to_parts;
+  std::optional<runtime::Subscription> of_room;
 };
 
 /// How often hits were sent, and why they are to be sent again.
@@ -381,6 +383,7 @@ void ClusterStore::Parts::retire_unused() {
       continue;
     }
     node->to_parts.reset();
+    node->of_room.reset();
     node->link.retire();
     former_.push_back(std::move(node));
     its = nodes_.erase(its);
@@ -435,6 +438,8 @@ void ClusterStore::Parts::tell() {
     if (by_index_[i] == nullptr) continue;
     owned += node.slots;
     masters.insert(node.id);
+    const auto room = by_index_[i]->shared.room.value();
+    remarks.insert(remarks.end(), room.remarks().begin(), room.remarks().end());
     if (counts(static_cast<std::uint16_t>(i))) {
       any_counts = true;
     } else if (by_index_[i]->is_ready) {

@@ -79,6 +79,7 @@ void RedisChannel::on_bytes(std::string_view bytes) {
     }
     make_sense = make_sense && !replies_.broken();
     core.on_heard(id_, now);
+    tell_room();
     if (pipeline_.has_trouble()) {
       const auto trouble = pipeline_.take_trouble();
       shared_.key_log.warning(shared_.name + ": " + trouble.what + ": " + trouble.error);
@@ -139,6 +140,18 @@ void RedisChannel::tell_facts() {
   shared_.facts_missing = std::move(missing);
   shared_.knowledge.written.reset();
   shared_.facts.set(std::move(facts));
+}
+
+void RedisChannel::tell_room() {
+  const auto& knowledge = shared_.knowledge;
+  if (std::exchange(shared_.told_room, knowledge.has_room) == knowledge.has_room) return;
+  std::vector<std::string> remarks;
+  if (!knowledge.has_room) {
+    remarks.push_back("no more tokens are minted: " + shared_.name +
+                      " has as many keys as --tokens-max allows it, " + std::to_string(knowledge.tokens_max) +
+                      "; raise that, or remove some with tracker tokens purge");
+  }
+  shared_.room.set(domain::Readiness::ready(std::chrono::system_clock::now(), std::move(remarks)));
 }
 
 /// Called when all actions are done that the core has had so far.

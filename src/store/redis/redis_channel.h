@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -32,6 +33,9 @@ struct RedisShared {
   RedisKnowledge knowledge;
   DurabilityWatch durability;
   StoreFactsSource facts{std::nullopt};
+  /// Has a remark while no more tokens are minted.
+  ReadinessSource room{domain::Readiness::ready(std::chrono::system_clock::now())};
+  bool told_room = true;
   std::string facts_missing;   // why there were none when that was last logged
   runtime::RareLog key_log{};  // of trouble with a key
 };
@@ -62,6 +66,7 @@ class RedisChannel final : public link::Channel,
   void begin_counting(link::LinkCore& core, link::TimePoint now);
   bool is_told(const std::optional<StoreFacts>& facts) const;
   void tell_facts();
+  void tell_room();
   void go_on_changing_stores();
   void go_on_finding();
 

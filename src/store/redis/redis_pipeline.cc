@@ -161,6 +161,7 @@ void RedisPipeline::look() {
     ask(Question::ping, {"PING"});
   } else {
     probe(fence());
+    if (knowledge_.counts_keys) ask_for_keys();
     ask_about_durability();
   }
   questions_due_ = due_.size() - before;
@@ -216,7 +217,11 @@ void RedisPipeline::probe_bounds(const std::string& key) {
     ask(Question::probe_bounds, {"HLEN", key});
     ask(Question::probe_bounds, {"HDEL", key, "/"});
   }
-  if (rules.tokens_max > 0) ask(Question::probe_bounds, {"DBSIZE"});
+  ask_for_keys();
+}
+
+void RedisPipeline::ask_for_keys() {
+  if (settings_.rules.tokens_max > 0) ask(Question::keys, {"DBSIZE"});
 }
 
 void RedisPipeline::ask_about_durability() {
@@ -358,6 +363,7 @@ bool RedisPipeline::can_reply(const Due& due, const redisReply& reply) {
     case Question::identity:
       return is_zero_or_one(reply);
     case Question::probe_bounds:
+    case Question::keys:
       return reply.type == REDIS_REPLY_INTEGER && reply.integer >= 0;
     case Question::script:
     case Question::script_text:
@@ -437,6 +443,10 @@ bool RedisPipeline::take(const redisReply& reply) {
       break;
     case Question::probe_replicas:
       judge_replicas(reply);
+      take_question(due.question, reply);
+      break;
+    case Question::keys:
+      take_keys(reply);
       take_question(due.question, reply);
       break;
     case Question::identity:
@@ -571,6 +581,7 @@ void RedisPipeline::take_add(const Due& due, const redisReply& reply) {
       is_of_whole_call ? is_not_begun(text_of(its)) : is_not_executed(text_of(its), settings_.proxy);
   token->is_refused = is_held(text_of(its)) || is_too_many_tokens(text_of(its));
   if (!token->is_refused) meet(token->id, its, is_not_done);
+  if (is_too_many_tokens(text_of(its))) knowledge_.has_room = false;
   token->on_failed(is_not_done ? domain::Failure::not_done : domain::Failure::perhaps_done);
 }
 
@@ -666,6 +677,7 @@ void RedisPipeline::take_question(Question question, const redisReply& reply) {
       if (!is_no_script(error) && !is_wrong_type(error)) become_unfit(explain(error, settings_));
       return;
     case Question::probe_bounds:
+    case Question::keys:
       return miss_bounds(error);
     case Question::ping:
       if (is_unfit(error)) become_unfit(explain(error, settings_));
@@ -673,6 +685,13 @@ void RedisPipeline::take_question(Question question, const redisReply& reply) {
     default:
       return;  // durability stays unknown without an answer
   }
+}
+
+void RedisPipeline::take_keys(const redisReply& reply) {
+  knowledge_.counts_keys = reply.type == REDIS_REPLY_INTEGER;
+  if (!knowledge_.counts_keys) return;
+  knowledge_.has_room =
+      knowledge_.tokens_max == 0 || static_cast<std::uint64_t>(reply.integer) < knowledge_.tokens_max;
 }
 
 /// What is there counts all the same.

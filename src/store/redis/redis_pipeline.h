@@ -34,9 +34,10 @@ struct RedisKnowledge {
   std::string fence;                        // the one with which this process counts
   std::string fence_before;                 // the one that stood there before this process wrote a record
   const std::string own_fence = new_fence();
-  bool has_taken = false;        // it has sent a record, and so its own fence
-  std::uint64_t tokens_max = 0;  // this Redis' share of the rules'; 0: no bound
-  std::uint64_t keys = 0;        // it had at least so many when it was last asked, with what was minted since
+  bool has_taken = false;              // it has sent a record, and so its own fence
+  std::uint64_t tokens_max = 0;        // this Redis' share of the rules'; 0: no bound
+  bool has_room = true;                // for more tokens, as far as is known
+  bool counts_keys = true;             // it said how many it has when it was last asked
   ClusterListener* cluster = nullptr;  // of which this Redis is a node; null: of none
 };
 
@@ -250,6 +251,7 @@ class RedisPipeline {
     probe_increment,
     probe_add,
     probe_bounds,  // what only bounds take
+    keys,          // DBSIZE
     identity,      // HSETNX of this store's id
     kept,          // HMGET of this store's id, record and fence
     server,        // INFO
@@ -304,6 +306,8 @@ class RedisPipeline {
   void probe(std::string_view fence);
   std::unique_ptr<FindSlots> end_finding();
   RedisRound& new_round();
+  void ask_for_keys();
+  void take_keys(const redisReply& reply);
   void miss_bounds(std::string_view error);
   void become_unfit(std::string why_not);
   void meet(const domain::TokenId& id, const redisReply& reply, bool is_not_counted);

@@ -5,6 +5,7 @@
 
 #include "link/link.h"
 #include "runtime/log.h"
+#include "store/readiness.h"
 #include "store/redis/redis_channel.h"
 #include "store/store_metrics.h"
 
@@ -45,6 +46,7 @@ struct RedisStore::Parts {
   runtime::ChangeLog changes;
   link::LinkMetrics metrics;
   link::Link link;
+  const JointReadiness joint{{&link.readiness(), &shared.room}};
 };
 
 RedisStore::RedisStore(boost::asio::io_context& loop, const RedisSettings& settings)
@@ -76,7 +78,7 @@ void RedisStore::find_slots(SlotsReply& reply) {
 }
 
 const ReadinessSource& RedisStore::readiness() const {
-  return parts_->link.readiness();
+  return parts_->joint.readiness();
 }
 
 void RedisStore::report(metrics::Page& page) const {
