@@ -3,6 +3,7 @@
 // for writing must never be refused, unless the peer said that it was not done, and must never be handed out again.
 // Bounds must be kept.
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -202,7 +203,8 @@ class Run {
   void answer(LinkCore::ConnectionId id) {
     auto* connection = open(id);
     if (connection == nullptr || connection->messages.empty()) return core_.on_heard(id, now_);
-    auto& message = connection->messages[choices_.next(connection->messages.size())];
+    const auto at = choices_.next(connection->messages.size());
+    auto& message = connection->messages[at];
     const bool all = choices_.next(2) == 0;
     for (std::uint32_t i = 0; i < message.batches.size(); ++i) {
       auto& batch = *message.batches[i];
@@ -219,7 +221,7 @@ class Run {
                              [](const auto& its) { return its.has_value(); });
         });
     if (is_settled) {
-      connection->messages.erase(connection->messages.begin() + (&message - &connection->messages.front()));
+      connection->messages.erase(connection->messages.begin() + static_cast<std::ptrdiff_t>(at));
     }
     core_.on_heard(id, now_);
   }

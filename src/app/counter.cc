@@ -143,11 +143,12 @@ void run_counter(const CounterSettings& settings) {
   own.admin_parts.readiness = &counter.readiness();
   own.admin_parts.report = [&](metrics::Page& page) { door.report(page); };
   const auto admin = open_admin_door(open_store, settings.admin, own.admin_parts);
-  const auto sweep = start_sweep(open_store, settings.tokens, own.admin_parts.member);
+  const auto sweep = start_sweep(open_store, settings.tokens, rules, own.admin_parts.member);
   const store::JointReadiness readiness({&counter.readiness(), &door.envoy_lists()});
   const auto report = [&](metrics::Page& page) {
     door.report(page);
     open_store.store->report(page);
+    if (sweep) sweep->report(page);
     if (own.peers) own.peers->report(page);
     if (own.watch) own.watch->report(page);
   };

@@ -60,7 +60,7 @@ void serve(const ServeSettings& settings) {
       settings.self, settings.envoy.request_deadline, [&](boost::asio::io_context& /*loop*/) {
         return std::make_unique<counter::LocalCounter>(*open_store.store, make_read_queue(open_store, terms));
       });
-  const auto sweep = start_sweep(open_store, settings.tokens, nullptr);
+  const auto sweep = start_sweep(open_store, settings.tokens, rules, nullptr);
   run_envoy(
       *workers, settings.service, settings.envoy,
       {.counter_of = [&](std::size_t) -> counter::Counter& { return counter; },
@@ -96,7 +96,11 @@ void serve(const ServeSettings& settings) {
        .reread = open_store.reread,
        .access_log = std::move(access_log),
        .behind = metrics::Batches::Behind::store,
-       .report_behind = [&](metrics::Page& page) { open_store.store->report(page); }});
+       .report_behind =
+           [&](metrics::Page& page) {
+             open_store.store->report(page);
+             if (sweep) sweep->report(page);
+           }});
   runtime::log_info("drained");
 }
 

@@ -40,6 +40,8 @@ store::TokenRules token_rules(const TokenSettings& settings) {
   const auto clock =
       std::make_shared<store::TokenClock>(store::system_seconds(), std::chrono::steady_clock::now());
   return {.now_s = [clock] { return clock->at(store::system_seconds(), std::chrono::steady_clock::now()); },
+          .is_time_sure =
+              [clock] { return clock->is_sure(store::system_seconds(), std::chrono::steady_clock::now()); },
           .paths_max = settings.paths_max,
           .path_bytes_max = settings.path_bytes_max,
           .tokens_max = settings.tokens_max};

@@ -21,6 +21,11 @@ constexpr auto round_pause = std::chrono::minutes(1);
 TokenSweep::TokenSweep(Parts parts)
     : parts_(std::move(parts)), sweeping_("sweep", round_pause, [this] { return step(); }) {}
 
+void TokenSweep::report(metrics::Page& page) const {
+  page.counter("tracker_tokens_removed_total", "Tokens that had ended and were removed.", {},
+               static_cast<double>(removed_in_all_));
+}
+
 /// Returns how long to rest after it.
 runtime::Repeating::Duration TokenSweep::step() try {
   const auto rest = sweep();
@@ -32,6 +37,7 @@ runtime::Repeating::Duration TokenSweep::step() try {
 }
 
 runtime::Repeating::Duration TokenSweep::sweep() {
+  if (!parts_.is_time_sure()) return round_pause;
   if (!keeper_) {
     runtime::give_way();
     keeper_ = parts_.make_keeper();
@@ -39,6 +45,7 @@ runtime::Repeating::Duration TokenSweep::sweep() {
   const auto begin = Clock::now();
   const auto swept = keeper_->sweep(parts_.slots(), parts_.retain_s);
   removed_ += swept.removed;
+  removed_in_all_ += swept.removed;
   if (!swept.is_end) return runtime::pause_after(Clock::now() - begin);
   if (removed_ > 0)
     runtime::log_info("removed " + std::to_string(std::exchange(removed_, 0)) + " tokens that have ended");
@@ -46,11 +53,12 @@ runtime::Repeating::Duration TokenSweep::sweep() {
 }
 
 std::unique_ptr<TokenSweep> start_sweep(const OpenStore& open_store, const TokenSettings& settings,
-                                        counter::PartitionMember* member) {
+                                        const store::TokenRules& rules, counter::PartitionMember* member) {
   if (!open_store.keeper || !open_store.can_sweep) return nullptr;
   return std::make_unique<TokenSweep>(
       TokenSweep::Parts{.make_keeper = open_store.keeper,
                         .slots = own_slots(open_store, member),
+                        .is_time_sure = rules.is_time_sure,
                         .retain_s = settings::whole_seconds(settings.retain)});
 }
 

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 
@@ -8,6 +10,7 @@
 #include "app/token_settings.h"
 #include "counter/partition_member.h"
 #include "domain/slot.h"
+#include "metrics/page.h"
 #include "runtime/log.h"
 #include "runtime/repeating.h"
 #include "store/token_keeper.h"
@@ -15,7 +18,7 @@
 namespace tracker::app {
 
 /// Removes tokens that ended long ago, on a thread that lets counting go first. It goes through the tokens in small steps with
-/// pauses. It begins a minute after the start, and again a minute after it has seen all of them.
+/// pauses. It begins once the time is sure, and again a minute after it has seen all of them.
 class TokenSweep {
  public:
   struct Parts {
@@ -23,9 +26,14 @@ class TokenSweep {
     std::function<std::unique_ptr<store::TokenKeeper>()> make_keeper;
     /// The slots whose tokens it may remove. Any thread.
     std::function<domain::SlotSet()> slots;
+    /// store::TokenRules::is_time_sure.
+    std::function<bool()> is_time_sure;
     domain::Seconds retain_s;
   };
   explicit TokenSweep(Parts parts);
+
+  /// Any thread.
+  void report(metrics::Page& page) const;
 
  private:
   // On the thread, for everything below.
@@ -35,6 +43,7 @@ class TokenSweep {
   const Parts parts_;
   std::unique_ptr<store::TokenKeeper> keeper_;
   std::size_t removed_ = 0;  // in this round
+  std::atomic<std::uint64_t> removed_in_all_ = 0;
   runtime::ChangeLog log_;
   runtime::Repeating sweeping_;
 };
@@ -42,6 +51,6 @@ class TokenSweep {
 /// Sweeps the store as the settings say. `member` is the counter, if it is one of several. They outlive it. Null: nothing can be
 /// removed from such a store.
 std::unique_ptr<TokenSweep> start_sweep(const OpenStore& open_store, const TokenSettings& settings,
-                                        counter::PartitionMember* member);
+                                        const store::TokenRules& rules, counter::PartitionMember* member);
 
 }  // namespace tracker::app

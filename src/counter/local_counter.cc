@@ -101,7 +101,7 @@ void LocalCounter::read(const domain::Token& token, const store::CountsQuery& qu
                         domain::Deadline deadline, OnRead on_read) {
   if (!reads_) return Counter::read(token, query, deadline, std::move(on_read));
   if (!fits_) return on_read(ReadFailure{ReadFailure::Kind::unavailable, std::string(counted_partitioned)});
-  reads_->read(domain::token_id(token), query, deadline, std::move(on_read));
+  reads_->read(domain::token_id(token), query, deadline, on_read);
 }
 
 }  // namespace tracker::counter

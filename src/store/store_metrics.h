@@ -19,8 +19,12 @@ inline void report_commits(metrics::Page& page, const std::string& store, const 
   page.histogram("tracker_commit_hits", "Hits in one commit.", {{"store", store}}, hits);
 }
 
-inline void report_tokens(metrics::Page& page, std::uint64_t tokens) {
-  page.gauge("tracker_store_tokens", "Tokens in the store.", {}, static_cast<double>(tokens));
+/// `tokens_max`: 0 means any number.
+inline void report_tokens(metrics::Page& page, std::uint64_t tokens, std::uint64_t tokens_max) {
+  page.gauge("tracker_store_tokens", "Tokens in the store. Of Redis, keys of the database.", {},
+             static_cast<double>(tokens));
+  if (tokens_max == 0) return;
+  page.gauge("tracker_store_tokens_limit", "--tokens-max.", {}, static_cast<double>(tokens_max));
 }
 
 }  // namespace tracker::store

@@ -19,6 +19,7 @@ class TokenCount {
   }
 
   std::uint64_t value() const noexcept { return tokens_; }
+  std::uint64_t max() const noexcept { return tokens_max_; }
   void set(std::uint64_t tokens) {
     tokens_ = tokens;
     tell();

@@ -21,6 +21,8 @@ inline domain::Seconds system_seconds() {
 struct TokenRules {
   /// By which tokens expire. Any thread.
   std::function<domain::Seconds()> now_s = system_seconds;
+  /// Whether that is sure, so that what ended long ago may be removed. Any thread.
+  std::function<bool()> is_time_sure = [] { return true; };
   // What a new path or a new token may not exceed. What is there already stays. 0: no bound.
   std::uint64_t paths_max = 0;       // of a token
   std::uint64_t path_bytes_max = 0;  // of all paths of a token

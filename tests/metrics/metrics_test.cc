@@ -216,6 +216,8 @@ TEST(MetricsOfServicesTest, AStoreOnDiskTellsItsSize) {
   caller.count("/a", token);
   series = scrape(everything.serve.health);
   EXPECT_EQ(series.at("tracker_store_tokens"), 1);
+  EXPECT_EQ(series.at("tracker_store_tokens_limit"), 10'000'000);
+  EXPECT_EQ(series.at("tracker_tokens_removed_total"), 0);
   EXPECT_GT(series.at("tracker_store_log_size_bytes"), 0);
   EXPECT_TRUE(series.contains("tracker_store_size_bytes"));
   EXPECT_TRUE(series.contains("tracker_store_compaction_pending_bytes"));

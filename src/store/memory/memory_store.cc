@@ -80,7 +80,7 @@ void MemoryStore::report(metrics::Page& page) const {
     all.tokens += its.tokens;
     all.counters += its.counters;
   }
-  report_tokens(page, all.tokens);
+  report_tokens(page, all.tokens, rules_.tokens_max);
   page.gauge("tracker_store_counters", "Counters in the store: pairs of token and path.", {},
              static_cast<double>(all.counters));
 }

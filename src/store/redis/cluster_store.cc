@@ -1,6 +1,7 @@
 #include "store/redis/cluster_store.h"
 
 #include <algorithm>
+#include <atomic>
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -79,7 +80,10 @@ class ClusterStore::Parts final : private ClusterListener {
   void add(const domain::TokenId& id, const domain::TokenRecord& record, domain::Deadline deadline,
            AddReply& reply);
   void set_password(const std::string& password);
-  const link::LinkMetrics& metrics() const { return metrics_; }  // any thread
+  // Any thread.
+  const link::LinkMetrics& metrics() const { return metrics_; }
+  std::uint64_t keys() const { return keys_; }  // of all masters
+  std::uint64_t tokens_max() const { return settings_.rules.tokens_max; }
 
  private:
   struct Node;
@@ -121,6 +125,7 @@ class ClusterStore::Parts final : private ClusterListener {
   boost::asio::io_context& loop_;
   RedisSettings settings_;
   link::LinkMetrics metrics_;  // of the links to all nodes
+  std::atomic<std::uint64_t> keys_ = 0;
   ClusterMap map_;
   std::map<std::string, std::unique_ptr<Node>> nodes_;  // by their addresses
   std::vector<std::unique_ptr<Node>> former_;           // a link must not end before its loop
@@ -351,6 +356,9 @@ void ClusterStore::Parts::on_view(const ClusterView& view, TimePoint asked) {
     by_index_.push_back(node.slots == 0 ? nullptr : &node_at(node.address));
   retire_unused();
   share_tokens();
+  std::uint64_t keys = 0;
+  for (const auto* node : by_index_) keys += node == nullptr ? 0 : node->shared.knowledge.keys;
+  keys_ = keys;
   tell_slots();
   tell();
 }
@@ -653,6 +661,8 @@ void ClusterStore::report(metrics::Page& page) const {
   report_links(page);
   const auto& metrics = parts_->metrics();
   report_commits(page, "redis", metrics.round_trips, metrics.message_hits);
+  if (const auto tokens_max = parts_->tokens_max(); tokens_max > 0)
+    report_tokens(page, parts_->keys(), tokens_max);
 }
 
 const runtime::Observable<ClusterSlots>& ClusterStore::slots() const {

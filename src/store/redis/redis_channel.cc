@@ -144,6 +144,7 @@ void RedisChannel::tell_facts() {
 
 void RedisChannel::tell_room() {
   const auto& knowledge = shared_.knowledge;
+  shared_.keys.store(knowledge.keys, std::memory_order_relaxed);
   if (std::exchange(shared_.told_room, knowledge.has_room) == knowledge.has_room) return;
   std::vector<std::string> remarks;
   if (!knowledge.has_room) {

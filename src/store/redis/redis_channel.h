@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <cstdint>
@@ -36,8 +37,9 @@ struct RedisShared {
   /// Has a remark while no more tokens are minted.
   ReadinessSource room{domain::Readiness::ready(std::chrono::system_clock::now())};
   bool told_room = true;
-  std::string facts_missing;   // why there were none when that was last logged
-  runtime::RareLog key_log{};  // of trouble with a key
+  std::atomic<std::uint64_t> keys = 0;  // as it was last told; any thread
+  std::string facts_missing;            // why there were none when that was last logged
+  runtime::RareLog key_log{};           // of trouble with a key
 };
 
 /// A connection to Redis: connects its pipeline to a transport, and tells the link what follows from the replies.

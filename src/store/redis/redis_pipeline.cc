@@ -29,6 +29,15 @@ if added == 1 then redis.pcall('DEL', KEYS[1]) end
 return {}
 )";
 
+/// The same with what changes a token's record.
+constexpr std::string_view probe_change_script = R"(
+if redis.call('HEXISTS', KEYS[1], '') == 1 then return 0 end
+local changed = redis.pcall('HSET', KEYS[1], '', '0')
+if type(changed) == 'table' then return changed end
+redis.pcall('DEL', KEYS[1])
+return 0
+)";
+
 /// Replaces the record and the fence, if nobody else has done so.
 constexpr std::string_view write_script = R"(
 local record, fence = redis.call('HGET', KEYS[1], 'record'), redis.call('HGET', KEYS[1], 'fence')
@@ -214,6 +223,7 @@ void RedisPipeline::identify() {
 void RedisPipeline::probe_bounds(const std::string& key) {
   const auto& rules = settings_.rules;
   if (rules.paths_max > 0 || rules.path_bytes_max > 0) {
+    ask(Question::probe_bounds, {"EVAL", probe_change_script, "1", key});
     ask(Question::probe_bounds, {"HLEN", key});
     ask(Question::probe_bounds, {"HDEL", key, "/"});
   }
@@ -690,14 +700,15 @@ void RedisPipeline::take_question(Question question, const redisReply& reply) {
 void RedisPipeline::take_keys(const redisReply& reply) {
   knowledge_.counts_keys = reply.type == REDIS_REPLY_INTEGER;
   if (!knowledge_.counts_keys) return;
-  knowledge_.has_room =
-      knowledge_.tokens_max == 0 || static_cast<std::uint64_t>(reply.integer) < knowledge_.tokens_max;
+  knowledge_.keys = static_cast<std::uint64_t>(reply.integer);
+  knowledge_.has_room = knowledge_.tokens_max == 0 || knowledge_.keys < knowledge_.tokens_max;
 }
 
 /// What is there counts all the same.
 void RedisPipeline::miss_bounds(std::string_view error) {
   if (fitness_.is_ready() && !is_wrong_type(error))
-    trouble_ = {"bounds on paths and tokens cannot be held", explain(error, settings_)};
+    trouble_ = {"bounds on paths and tokens cannot be held, nor idle limits extended",
+                explain(error, settings_)};
 }
 
 /// Takes what a node says of its probe, if it is about the cluster. A slot that has moved is no fault. A node that executes

@@ -36,6 +36,7 @@ struct RedisKnowledge {
   const std::string own_fence = new_fence();
   bool has_taken = false;              // it has sent a record, and so its own fence
   std::uint64_t tokens_max = 0;        // this Redis' share of the rules'; 0: no bound
+  std::uint64_t keys = 0;              // when it was last asked
   bool has_room = true;                // for more tokens, as far as is known
   bool counts_keys = true;             // it said how many it has when it was last asked
   ClusterListener* cluster = nullptr;  // of which this Redis is a node; null: of none

@@ -30,6 +30,7 @@ struct RedisStore::Parts {
   Parts(boost::asio::io_context& its_loop, const RedisSettings& settings)
       : loop(its_loop),
         is_behind_proxy(settings.proxy),
+        tokens_max(can_bound_tokens(settings) ? settings.rules.tokens_max : 0),
         shared(its_loop, settings),
         link(its_loop, {.name = shared.name,
                         .address = settings.redis.address,
@@ -42,6 +43,7 @@ struct RedisStore::Parts {
 
   boost::asio::io_context& loop;
   const bool is_behind_proxy;
+  const std::uint64_t tokens_max;
   RedisShared shared;
   runtime::ChangeLog changes;
   link::LinkMetrics metrics;
@@ -85,6 +87,8 @@ void RedisStore::report(metrics::Page& page) const {
   const auto& metrics = parts_->metrics;
   metrics.report(page, "redis");
   report_commits(page, "redis", metrics.round_trips, metrics.message_hits);
+  if (const auto tokens_max = parts_->tokens_max; tokens_max > 0)
+    report_tokens(page, parts_->shared.keys, tokens_max);
 }
 
 void RedisStore::set_password(const std::string& password) {

@@ -103,7 +103,7 @@ std::optional<domain::TokenRecord> Committer::edit(const domain::TokenId& id, Ed
 
 void Committer::report(metrics::Page& page) const {
   report_commits(page, "rocksdb", commit_durations_, commit_hits_);
-  report_tokens(page, tokens_.value());
+  report_tokens(page, tokens_.value(), tokens_.max());
 }
 
 void Committer::set_lacking(int error) {

@@ -22,7 +22,7 @@ class Removal {
       : committer_(committer), slot_(slot) {}
 
   void add(std::string key) {
-    bytes_ += sizeof key + key.size();
+    bytes_ += sizeof(std::string) + key.size();
     keys_.push_back(std::move(key));
   }
   bool is_full() const noexcept { return bytes_ >= change_bytes; }

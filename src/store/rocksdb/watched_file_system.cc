@@ -160,10 +160,11 @@ class WatchedFileSystem::File final : public ::rocksdb::FSWritableFileOwnerWrapp
   IOStatus write(Write write_data) {
     if (found_no_room_) return IOStatus::NoSpace("there was no room for this file");
     auto status = judge(write_data, false);
-    // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDeleteLeaks): the status owns it
+    // NOLINTBEGIN(clang-analyzer-cplusplus.NewDeleteLeaks): the status owns it
     unsynced_ = true;
     found_no_room_ = found_no_room_ || status.IsNoSpace();
     return status;
+    // NOLINTEND(clang-analyzer-cplusplus.NewDeleteLeaks)
   }
   template <typename Sync>
   IOStatus sync(Sync sync_file) {
