@@ -3,12 +3,16 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
+#include <cstddef>
 #include <fstream>
 #include <random>
 #include <stdexcept>
+#include <string>
 
 namespace tracker::tests {
 namespace {
@@ -25,6 +29,20 @@ std::uint16_t bind_and_release(std::uint16_t port) {
                      ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) == 0;
   ::close(fd);
   return bound ? ntohs(address.sin_port) : std::uint16_t{0};
+}
+
+// Returns whether this process has the port for itself among all tests, as long as it runs: it has the name of the port in the
+// abstract namespace of Unix sockets, which leaves nothing behind.
+bool reserve(std::uint16_t port) {
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const auto name = "tracker-tests-port-" + std::to_string(port);
+  std::copy(name.begin(), name.end(), address.sun_path + 1);
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
+  if (::bind(fd, reinterpret_cast<sockaddr*>(&address), size) == 0) return true;
+  ::close(fd);
+  return false;
 }
 
 }  // namespace
@@ -66,7 +84,8 @@ std::uint16_t lasting_port() {
   std::random_device random;
   std::uniform_int_distribution<int> ports(lowest, first_given_out - 1);
   for (int attempt = 0; attempt < 1000; ++attempt) {
-    if (const auto port = bind_and_release(static_cast<std::uint16_t>(ports(random))); port != 0) return port;
+    const auto port = bind_and_release(static_cast<std::uint16_t>(ports(random)));
+    if (port != 0 && reserve(port)) return port;
   }
   throw std::runtime_error("no free port");
 }

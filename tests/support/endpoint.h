@@ -20,8 +20,9 @@ struct Endpoint {
 // Returns a port of 127.0.0.1 that was free a moment ago. The port `gap` above it was free, too.
 std::uint16_t free_port(std::uint16_t gap = 0);
 
-// Returns a port of 127.0.0.1 that was free a moment ago. The system gives it only to those who ask for it. So a
-// service can stop and start again on it, and a client that tries to reach it meanwhile cannot get it as its own port.
+// Returns a port of 127.0.0.1 that was free a moment ago. The system gives it only to those who ask for it, and no other test
+// gets it while this process runs. So a service can stop and start again on it, and a client that tries to reach it
+// meanwhile cannot get it as its own port.
 std::uint16_t lasting_port();
 
 // Returns whether this machine can listen on ::1.
