@@ -22,7 +22,7 @@ void busiest(benchmark::State& state, Workload workload) {
   for (std::uint32_t hit = 0; hit < size; ++hit) verdicts.push_back({hit, domain::Verdict::counted(1)});
   Busiest busiest(1, {});
   std::size_t next = 0;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     busiest.add(batches[next], verdicts);
     next = (next + 1) % batches_made;
   }

@@ -23,6 +23,14 @@ struct Answers {
   std::string to_string() const;
 };
 
+// `redis-cli --cluster fix` while a master is still away: whether it succeeded, and whether with
+// --cluster-fix-with-unreachable-masters; then, of one request for each token.
+struct TriedEarly {
+  bool succeeded = false;
+  bool forced = false;
+  Answers answers;
+};
+
 // Slots that move from one master of a cluster to another, by redis-cli, while clients ask for their tokens. Throws where the
 // cluster does not do what it should. Main thread only.
 class Resharding {
@@ -46,13 +54,6 @@ class Resharding {
   struct Failover {
     std::size_t tokens = 0;  // of the slot that was moving; half of them had moved
     Answers until_promoted;  // from before the end of the master
-    // Where fix was tried while the master was still away: whether redis-cli succeeded, and whether with
-    // --cluster-fix-with-unreachable-masters; then, of one request for each token.
-    struct TriedEarly {
-      bool succeeded = false;
-      bool forced = false;
-      Answers answers;
-    };
     std::optional<TriedEarly> tried_early;
     Answers until_fixed;  // of one request for each token: the cluster is well again, but for the slot
     Answers after;        // `redis-cli --cluster fix`

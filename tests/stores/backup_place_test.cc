@@ -190,7 +190,7 @@ TEST_F(BackupPlaceTest, ARestoreInsideItsBackupIsRefusedAndTheOtherWayRound) {
   EXPECT_EQ(files(), before);
   // Looks like an interrupted restore. The next one would start by removing it, with the backup in it.
   fs::create_directories(path("unfinished/db"));
-  std::ofstream(path("unfinished/RESTORING"));
+  std::ofstream(path("unfinished/RESTORING")) << "";
   fs::rename(path("backup"), path("unfinished/db/backup"));
   expect_refusal(restore("unfinished/db/backup", "unfinished"), {path("unfinished"), "is inside it"});
   EXPECT_TRUE(fs::exists(path("unfinished/db/backup/FORMAT")));
