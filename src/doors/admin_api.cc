@@ -147,11 +147,10 @@ Answer AdminApi::tokens(const PageQuery& query, bool as_csv) {
       }
       ++found;
     }
-    if (Clock::now() - begin < step_shortest) continue;
+    if (found < limit && Clock::now() - begin < step_shortest) continue;
     pause(Clock::now() - begin);
     begin = Clock::now();
   }
-  pause(Clock::now() - begin);
   std::string cursor;
   if (is_more) {
     cursor =
