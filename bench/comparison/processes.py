@@ -16,6 +16,7 @@ _libc = ctypes.CDLL(None)
 _ticks_per_second = os.sysconf("SC_CLK_TCK")
 _page_bytes = os.sysconf("SC_PAGE_SIZE")
 _directory_prefix = "tracker-compare-"  # and our process id, to recognise what a killed run left
+_interruptions = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 _start_limit_s = 20
 _end_limit_s = 20
 
@@ -110,12 +111,13 @@ class Ground:
         log_path = self.path(f"{name}-{len(self.servers)}.log")
         with open(log_path, "wb") as log:
             try:
-                process = _spawn(
-                    command, stdout=log, stderr=log, cwd=self.directory, env=_plain_environment()
-                )
+                with _uninterrupted():
+                    process = _spawn(
+                        command, stdout=log, stderr=log, cwd=self.directory, env=_plain_environment()
+                    )
+                    self.servers.append(Server(name, command, process, log_path))
             except OSError as error:
                 raise StartError(f"{name}: {error}") from error
-        self.servers.append(Server(name, command, process, log_path))
         return self.servers[-1]
 
 
@@ -129,11 +131,13 @@ def remove_leftovers(parent_directory):
 
 def run(command, directory):
     """Runs a command and returns its exit code. Neither it nor what it starts outlives this call."""
-    process = subprocess.Popen(command, cwd=directory, start_new_session=True)
+    process = None
     try:
+        with _uninterrupted():
+            process = _spawn(command, cwd=directory)
         return process.wait()
     finally:
-        if process.poll() is None:
+        if process and process.poll() is None:
             os.killpg(process.pid, signal.SIGTERM)
             process.wait()
 
@@ -145,7 +149,10 @@ def run_clients(commands, limit_s):
     started = []
     try:
         for command in commands:
-            started.append(_spawn(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
+            with _uninterrupted():
+                started.append(
+                    _spawn(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+                )
         outputs = [process.communicate(timeout=deadline - time.monotonic())[0] for process in started]
     finally:
         for process in started:
@@ -157,8 +164,20 @@ def run_clients(commands, limit_s):
     return outputs
 
 
+@contextlib.contextmanager
+def _uninterrupted():
+    """Signals that end this program wait until the block has ended. What the block starts is thus known to whoever ends
+    it. Otherwise an interruption within Popen would leave a process that nobody knows."""
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _interruptions)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
 def _spawn(command, **options):
-    """Starts it in a new process group. A Ctrl-C at the terminal does not reach that group, so we end it."""
+    """Starts it in a new process group. A Ctrl-C at the terminal does not reach that group, so we end it. To be called
+    within _uninterrupted()."""
     return subprocess.Popen(
         command, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=_end_with_parent, **options
     )
@@ -223,5 +242,6 @@ def _plain_environment():
 
 
 def _end_with_parent():
-    """Sends SIGTERM, not SIGKILL, so that nginx also ends its worker."""
+    """Sends SIGTERM, not SIGKILL, so that nginx also ends its worker. The program begins with no signal blocked."""
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _interruptions)
