@@ -256,22 +256,33 @@ def _scale_targets():
     serve, fleet = "scale of serve", "scale of envoys"
     threads, envoys = "scale-threads threads-", "scale-envoys envoys-"
     counters, idle = "scale-counters counters-", "scale-idle idle-"
-    partition, balanced = "scale-partition partition-", "scale-partition balanced-"
-    plain = "scale-partition envoys-1"
     return [
         _cpu(serve, "CPU per request, 2 threads / 1", threads + "2", threads + "1", 1.15),
         _cpu(serve, "CPU per request, 1 M counters / 1", counters + "1m", counters + "1", 1.25),
         _cpu(serve, "CPU per request, 10,000 idle / none", idle + "10000", idle + "0", 1.05),
         _rate(serve, "requests/s, 10,000 idle / none", idle + "10000", idle + "0", 0.95),
         *(
-            _cpu("scale of counters", f"CPU per request, {n} in a partition / 1 plain", partition + str(n), plain, 1.25)
+            target
+            for way, words in (("partition", "in a partition"), ("balanced", "by a balancer"))
             for n in (1, 2, 4)
+            for target in _partition_targets(f"{way}-{n}", f"{n} {words}", 256 * n)
         ),
-        *(
-            _cpu("scale of counters", f"CPU per request, {n} by a balancer / 1 plain", balanced + str(n), plain, 1.25)
-            for n in (1, 2, 4)
-        ),
-        _cpu("scale of counters", "CPU per request, 1 of 4 killed / 1 plain", partition + "4-1-killed", plain, 1.25),
+        *_partition_targets("partition-4-1-killed", "1 of 4 killed", 768),
         _cpu(fleet, "CPU per request, 2 envoys / 1", envoys + "2", envoys + "1", 1.15),
         _cpu(fleet, "CPU per request, 4 envoys / 1", envoys + "4", envoys + "1", 1.15),
+    ]
+
+
+def _partition_targets(partition, words, connections):
+    """Several counters have more connections. So their target comes twice: against one counter with as many connections,
+    and against one with 256, as many as each of them has, which is the stricter target."""
+    return [
+        _cpu(
+            "scale of counters",
+            f"CPU per request, {words} / 1 plain, {its} connections",
+            f"scale-partition {partition}",
+            f"scale-partition envoys-1-{its}",
+            1.25,
+        )
+        for its in dict.fromkeys((connections, 256))
     ]

@@ -242,8 +242,10 @@ def _scale(everyone, programs, settings):
                 "scale-partition",
                 "spread, 256 connections for each counter",
                 [
-                    Entrant(fleet(1), Shape("spread", connections=256)),
-                    Entrant(fleet_with(1024), Shape("spread", connections=1024)),
+                    *(
+                        Entrant(fleet_with(connections), Shape("spread", connections=connections))
+                        for connections in (256, 512, 768, 1024)
+                    ),
                     *(
                         Entrant(partition(counters, balanced), Shape("spread", connections=256 * counters))
                         for balanced in (False, True)
