@@ -137,6 +137,14 @@ class TokenRecordSuite : public testing::TestWithParam<StoreUnderTest> {
     return opened_.keeper->change(id, its);
   }
   std::optional<TokenSummary> find(const TokenId& id) { return opened_.reader->find(id); }
+  /// What a store keeps of the record of a token that has counted. Redis leaves out what matters no more.
+  static TokenRecord kept(TokenRecord record) {
+    if (std::string_view(GetParam().name).starts_with("redis")) {
+      record.use_by_s = 0;
+      record.paths.reset();
+    }
+    return record;
+  }
   TokenState state(const TokenId& id) { return state_of(find(id).value().record, now_s_); }
 
   std::set<TokenId> listed() {
@@ -328,13 +336,13 @@ TEST_P(TokenRecordSuite, AChangeLeavesTheRestOfTheRecord) {
   hit(id, "/d");
   expected.used_s = start_s;
   expected.paths = {2, 6};
-  EXPECT_EQ(find(id)->record, expected);
+  EXPECT_EQ(find(id)->record, kept(expected));
   expected.label = "another";
-  EXPECT_EQ(change(id, {.label = "another"}), expected);
-  EXPECT_EQ(find(id)->record, expected);
+  EXPECT_EQ(change(id, {.label = "another"}), kept(expected));
+  EXPECT_EQ(find(id)->record, kept(expected));
   hit(id, "/e");
   expected.paths = {3, 8};
-  EXPECT_EQ(find(id)->record, expected);
+  EXPECT_EQ(find(id)->record, kept(expected));
   const auto read = read_all().at(id).record;
   EXPECT_EQ(read.label, expected.label);
   EXPECT_EQ(read.others, expected.others);
@@ -384,7 +392,7 @@ TEST_P(TokenRecordSuite, NoMorePathsThanThereMayBe) {
   std::vector<StoredCount> expected;
   for (const auto& [path, count] : counted) expected.push_back({path, count});
   EXPECT_EQ(opened_.reader->read(id, {.limit = 100})->counts, expected);
-  EXPECT_EQ(find(id)->record.paths->number, 10U);
+  EXPECT_EQ(find(id)->paths, 10U);
   EXPECT_EQ(hit(id, "/first"), Verdict::counted(2));
   EXPECT_EQ(hit(id, "/another"), Verdict::too_many_paths());
   EXPECT_EQ(find(other)->total, threads * 20 * 20);

@@ -304,6 +304,11 @@ TEST_F(RedisTokenTest, AFullTokenIsNotWrittenForPathsThatItDoesNotGet) {
   open({.paths_max = 2});
   EXPECT_EQ(store_->hit(id, "/0"), Verdict::counted(1)) << "the bound has risen";
   EXPECT_EQ(store_->hit(id, "/1"), Verdict::too_many_paths());
+  open({.paths_max = 4});
+  EXPECT_EQ(store_->hit(id, "/1"), Verdict::counted(1));
+  EXPECT_THAT(text_of(id), Not(HasSubstr("full"))) << "from then on its hits cost no more than others'";
+  EXPECT_EQ(store_->hit(id, "/2"), Verdict::counted(1));
+  EXPECT_EQ(store_->hit(id, "/3"), Verdict::too_many_paths());
 }
 
 TEST_F(RedisTokenTest, AKnownPathIsOneWriteAndNothingElse) {
@@ -319,6 +324,49 @@ TEST_F(RedisTokenTest, AKnownPathIsOneWriteAndNothingElse) {
   EXPECT_THAT(stats, HasSubstr("cmdstat_hincrby:calls=5"));
   for (const char* other : {"cmdstat_hlen", "cmdstat_hset:", "cmdstat_hkeys", "cmdstat_hdel"})
     EXPECT_THAT(stats, Not(HasSubstr(other)));
+}
+
+// A hash whose values are longer than 64 bytes takes twice the memory, and more time for each hit.
+TEST_F(RedisTokenTest, ANewPathIsOneWriteAndTheRecordStaysShort) {
+  open({.paths_max = 10'000, .path_bytes_max = 1024 * 1024, .tokens_max = 1'000});
+  const auto id = new_id();
+  ASSERT_TRUE(
+      store_->add(id, {.minted_s = start_s, .expires_s = start_s + 9'000, .use_by_s = start_s + 3'000}));
+  EXPECT_EQ(store_->hit(id, "/0"), Verdict::counted(1));
+  const auto before = writes();
+  for (int i = 1; i < 100; ++i) EXPECT_EQ(store_->hit(id, "/" + std::to_string(i)), Verdict::counted(1));
+  EXPECT_EQ(writes(), before + 99);
+  EXPECT_LE(text_of(id).size(), 64U) << text_of(id);
+  EXPECT_EQ(redis_.command({"OBJECT", "ENCODING", redis_key(id)}).text, "listpack");
+  store_->now_s = start_s + 3'000;
+  EXPECT_EQ(store_->hit(id, "/0"), Verdict::counted(2)) << "it had to be used until now";
+  store_->now_s = start_s + 9'000;
+  EXPECT_EQ(store_->hit(id, "/0"), Verdict::unknown_token());
+}
+
+// While the paths are few, nobody knows their bytes.
+TEST_F(RedisTokenTest, TheBoundOnBytesIsExactFromThePathOnThatMayBreakIt) {
+  constexpr std::uint64_t longest = 8 * 1024;
+  const auto path = [](int number, std::size_t bytes) {
+    auto text = "/" + std::to_string(number);
+    return text + std::string(bytes - text.size(), 'p');
+  };
+  for (const std::size_t last : {longest, longest - 1, std::size_t{10}}) {
+    open({.path_bytes_max = 4 * longest + last});
+    const auto id = new_id();
+    ASSERT_TRUE(store_->add(id));
+    for (int i = 0; i < 4; ++i) {
+      EXPECT_EQ(record_of(id).paths.has_value(), i == 0) << i;
+      EXPECT_EQ(store_->hit(id, path(i, longest)), Verdict::counted(1));
+    }
+    EXPECT_EQ(store_->hit(id, path(4, last)), Verdict::counted(1));
+    EXPECT_EQ(store_->hit(id, "/"), Verdict::too_many_paths());
+    EXPECT_EQ(store_->hit(id, path(4, last)), Verdict::counted(2));
+    EXPECT_EQ(reader_->find(id)->paths, 5U);
+    open({.path_bytes_max = 4 * longest + last + 1});
+    EXPECT_EQ(store_->hit(id, "/"), Verdict::counted(1));
+    EXPECT_EQ(store_->hit(id, "x"), Verdict::too_many_paths());
+  }
 }
 
 TEST_F(RedisTokenTest, AnOlderCounterBesideThisOneIsExact) {
@@ -363,9 +411,24 @@ TEST_F(RedisTokenTest, AnOlderCounterBesideThisOneIsExact) {
   EXPECT_EQ(store_->hit(expired), Verdict::counted(2));
 }
 
+TEST_F(RedisTokenTest, AKeyThatIsNoTokenKeepsNoOtherFromBeingSwept) {
+  open();
+  redis_.command({"SET", redis_key(new_id()), "not a hash"});
+  const auto id = new_id();
+  ASSERT_TRUE(store_->add(id, {.minted_s = start_s, .expires_s = start_s + 10}));
+  store_->now_s = start_s + 10;
+  std::size_t removed = 0;
+  for (bool is_end = false; !is_end;) {
+    const auto step = keeper_->sweep(domain::SlotSet{}.set(), 0);
+    removed += step.removed;
+    is_end = step.is_end;
+  }
+  EXPECT_EQ(removed, 1U);
+}
+
 // Each new path changes what the change compares, and must not keep it from being done.
 TEST_F(RedisTokenTest, ARevocationComesThroughAFloodOfNewPaths) {
-  open();
+  open({.path_bytes_max = 8'000});
   const auto id = new_id();
   ASSERT_TRUE(store_->add(id));
   std::atomic<bool> has_begun = false;

@@ -40,6 +40,7 @@ std::optional<KeyOfToken> parse_key(std::string_view key);
 /// which the hash has. track_script adds two of its own, which it makes again when they are missing:
 /// - `due=T`: until then a hit on a known path changes no fact, and the token does not end.
 /// - `full=1`: a new path was refused. So the script asks before it adds one.
+/// It leaves two out: `use_by` once there is a path, and `bytes` while the paths are so few that they cannot have too many.
 struct Origin {
   domain::TokenRecord record = {};
   std::optional<ExportId> export_id = {};  // of an imported token

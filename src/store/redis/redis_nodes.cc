@@ -222,6 +222,7 @@ bool RedisNodes::is_elsewhere(RedisTask& task, const RedisClient& client) const 
   for (const auto& reply : task.replies) {
     if (reply->type != REDIS_REPLY_ERROR) continue;
     const auto error = text_of(*reply);
+    if (task.may_be_no_hash && is_wrong_type(error)) continue;
     const auto how = is_cluster() ? elsewhere_by(error) : Elsewhere::no;
     if (how == Elsewhere::no) client.check(*reply, task.key);
     if (how == Elsewhere::asked) {

@@ -33,6 +33,7 @@ struct RedisTask {
 
   domain::Slot slot;
   std::string key;                           // for errors
+  bool may_be_no_hash = false;               // WRONGTYPE is a reply like others
   std::vector<std::string> commands;         // in RESP
   std::vector<RedisReplyPtr> replies = {};   // one for each command, once it is done
   std::optional<runtime::Address> ask = {};  // whom to ask on the word of the slot's owner
@@ -63,8 +64,8 @@ class RedisNodes {
   bool is_cluster() const noexcept { return !begin_with_.empty(); }
 
   enum class Kind : std::uint8_t { reads, writes };
-  /// Does tasks, many at once. No reply is an error. On return, as many replicas as the settings ask for have received what
-  /// was written.
+  /// Does tasks, many at once. No reply is an error, unless the task says so. On return, as many replicas as the settings ask
+  /// for have received what was written.
   void run(std::span<RedisTask> tasks, Kind kind);
 
   /// Goes through all keys that match, and misses none that is there all the time. A key may come several times. Where the

@@ -34,9 +34,13 @@ local now = tonumber(ARGV[terms]) or 0
 local key, text, before, known, facts, uses, full
 
 local function make_functions()
+  local paths_max, bytes_max = tonumber(ARGV[terms + 1]) or 0, tonumber(ARGV[terms + 2]) or 0
+  -- So many paths have no more bytes than they may, however long they are. Then nobody needs to know how many.
+  local sure_paths = bytes_max == 0 and math.huge or math.floor(bytes_max / 8192)
+
   local function read_facts()
     if facts then return end
-    facts = {expires = 0, idle = 0, used = 0, use_by = 0, revoked = 0}
+    facts = {expires = 0, idle = 0, used = 0, revoked = 0}
     for name, value in string.gmatch(text, ' ([%l_]+)=(%d+)') do facts[name] = tonumber(value) end
   end
 
@@ -51,6 +55,11 @@ local function make_functions()
     text = string.sub(text, 1, first - 1) .. fact .. string.sub(text, last + 1)
   end
 
+  local function drop(name)
+    facts[name] = nil
+    text = string.gsub(text, ' ' .. name .. '=%d+', '')
+  end
+
   local function step()
     return facts.idle == 0 and 3600 or math.min(math.max(math.floor(facts.idle / 8), 1), 3600)
   end
@@ -62,7 +71,7 @@ local function make_functions()
       local used = math.max(facts.used, tonumber(match(text, '^%d+')) or 0)
       ends = math.min(ends, used + facts.idle + step())
     end
-    if facts.use_by > 0 and facts.use_by < ends and facts.bytes == 0 and call('HLEN', key) == 1 then
+    if facts.use_by and facts.use_by < ends and facts.bytes == 0 and call('HLEN', key) == 1 then
       ends = facts.use_by
     end
     return ends
@@ -98,9 +107,8 @@ local function make_functions()
 
   -- `paths`: with this one.
   local function is_bounded(path, paths)
-    local paths_max, bytes_max = tonumber(ARGV[terms + 1]) or 0, tonumber(ARGV[terms + 2]) or 0
     if paths_max > 0 and paths > paths_max then return true end
-    if bytes_max == 0 then return false end
+    if paths <= sure_paths then return false end
     if not facts.bytes then
       local all, bytes = call('HKEYS', key), 0
       if all.err then return false end
@@ -116,21 +124,34 @@ local function make_functions()
     return {err = 'PATHS this token has as many paths as it may'}
   end
 
-  -- A full token is not written for each path that it does not get.
+  -- A full token is not written for each path that it does not get. It is no longer full once it gets one, by higher bounds.
   local function refuses(path)
-    return call('HEXISTS', key, path) == 0 and is_bounded(path, number_of_paths() + 1) and too_many()
+    if call('HEXISTS', key, path) ~= 0 then return false end
+    if is_bounded(path, number_of_paths() + 1) then return too_many() end
+    full = nil
+    drop('full')
+    return false
   end
 
-  -- The path was new.
+  -- The path was new. By the first one the token is in use. Most paths change nothing of the record, which is kept short: Redis
+  -- keeps a hash in little memory only if no value of it is longer than 64 bytes.
   local function admit(path, count)
     if not text then return count end
+    local paths = number_of_paths()
+    local is_sure = paths <= sure_paths and (paths_max == 0 or paths <= paths_max)
+    if is_sure and not find(text, ' bytes=', 1, true) then return count end
     read_facts()
-    if is_bounded(path, number_of_paths()) and call('HDEL', key, path) == 1 then
+    if is_bounded(path, paths) and call('HDEL', key, path) == 1 then
       full = 1
       set('full', 1)
       return too_many()
     end
-    if facts.bytes then facts.bytes = facts.bytes + #path end
+    if is_sure then
+      drop('bytes')
+    elseif facts.bytes then
+      facts.bytes = facts.bytes + #path
+    end
+    if facts.use_by then drop('use_by') end
     return count
   end
 

@@ -153,6 +153,7 @@ class Keeper final : public TokenKeeper {
       const auto its = parse_key(key);
       if (!its || its->is_held || is_probe(its->id) || !swept[domain::slot_of(its->id)]) continue;
       add_look(looks, domain::slot_of(its->id), key);
+      looks.back().may_be_no_hash = true;
     }
     nodes_->run(looks, Kind::reads);
     std::vector<RedisTask> removals;
@@ -216,9 +217,7 @@ class Keeper final : public TokenKeeper {
     for (const auto& task : tasks) slots.set(task.slot);
     std::vector<RedisTask> looks;
     for (std::size_t slot = 0; slot < domain::slots; ++slot) {
-      if (!slots[slot]) continue;
-      auto& look = looks.emplace_back(mark_task(slot));
-      look.add({"HGET", look.key, marked_field});
+      if (slots[slot]) looks.push_back(look_at_mark(slot));
     }
     nodes_->run(looks, Kind::reads);
     for (const auto& look : looks) {

@@ -34,6 +34,12 @@ RedisTask mark_task(std::size_t slot) {
   return {static_cast<domain::Slot>(slot), mark_key(static_cast<domain::Slot>(slot))};
 }
 
+RedisTask look_at_mark(std::size_t slot) {
+  auto look = mark_task(slot);
+  look.add({"HGET", look.key, marked_field});
+  return look;
+}
+
 std::optional<SlotMark> parse_stored_mark(const redisReply& reply, const std::string& key) {
   if (reply.type == REDIS_REPLY_NIL) return std::nullopt;
   if (auto mark = parse_mark(string_of(reply))) return mark;
@@ -46,10 +52,7 @@ SlotMarks read_marks(RedisNodes& nodes) {
   for (std::size_t begin = 0; begin < domain::slots; begin += slots_at_once) {
     const auto end = std::min<std::size_t>(begin + slots_at_once, domain::slots);
     std::vector<RedisTask> tasks;
-    for (auto slot = begin; slot < end; ++slot) {
-      auto& task = tasks.emplace_back(mark_task(slot));
-      task.add({"HGET", task.key, marked_field});
-    }
+    for (auto slot = begin; slot < end; ++slot) tasks.push_back(look_at_mark(slot));
     nodes.run(tasks, RedisNodes::Kind::reads);
     for (auto slot = begin; slot < end; ++slot) {
       const auto& task = tasks[slot - begin];

@@ -20,6 +20,8 @@ SlotMarks parse_stored(std::string_view text);
 
 /// Of a Redis Cluster. A task for the mark of this slot, without commands yet.
 RedisTask mark_task(std::size_t slot);
+/// The same, which reads marked_field.
+RedisTask look_at_mark(std::size_t slot);
 /// Reads the value of marked_field in the key of a slot. The mark has no slots. Nothing: there is no mark.
 std::optional<SlotMark> parse_stored_mark(const redisReply& reply, const std::string& key);
 
