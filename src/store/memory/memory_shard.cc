@@ -10,6 +10,14 @@ namespace tracker::store::memory {
 using domain::Verdict;
 
 namespace {
+constexpr std::size_t removed_path_bytes_max = 4096;
+
+const char* copy(std::string_view path, std::pmr::monotonic_buffer_resource& to) {
+  auto* own = static_cast<char*>(to.allocate(path.size(), 1));
+  std::memcpy(own, path.data(), path.size());
+  return own;
+}
+
 /// The record of a token without paths.
 CompactRecord new_record(domain::TokenRecord record) {
   record.paths.emplace();
@@ -49,12 +57,26 @@ std::int64_t* MemoryShard::find_counter(const Token& token, std::string_view pat
 }
 
 std::int64_t& MemoryShard::add_counter(Token& token, std::string_view path) {
-  auto* own_path = static_cast<char*>(paths_.allocate(path.size(), 1));
-  std::memcpy(own_path, path.data(), path.size());
-  const CounterKey key{own_path, static_cast<std::uint32_t>(path.size()), token.number};
+  const CounterKey key{copy(path, *paths_), static_cast<std::uint32_t>(path.size()), token.number};
   if (moment_) moment_->before.try_emplace(key, 0);
   token.record.add_path(path.size());
+  path_bytes_ += path.size();
+  kept_path_bytes_ += path.size();
   return counts_.emplace(key, 0).first->second;
+}
+
+/// Once the paths of removed counters are most of what is kept, so that no more is copied than was removed. The keys of a
+/// moment may point to removed paths.
+void MemoryShard::drop_removed_paths() {
+  if (moment_ || kept_path_bytes_ <= 2 * path_bytes_ + removed_path_bytes_max) return;
+  auto paths = std::make_unique<Paths>();
+  Counts counts;
+  counts.reserve(counts_.size());
+  for (const auto& [key, count] : counts_)
+    counts.emplace(CounterKey{copy({key.path, key.path_bytes}, *paths), key.path_bytes, key.token}, count);
+  counts_.swap(counts);
+  paths_.swap(paths);
+  kept_path_bytes_ = path_bytes_;
 }
 
 MemoryShard::Added MemoryShard::add_token(const domain::TokenId& id, const domain::TokenRecord& record,
@@ -113,6 +135,7 @@ void MemoryShard::keep_moment() {
 void MemoryShard::forget_moment() {
   const std::lock_guard lock(mutex_);
   moment_.reset();
+  drop_removed_paths();
 }
 
 std::vector<StoredToken> MemoryShard::read(const domain::SlotSet& slots, const Marks& marks) {
@@ -136,6 +159,7 @@ std::vector<StoredToken> MemoryShard::read(const domain::SlotSet& slots, const M
     tokens.push_back(std::move(token));
   }
   std::ranges::sort(tokens, {}, &StoredToken::id);
+  drop_removed_paths();
   return tokens;
 }
 
@@ -218,7 +242,6 @@ std::size_t MemoryShard::remove(const domain::SlotSet& slots, const Marks& marks
   });
 }
 
-/// The paths stay in memory.
 template <typename Goes>
 std::size_t MemoryShard::remove_tokens(Goes goes) {
   boost::unordered_flat_map<std::uint32_t, bool> removed;
@@ -231,8 +254,13 @@ std::size_t MemoryShard::remove_tokens(Goes goes) {
   });
   slots_ = left;
   if (removed.empty()) return 0;
-  erase_if(counts_, [&](const auto& entry) { return removed.contains(entry.first.token); });
+  erase_if(counts_, [&](const auto& entry) {
+    const bool is_removed = removed.contains(entry.first.token);
+    if (is_removed) path_bytes_ -= entry.first.path_bytes;
+    return is_removed;
+  });
   erase_if(imported_, [&](const auto& entry) { return removed.contains(entry.first); });
+  drop_removed_paths();
   return removed.size();
 }
 

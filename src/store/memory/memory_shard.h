@@ -3,6 +3,7 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <memory_resource>
 #include <mutex>
 #include <optional>
@@ -106,6 +107,7 @@ class alignas(64) MemoryShard {
     domain::SeededHash hash;
   };
   using Counts = boost::unordered_flat_map<CounterKey, std::int64_t, CounterKeyHash>;
+  using Paths = std::pmr::monotonic_buffer_resource;
   struct Moment {
     std::uint32_t tokens_end;  // younger tokens were not there
     Counts before = {};        // of the counters that have changed since; 0: it was not there
@@ -115,13 +117,16 @@ class alignas(64) MemoryShard {
   std::int64_t& add_counter(Token& token, std::string_view path);
   template <typename Goes>
   std::size_t remove_tokens(Goes goes);
+  void drop_removed_paths();
   bool is_hidden(std::uint32_t token, const Marks& marks) const;
   const Token* visible(const domain::TokenId& id, const Marks& marks) const;
 
   mutable std::mutex mutex_;  // protects everything below
   boost::unordered_flat_map<domain::TokenId, Token, domain::TokenIdHash> tokens_;
   Counts counts_;
-  std::pmr::monotonic_buffer_resource paths_;
+  std::unique_ptr<Paths> paths_ = std::make_unique<Paths>();
+  std::size_t path_bytes_ = 0;       // of the counters
+  std::size_t kept_path_bytes_ = 0;  // of all paths in paths_, with those of removed counters
   std::uint32_t next_token_ = 0;
   boost::unordered_flat_map<std::uint32_t, ExportId> imported_;  // by the numbers of tokens
   domain::SlotSet slots_;                                        // of the tokens
