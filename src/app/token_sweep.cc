@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "app/admin.h"
+#include "runtime/log.h"
 #include "runtime/priority.h"
 #include "settings/setting_values.h"
 #include "store/store_error.h"
@@ -14,12 +15,11 @@ namespace tracker::app {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr auto round_pause = std::chrono::minutes(1);
 
 }  // namespace
 
 TokenSweep::TokenSweep(Parts parts)
-    : parts_(std::move(parts)), sweeping_("sweep", round_pause, [this] { return step(); }) {}
+    : parts_(std::move(parts)), sweeping_("sweep", parts_.round_pause, [this] { return step(); }) {}
 
 void TokenSweep::report(metrics::Page& page) const {
   page.counter("tracker_tokens_removed_total", "Tokens that had ended and were removed.", {},
@@ -33,11 +33,11 @@ runtime::Repeating::Duration TokenSweep::step() try {
   return rest;
 } catch (const store::StoreError& error) {
   log_.bad(std::string("tokens that have ended are not removed for now: ") + error.what());
-  return round_pause;
+  return parts_.round_pause;
 }
 
 runtime::Repeating::Duration TokenSweep::sweep() {
-  if (!parts_.is_time_sure()) return round_pause;
+  if (!parts_.is_time_sure()) return parts_.round_pause;
   if (!keeper_) {
     runtime::give_way();
     keeper_ = parts_.make_keeper();
@@ -49,12 +49,19 @@ runtime::Repeating::Duration TokenSweep::sweep() {
   if (!swept.is_end) return runtime::pause_after(Clock::now() - begin);
   if (removed_ > 0)
     runtime::log_info("removed " + std::to_string(std::exchange(removed_, 0)) + " tokens that have ended");
-  return round_pause;
+  return parts_.round_pause;
 }
 
 std::unique_ptr<TokenSweep> start_sweep(const OpenStore& open_store, const TokenSettings& settings,
                                         const store::TokenRules& rules, counter::PartitionMember* member) {
-  if (!open_store.keeper || !open_store.can_sweep) return nullptr;
+  if (!open_store.keeper) return nullptr;
+  if (!open_store.can_sweep) {
+    runtime::log_info(
+        "tokens that have ended are not removed, since nobody can look for them through a Redis proxy; a "
+        "counter "
+        "that reaches each Redis without --redis-proxy removes them");
+    return nullptr;
+  }
   return std::make_unique<TokenSweep>(
       TokenSweep::Parts{.make_keeper = open_store.keeper,
                         .slots = own_slots(open_store, member),

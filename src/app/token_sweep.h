@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -29,6 +30,8 @@ class TokenSweep {
     /// store::TokenRules::is_time_sure.
     std::function<bool()> is_time_sure;
     domain::Seconds retain_s;
+    /// Before it begins, and before it begins anew or tries again.
+    runtime::Repeating::Duration round_pause = std::chrono::minutes(1);
   };
   explicit TokenSweep(Parts parts);
 
