@@ -119,6 +119,7 @@ TEST(RefusalNameTest, EachNameStandsAtItsPlace) {
   EXPECT_EQ(name_of(Refusal::no_token), "no_token");
   EXPECT_EQ(name_of(Refusal::auth_closed), "auth_closed");
   EXPECT_EQ(name_of(Refusal::minted_too_often), "minted_too_often");
+  EXPECT_EQ(name_of(Refusal::not_minted), "not_minted");
   EXPECT_EQ(name_of(Refusal::perhaps_counted), "perhaps_counted");
   EXPECT_EQ(name_of(Refusal::too_many_of_this_address), "too_many_of_this_address");
 }

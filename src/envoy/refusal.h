@@ -36,6 +36,7 @@ enum class Refusal : std::uint8_t {
   too_many_paths,
   too_many_hits,
   not_counted,
+  not_minted,
   draining,
   perhaps_counted,
   perhaps_minted,

@@ -90,7 +90,7 @@ void PendingMint::settle(domain::Result<domain::Token> minted) {
       exchange_->token = *minted;
     } else {
       const bool not_done = minted.error() == domain::Failure::not_done;
-      refuse(*exchange_, not_done ? Refusal::not_counted : Refusal::perhaps_minted);
+      refuse(*exchange_, not_done ? Refusal::not_minted : Refusal::perhaps_minted);
     }
     turn.answered(*exchange_);
   }

@@ -37,6 +37,17 @@ void respond(ServerConnection& connection, GrpcConnection::CallId call,
   connection.finish(call, {});
 }
 
+/// Like status_of(), for a token that was not made.
+Status status_of_mint(domain::Failure failure) {
+  if (failure == domain::Failure::not_done) {
+    return {
+        StatusCode::unavailable,
+        "the store cannot be reached or has as many tokens as it may, or the call came too late; no token "
+        "was made, and nothing was counted"};
+  }
+  return {StatusCode::unknown, "the answer did not come; no token was handed out"};
+}
+
 }  // namespace
 
 Status status_of(domain::Failure failure) {
@@ -105,7 +116,7 @@ void NewTokenCall::on_request(std::string_view bytes) {
   if (caller->enter(1) == 0) return finish(refusal(*loop.flight()));
   mint(connection_, id_, time_, caller,
        [](ServerConnection& connection, GrpcConnection::CallId call, const Minted& minted) {
-         if (!minted) return connection.finish(call, status_of(minted.error()));
+         if (!minted) return connection.finish(call, status_of_mint(minted.error()));
          manager_rpc::NewTokenResponse response;
          response.set_token(domain::to_string(*minted));
          connection.loop().metrics().tokens.add();

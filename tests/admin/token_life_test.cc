@@ -254,7 +254,9 @@ TEST(TokenLimitsTest, TheStoreHasAsManyTokensAsItMay) {
   Caller caller(topology.doors().front());
   const auto token = caller.mint();
   caller.mint();
-  EXPECT_TRUE(is_refusal(caller.ask(get_without_token("/auth")), 503));
+  const auto refused = caller.ask(get_without_token("/auth"));
+  EXPECT_TRUE(is_refusal(refused, 503));
+  EXPECT_THAT(refused.body, HasSubstr("has as many tokens as it may; no token was made"));
   EXPECT_THAT(ask_health(topology.health(), "/readyz").body, HasSubstr("no more tokens are minted"));
   EXPECT_THAT(topology.tokens({"mint"}).err, HasSubstr("has as many as it may"));
   EXPECT_EQ(caller.count("/p", token), 1);

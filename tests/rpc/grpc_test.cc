@@ -39,6 +39,17 @@ TEST_F(GrpcTest, TokensAreRandomUuidsInLowerCase) {
   for (const std::string& token : tokens) EXPECT_TRUE(std::regex_match(token, uuid)) << token;
 }
 
+TEST(GrpcTokensMaxTest, AFullStoreSaysThatNoTokenWasMade) {
+  Program program(counter_arguments("memory", {"--tokens-max", "1"}));
+  CounterClient client(program.wait_listening().at("counter"));
+  client.mint();
+  std::string none;
+  const auto status = client.new_token(none);
+  EXPECT_TRUE(has_status(status, grpc::UNAVAILABLE));
+  EXPECT_NE(status.error_message().find("has as many tokens as it may"), std::string::npos)
+      << status.error_message();
+}
+
 TEST_F(GrpcTest, CountsFromOneForEachTokenAndPath) {
   const std::string first = client_.mint();
   const std::string second = client_.mint();
