@@ -49,6 +49,17 @@ bool IpNetwork::holds(const IpAddress& address) const noexcept {
   return address.is_v4() == first.is_v4() && cut(address, prefix_bits) == first;
 }
 
+std::string to_string(const IpAddress& address) {
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  const auto* bytes = address.bytes.data();
+  if (address.is_v4()) {
+    ::inet_ntop(AF_INET, bytes + v4_prefix.size(), text.data(), text.size());
+  } else {
+    ::inet_ntop(AF_INET6, bytes, text.data(), text.size());
+  }
+  return text.data();
+}
+
 IpAddress ip_address_of(const sockaddr_storage& address) noexcept {
   if (address.ss_family == AF_INET) {
     sockaddr_in v4{};

@@ -4,6 +4,7 @@
 #include <compare>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 struct sockaddr_storage;
@@ -35,6 +36,9 @@ struct IpNetwork {
 
 /// The address of a socket. `::` for other families than IP.
 IpAddress ip_address_of(const sockaddr_storage& address) noexcept;
+
+/// Such as `192.0.2.1` or `2001:db8::1`.
+std::string to_string(const IpAddress& address);
 
 /// Reads `192.0.2.1` or `2001:db8::1`. No port, no brackets, no zone.
 std::optional<IpAddress> parse_ip_address(std::string_view text) noexcept;

@@ -27,6 +27,12 @@ TEST(IpAddress, AnIpv4AddressIsTheSameInsideAnIpv6One) {
   EXPECT_FALSE(address("2001:db8::1").is_v4());
 }
 
+TEST(IpAddress, IsWrittenAsItIsRead) {
+  for (const char* text : {"192.0.2.1", "2001:db8::1", "::1", "::"})
+    EXPECT_EQ(to_string(address(text)), text);
+  EXPECT_EQ(to_string(address("::ffff:192.0.2.1")), "192.0.2.1");
+}
+
 TEST(IpAddress, NothingElseIsRead) {
   using std::string_literals::operator""s;
   for (const auto& text :

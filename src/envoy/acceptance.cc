@@ -16,6 +16,7 @@
 #include "envoy/connection.h"
 #include "envoy/envoy_worker.h"
 #include "envoy/exchange.h"
+#include "envoy/forwarded.h"
 #include "runtime/log.h"
 
 namespace tracker::envoy {
@@ -97,9 +98,11 @@ bool Acceptance::accept_some(Entrance& entrance, int max) {
 void Acceptance::arrive(runtime::Descriptor socket, const sockaddr_storage& address) {
   const int on = 1;
   ::setsockopt(socket.number(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  const auto client = domain::ip_address_of(address);
   const auto per_address = settings_.connections_per_address_max;
-  auto of_address =
-      per_address == 0 ? AddressCounts::Place() : totals_.addresses->enter(address, per_address);
+  const bool brings_others = is_in(settings_.trusted_proxies, client);
+  auto of_address = per_address == 0 || brings_others ? AddressCounts::Place()
+                                                      : totals_.addresses->enter(client, per_address);
   if (of_address && take_place()) return worker_.serve(std::move(socket), std::move(*of_address));
   const Refusal refusal = of_address ? Refusal::too_many_connections : Refusal::too_many_of_this_address;
   if (totals_.beyond_limit.fetch_add(1) >= settings_.refused_connections_max) {
@@ -184,7 +187,7 @@ bool Acceptance::make_room(const Claim& claim, runtime::Clock::time_point now) {
   return true;
 }
 
-void Acceptance::tell_bound(Refusal refusal) {
+void Acceptance::tell_bound(Refusal refusal) const {
   const auto now = runtime::Clock::now();
   if (draining_) return;
   if (refusal == Refusal::too_many_of_this_address) {
@@ -217,7 +220,7 @@ void Acceptance::refuse_and_close(runtime::Descriptor socket, Refusal refusal) {
   if (auto* log = worker_.access_log()) {
     const Exchange exchange{.answer = Exchange::Answer::refusal, .refusal = refusal, .access = log->begin()};
     if (exchange.access == nullptr) return;
-    log->log(exchange, client_of(socket.number()), answer.size());
+    log->log(exchange, peer_text(socket.number()), answer.size());
     log->hand_over();
   }
 }

@@ -36,6 +36,12 @@ struct EnvoyTotals {
   std::optional<MintBound> mint_bound;  // nothing: there is no bound
   runtime::BoundLog mint_log;
   runtime::BoundLog proxy_header_log;
+
+  /// A connection with a place is refused after all. It is beyond the limit from then on.
+  void give_up_place() noexcept {
+    ++beyond_limit;
+    --connections;
+  }
 };
 
 /// Accepts the connections of one worker, and keeps the bounds on their number. Belongs to the worker's thread, except
@@ -60,6 +66,9 @@ class Acceptance {
 
   /// Tells that a connection has ended. Its place is free at once.
   void leave(bool was_beyond_limit) noexcept;
+
+  /// Tells the log that connections are refused because of this bound: now and then, however many there are.
+  void tell_bound(Refusal refusal) const;
 
   /// Whether a closed connection beyond the limit may still be read for a while, or must make room for others.
   bool has_room_beyond_limit() const noexcept {
@@ -92,7 +101,6 @@ class Acceptance {
   void follow_claim(const Claim& claim, Arrival arrival);
   void wait_for_place(Arrival arrival);
   bool make_room(const Claim& claim, runtime::Clock::time_point now);
-  void tell_bound(Refusal refusal);
   void refuse(runtime::Descriptor socket, Refusal refusal);
   void refuse_and_close(runtime::Descriptor socket, Refusal refusal);
 

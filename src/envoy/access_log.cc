@@ -100,10 +100,11 @@ AccessEntry* AccessLog::begin() {
   entry.method = {};
   entry.path.clear();
   entry.token.reset();
+  entry.client.reset();
   return &entry;
 }
 
-void AccessLog::log(const Exchange& exchange, std::string_view client, std::size_t bytes) {
+void AccessLog::log(const Exchange& exchange, std::string_view peer, std::size_t bytes) {
   const AccessEntry& entry = *exchange.access;
   const auto now = std::chrono::system_clock::now();
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
@@ -130,7 +131,7 @@ void AccessLog::log(const Exchange& exchange, std::string_view client, std::size
                          ? std::optional(domain::token_id(exchange.token))
                          : entry.token;
   line.add_text("token", token ? domain::to_string(*token) : "");
-  line.add_text("client", client);
+  line.add_text("client", entry.client ? domain::to_string(*entry.client) : peer);
   line.add_number("bytes", static_cast<std::int64_t>(bytes));
   line.add_number("duration_us", std::chrono::duration_cast<std::chrono::microseconds>(duration).count());
   line.end();
@@ -144,12 +145,12 @@ void AccessLog::hand_over() {
   line_count_ = 0;
 }
 
-std::string client_of(int socket) {
-  runtime::Endpoint client;
-  auto size = static_cast<socklen_t>(client.capacity());
-  if (::getpeername(socket, client.data(), &size) != 0) return "";
-  client.resize(size);
-  return runtime::to_string(client);
+std::string peer_text(int socket) {
+  runtime::Endpoint peer;
+  auto size = static_cast<socklen_t>(peer.capacity());
+  if (::getpeername(socket, peer.data(), &size) != 0) return "";
+  peer.resize(size);
+  return runtime::to_string(peer);
 }
 
 }  // namespace tracker::envoy

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "domain/ip_address.h"
 #include "domain/token_id.h"
 #include "runtime/line_file.h"
 #include "runtime/log.h"
@@ -31,15 +32,17 @@ struct AccessEntry {
   std::string_view method;  // as IANA registers it; empty: it is not registered, or could not be read
   std::string path;         // in normal form; empty: it could not be read
   std::optional<domain::TokenId> token;
+  std::optional<domain::IpAddress> client;  // for whom a trusted proxy asks; nothing: none says so
 };
 
 /// One worker's part of the access log. Its lines are handed over at the end of each turn. Belongs to the worker's
 /// thread.
 ///
 /// A line of text has these columns, with one space between: the time (UTC), method, path, status, count or refusal,
-/// token id, client, bytes of the answer, and microseconds from the whole head to the answer. A column without a value
-/// holds `-`. In JSON they are the members time, method, path, status, count or refusal, token, client, bytes and
-/// duration_us; one without a value is left out. No byte of a client can end a line or a column.
+/// token id, client (with its port, unless a proxy asks for it), bytes of the answer, and microseconds from the whole head
+/// to the answer. A column without a value holds `-`. In JSON they are the members time, method, path, status, count or
+/// refusal, token, client, bytes and duration_us; one without a value is left out. No byte of a client can end a line or a
+/// column.
 class AccessLog {
  public:
   explicit AccessLog(const AccessLogSettings& settings);
@@ -48,8 +51,9 @@ class AccessLog {
   /// log() or forget().
   AccessEntry* begin();
 
-  /// Writes the line of an exchange with an entry, which has its answer, of so many bytes. Takes the entry back.
-  void log(const Exchange& exchange, std::string_view client, std::size_t bytes);
+  /// Writes the line of an exchange with an entry, which has its answer, of so many bytes. `peer` is the other end of the
+  /// connection. Takes the entry back.
+  void log(const Exchange& exchange, std::string_view peer, std::size_t bytes);
 
   /// The request gets no answer.
   void forget(AccessEntry& entry) { free_.push_back(&entry); }
@@ -72,7 +76,7 @@ class AccessLog {
   std::string time_text_;  // of time_ms_
 };
 
-/// The address at the other end of a connection, for such a line; empty if the client has gone already.
-std::string client_of(int socket);
+/// The other end of a connection, for such a line; empty if it has gone already.
+std::string peer_text(int socket);
 
 }  // namespace tracker::envoy

@@ -34,10 +34,13 @@ domain::IpAddress peer_of(int socket) {
 
 Connection::Connection(EnvoyWorker& worker, runtime::Descriptor socket, AddressCounts::Place address,
                        bool beyond_limit)
-    : worker_(worker), socket_(std::move(socket)), address_(std::move(address)), beyond_limit_(beyond_limit) {
+    : worker_(worker),
+      socket_(std::move(socket)),
+      address_(std::move(address)),
+      peer_(peer_of(socket_.number())),
+      beyond_limit_(beyond_limit) {
   const auto& settings = worker_.settings();
-  awaits_proxy_header_ =
-      settings.proxy_protocol && is_in(settings.trusted_proxies, peer_of(socket_.number()));
+  awaits_proxy_header_ = settings.proxy_protocol && is_in(settings.trusted_proxies, peer_);
   set_deadline();
 }
 
@@ -179,6 +182,7 @@ bool Connection::take_proxy_header(std::string_view& input) {
   const auto header = parse_proxy_header(input, worker_.settings().head.head_bytes_max);
   if (header.kind == Kind::incomplete) return false;
   if (header.kind == Kind::malformed) {
+    worker_.metrics().malformed_proxy_headers.add();
     worker_.totals().proxy_header_log.met(worker_.deadlines().now(),
                                           "--proxy-protocol: a trusted proxy sent no header of the PROXY "
                                           "protocol, version 2: its connections are closed");
@@ -186,10 +190,37 @@ bool Connection::take_proxy_header(std::string_view& input) {
     return false;
   }
   if (header.kind == Kind::client) proxied_ = header.client;
-  if (header.kind == Kind::no_client) proxied_ = peer_of(socket());
+  if (header.kind == Kind::no_client) proxied_ = peer_;
   input.remove_prefix(header.size);
   awaits_proxy_header_ = false;
-  return true;
+  return header.kind != Kind::client || enter_place_of_client(input);
+}
+
+/// Counts the connection as one of the client for whom the proxy opened it. Returns false if that client has too many; then
+/// whoever sent the input gets 503.
+bool Connection::enter_place_of_client(std::string_view input) {
+  const auto& settings = worker_.settings();
+  if (settings.connections_per_address_max == 0 || is_in(settings.trusted_proxies, *proxied_)) return true;
+  auto place = worker_.totals().addresses->enter(*proxied_, settings.connections_per_address_max);
+  if (place) {
+    address_.emplace(std::move(*place));
+  } else {
+    worker_.acceptance().tell_bound(Refusal::too_many_of_this_address);
+    worker_.totals().give_up_place();
+    beyond_limit_ = true;
+    Exchange& exchange = enqueue();
+    exchange.with_body = !input.starts_with("HEAD ");
+    answer_with(exchange, Refusal::too_many_of_this_address);
+  }
+  return place.has_value();
+}
+
+/// The client for whom trusted proxies ask, or nothing where none says so.
+std::optional<domain::IpAddress> Connection::told_client(std::string_view head) const {
+  const auto& trusted = worker_.settings().trusted_proxies;
+  if (trusted.empty()) return std::nullopt;
+  const auto told = forwarded_client(proxied_.value_or(peer_), head, trusted);
+  return told ? told : proxied_;
 }
 
 /// `bytes` are the head's.
@@ -208,7 +239,10 @@ void Connection::take(const RequestHead& head, std::string_view bytes) {
 
   std::string& path = worker_.path_buffer();
   const Route what = route(head, path);
-  if (exchange.access != nullptr) describe(*exchange.access, head, what, path);
+  if (exchange.access != nullptr) {
+    exchange.access->client = told_client(bytes);
+    describe(*exchange.access, head, what, path);
+  }
   if (what.kind == Route::Kind::refuse) return answer_with(exchange, what.refusal);
   if (what.kind == Route::Kind::mint && !worker_.settings().mint.open)
     return answer_with(exchange, Refusal::auth_closed);
@@ -232,11 +266,11 @@ void Connection::mint(Exchange& exchange, std::string_view head) {
 runtime::Clock::duration Connection::wait_for_token(std::string_view head) {
   auto& totals = worker_.totals();
   if (!totals.mint_bound) return {};
-  const auto peer = proxied_ ? *proxied_ : peer_of(socket());
-  const auto client = forwarded_client(peer, head, worker_.settings().trusted_proxies);
-  if (!client && !proxied_ && peer.is_loopback()) return {};
+  const auto told = told_client(head);
+  const auto client = told.value_or(peer_);
+  if (!told && client.is_loopback()) return {};
   const auto now = worker_.deadlines().now();
-  const auto wait = totals.mint_bound->ask(client.value_or(peer), now);
+  const auto wait = totals.mint_bound->ask(client, now);
   if (wait > runtime::Clock::duration::zero() && totals.mint_log.is_new(now)) {
     runtime::log_warning("--mint-rate " + std::to_string(worker_.settings().mint.rate) +
                          " is reached by a client: more requests for tokens from there get 429");
@@ -264,6 +298,7 @@ Exchange& Connection::enqueue() {
   Exchange& exchange = worker_.turn().exchanges().take();
   exchange.connection = this;
   if (auto* log = worker_.access_log()) exchange.access = log->begin();
+  if (exchange.access != nullptr) exchange.access->client = proxied_;
   exchange.begun = worker_.deadlines().now();
   (first_ == nullptr ? first_ : last_->next) = &exchange;
   last_ = &exchange;
@@ -344,8 +379,8 @@ void Connection::format_answers(std::string& out) {
 }
 
 void Connection::log_answer(const Exchange& exchange, std::size_t bytes) {
-  if (client_ == nullptr) client_ = std::make_unique<const std::string>(client_of(socket()));
-  worker_.access_log()->log(exchange, *client_, bytes);
+  if (peer_text_ == nullptr) peer_text_ = std::make_unique<const std::string>(peer_text(socket()));
+  worker_.access_log()->log(exchange, *peer_text_, bytes);
 }
 
 /// Starts the deadline of what it waits for now. The deadline of a head has run since its first byte.
@@ -469,7 +504,7 @@ void Connection::linger() {
 void Connection::end() {
   enter(State::ended);
   disarm();
-  static_cast<void>(AddressCounts::Place(std::move(address_)));  // it is free at once
+  address_.reset();  // it is free at once
   worker_.ended(*this);
 }
 

@@ -117,6 +117,8 @@ class Connection final : public ConnectionHook,
   void read_the_last();
   void parse(std::string_view input);
   bool take_proxy_header(std::string_view& input);
+  bool enter_place_of_client(std::string_view input);
+  std::optional<domain::IpAddress> told_client(std::string_view head) const;
   void take(const RequestHead& head, std::string_view bytes);
   void mint(Exchange& exchange, std::string_view head);
   runtime::Clock::duration wait_for_token(std::string_view head);
@@ -135,16 +137,17 @@ class Connection final : public ConnectionHook,
 
   EnvoyWorker& worker_;
   runtime::Descriptor socket_;
-  AddressCounts::Place address_;
+  std::optional<AddressCounts::Place> address_;
   Exchange* first_ = nullptr;  // the queue
   Exchange* last_ = nullptr;
   std::string unread_;          // see Unread
   std::string unsent_;          // answers that the client has not taken yet
   domain::Token last_token_{};  // of its requests; most clients have only one
   domain::TokenId last_token_id_ = domain::token_id(last_token_);
-  std::unique_ptr<const std::string> client_;  // its address, once the access log has named it
-  std::optional<domain::IpAddress> proxied_;   // the client for whom a proxy opened it, or else that proxy
-  std::uint32_t waiting_ = 0;                  // requests in the queue
+  const domain::IpAddress peer_;
+  std::unique_ptr<const std::string> peer_text_;  // with its port, once the access log has named it
+  std::optional<domain::IpAddress> proxied_;      // the client for whom a proxy opened it, or else that proxy
+  std::uint32_t waiting_ = 0;                     // requests in the queue
   std::size_t linger_bytes_left_ = 0;
   std::size_t last_bytes_left_ = 0;  // of what had arrived when the drain began
   State state_ = State::serving;

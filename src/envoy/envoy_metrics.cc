@@ -31,6 +31,10 @@ void EnvoyMetrics::report(metrics::Page& page, metrics::Batches::Behind behind) 
                  "Time from reading a request's head until its answer is ready to be sent.", {}, durations_);
   page.counter("tracker_http_connections_accepted_total", "Connections that were accepted.", {},
                static_cast<double>(accepted.value()));
+  page.counter("tracker_http_malformed_proxy_headers_total",
+               "Connections of trusted proxies that were closed, since no header of the PROXY protocol, "
+               "version 2, came first.",
+               {}, static_cast<double>(malformed_proxy_headers.value()));
   batches.report(page, "http", behind);
 }
 

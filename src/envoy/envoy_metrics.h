@@ -21,7 +21,8 @@ class alignas(64) EnvoyMetrics {
   metrics::Tally tokens;
   metrics::Tally& refusals(Refusal refusal) noexcept { return refusals_[static_cast<std::size_t>(refusal)]; }
 
-  metrics::Tally accepted;  // connections
+  metrics::Tally accepted;                 // connections
+  metrics::Tally malformed_proxy_headers;  // each ended a connection
   metrics::Batches batches;
 
   /// A request whose head was read at `begun` is answered at `now`. Many that began together are observed as one.

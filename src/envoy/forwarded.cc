@@ -133,8 +133,10 @@ std::optional<domain::IpAddress> forwarded_client(const domain::IpAddress& peer,
   if (forwarded.empty() && x_forwarded_for.empty()) return std::nullopt;
   if (forwarded.empty()) return client_by(x_forwarded_for);
   if (x_forwarded_for.empty()) return client_by(forwarded);
-  const auto client = client_by(forwarded);
-  return client_part(client) == client_part(client_by(x_forwarded_for)) ? client : peer;
+  const auto one = client_by(forwarded);
+  const auto other = client_by(x_forwarded_for);
+  if (one == other) return one;
+  return client_part(one) == client_part(other) ? client_part(one) : peer;
 }
 
 }  // namespace tracker::envoy

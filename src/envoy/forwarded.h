@@ -15,7 +15,8 @@ namespace tracker::envoy {
 /// wrote them are trusted. The client is the first address on this way that is not trusted. An entry that is no address
 /// (`unknown`, `_hidden`, empty, malformed) ends the way: then the client is the proxy that wrote it. A field line that
 /// breaks the grammar of RFC 7239 is such an entry. Where both fields are there and do not agree, one of them may be the
-/// client's own, which a proxy passed on: then it is `peer`. Pure; any thread.
+/// client's own, which a proxy passed on: then it is `peer`. If they agree in their domain::client_part(), it is that part. Pure;
+/// any thread.
 std::optional<domain::IpAddress> forwarded_client(const domain::IpAddress& peer, std::string_view head,
                                                   std::span<const domain::IpNetwork> trusted);
 

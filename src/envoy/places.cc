@@ -5,9 +5,9 @@
 
 namespace tracker::envoy {
 
-auto AddressCounts::enter(const sockaddr_storage& address, std::size_t max) -> std::optional<Place> {
+auto AddressCounts::enter(const domain::IpAddress& address, std::size_t max) -> std::optional<Place> {
   assert(max > 0);
-  const auto client = domain::client_part(domain::ip_address_of(address));
+  const auto client = domain::client_part(address);
   const std::lock_guard lock(mutex_);
   std::size_t& count = counts_[client];  // 0 for a new address, which is below `max`
   if (count >= max) return std::nullopt;

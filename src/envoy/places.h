@@ -1,7 +1,5 @@
 #pragma once
 
-#include <sys/socket.h>
-
 #include <atomic>
 #include <chrono>
 #include <compare>
@@ -38,7 +36,7 @@ class AddressCounts : public std::enable_shared_from_this<AddressCounts> {
 
   /// Counts one more connection. Returns nothing if the address has `max` already. `max` must be above 0. Addresses with
   /// one domain::client_part() are one.
-  std::optional<Place> enter(const sockaddr_storage& address, std::size_t max);
+  std::optional<Place> enter(const domain::IpAddress& address, std::size_t max);
 
  private:
   std::mutex mutex_;

@@ -1,10 +1,7 @@
 #include "envoy/places.h"
 
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 
-#include <cstring>
 #include <memory>
 #include <string>
 #include <vector>
@@ -14,19 +11,8 @@ namespace tracker::envoy {
 using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""s;
 
-sockaddr_storage address_of(const std::string& text) {
-  sockaddr_storage storage{};
-  sockaddr_in v4{};
-  sockaddr_in6 v6{};
-  if (::inet_pton(AF_INET, text.c_str(), &v4.sin_addr) == 1) {
-    v4.sin_family = AF_INET;
-    std::memcpy(&storage, &v4, sizeof v4);
-  } else {
-    EXPECT_EQ(::inet_pton(AF_INET6, text.c_str(), &v6.sin6_addr), 1) << text;
-    v6.sin6_family = AF_INET6;
-    std::memcpy(&storage, &v6, sizeof v6);
-  }
-  return storage;
+domain::IpAddress address_of(const std::string& text) {
+  return domain::parse_ip_address(text).value();
 }
 
 TEST(AddressCounts, AnIpv6AddressCountsByItsFirst64Bits) {

@@ -306,6 +306,35 @@ TEST_P(HttpLimitsTest, OneAddressHasNoMoreConnectionsThanItMay) {
   EXPECT_EQ(first.count("/p", token), 4);
 }
 
+// A proxy brings many clients. Each of them has no more connections than it may, where the proxy says whose they are.
+TEST_P(HttpLimitsTest, AClientBehindAProxyHasNoMoreConnectionsThanItMay) {
+  const auto deployment =
+      start({"--connections-per-address-max", "2", "--trusted-proxies", "127.0.0.1", "--proxy-protocol"});
+  const auto ask_for = [&](const std::string& client) {
+    auto connection = std::make_unique<RawClient>(deployment->envoy());
+    connection->send(proxy_header(client) + get_without_token("/auth"));
+    return connection;
+  };
+  const std::string one = "\xC0\x01\x02\x03";
+  const std::string proxy("\x7F\0\0\x01", 4);
+  auto first = ask_for(one);
+  EXPECT_TRUE(is_token(first->read_answer()));
+  auto second = ask_for(one);
+  EXPECT_TRUE(is_token(second->read_answer()));
+  EXPECT_TRUE(is_refusal(ask_for(one)->read_answer(), 503, After::closes));
+  EXPECT_TRUE(is_token(ask_for("\xC0\x01\x02\x04")->read_answer()));
+  std::vector<std::unique_ptr<RawClient>> its_own;
+  for (int i = 0; i < 3; ++i) {
+    its_own.push_back(ask_for(proxy));
+    EXPECT_TRUE(is_token(its_own.back()->read_answer())) << "the proxy itself has no such bound";
+  }
+  second.reset();
+  bool served = false;
+  for (const Deadline deadline; !served && !deadline.passed();)
+    served = is_token(ask_for(one)->read_answer());
+  EXPECT_TRUE(served);
+}
+
 TEST_P(HttpLimitsTest, IdleConnectionIsClosedWithoutAWord) {
   const auto deployment = start({"--idle-deadline", "300ms", "--head-deadline", "300s"});
   RawClient silent(deployment->envoy());

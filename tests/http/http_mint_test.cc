@@ -47,12 +47,6 @@ int tokens_of(const Endpoint& envoy, int asked, const std::string& fields, const
   return tokens;
 }
 
-// A header of the PROXY protocol, version 2, for a client of IPv4.
-std::string proxy_header(const std::string& client) {
-  return std::string("\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0C", 16) + client +
-         std::string("\x0A\0\0\x01\x12\x34\0\x50", 8);
-}
-
 TEST_P(HttpMintTest, WhereAuthIsClosedItIsForbidden) {
   const auto deployment = start({"--auth", "closed"});
   Caller caller(deployment->envoy());
@@ -106,6 +100,8 @@ TEST_P(HttpMintTest, AProxyHeaderComesBeforeTheFirstRequest) {
   RawClient without(envoy);
   without.send(get("/a", token));
   EXPECT_TRUE(ends_without_more(without));
+  EXPECT_THAT(ask_health(deployment->health(), "/metrics").body,
+              HasSubstr("\ntracker_http_malformed_proxy_headers_total 1\n"));
   deployment->end();
   EXPECT_THAT(deployment->front().output(), HasSubstr(" warning --proxy-protocol: "));
 }
@@ -117,7 +113,7 @@ TEST(HttpMintLogTest, RefusalsAreInTheAccessLogAndTheBoundIsToldOnce) {
   EXPECT_EQ(tokens_of(program.wait_listening().at("envoy"), 10, "X-Forwarded-For: 192.0.2.1\r\n"), 3);
   program.send_signal(SIGTERM);
   EXPECT_EQ(program.wait_exit(), 0);
-  EXPECT_THAT(program.standard_output(), HasSubstr("Z GET /auth 429 minted_too_often - 127.0.0.1:"));
+  EXPECT_THAT(program.standard_output(), HasSubstr("Z GET /auth 429 minted_too_often - 192.0.2.1 "));
   const auto log = program.standard_error();
   const std::string told = " warning --mint-rate 1 is reached by a client: ";
   EXPECT_NE(log.find(told), std::string::npos) << log;

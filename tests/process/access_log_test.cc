@@ -125,6 +125,41 @@ TEST_F(AccessLogTest, EachAnswerHasALine) {
   EXPECT_EQ(log.find(token), std::string::npos) << log;
 }
 
+TEST_F(AccessLogTest, TheClientIsTheOneForWhomATrustedProxyAsks) {
+  Program program = start({"--access-log", path(), "--trusted-proxies", "127.0.0.1"});
+  const Endpoint envoy = program.wait_listening().at("envoy");
+  RawClient proxy(envoy);
+  const std::vector<std::string> fields{"X-Forwarded-For: 192.0.2.7\r\n",
+                                        "Forwarded: for=\"[2001:db8::7]:80\"\r\n", ""};
+  for (const auto& field : fields) {
+    proxy.send(get_without_token("/a", field));
+    proxy.read_answer();
+  }
+  drain(program);
+  const auto log = text_of(path());
+  const auto lines = lines_of(log);
+  ASSERT_EQ(lines.size(), 3U) << log;
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const std::vector<std::string> wanted{" - 192.0.2.7 ", " - 2001:db8::7 ", " - 127.0.0.1:"};
+    EXPECT_NE(lines[i].find(wanted[i]), std::string::npos) << lines[i];
+  }
+}
+
+TEST_F(AccessLogTest, ByTheProxyProtocolTheClientIsKnownOfEachRequest) {
+  Program program = start({"--access-log", path(), "--trusted-proxies", "127.0.0.1", "--proxy-protocol"});
+  RawClient proxy(program.wait_listening().at("envoy"));
+  proxy.send(proxy_header("\xC0\x01\x02\x03") + get_without_token("/a", "X-Forwarded-For: 192.0.2.9\r\n") +
+             "nonsense\r\n\r\n");
+  EXPECT_EQ(proxy.read_answer().status, 401);
+  EXPECT_EQ(proxy.read_answer().status, 400);
+  drain(program);
+  const auto log = text_of(path());
+  const auto lines = lines_of(log);
+  ASSERT_EQ(lines.size(), 2U) << log;
+  EXPECT_NE(lines[0].find(" - 192.1.2.3 "), std::string::npos) << "it is not trusted itself\n" << log;
+  EXPECT_NE(lines[1].find(" - 192.1.2.3 "), std::string::npos) << log;
+}
+
 TEST_F(AccessLogTest, NothingIsWrittenWithoutIt) {
   Program program = start({});
   Caller caller(program.wait_listening().at("envoy"));

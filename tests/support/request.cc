@@ -23,6 +23,11 @@ std::string get_without_token(std::string_view target, std::string_view more) {
   return head.append(target).append(" HTTP/1.1\r\nHost: tracker\r\n").append(more).append("\r\n");
 }
 
+std::string proxy_header(std::string_view client) {
+  std::string header("\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0C", 16);
+  return header.append(client).append("\x0A\0\0\x01\x12\x34\0\x50", 8);
+}
+
 std::string with_token(std::string_view bytes, std::string_view token) {
   std::string text(bytes);
   std::string upper(token);

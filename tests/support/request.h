@@ -11,6 +11,9 @@ std::string get(std::string_view target, std::string_view token, std::string_vie
 // The same without Authorization.
 std::string get_without_token(std::string_view target, std::string_view more = "");
 
+// A header of the PROXY protocol, version 2, for a client with these four bytes of an IPv4 address.
+std::string proxy_header(std::string_view client);
+
 // Returns `bytes` with each `$TOKEN` replaced, and each `$UPPER_TOKEN` by its upper-case form.
 std::string with_token(std::string_view bytes, std::string_view token);
 
