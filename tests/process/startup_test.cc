@@ -483,7 +483,7 @@ TEST(StartupTest, LocalhostIsBothItsAddresses) {
     for (const char* host : {"127.0.0.1", "::1"}) {
       const bool is_v6 = std::string_view(host) == "::1";
       if (is_v6 && !has_ipv6_loopback()) continue;
-      RawClient(Endpoint{host, doors.at(door).port});
+      const RawClient connection(Endpoint{host, doors.at(door).port});  // throws if nobody listens
       EXPECT_TRUE(has(line, std::string(door) + "=" + (is_v6 ? "[::1]" : host) + ":" + std::to_string(port)))
           << line;
     }
