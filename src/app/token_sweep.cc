@@ -57,9 +57,8 @@ std::unique_ptr<TokenSweep> start_sweep(const OpenStore& open_store, const Token
   if (!open_store.keeper) return nullptr;
   if (!open_store.can_sweep) {
     runtime::log_info(
-        "tokens that have ended are not removed, since nobody can look for them through a Redis proxy; a "
-        "counter "
-        "that reaches each Redis without --redis-proxy removes them");
+        "tokens that have ended are not removed, since nobody can look for them through a Redis proxy; "
+        "a counter that reaches each Redis without --redis-proxy removes them");
     return nullptr;
   }
   return std::make_unique<TokenSweep>(
