@@ -158,7 +158,8 @@ void add_envoy_settings(SettingTable& table, envoy::EnvoySettings& settings) {
       "idle for longest.");
   table.add_count("--connections-per-address-max", settings.connections_per_address_max, 0, 10 * million,
                   "The number of open connections of one client address (of IPv6, its first 64 bits); 0: no "
-                  "limit. Trusted proxies have no such bound, but those whom --proxy-protocol names.");
+                  "limit. Connections of --trusted-proxies are not bounded; with --proxy-protocol, those of "
+                  "each client behind them are.");
   table.add_count("--hits-max", settings.hits_max, 1, 100 * million,
                   "The number of requests in flight, of all connections.");
   add_mint_settings(table, settings);

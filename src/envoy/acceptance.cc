@@ -98,11 +98,7 @@ bool Acceptance::accept_some(Entrance& entrance, int max) {
 void Acceptance::arrive(runtime::Descriptor socket, const sockaddr_storage& address) {
   const int on = 1;
   ::setsockopt(socket.number(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  const auto client = domain::ip_address_of(address);
-  const auto per_address = settings_.connections_per_address_max;
-  const bool brings_others = is_in(settings_.trusted_proxies, client);
-  auto of_address = per_address == 0 || brings_others ? AddressCounts::Place()
-                                                      : totals_.addresses->enter(client, per_address);
+  auto of_address = enter(domain::ip_address_of(address));
   if (of_address && take_place()) return worker_.serve(std::move(socket), std::move(*of_address));
   const Refusal refusal = of_address ? Refusal::too_many_connections : Refusal::too_many_of_this_address;
   if (totals_.beyond_limit.fetch_add(1) >= settings_.refused_connections_max) {
@@ -110,6 +106,12 @@ void Acceptance::arrive(runtime::Descriptor socket, const sockaddr_storage& addr
   }
   if (!of_address) return refuse(std::move(socket), refusal);
   find_place({std::move(socket), std::move(*of_address)});
+}
+
+std::optional<AddressCounts::Place> Acceptance::enter(const domain::IpAddress& client) const {
+  const auto per_address = settings_.connections_per_address_max;
+  if (per_address == 0 || is_in(settings_.trusted_proxies, client)) return AddressCounts::Place();
+  return totals_.addresses->enter(client, per_address);
 }
 
 bool Acceptance::take_place() noexcept {

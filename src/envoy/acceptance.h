@@ -67,6 +67,10 @@ class Acceptance {
   /// Tells that a connection has ended. Its place is free at once.
   void leave(bool was_beyond_limit) noexcept;
 
+  /// Counts one more connection of this client. The place is empty if its connections are not bounded, because there is no bound,
+  /// or because it is a trusted proxy, which brings many clients. Nothing: it has as many as it may.
+  std::optional<AddressCounts::Place> enter(const domain::IpAddress& client) const;
+
   /// Tells the log that connections are refused because of this bound: now and then, however many there are.
   void tell_bound(Refusal refusal) const;
 

@@ -199,9 +199,7 @@ bool Connection::take_proxy_header(std::string_view& input) {
 /// Counts the connection as one of the client for whom the proxy opened it. Returns false if that client has too many; then
 /// whoever sent the input gets 503.
 bool Connection::enter_place_of_client(std::string_view input) {
-  const auto& settings = worker_.settings();
-  if (settings.connections_per_address_max == 0 || is_in(settings.trusted_proxies, *proxied_)) return true;
-  auto place = worker_.totals().addresses->enter(*proxied_, settings.connections_per_address_max);
+  auto place = worker_.acceptance().enter(*proxied_);
   if (place) {
     address_.emplace(std::move(*place));
   } else {

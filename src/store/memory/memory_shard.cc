@@ -65,8 +65,8 @@ std::int64_t& MemoryShard::add_counter(Token& token, std::string_view path) {
   return counts_.emplace(key, 0).first->second;
 }
 
-/// Once the paths of removed counters are most of what is kept, so that no more is copied than was removed. The keys of a
-/// moment may point to removed paths.
+/// Copies the paths that are there and frees all others, once the others are more than half: so no more is copied than was
+/// removed. It waits while a moment is kept, whose keys may point to removed paths.
 void MemoryShard::drop_removed_paths() {
   if (moment_ || kept_path_bytes_ <= 2 * path_bytes_ + removed_path_bytes_max) return;
   auto paths = std::make_unique<Paths>();

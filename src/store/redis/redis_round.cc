@@ -10,6 +10,7 @@
 #include <tuple>
 
 #include "domain/hex.h"
+#include "domain/path.h"
 #include "store/redis/redis_error.h"
 
 namespace tracker::store::redis {
@@ -35,7 +36,8 @@ local key, text, before, known, facts, uses, full
 
 local function make_functions()
   local paths_max, bytes_max = tonumber(ARGV[terms + 1]) or 0, tonumber(ARGV[terms + 2]) or 0
-  -- So many paths have no more bytes than they may, however long they are. Then nobody needs to know how many.
+  -- A token with no more paths than this cannot have too many bytes, since a path has 8192 at most. So its bytes need not be
+  -- known.
   local sure_paths = bytes_max == 0 and math.huge or math.floor(bytes_max / 8192)
 
   local function read_facts()
@@ -124,7 +126,8 @@ local function make_functions()
     return {err = 'PATHS this token has as many paths as it may'}
   end
 
-  -- A full token is not written for each path that it does not get. It is no longer full once it gets one, by higher bounds.
+  -- A full token is not written for each path that it does not get. One that gets a path, because the bounds were raised, is
+  -- no longer full.
   local function refuses(path)
     if call('HEXISTS', key, path) ~= 0 then return false end
     if is_bounded(path, number_of_paths() + 1) then return too_many() end
@@ -133,8 +136,8 @@ local function make_functions()
     return false
   end
 
-  -- The path was new. By the first one the token is in use. Most paths change nothing of the record, which is kept short: Redis
-  -- keeps a hash in little memory only if no value of it is longer than 64 bytes.
+  -- The path was new. Most new paths change nothing of the record. The first one ends the time until which the token had to be
+  -- used. The record is kept short, because Redis keeps a hash in little memory only if no value in it is longer than 64 bytes.
   local function admit(path, count)
     if not text then return count end
     local paths = number_of_paths()
@@ -209,6 +212,8 @@ end
 if facts and known == 1 then keep() end
 return counts
 )";
+
+static_assert(domain::path_bytes_max == 8192, "track_script knows this number");
 
 std::string_view text_of(const redisReply& reply) {
   return {reply.str, static_cast<std::size_t>(reply.len)};
