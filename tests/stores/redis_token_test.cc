@@ -369,6 +369,43 @@ TEST_F(RedisTokenTest, TheBoundOnBytesIsExactFromThePathOnThatMayBreakIt) {
   }
 }
 
+// A path of tracker has 8 KiB at most. The first tracker's may be longer.
+TEST_F(RedisTokenTest, TheBoundOnBytesIsExactForTokensThatWereImportedWithLongerPaths) {
+  const std::string longer(20'000, 'p');
+  const std::string longest(8 * 1024, 'q');
+  open({.path_bytes_max = 30'000});
+  auto id = new_id();
+  put(id, "1700000000 ab000000000000000000000000000000 bytes=20000", {longer});
+  EXPECT_EQ(store_->hit(id, longest), Verdict::counted(1));
+  EXPECT_EQ(record_of(id).paths, (TokenRecord::Paths{2, 28'192}));
+  EXPECT_EQ(store_->hit(id, longest + "q"), Verdict::too_many_paths());
+  EXPECT_EQ(store_->hit(id, std::string(1'808, 'r')), Verdict::counted(1));
+  EXPECT_EQ(store_->hit(id, "r"), Verdict::too_many_paths());
+  EXPECT_EQ(store_->hit(id, longer), Verdict::counted(6));
+
+  open({.path_bytes_max = 19'999});
+  id = new_id();
+  put(id, "1700000000 ab000000000000000000000000000000 bytes=20000", {longer});
+  EXPECT_EQ(store_->hit(id, "r"), Verdict::too_many_paths()) << "it has more than it may have";
+  EXPECT_EQ(store_->hit(id, longer), Verdict::counted(6));
+
+  // Once it has so many paths that it might have had those bytes in shorter ones, nobody needs to know them.
+  open({.path_bytes_max = 100'000});
+  id = new_id();
+  put(id, "1700000000 ab000000000000000000000000000000 bytes=20000", {longer});
+  for (const char* path : {"/1", "/2", "/3"}) {
+    EXPECT_TRUE(record_of(id).paths) << path;
+    EXPECT_EQ(store_->hit(id, path), Verdict::counted(1));
+  }
+  EXPECT_FALSE(record_of(id).paths);
+
+  open({.paths_max = 2});
+  id = new_id();
+  put(id, "1700000000 ab000000000000000000000000000000 bytes=20000", {longer});
+  EXPECT_EQ(store_->hit(id, longest), Verdict::counted(1));
+  EXPECT_EQ(store_->hit(id, "/"), Verdict::too_many_paths());
+}
+
 TEST_F(RedisTokenTest, AnOlderCounterBesideThisOneIsExact) {
   open();
   const auto id = new_id();

@@ -37,7 +37,7 @@ local key, text, before, known, facts, uses, full
 local function make_functions()
   local paths_max, bytes_max = tonumber(ARGV[terms + 1]) or 0, tonumber(ARGV[terms + 2]) or 0
   -- A token with no more paths than this cannot have too many bytes, since a path has 8192 at most. So its bytes need not be
-  -- known.
+  -- known. Only the first tracker's paths may be longer, and a token that was imported with such paths has its bytes.
   local sure_paths = bytes_max == 0 and math.huge or math.floor(bytes_max / 8192)
 
   local function read_facts()
@@ -107,10 +107,14 @@ local function make_functions()
     return type(fields) == 'number' and fields - 1 or 0
   end
 
-  -- `paths`: with this one.
+  -- Whether the bytes are within the bound, however long this path is. `paths`: with this one.
+  local function is_short(paths)
+    return paths <= sure_paths and (bytes_max == 0 or not facts.bytes or facts.bytes <= (paths - 1) * 8192)
+  end
+
   local function is_bounded(path, paths)
     if paths_max > 0 and paths > paths_max then return true end
-    if paths <= sure_paths then return false end
+    if is_short(paths) then return false end
     if not facts.bytes then
       local all, bytes = call('HKEYS', key), 0
       if all.err then return false end
@@ -141,15 +145,15 @@ local function make_functions()
   local function admit(path, count)
     if not text then return count end
     local paths = number_of_paths()
-    local is_sure = paths <= sure_paths and (paths_max == 0 or paths <= paths_max)
-    if is_sure and not find(text, ' bytes=', 1, true) then return count end
+    local has_place = paths_max == 0 or paths <= paths_max
+    if has_place and paths <= sure_paths and not find(text, ' bytes=', 1, true) then return count end
     read_facts()
     if is_bounded(path, paths) and call('HDEL', key, path) == 1 then
       full = 1
       set('full', 1)
       return too_many()
     end
-    if is_sure then
+    if is_short(paths) then
       drop('bytes')
     elseif facts.bytes then
       facts.bytes = facts.bytes + #path
