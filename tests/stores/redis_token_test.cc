@@ -147,6 +147,17 @@ class Running {
 using RunningRedis = Running<store::redis::RedisStore>;
 using RunningCluster = Running<store::redis::ClusterStore>;
 
+// Sweeps all slots once. Returns how many tokens that removed.
+std::size_t sweep(TokenKeeper& keeper, Seconds retain_s) {
+  std::size_t removed = 0;
+  for (bool is_end = false; !is_end;) {
+    const auto step = keeper.sweep(domain::SlotSet{}.set(), retain_s);
+    removed += step.removed;
+    is_end = step.is_end;
+  }
+  return removed;
+}
+
 class RedisTokenTest : public testing::Test {
  protected:
   void open(const TokenRules& rules = {}) {
@@ -436,15 +447,13 @@ TEST_F(RedisTokenTest, AnOlderCounterBesideThisOneIsExact) {
   EXPECT_EQ(older_hit(expired).integer, 1);
   store_->now_s = start_s + 10;
   EXPECT_EQ(store_->hit(expired), Verdict::unknown_token());
-  while (!keeper_->sweep(domain::SlotSet{}.set(), 1'000).is_end) {
-  }
+  sweep(*keeper_, 1'000);
   EXPECT_EQ(older_hit(expired).integer, 0);
   EXPECT_EQ(redis_.command({"EXISTS", redis_key(expired)}).integer, 0);
   EXPECT_EQ(reader_->find(expired)->total, 1);
   // The clock was wrong.
   store_->now_s = start_s + 5;
-  while (!keeper_->sweep(domain::SlotSet{}.set(), 1'000).is_end) {
-  }
+  sweep(*keeper_, 1'000);
   EXPECT_EQ(store_->hit(expired), Verdict::counted(2));
 }
 
@@ -454,13 +463,7 @@ TEST_F(RedisTokenTest, AKeyThatIsNoTokenKeepsNoOtherFromBeingSwept) {
   const auto id = new_id();
   ASSERT_TRUE(store_->add(id, {.minted_s = start_s, .expires_s = start_s + 10}));
   store_->now_s = start_s + 10;
-  std::size_t removed = 0;
-  for (bool is_end = false; !is_end;) {
-    const auto step = keeper_->sweep(domain::SlotSet{}.set(), 0);
-    removed += step.removed;
-    is_end = step.is_end;
-  }
-  EXPECT_EQ(removed, 1U);
+  EXPECT_EQ(sweep(*keeper_, 0), 1U);
 }
 
 // Each new path changes what the change compares, and must not keep it from being done.
@@ -615,16 +618,7 @@ TEST_F(ClusterTokenTest, ATokenWhoseSlotMovesIsRevokedAtOnce) {
   EXPECT_EQ(store_.hit_when_possible(ids[3]), Verdict::counted(3));
   for (int i = 0; i < 3; ++i)
     EXPECT_EQ(store_.hit_when_possible(ids[static_cast<std::size_t>(i)]), Verdict::unknown_token());
-  std::size_t removed = 0;
-  const auto sweep = [&](Seconds retain_s) {
-    for (bool is_end = false; !is_end;) {
-      const auto step = keeper_->sweep(domain::SlotSet{}.set(), retain_s);
-      removed += step.removed;
-      is_end = step.is_end;
-    }
-  };
-  sweep(1'000);
-  EXPECT_EQ(removed, 0U);
+  EXPECT_EQ(sweep(*keeper_, 1'000), 0U);
   for (int i = 0; i < 3; ++i) {
     const auto& id = ids[static_cast<std::size_t>(i)];
     EXPECT_EQ(cluster_.node(1).command({"EXISTS", ended_key(id)}).integer, 1)
@@ -632,8 +626,7 @@ TEST_F(ClusterTokenTest, ATokenWhoseSlotMovesIsRevokedAtOnce) {
     EXPECT_EQ(cluster_.node(1).command({"EXISTS", redis_key(id)}).integer, 0);
   }
   store_.now_s = start_s + 1'000;
-  sweep(1'000);
-  EXPECT_EQ(removed, 3U);
+  EXPECT_EQ(sweep(*keeper_, 1'000), 3U);
   EXPECT_EQ(store_.hit_when_possible(ids[3]), Verdict::counted(4));
 }
 
@@ -647,23 +640,14 @@ TEST_F(ClusterTokenTest, TheSweepLeavesATokenAloneWhoseSlotIsHeldAndMoves) {
   cluster_.node(0).command({"HSET", mark_key(slot), "marked", text, "holds", text});
   cluster_.begin_move(slot, 0, 1);
   cluster_.migrate({ended_key(id)}, 0, 1);
-  const auto sweep = [&] {
-    std::size_t removed = 0;
-    for (bool is_end = false; !is_end;) {
-      const auto step = keeper_->sweep(domain::SlotSet{}.set(), 0);
-      removed += step.removed;
-      is_end = step.is_end;
-    }
-    return removed;
-  };
   store_.now_s = start_s + 1'000;
-  EXPECT_EQ(sweep(), 0U);
+  EXPECT_EQ(sweep(*keeper_, 0), 0U);
   cluster_.move_keys(slot, 0, 1);
   cluster_.end_move(slot, 0, 1);
   EXPECT_EQ(cluster_.node(1).command({"EXISTS", ended_key(id)}).integer, 1);
-  EXPECT_EQ(sweep(), 0U);
+  EXPECT_EQ(sweep(*keeper_, 0), 0U);
   cluster_.node(1).command({"DEL", mark_key(slot)});
-  EXPECT_EQ(sweep(), 1U);
+  EXPECT_EQ(sweep(*keeper_, 0), 1U);
 }
 
 }  // namespace
