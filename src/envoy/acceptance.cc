@@ -83,7 +83,7 @@ bool Acceptance::accept_some(Entrance& entrance, int max) {
                                          SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (socket.number() >= 0) {
       worker_.metrics().accepted.add();
-      arrive(std::move(socket), address);
+      arrive(std::move(socket), domain::ip_address_of(address));
     } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
       return true;
     } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
@@ -95,17 +95,17 @@ bool Acceptance::accept_some(Entrance& entrance, int max) {
   return true;
 }
 
-void Acceptance::arrive(runtime::Descriptor socket, const sockaddr_storage& address) {
+void Acceptance::arrive(runtime::Descriptor socket, const domain::IpAddress& peer) {
   const int on = 1;
   ::setsockopt(socket.number(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  auto of_address = enter(domain::ip_address_of(address));
-  if (of_address && take_place()) return worker_.serve(std::move(socket), std::move(*of_address));
+  auto of_address = enter(peer);
+  if (of_address && take_place()) return worker_.serve(std::move(socket), peer, std::move(*of_address));
   const Refusal refusal = of_address ? Refusal::too_many_connections : Refusal::too_many_of_this_address;
   if (totals_.beyond_limit.fetch_add(1) >= settings_.refused_connections_max) {
     return refuse_and_close(std::move(socket), refusal);
   }
-  if (!of_address) return refuse(std::move(socket), refusal);
-  find_place({std::move(socket), std::move(*of_address)});
+  if (!of_address) return refuse(std::move(socket), peer, refusal);
+  find_place({std::move(socket), peer, std::move(*of_address)});
 }
 
 std::optional<AddressCounts::Place> Acceptance::enter(const domain::IpAddress& client) const {
@@ -122,10 +122,10 @@ bool Acceptance::take_place() noexcept {
 
 /// The worker with the best claim gets the arrival (invariant 3).
 void Acceptance::find_place(Arrival arrival) {
-  if (draining_) return refuse(std::move(arrival.socket), Refusal::too_many_connections);
+  if (draining_) return refuse(std::move(arrival.socket), arrival.peer, Refusal::too_many_connections);
   if (take_place()) {
     --totals_.beyond_limit;
-    return worker_.serve(std::move(arrival.socket), std::move(arrival.address));
+    return worker_.serve(std::move(arrival.socket), arrival.peer, std::move(arrival.address));
   }
   Acceptance* best = nullptr;
   std::optional<Claim> best_so_far;
@@ -147,14 +147,14 @@ void Acceptance::find_place(Arrival arrival) {
   } else if (some_are_idle && !arrival.has_waited) {
     wait_for_place(std::move(arrival));
   } else {
-    refuse(std::move(arrival.socket), Refusal::too_many_connections);
+    refuse(std::move(arrival.socket), arrival.peer, Refusal::too_many_connections);
   }
 }
 
 void Acceptance::follow_claim(const Claim& claim, Arrival arrival) {
   assert(!arrival.last_claim || *arrival.last_claim < claim);  // invariant 4
   if (!draining_ && make_room(claim, arrival.now)) {
-    return worker_.serve(std::move(arrival.socket), std::move(arrival.address));
+    return worker_.serve(std::move(arrival.socket), arrival.peer, std::move(arrival.address));
   }
   arrival.last_claim = claim;
   find_place(std::move(arrival));
@@ -189,6 +189,13 @@ bool Acceptance::make_room(const Claim& claim, runtime::Clock::time_point now) {
   return true;
 }
 
+void Acceptance::give_up_place(Refusal refusal) {
+  ++totals_.beyond_limit;
+  --totals_.connections;
+  tell_bound(refusal);
+}
+
+/// Now and then, however many connections are refused.
 void Acceptance::tell_bound(Refusal refusal) const {
   const auto now = runtime::Clock::now();
   if (draining_) return;
@@ -204,10 +211,10 @@ void Acceptance::tell_bound(Refusal refusal) const {
 }
 
 /// It is counted as beyond the limit already.
-void Acceptance::refuse(runtime::Descriptor socket, Refusal refusal) {
+void Acceptance::refuse(runtime::Descriptor socket, const domain::IpAddress& peer, Refusal refusal) {
   tell_bound(refusal);
   if (worker_.is_drained()) return refuse_and_close(std::move(socket), refusal);  // nobody would wait for it
-  worker_.refuse(std::move(socket), refusal);
+  worker_.refuse(std::move(socket), peer, refusal);
 }
 
 /// Gives the client no time to read its answer, because too many are refused at once, or the service ends.

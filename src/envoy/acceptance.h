@@ -36,12 +36,6 @@ struct EnvoyTotals {
   std::optional<MintBound> mint_bound;  // nothing: there is no bound
   runtime::BoundLog mint_log;
   runtime::BoundLog proxy_header_log;
-
-  /// A connection with a place is refused after all. It is beyond the limit from then on.
-  void give_up_place() noexcept {
-    ++beyond_limit;
-    --connections;
-  }
 };
 
 /// Accepts the connections of one worker, and keeps the bounds on their number. Belongs to the worker's thread, except
@@ -71,8 +65,8 @@ class Acceptance {
   /// or because it is a trusted proxy, which brings many clients. Nothing: it has as many as it may.
   std::optional<AddressCounts::Place> enter(const domain::IpAddress& client) const;
 
-  /// Tells the log that connections are refused because of this bound: now and then, however many there are.
-  void tell_bound(Refusal refusal) const;
+  /// Tells that a connection with a place is refused after all, because of this bound. It is beyond the limit from then on.
+  void give_up_place(Refusal refusal);
 
   /// Whether a closed connection beyond the limit may still be read for a while, or must make room for others.
   bool has_room_beyond_limit() const noexcept {
@@ -91,6 +85,7 @@ class Acceptance {
   /// A connection that came when all places were taken. It is beyond the limit.
   struct Arrival {
     runtime::Descriptor socket;
+    domain::IpAddress peer;
     AddressCounts::Place address;
     runtime::Clock::time_point now = runtime::Clock::now();
     std::optional<Claim> last_claim = std::nullopt;  // the last one without success; only later ones remain
@@ -99,13 +94,14 @@ class Acceptance {
 
   void accept_later(Entrance& entrance);
   bool accept_some(Entrance& entrance, int max);
-  void arrive(runtime::Descriptor socket, const sockaddr_storage& address);
+  void arrive(runtime::Descriptor socket, const domain::IpAddress& peer);
   bool take_place() noexcept;
   void find_place(Arrival arrival);
   void follow_claim(const Claim& claim, Arrival arrival);
   void wait_for_place(Arrival arrival);
   bool make_room(const Claim& claim, runtime::Clock::time_point now);
-  void refuse(runtime::Descriptor socket, Refusal refusal);
+  void refuse(runtime::Descriptor socket, const domain::IpAddress& peer, Refusal refusal);
+  void tell_bound(Refusal refusal) const;
   void refuse_and_close(runtime::Descriptor socket, Refusal refusal);
 
   EnvoyWorker& worker_;

@@ -22,22 +22,14 @@ namespace {
 void release_memory(std::string& text) {
   std::string().swap(text);
 }
-
-/// `::` if it has gone.
-domain::IpAddress peer_of(int socket) {
-  sockaddr_storage peer{};
-  socklen_t size = sizeof peer;
-  if (::getpeername(socket, reinterpret_cast<sockaddr*>(&peer), &size) != 0) return {};
-  return domain::ip_address_of(peer);
-}
 }  // namespace
 
-Connection::Connection(EnvoyWorker& worker, runtime::Descriptor socket, AddressCounts::Place address,
-                       bool beyond_limit)
+Connection::Connection(EnvoyWorker& worker, runtime::Descriptor socket, const domain::IpAddress& peer,
+                       AddressCounts::Place address, bool beyond_limit)
     : worker_(worker),
       socket_(std::move(socket)),
       address_(std::move(address)),
-      peer_(peer_of(socket_.number())),
+      peer_(peer),
       beyond_limit_(beyond_limit) {
   const auto& settings = worker_.settings();
   awaits_proxy_header_ = settings.proxy_protocol && is_in(settings.trusted_proxies, peer_);
@@ -203,8 +195,7 @@ bool Connection::enter_place_of_client(std::string_view input) {
   if (place) {
     address_.emplace(std::move(*place));
   } else {
-    worker_.acceptance().tell_bound(Refusal::too_many_of_this_address);
-    worker_.totals().give_up_place();
+    worker_.acceptance().give_up_place(Refusal::too_many_of_this_address);
     beyond_limit_ = true;
     Exchange& exchange = enqueue();
     exchange.with_body = !input.starts_with("HEAD ");

@@ -51,8 +51,8 @@ class Connection final : public ConnectionHook,
                          public runtime::Pollable {
  public:
   /// A connection beyond the limit has no place. It is there to be refused.
-  Connection(EnvoyWorker& worker, runtime::Descriptor socket, AddressCounts::Place address,
-             bool beyond_limit);
+  Connection(EnvoyWorker& worker, runtime::Descriptor socket, const domain::IpAddress& peer,
+             AddressCounts::Place address, bool beyond_limit);
   ~Connection();
 
   int socket() const noexcept { return socket_.number(); }

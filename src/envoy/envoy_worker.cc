@@ -29,16 +29,18 @@ EnvoyWorker::~EnvoyWorker() {
   connections_.clear_and_dispose([](Connection* connection) { delete connection; });
 }
 
-void EnvoyWorker::serve(runtime::Descriptor socket, AddressCounts::Place address) {
-  auto& connection = *new Connection(*this, std::move(socket), std::move(address), false);  // see ended()
+void EnvoyWorker::serve(runtime::Descriptor socket, const domain::IpAddress& peer,
+                        AddressCounts::Place address) {
+  auto& connection =
+      *new Connection(*this, std::move(socket), peer, std::move(address), false);  // see ended()
   connections_.push_back(connection);
   ready_set_.add(connection.socket(), connection);
   deadlines_.publish();
 }
 
-void EnvoyWorker::refuse(runtime::Descriptor socket, Refusal refusal) {
+void EnvoyWorker::refuse(runtime::Descriptor socket, const domain::IpAddress& peer, Refusal refusal) {
   assert(!is_drained());
-  auto& connection = *new Connection(*this, std::move(socket), {}, true);  // see ended()
+  auto& connection = *new Connection(*this, std::move(socket), peer, {}, true);  // see ended()
   connections_.push_back(connection);
   connection.close_with(refusal);
   ready_set_.add(connection.socket(), connection);

@@ -47,7 +47,7 @@ class EnvoyWorker {
 
   const EnvoySettings& settings() const noexcept { return settings_; }
   EnvoyTotals& totals() noexcept { return totals_; }
-  const Acceptance& acceptance() const noexcept { return acceptance_; }
+  Acceptance& acceptance() noexcept { return acceptance_; }
   Turn& turn() noexcept { return turn_; }
   WorkerDeadlines& deadlines() noexcept { return deadlines_; }
   EnvoyMetrics& metrics() noexcept { return metrics_; }
@@ -62,9 +62,9 @@ class EnvoyWorker {
   // For the acceptance.
 
   /// Serves a connection that has a place.
-  void serve(runtime::Descriptor socket, AddressCounts::Place address);
+  void serve(runtime::Descriptor socket, const domain::IpAddress& peer, AddressCounts::Place address);
   /// Answers a connection beyond the limit with this refusal, and ends it.
-  void refuse(runtime::Descriptor socket, Refusal refusal);
+  void refuse(runtime::Descriptor socket, const domain::IpAddress& peer, Refusal refusal);
   bool is_drained() const noexcept { return state_ == State::drained; }
   void report_if_drained();
 
