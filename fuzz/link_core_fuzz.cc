@@ -115,6 +115,7 @@ class Run {
     if (choices_.next(2) == 1) its.window_bytes = 200;
     if (choices_.next(2) == 1) its.progress = 1'000ms;
     if (choices_.next(2) == 1) its.overtaking = 50ms;
+    if (choices_.next(2) == 1) its.gathering = link::LinkSettings::Gathering{2, 8, 1ms};
     its.asks_while_busy = choices_.next(2) == 1;
     if (choices_.next(2) == 1) its.cut_patience = 0ms;
     its.message_bytes_max = 300;
@@ -125,6 +126,7 @@ class Run {
     auto& batch = batches_.emplace_back(*this);
     for (auto hits = choices_.next(6); hits > 0; --hits) batch.hits.push({}, "/path");
     batch.hits.set_deadline(deadline());
+    batch.hits.set_followers(choices_.next(32));
     batch.verdicts.resize(batch.hits.size());
     batch.said.resize(batch.hits.size());
     replies_[&batch.hits] = &batch;

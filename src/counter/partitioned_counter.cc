@@ -46,7 +46,7 @@ class PartitionedCounter::Part final : public domain::SubBatch {
       }
       auto part = std::ranges::find(others, other, &Part::member);
       if (part == others.end()) {
-        others.push_back(&counters_.new_part(other, hits().deadline(), whole()));
+        others.push_back(&counters_.new_part(other, hits(), whole()));
         others.back()->is_first_try = false;
         part = others.end() - 1;
       }
@@ -287,7 +287,7 @@ void PartitionedCounter::divide(const domain::HitBatch& hits, TrackReply& reply)
   for (std::uint32_t hit = 0; hit < hits.size(); ++hit) {
     const auto member = routes_[hit];
     if (filling_[member] == nullptr) {
-      filling_[member] = &new_part(member, hits.deadline(), reply);
+      filling_[member] = &new_part(member, hits, reply);
       filled.push_back(filling_[member]);
     }
     filling_[member]->push(hits, hit, hit);
@@ -298,7 +298,8 @@ void PartitionedCounter::divide(const domain::HitBatch& hits, TrackReply& reply)
   filled.swap(filled_);
 }
 
-PartitionedCounter::Part& PartitionedCounter::new_part(std::size_t member, domain::Deadline deadline,
+/// For some of the hits of a batch.
+PartitionedCounter::Part& PartitionedCounter::new_part(std::size_t member, const domain::HitBatch& hits,
                                                        TrackReply& whole) {
   if (free_.empty()) {
     parts_.push_back(std::make_unique<Part>(*this));
@@ -306,7 +307,7 @@ PartitionedCounter::Part& PartitionedCounter::new_part(std::size_t member, domai
   }
   Part& part = *free_.back();
   free_.pop_back();
-  part.begin(whole, deadline);
+  part.begin(whole, hits.deadline(), hits.clients() / members_.size());
   part.member = member;
   part.is_first_try = members_[member].is_ready;
   return part;

@@ -84,7 +84,7 @@ class PartitionedCounter final : public Counter {
 
   bool find_routes(const domain::HitBatch& hits);
   void divide(const domain::HitBatch& hits, TrackReply& reply);
-  Part& new_part(std::size_t member, domain::Deadline deadline, TrackReply& whole);
+  Part& new_part(std::size_t member, const domain::HitBatch& hits, TrackReply& whole);
   void send(Part& part);
   void take_back(Part& part);
 

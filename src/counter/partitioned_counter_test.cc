@@ -190,6 +190,21 @@ TEST_F(PartitionedCounterTest, EachHitGoesToItsOwnerAndItsVerdictComesBack) {
                                                            {4, Verdict::counted(4)}}));
 }
 
+TEST_F(PartitionedCounterTest, EachCounterIsToldItsShareOfTheClientsAsFollowers) {
+  auto hits = hits_of({"a", "b"});
+  hits.set_clients(100);
+  Tracked tracked;
+  whole_->track(hits, tracked);
+  EXPECT_EQ(a_.batches.front().hits->followers(), 33U);
+  EXPECT_EQ(b_.batches.front().hits->followers(), 33U);
+  a_.answer(Verdict::counted(1));
+  b_.answer(Verdict::counted(1));
+  hits.set_clients(0);
+  Tracked others;
+  whole_->track(hits, others);
+  EXPECT_EQ(a_.batches.back().hits->followers(), 0U) << "also of a batch that is used again";
+}
+
 TEST_F(PartitionedCounterTest, ABatchOfOneOwnerIsPassedOnAsItIs) {
   const auto hits = hits_of({"a", "a"});
   Tracked tracked;

@@ -30,6 +30,15 @@ class HitBatch {
   void set_deadline(Deadline deadline) noexcept { deadline_ = deadline; }
   Deadline deadline() const noexcept { return deadline_; }
 
+  /// How many clients have sent hits lately to whoever fills this batch. 0: it is not known.
+  void set_clients(std::size_t clients) noexcept { clients_ = clients; }
+  std::size_t clients() const noexcept { return clients_; }
+
+  /// How many more hits may follow soon to the counter that gets this batch, so that it pays to wait for some of them. 0: it is not
+  /// known, or never pays.
+  void set_followers(std::size_t followers) noexcept { followers_ = followers; }
+  std::size_t followers() const noexcept { return followers_; }
+
   /// Adds a hit. `path` is in normal form (domain/path.h).
   void push(const TokenId& id, std::string_view path) {
     ids_.push_back(id);
@@ -57,6 +66,8 @@ class HitBatch {
 
  private:
   Deadline deadline_ = Deadline::max();
+  std::size_t clients_ = 0;
+  std::size_t followers_ = 0;
   std::vector<TokenId> ids_;
   std::string paths_;
   std::vector<std::uint32_t> path_ends_;

@@ -14,10 +14,11 @@ namespace tracker::domain {
 class SubBatch : public TrackReply {
  public:
   /// `whole` gets the verdicts.
-  void begin(TrackReply& whole, Deadline deadline) {
+  void begin(TrackReply& whole, Deadline deadline, std::size_t followers = 0) {
     whole_ = &whole;
     hits_.clear();
     hits_.set_deadline(deadline);
+    hits_.set_followers(followers);
     numbers_.clear();
     unsettled_ = 0;
   }

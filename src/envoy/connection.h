@@ -11,6 +11,7 @@
 #include "domain/token_id.h"
 #include "envoy/exchange.h"
 #include "envoy/places.h"
+#include "envoy/recent_clients.h"
 #include "envoy/request_head.h"
 #include "envoy/route.h"
 #include "runtime/deadlines.h"
@@ -56,6 +57,7 @@ class Connection final : public ConnectionHook,
   ~Connection();
 
   int socket() const noexcept { return socket_.number(); }
+  RecentClients::Mark& recent() noexcept { return recent_; }
   bool is_beyond_limit() const noexcept { return beyond_limit_; }
   void on_ready(const runtime::Readiness& ready) override;
 
@@ -148,6 +150,7 @@ class Connection final : public ConnectionHook,
   std::unique_ptr<const std::string> peer_text_;  // with its port, once the access log has named it
   std::optional<domain::IpAddress> proxied_;      // the client for whom a proxy opened it, or else that proxy
   std::uint32_t waiting_ = 0;                     // requests in the queue
+  RecentClients::Mark recent_;
   std::size_t linger_bytes_left_ = 0;
   std::size_t last_bytes_left_ = 0;  // of what had arrived when the drain began
   State state_ = State::serving;

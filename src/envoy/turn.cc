@@ -40,6 +40,7 @@ bool Turn::track(const domain::TokenId& id, std::string_view path, Exchange& exc
     assert(filling_->settled() && filling_->hits().size() == 0);
   }
   filling_->push(id, path, exchange);
+  clients_.saw(exchange.connection->recent());
   if (filling_->hits().bytes() >= batch_bytes_max) {
     deadlines_.renew_clock();
     hand_on();
@@ -86,6 +87,7 @@ void Turn::hand_on() {
   const auto now = deadlines_.now();
   batch.begin(now);
   batch.hits().set_deadline(now + settings_.request_deadline);
+  batch.hits().set_clients(clients_.count(now));
   metrics_.batches.hits.observe(batch.hits().size());
   counter_.track(batch.hits(), batch);
   if (!batch.settled()) deadlines_.arm(WorkerDeadlines::Kind::answer, batch);

@@ -12,6 +12,7 @@
 #include "envoy/connection.h"
 #include "envoy/envoy_settings.h"
 #include "envoy/exchange.h"
+#include "envoy/recent_clients.h"
 #include "envoy/turn_batch.h"
 #include "envoy/worker_deadlines.h"
 #include "runtime/send_batch.h"
@@ -101,6 +102,7 @@ class Turn {
   std::vector<std::unique_ptr<TurnBatch>> batches_;  // all there are
   std::vector<TurnBatch*> free_batches_;
   TurnBatch* filling_ = nullptr;  // null while this turn has no hit
+  RecentClients clients_;
   std::size_t in_flight_ = 0;
   bool end_scheduled_ = false;  // an end is running or will come
   bool end_posted_ = false;

@@ -359,11 +359,30 @@ LinkCore::Action LinkCore::send(TimePoint now) {
     wake_by(answer_due(*current_));
     return {.kind = Kind::ask, .connection = current_->id};
   }
-  if (!waiting_.empty() && (window_is_open() || may_overtake(now))) {
+  if (!waiting_.empty() && (window_is_open() || may_overtake(now)) && !gathers(now)) {
     const auto action = send_hits(now);
     if (action.kind != Kind::wait) return action;
   }
   return waiting_commands_.empty() ? Action{} : send_command(now);
+}
+
+/// Whether what waits is to wait for more.
+bool LinkCore::gathers(TimePoint now) {
+  if (!settings_.gathering || !current_->messages.empty()) return false;
+  const auto& [least, most, longest] = *settings_.gathering;
+  if (last_hits_ < least) return false;
+  std::size_t hits = 0;
+  std::size_t followers = 0;
+  for (const auto& [its, reply] : waiting_) {
+    if (its->deadline() < later(now, settings_.refusal_margin)) return false;
+    hits += its->size();
+    followers = std::max(followers, its->followers());
+  }
+  if (hits >= std::min(most, followers / 2)) return false;
+  if (!gathers_until_) gathers_until_ = now + longest;
+  if (now >= *gathers_until_) return false;
+  wake_by(*gathers_until_);
+  return true;
 }
 
 LinkCore::Action LinkCore::send_hits(TimePoint now) {
@@ -384,6 +403,8 @@ LinkCore::Action LinkCore::send_hits(TimePoint now) {
     return {.kind = undelivered_ ? Kind::deliver : Kind::wait};
   }
   for (const auto& [hits, reply] : waiting_) wake_by(hits->deadline() - settings_.refusal_margin);
+  last_hits_ = message->size();
+  gathers_until_.reset();
   if (metrics_ != nullptr) metrics_->message_hits.observe(message->size());
   current_->bytes += message->bytes();
   current_->messages.push_back({std::move(message), now});

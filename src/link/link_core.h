@@ -69,6 +69,16 @@ struct LinkSettings {
   /// it still owes waits for somebody else. It is asked whether it is there if it has sent nothing.
   std::optional<Duration> overtaking{};
 
+  /// If set, hits wait for others although no message is in flight, because a message costs as much as some dozens of hits in
+  /// it. They wait until there are half as many as may follow soon (HitBatch::followers), or `most`, but no longer than
+  /// `longest`. They do not wait unless the last message had at least `least`: where few hits come, others come too late.
+  struct Gathering {
+    std::size_t least;
+    std::size_t most;
+    std::chrono::microseconds longest;
+  };
+  std::optional<Gathering> gathering{};
+
   /// If set, a peer that owes an answer and sends nothing for this long is lost. If not set, an answer is due by the
   /// deadline of its hits, and the next three settings apply.
   std::optional<Duration> progress{};
@@ -264,6 +274,7 @@ class LinkCore {
 
   // Sending.
   Action send(TimePoint now);
+  bool gathers(TimePoint now);
   Action send_command(TimePoint now);
   Action send_hits(TimePoint now);
   std::unique_ptr<Gather> new_gather();
@@ -280,6 +291,9 @@ class LinkCore {
   bool ready_ = false;
   std::vector<Waiting> waiting_;
   Commands waiting_commands_;
+
+  std::optional<TimePoint> gathers_until_;  // what waits
+  std::size_t last_hits_ = 0;               // in the last message
 
   // Connections.
   bool connecting_ = false;

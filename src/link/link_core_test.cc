@@ -74,8 +74,10 @@ class LinkCoreTest : public testing::Test {
   }
 
   /// Makes a batch of `hits` hits. Its answers are recorded under this name.
-  void track(const std::string& name, std::size_t hits, std::chrono::milliseconds time = 2'000ms) {
+  void track(const std::string& name, std::size_t hits, std::chrono::milliseconds time = 2'000ms,
+             std::size_t followers = 0) {
     auto& batch = batches_.emplace_back(*this, name);
+    batch.hits.set_followers(followers);
     for (std::size_t i = 0; i < hits; ++i) batch.hits.push({}, "/path");
     batch.hits.set_deadline(now_ + time);
     core_.track(batch.hits, batch);
@@ -295,6 +297,88 @@ TEST_F(OvertakingTest, APeerThatSaysNothingIsAskedFirst) {
   EXPECT_EQ(done_after(1ms), (Said{"d not counted"}));
   EXPECT_EQ(done_after(900ms), (Said{}));
   EXPECT_EQ(done_after(21ms), (Said{"not ready: does not answer"})) << "as if it had not been asked";
+}
+
+class GatheringTest : public LinkCoreTest {
+ protected:
+  GatheringTest() : LinkCoreTest({.gathering = LinkSettings::Gathering{8, 100, 1ms}}) {}
+
+  /// A message of this many hits is sent and answered.
+  void send_first(std::size_t hits) {
+    track("first", hits);
+    ASSERT_EQ(done(), Said{"write " + std::to_string(hits) + " hits on 1"});
+    answer();
+    done();
+  }
+};
+
+TEST_F(GatheringTest, HitsWaitForHalfOfThoseThatMayFollow) {
+  get_ready();
+  send_first(8);
+  track("a", 3, 2'000ms, 20);
+  track("b", 6, 2'000ms, 20);
+  EXPECT_EQ(done(), Said{});
+  track("c", 1, 2'000ms, 20);
+  EXPECT_EQ(done(), Said{"write 10 hits on 1"});
+  track("d", 1, 2'000ms, 20);
+  answer();
+  EXPECT_EQ(done(), (Said{"a counted", "b counted", "c counted"})) << "what has come meanwhile waits, too";
+  track("e", 99, 2'000ms, 1'000);
+  EXPECT_EQ(done(), Said{"write 100 hits on 1"}) << "never for more";
+}
+
+TEST_F(GatheringTest, HitsWaitForAMomentOnly) {
+  get_ready();
+  send_first(8);
+  track("a", 8, 2'000ms, 100);
+  EXPECT_EQ(done(), Said{});
+  const auto begin = now_;
+  EXPECT_EQ(done_when_woken(), Said{"write 8 hits on 1"});
+  EXPECT_EQ(now_, begin + 1ms);
+  answer();
+  done();
+  track("b", 7, 2'000ms, 100);
+  EXPECT_EQ(done(), Said{});
+  EXPECT_EQ(done_after(1ms), Said{"write 7 hits on 1"}) << "a time of its own";
+  answer();
+  done();
+  track("c", 1, 2'000ms, 100);
+  EXPECT_EQ(done(), Said{"write 1 hits on 1"}) << "few came";
+}
+
+TEST_F(GatheringTest, HitsWhoseTimeIsNearlyOverDoNotWait) {
+  get_ready();
+  send_first(8);
+  track("a", 1, 19ms, 100);
+  EXPECT_EQ(done(), Said{"write 1 hits on 1"});
+}
+
+TEST_F(GatheringTest, HitsThatNoneFollowDoNotWait) {
+  get_ready();
+  send_first(50);
+  track("a", 1);
+  EXPECT_EQ(done(), Said{"write 1 hits on 1"});
+}
+
+TEST_F(GatheringTest, HitsThatGatherAreSentOnTheNextConnection) {
+  get_ready();
+  send_first(8);
+  track("a", 1, 2'000ms, 100);
+  EXPECT_EQ(done(), Said{});
+  core_.on_lost(1, Loss::cut, "cut", now_);
+  EXPECT_EQ(done(), (Said{"bad news: was disconnected (cut); connecting again", "close 1", "connect"}));
+  connect_again(2);
+  done_after(1ms);
+  EXPECT_EQ(messages_[2].size(), 1U);
+}
+
+TEST_F(GatheringTest, HitsThatGatherAreRefusedWhenThePeerIsNotReady) {
+  get_ready();
+  send_first(8);
+  track("a", 1, 2'000ms, 100);
+  done();
+  core_.on_readiness(1, Readiness::not_ready("it cannot count"));
+  EXPECT_EQ(done(), (Said{"not ready: is reachable, but it cannot count", "a not counted"}));
 }
 
 TEST_F(LinkCoreTest, AMessageIsBounded) {

@@ -10,6 +10,7 @@ namespace tracker::rpc {
 namespace {
 
 constexpr std::chrono::milliseconds overtaking{50};
+constexpr link::LinkSettings::Gathering gathering{8, 128, std::chrono::milliseconds(1)};
 
 link::Peer peer(const RemoteCounterSettings& settings, link::Link& link, counter::CounterFactsSource& facts,
                 const counter::CounterListPtr& list) {
@@ -18,7 +19,7 @@ link::Peer peer(const RemoteCounterSettings& settings, link::Link& link, counter
   return {.name = settings.role + " " + (has_own_name ? settings.name + " at " + authority : authority),
           .address = settings.address,
           // One message at a time, unless a part of it hangs. An answer is due by the deadlines of its hits.
-          .settings = {.overtaking = overtaking},
+          .settings = {.overtaking = overtaking, .gathering = gathering},
           .changes = settings.changes,
           .metrics = settings.metrics,
           .make_channel = [&link, &facts, &list, authority, settings](
