@@ -78,6 +78,8 @@ class Compare(unittest.TestCase):
         with open(os.path.join(self.output, "compare.json"), encoding="utf-8") as file:
             told = json.load(file)
         self.assertEqual([row["contestant"] for row in told["rows"]], ["floor", "memory"], text)
+        for run in told["runs"]:
+            self.assertAlmostEqual(sum(run["cpu_us_of"].values()), run["cpu_us"], msg=text)
         self.assertTrue(os.path.exists(picture))
         self.assertEqual(sorted(os.listdir(self.output)), ["compare.json", "compare.svg"])
         self.assertEqual(self.ours(), {})

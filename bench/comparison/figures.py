@@ -19,6 +19,7 @@ class Run:
     p99_us: Optional[float] = None
     max_us: Optional[float] = None
     cpu_us: Optional[float] = None  # of all the server's processes, per request
+    cpu_us_of: dict = dataclasses.field(default_factory=dict)  # the same, by the processes' names
     resident_bytes: Optional[int] = None  # of all the server's processes, at the end
     bytes_each: Optional[float] = None  # memory per idle connection, or per counter
     disk_bytes_each: Optional[float] = None  # per counter

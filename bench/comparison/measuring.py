@@ -149,12 +149,16 @@ def _drive(client, running, shape, ground, seconds, seed, run):
     """Runs the load between two readings of the CPU time. Then checks that every request was counted."""
     before = client.count() if shape.kind == "hot" else None
     start, busy = time.monotonic(), machine.busy_seconds()
-    servers, clients = processes.cpu_seconds(ground.servers), _own_cpu_seconds()
+    before_of, clients = processes.cpu_seconds_by_name(ground.servers), _own_cpu_seconds()
     try:
         seen = client.drive(shape, seconds, seed)
     except load.LoadError as error:
         raise load.LoadError("; ".join([*_deaths(ground), str(error)])) from error
-    servers = processes.cpu_seconds(ground.servers) - servers
+    spent = {
+        name: seconds - before_of[name]
+        for name, seconds in processes.cpu_seconds_by_name(ground.servers).items()
+    }
+    servers = sum(spent.values())
     clients = _own_cpu_seconds() - clients
     others = machine.busy_seconds() - busy - servers - clients
     run.others = max(0, others) / ((time.monotonic() - start) * os.cpu_count())
@@ -163,6 +167,7 @@ def _drive(client, running, shape, ground, seconds, seed, run):
     run.rate = seen.requests / seen.seconds
     run.p50_us, run.p99_us, run.max_us = seen.p50_us, seen.p99_us, seen.max_us
     run.cpu_us = servers / max(1, seen.requests) * 1e6
+    run.cpu_us_of = {name: seconds / max(1, seen.requests) * 1e6 for name, seconds in spent.items()}
     run.resident_bytes = processes.resident_bytes(ground.servers)
     run.errors += seen.errors + _deaths(ground)
     if before is not None and not run.errors:

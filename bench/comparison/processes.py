@@ -206,8 +206,17 @@ def accepts(port):
 
 def cpu_seconds(servers):
     """User and system time of the servers' processes so far."""
-    fields = (_stat_fields(pid) for pid in _pids(servers))
-    return sum(int(field[11]) + int(field[12]) for field in fields) / _ticks_per_second
+    return sum(cpu_seconds_by_name(servers).values())
+
+
+def cpu_seconds_by_name(servers):
+    """The same, for each name that servers have."""
+    seconds = {}
+    for server in servers:
+        fields = (_stat_fields(pid) for pid in _pids([server]))
+        ticks = sum(int(field[11]) + int(field[12]) for field in fields)
+        seconds[server.name] = seconds.get(server.name, 0) + ticks / _ticks_per_second
+    return seconds
 
 
 def resident_bytes(servers):

@@ -129,11 +129,18 @@ def run_line(run):
     parts = [
         _or_empty("{:,.0f}/s", run.rate),
         run.p99_us is not None and f"p99 {duration(run.p99_us)}",
-        _or_empty("CPU {:.2f} us", run.cpu_us),
+        _or_empty("CPU {:.2f} us", run.cpu_us) + _parts(run.cpu_us_of),
         _each(dataclasses.asdict(run)),
         run.others is not None and run.others > _quiet and f"others took {run.others:.0%} of the machine",
     ]
     return ", ".join(part for part in parts if part)
+
+
+def _parts(cpu_us_of):
+    """The share of each kind of process, if there are several."""
+    if len(cpu_us_of) < 2:
+        return ""
+    return f" ({', '.join(f'{name} {cpu:.2f}' for name, cpu in sorted(cpu_us_of.items()))})"
 
 
 def as_json(machine, versions, commands, settings, left_out, runs, all_rows, all_verdicts):
