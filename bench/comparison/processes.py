@@ -211,28 +211,28 @@ def cpu_seconds(servers):
 
 def cpu_seconds_by_name(servers):
     """The same, for each name that servers have."""
-    seconds = {}
-    for server in servers:
-        fields = (_stat_fields(pid) for pid in _pids([server]))
-        ticks = sum(int(field[11]) + int(field[12]) for field in fields)
-        seconds[server.name] = seconds.get(server.name, 0) + ticks / _ticks_per_second
+    seconds = {server.name: 0 for server in servers}
+    for pid, server in _processes(servers):
+        fields = _stat_fields(pid)
+        seconds[server.name] += (int(fields[11]) + int(fields[12])) / _ticks_per_second
     return seconds
 
 
 def resident_bytes(servers):
     total = 0
-    for pid in _pids(servers):
+    for pid, _ in _processes(servers):
         with open(f"/proc/{pid}/statm", encoding="ascii") as statm:
             total += int(statm.read().split()[1]) * _page_bytes
     return total
 
 
-def _pids(servers):
-    groups = {server.pid for server in servers}
+def _processes(servers):
+    """The id of each process, and its server."""
+    groups = {server.pid: server for server in servers}
     for entry in os.listdir("/proc"):
         with contextlib.suppress(ProcessLookupError):
-            if entry.isdigit() and os.getpgid(int(entry)) in groups:
-                yield int(entry)
+            if entry.isdigit() and (server := groups.get(os.getpgid(int(entry)))):
+                yield int(entry), server
 
 
 def _stat_fields(pid):

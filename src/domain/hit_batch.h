@@ -34,8 +34,8 @@ class HitBatch {
   void set_clients(std::size_t clients) noexcept { clients_ = clients; }
   std::size_t clients() const noexcept { return clients_; }
 
-  /// How many more hits may follow soon to the counter that gets this batch, so that it pays to wait for some of them. 0: it is not
-  /// known, or never pays.
+  /// How many more hits may soon follow to the counter that gets this batch. Under load, the batch waits for some of them
+  /// (link::LinkSettings::Gathering). 0: it waits for none.
   void set_followers(std::size_t followers) noexcept { followers_ = followers; }
   std::size_t followers() const noexcept { return followers_; }
 

@@ -13,7 +13,7 @@ namespace tracker::domain {
 /// Reusable. Not synchronised.
 class SubBatch : public TrackReply {
  public:
-  /// `whole` gets the verdicts.
+  /// `whole` gets the verdicts. `followers`: see HitBatch.
   void begin(TrackReply& whole, Deadline deadline, std::size_t followers = 0) {
     whole_ = &whole;
     hits_.clear();

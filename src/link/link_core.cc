@@ -366,7 +366,7 @@ LinkCore::Action LinkCore::send(TimePoint now) {
   return waiting_commands_.empty() ? Action{} : send_command(now);
 }
 
-/// Whether what waits is to wait for more.
+/// Whether the hits that could be sent now wait for others.
 bool LinkCore::gathers(TimePoint now) {
   if (!settings_.gathering || !current_->messages.empty()) return false;
   const auto& [least, most, longest] = *settings_.gathering;

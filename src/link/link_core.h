@@ -71,7 +71,7 @@ struct LinkSettings {
 
   /// If set, hits wait for others although no message is in flight, because a message costs as much as some dozens of hits in
   /// it. They wait until there are half as many as may follow soon (HitBatch::followers), or `most`, but no longer than
-  /// `longest`. They do not wait unless the last message had at least `least`: where few hits come, others come too late.
+  /// `longest`. They wait only if the last message had at least `least`: where few hits come, others come too late.
   struct Gathering {
     std::size_t least;
     std::size_t most;
@@ -292,7 +292,7 @@ class LinkCore {
   std::vector<Waiting> waiting_;
   Commands waiting_commands_;
 
-  std::optional<TimePoint> gathers_until_;  // what waits
+  std::optional<TimePoint> gathers_until_;  // what waits is sent then, however little it is
   std::size_t last_hits_ = 0;               // in the last message
 
   // Connections.

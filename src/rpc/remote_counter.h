@@ -28,8 +28,9 @@ struct RemoteCounterSettings {
 };
 
 /// A counter service in another process, over one stream. Hits that wait while a message is under way go into the next
-/// one together. Where many hits come, they also wait up to 1 ms for others that follow (HitBatch::followers). It connects and reconnects by itself. Every hit is refused at once while it is not connected, or while
-/// the counter says that it cannot count or has fallen silent. Nothing that was sent is sent again. Any thread may call
+/// one together. Where many hits come, they also wait up to 1 ms for others that follow (HitBatch::followers). It connects
+/// and reconnects by itself. Every hit is refused at once while it is not connected, or while the counter says that it
+/// cannot count or has fallen silent. Nothing that was sent is sent again. Any thread may call
 /// these functions. A call from the worker's own thread costs no thread switch. Replies come in the worker's thread.
 class RemoteCounter final : public counter::Counter {
  public:
